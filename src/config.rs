@@ -1,0 +1,195 @@
+//! What was asked, as meaning: validated, one small struct per stage. Every default is a named constant with its reason.
+
+use crate::{
+    source::Wish,
+    time::{FrameRate, Span, TICKS_PER_S},
+};
+use std::{net::IpAddr, path::PathBuf};
+
+/// Part length when none is asked: 3 of them is the hold-back of a player, so 200 ms gives well under a second of it.
+pub const PART_DEFAULT: Span = Span::from_ms(200);
+/// Segment length when none is asked: players without low-latency support rest three segments behind, so 6 s.
+pub const SEGMENT_DEFAULT: Span = Span::from_ms(2000);
+/// Window when none is asked: enough to rewind a moment that was just missed.
+pub const WINDOW_DEFAULT: Span = Span::from_ms(300_000);
+/// Shortest part: below it the cost per part outweighs the media in it (20 ms parts broke playback in the field).
+pub const PART_MIN: Span = Span::from_ms(100);
+/// Bytes that the window may hold when no limit is asked.
+pub const WINDOW_BYTES_DEFAULT: u64 = 1 << 30;
+/// Distance of key frames: a viewer starts, and a seek lands, within a second.
+pub const GOP_SPAN: Span = Span(TICKS_PER_S);
+/// Name of the stream in the URLs.
+pub const STREAM_NAME: &str = "cam";
+
+/// The meaning of `--device`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SourceSpec {
+    /// A camera: its index, its path, or a part of its name, as typed.
+    Camera(String),
+    /// The drawn test source, with a script of faults (empty for none); the script's grammar is in `source/test.rs`.
+    Test(String),
+    /// A file that FFmpeg reads, looped in real time.
+    File(PathBuf),
+}
+
+/// Everything that one stream needs.
+#[derive(Clone, Debug)]
+pub struct StreamConfig {
+    /// Where pictures come from.
+    pub source: SourceSpec,
+    /// A file source ends at its end.
+    pub once: bool,
+    /// What is asked of the source.
+    pub wish: Wish,
+    /// What is searched, and how often.
+    pub detect: DetectConfig,
+    /// What is burnt in.
+    pub overlay: Overlay,
+    /// How it is encoded.
+    pub encode: EncodeConfig,
+    /// How it is cut, and how much is kept.
+    pub package: PackageConfig,
+}
+
+/// What is searched, and how often.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DetectConfig {
+    /// The cascade; `None` searches nothing.
+    pub cascade: Option<CascadeSpec>,
+    /// Runs per second.
+    pub fps: f64,
+    /// Width in pixels to which a wider picture is reduced before the search.
+    pub width: u32,
+}
+
+/// Which cascade.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CascadeSpec {
+    /// The embedded frontal-face cascade.
+    Face,
+    /// One of OpenCV's data files by our name for it (`profile`, `eye`, …), found on this system.
+    System(&'static str),
+    /// A cascade file of the user's.
+    File(PathBuf),
+}
+
+/// What is burnt into the picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Overlay {
+    /// Boxes around what was found.
+    Boxes,
+    /// Nothing.
+    None,
+}
+
+/// How it is encoded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EncodeConfig {
+    /// FFmpeg's name of the encoder.
+    pub encoder: String,
+    /// libx264's preset.
+    pub preset: String,
+    /// Average and ceiling, bit/s.
+    pub bitrate: u32,
+}
+
+/// How the stream is cut, and how much is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PackageConfig {
+    /// Part length asked.
+    pub part: Span,
+    /// Segment length asked; a whole multiple of `part`.
+    pub segment: Span,
+    /// Length of the rolling window.
+    pub window: Span,
+    /// Bytes that the window may hold.
+    pub window_bytes: u64,
+}
+
+/// Where the server listens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ServerConfig {
+    /// The address; loopback unless told otherwise.
+    pub bind: IpAddr,
+    /// The port; 0 lets the system choose.
+    pub port: u16,
+}
+
+/// The frame grid and its cuts: every part, segment and GOP is a whole number of frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Grid {
+    /// Frames per second.
+    pub rate: FrameRate,
+    /// Frames in a part, at least 1.
+    pub part_frames: u32,
+    /// Parts in a segment, at least 1.
+    pub segment_parts: u32,
+    /// Parts in a GOP; an IDR begins every segment too.
+    pub key_parts: u32,
+}
+
+impl Grid {
+    /// The grid nearest to the lengths asked. `package.segment` is a multiple of `package.part`, so the number of parts in a segment is
+    /// exact; a part is the nearest whole number of frames.
+    pub fn new(rate: FrameRate, package: &PackageConfig) -> Grid {
+        let frames = (package.part.as_s() * rate.as_f64()).round() as u32;
+        Grid {
+            rate,
+            part_frames: frames.max(1),
+            segment_parts: (package.segment.0 / package.part.0).max(1) as u32,
+            key_parts: ((GOP_SPAN.0 + package.part.0 / 2) / package.part.0).max(1) as u32,
+        }
+    }
+
+    /// Frames in a segment.
+    pub fn segment_frames(&self) -> u32 {
+        self.part_frames * self.segment_parts
+    }
+
+    /// Whether the frame at this place of a segment is an IDR.
+    pub fn is_key(&self, frame_in_segment: u32) -> bool {
+        frame_in_segment.is_multiple_of(self.part_frames * self.key_parts)
+    }
+
+    /// The longest a part can be: EXT-X-PART-INF:PART-TARGET.
+    pub fn part_target(&self) -> Span {
+        self.longest(self.part_frames)
+    }
+
+    /// The longest a segment can be; rounded to seconds it is EXT-X-TARGETDURATION.
+    pub fn segment_target(&self) -> Span {
+        self.longest(self.segment_frames())
+    }
+
+    /// Exact where the rate divides 90 kHz; else a run of frames may be one tick longer than the floor.
+    fn longest(&self, frames: u32) -> Span {
+        let ticks = i64::from(frames) * TICKS_PER_S * i64::from(self.rate.den);
+        Span((ticks + i64::from(self.rate.num) - 1) / i64::from(self.rate.num))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PACKAGE: PackageConfig =
+        PackageConfig { part: PART_DEFAULT, segment: SEGMENT_DEFAULT, window: WINDOW_DEFAULT, window_bytes: WINDOW_BYTES_DEFAULT };
+
+    #[test]
+    fn the_grid_follows_the_frame_rate() {
+        let at = |num, den| Grid::new(FrameRate { num, den }, &PACKAGE);
+        assert_eq!((at(30, 1).part_frames, at(30, 1).segment_frames(), at(30, 1).key_parts), (6, 60, 5));
+        assert_eq!(at(30, 1).part_target(), Span::from_ms(200));
+        assert_eq!((at(25, 1).part_frames, at(25, 1).segment_frames()), (5, 50));
+        assert_eq!((at(30_000, 1001).part_target(), at(30_000, 1001).segment_target()), (Span(18_018), Span(180_180)));
+        assert_eq!((at(15, 2).part_frames, at(15, 2).segment_frames()), (2, 20));
+        assert_eq!((at(1, 1).part_frames, at(1, 1).segment_frames()), (1, 10));
+    }
+
+    #[test]
+    fn key_frames_lie_a_second_apart_and_begin_every_segment() {
+        let grid = Grid::new(FrameRate::whole(30), &PACKAGE);
+        let keys: Vec<u32> = (0..grid.segment_frames()).filter(|n| grid.is_key(*n)).collect();
+        assert_eq!(keys, [0, 30]);
+    }
+}

@@ -1,0 +1,87 @@
+//! H.264 encoding: paced pictures in, access units out.
+
+use crate::{
+    picture::{Picture, Size},
+    time::{FrameRate, Span, Ticks},
+};
+use bytes::Bytes;
+
+/// One encoded frame.
+#[derive(Clone, PartialEq, Eq)]
+pub struct EncodedFrame {
+    /// Presentation time = decode time, for there are no B-frames; a point of the frame grid.
+    pub at: Ticks,
+    /// To the next point of the grid.
+    pub duration: Span,
+    /// An IDR: decoding can start here.
+    pub key: bool,
+    /// The access unit in AVCC form: each NAL unit behind its length, 4 bytes big-endian (ISO 14496-15 §5.3).
+    /// Parameter sets and access unit delimiters are left out.
+    pub data: Bytes,
+    /// When the picture in it was captured, on the stream's clock; for measuring.
+    pub captured: Ticks,
+}
+
+/// What a decoder must know before the first frame.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VideoParams {
+    /// Coded picture size.
+    pub size: Size,
+    /// The frame grid.
+    pub rate: FrameRate,
+    /// The sequence parameter set, a NAL unit without start code.
+    pub sps: Bytes,
+    /// The picture parameter set, a NAL unit without start code.
+    pub pps: Bytes,
+    /// Ceiling of the bit rate (VBV maxrate), bit/s.
+    pub bitrate_max: u32,
+}
+
+impl VideoParams {
+    /// The `CODECS` value of RFC 6381 §3.3: `avc1.PPCCLL`, from the bytes of the SPS.
+    pub fn codecs(&self) -> String {
+        match self.sps.get(1..4) {
+            Some([profile, constraints, level]) => format!("avc1.{profile:02X}{constraints:02X}{level:02X}"),
+            _ => "avc1".to_owned(),
+        }
+    }
+}
+
+impl std::fmt::Debug for EncodedFrame {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "EncodedFrame({}+{}{} {} bytes)", self.at.0, self.duration.0, if self.key { " key" } else { "" }, self.data.len())
+    }
+}
+
+/// What the pacer wants encoded.
+#[derive(Clone, Copy)]
+pub struct EncoderInput<'a> {
+    /// The picture, painted.
+    pub picture: &'a Picture,
+    /// Its point on the frame grid.
+    pub at: Ticks,
+    /// To the next point.
+    pub duration: Span,
+    /// Must become an IDR.
+    pub key: bool,
+}
+
+/// An H.264 encoder. Made, used and dropped on the encode thread.
+pub trait Encoder {
+    /// Encodes one picture and returns what has come out: with libx264 and zerolatency, that picture.
+    fn encode(&mut self, input: EncoderInput<'_>) -> Result<Vec<EncodedFrame>, EncodeError>;
+
+    /// Returns what is still inside. The encoder takes nothing more.
+    fn finish(&mut self) -> Result<Vec<EncodedFrame>, EncodeError>;
+
+    /// What a decoder must know.
+    fn params(&self) -> &VideoParams;
+
+    /// Its FFmpeg name, `libx264`.
+    fn name(&self) -> &str;
+}
+
+/// Why encoding failed: one sentence.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct EncodeError(pub String);

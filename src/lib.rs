@@ -1,0 +1,21 @@
+//! hlscam streams a local camera to low-latency HLS, with face boxes burnt in.
+//!
+//! ```text
+//! source ──Picture──▶ pacer ──PacedPicture──▶ paint ──▶ encode ──EncodedFrame──▶ segment ──Part, Segment──▶ window ──▶ server ──▶ web/
+//!    │                                          ▲                                  (cmaf)
+//!    └─newest only──▶ detect ──Detection────────┘
+//! ```
+//!
+//! The modules below stand in the order in which a picture passes them.
+
+pub mod time;
+
+pub mod config;
+
+pub mod picture;
+pub mod source;
+
+pub mod detect;
+pub mod encode;
+pub mod segment;
+pub mod status;

@@ -1,0 +1,99 @@
+//! Where pictures come from: a camera, a file, or the drawn test source.
+//!
+//! A source is opened, used and dropped on the capture thread. It decides nothing about time: it stamps each picture with its
+//! capture time and hands it on; the [pacer](crate::pacer) makes an even grid of them.
+
+use crate::{
+    picture::{Picture, Size},
+    time::{FrameRate, Span},
+};
+use serde::Serialize;
+use std::path::PathBuf;
+
+pub mod test;
+
+/// Longest time that [`Source::next`] blocks, so that a stop is seen soon.
+pub const NEXT_WAIT_MAX: Span = Span::from_ms(500);
+
+/// A running source of pictures.
+pub trait Source: Send {
+    /// The next picture, as soon as there is one; gives up with [`SourceError::Silent`] after [`NEXT_WAIT_MAX`].
+    fn next(&mut self) -> Result<Picture, SourceError>;
+
+    /// What was opened, and why so.
+    fn format(&self) -> &SourceFormat;
+}
+
+/// What a source delivers, as negotiated.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SourceFormat {
+    /// What a person calls it: the camera's name, the file's name, `test source`.
+    pub name: String,
+    /// Size of its pictures; a later picture may differ, and then the stream begins a new discontinuity.
+    pub size: Size,
+    /// The nominal rate.
+    pub rate: FrameRate,
+    /// The pixel format or codec on the wire: `MJPEG`, `YUYV`, `h264`, `drawn`.
+    pub pixels: String,
+    /// Why this format was chosen, one clause for the log; empty where there was no choice.
+    pub reason: String,
+}
+
+/// Why there is no picture now. The variants are what the caller does about it.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// Nothing came in time: ask again.
+    #[error("no picture in time")]
+    Silent,
+    /// One picture was damaged and left out: count it, ask again.
+    #[error("damaged picture: {0}")]
+    Damaged(String),
+    /// The source is gone: drop it, open it again with back-off.
+    #[error("{0}")]
+    Lost(String),
+    /// The source has come to its end: end the stream.
+    #[error("the source has ended")]
+    Ended,
+}
+
+/// Why a source could not be opened: one sentence that says what failed, on what, and what to do.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct OpenError(pub String);
+
+/// What is asked of a source; the source comes as near as it can, or refuses.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Wish {
+    /// The size asked; `None` takes the source's own, or 640×480 of a camera.
+    pub size: Option<Size>,
+    /// The rate asked; `None` takes the source's own, or 30 of a camera.
+    pub rate: Option<FrameRate>,
+}
+
+/// A camera found on this host.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Device {
+    /// The number that `--device` takes.
+    pub index: u32,
+    /// The node, `/dev/video0`.
+    pub path: PathBuf,
+    /// The path that survives a reboot, `/dev/v4l/by-id/…`, where there is one.
+    pub stable_path: Option<PathBuf>,
+    /// What it calls itself.
+    pub name: String,
+    /// Everything it lists.
+    pub formats: Vec<DeviceFormat>,
+}
+
+/// One pixel format and size that a camera lists.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct DeviceFormat {
+    /// `MJPEG`, `YUYV`, `NV12` or `GREY`; another FourCC is listed, but cannot be used.
+    pub pixels: String,
+    /// Pixels across.
+    pub width: u32,
+    /// Pixels down.
+    pub height: u32,
+    /// Frames per second, highest first.
+    pub fps: Vec<f64>,
+}
