@@ -94,7 +94,11 @@ impl MediaSource {
         let decoder = codec::Context::from_parameters(parameters).and_then(|context| context.decoder().video()).map_err(failed)?;
         let (width, height) = (decoder.width() & !1, decoder.height() & !1);
         let Some(size) = Size::new(width, height) else {
-            return Err(OpenError(format!("{name} is {}x{}, and hlscam takes 2x2 to {SIDE_MAX}x{SIDE_MAX}", decoder.width(), decoder.height())));
+            return Err(OpenError(format!(
+                "{name} is {}x{}, and hlscam takes 2x2 to {SIDE_MAX}x{SIDE_MAX}",
+                decoder.width(),
+                decoder.height()
+            )));
         };
         let rate = frame_rate(stream.avg_frame_rate()).or_else(|| frame_rate(stream.rate())).unwrap_or(RATE_DEFAULT);
         let file_name = path.file_name().map_or_else(|| name.to_string(), |name| name.to_string_lossy().into_owned());
@@ -191,7 +195,10 @@ impl MediaSource {
     /// Back to the file's beginning; the next picture follows the last one by a frame.
     fn rewind(&mut self) -> Result<(), SourceError> {
         if self.pictures == 0 {
-            return Err(SourceError::Lost(format!("no picture of {} can be decoded; name a file that FFmpeg plays", self.format.name)));
+            return Err(SourceError::Lost(format!(
+                "no picture of {} can be decoded; name a file that FFmpeg plays",
+                self.format.name
+            )));
         }
         let lost = |error: Error| SourceError::Lost(format!("cannot loop {}: {error}", self.format.name));
         self.input.seek(i64::MIN, ..).map_err(lost)?;
@@ -306,11 +313,18 @@ mod tests {
     fn a_file_gives_every_picture_with_its_time() {
         let dir = tempfile::tempdir().expect("a folder");
         for pixels in ["yuv420p", "yuvj422p", "rgb24"] {
-            let Some(path) = clip(dir.path(), &["-c:v", if pixels == "rgb24" { "png" } else { "mjpeg" }, "-pix_fmt", pixels, "-strict", "-1", "-y"]) else {
+            let Some(path) = clip(
+                dir.path(),
+                &["-c:v", if pixels == "rgb24" { "png" } else { "mjpeg" }, "-pix_fmt", pixels, "-strict", "-1", "-y"],
+            ) else {
                 return;
             };
             let mut source = MediaSource::open(&path, Pace::Unpaced, PicturePool::default()).expect("opens");
-            assert_eq!((source.format().size.to_string(), source.format().rate), ("66x50".to_owned(), FrameRate::whole(10)), "{pixels}");
+            assert_eq!(
+                (source.format().size.to_string(), source.format().rate),
+                ("66x50".to_owned(), FrameRate::whole(10)),
+                "{pixels}"
+            );
             assert_eq!(count(&mut source), (20, (0..20).map(|n| n * 9000).collect()), "{pixels}");
         }
     }
@@ -332,7 +346,9 @@ mod tests {
         let dir = tempfile::tempdir().expect("a folder");
         let text = dir.path().join("notes.txt");
         std::fs::write(&text, "no video at all").expect("writes");
-        for (path, expect) in [(dir.path().join("gone.mkv"), "No such file"), (text, "as a video"), (dir.path().to_owned(), "as a video")] {
+        for (path, expect) in
+            [(dir.path().join("gone.mkv"), "No such file"), (text, "as a video"), (dir.path().to_owned(), "as a video")]
+        {
             let error = MediaSource::open(&path, Pace::Unpaced, PicturePool::default()).err().expect("refused").to_string();
             assert!(error.contains(expect) && !error.contains('\n'), "{error}");
         }
