@@ -52,8 +52,6 @@ pub struct CaptureParts {
     pub clock: Arc<dyn Clock>,
     /// The stream's status.
     pub status: Arc<Status>,
-    /// Raised to end it.
-    pub stop: Arc<AtomicBool>,
 }
 
 /// The running thread.
@@ -64,6 +62,8 @@ pub struct Capture {
     pub pictures: Receiver<Captured>,
     /// The thread, to be joined.
     pub thread: thread::JoinHandle<()>,
+    /// Raised to end it.
+    pub stop: Arc<AtomicBool>,
 }
 
 /// Opens the source on its own thread and starts to take pictures. Returns when the source is open, or why it is not.
@@ -71,10 +71,12 @@ pub fn start(parts: CaptureParts) -> Result<Capture, OpenError> {
     let (sender, pictures) = bounded(QUEUE_MAX);
     let (opened, outcome) = bounded(1);
     let overtaken = pictures.clone();
-    let thread = thread::Builder::new().name("capture".to_owned()).spawn(move || run(parts, &sender, &overtaken, &opened));
+    let stop = Arc::new(AtomicBool::new(false));
+    let stopped = stop.clone();
+    let thread = thread::Builder::new().name("capture".to_owned()).spawn(move || run(parts, stopped, &sender, &overtaken, &opened));
     let thread = thread.map_err(|error| OpenError(format!("cannot start the capture thread: {error}")))?;
     match outcome.recv() {
-        Ok(Ok(format)) => Ok(Capture { format, pictures, thread }),
+        Ok(Ok(format)) => Ok(Capture { format, pictures, thread, stop }),
         Ok(Err(error)) => Err(error),
         Err(_) => Err(OpenError("the source failed while it was opened; this is a bug, please report it".to_owned())),
     }
@@ -82,6 +84,7 @@ pub fn start(parts: CaptureParts) -> Result<Capture, OpenError> {
 
 fn run(
     mut parts: CaptureParts,
+    stop: Arc<AtomicBool>,
     sender: &Sender<Captured>,
     overtaken: &Receiver<Captured>,
     opened: &Sender<Result<SourceFormat, OpenError>>,
@@ -96,7 +99,7 @@ fn run(
     };
     parts.status.set_format(source.format());
     opened.send(Ok(source.format().clone())).ok();
-    let mut taker = Taker { last: parts.clock.now(), parts };
+    let mut taker = Taker { last: parts.clock.now(), parts, stop };
     while !taker.stopped() {
         match source.next() {
             Ok(picture) => taker.take(picture, sender, overtaken),
@@ -123,13 +126,14 @@ fn run(
 /// What the loop keeps.
 struct Taker {
     parts: CaptureParts,
+    stop: Arc<AtomicBool>,
     /// When the last picture came.
     last: Ticks,
 }
 
 impl Taker {
     fn stopped(&self) -> bool {
-        self.parts.stop.load(Ordering::Relaxed)
+        self.stop.load(Ordering::Relaxed)
     }
 
     fn take(&mut self, picture: Picture, sender: &Sender<Captured>, overtaken: &Receiver<Captured>) {
@@ -264,7 +268,7 @@ mod tests {
                 None => Err(OpenError("no more".to_owned())),
             })
         };
-        let parts = CaptureParts { opener, tap: Box::new(|_| ()), clock, status: status.clone(), stop: Arc::default() };
+        let parts = CaptureParts { opener, tap: Box::new(|_| ()), clock, status: status.clone() };
         (start(parts), status)
     }
 

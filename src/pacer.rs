@@ -83,6 +83,11 @@ impl Pacer {
         Pacer { rate, start, next: 0, last_capture: None, lateness: Span::ZERO, counts: PacerCounts::default() }
     }
 
+    /// Begins a new grid at `start`, leaving the hole before it; the counts go on.
+    pub fn restart(&mut self, start: Ticks) {
+        *self = Pacer { counts: self.counts, ..Pacer::new(self.rate, start) };
+    }
+
     /// The counts so far.
     pub fn counts(&self) -> PacerCounts {
         self.counts
