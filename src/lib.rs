@@ -15,7 +15,10 @@ pub mod config;
 pub mod picture;
 pub mod source;
 
+pub mod cmaf;
 pub mod detect;
 pub mod encode;
 pub mod segment;
+
+pub mod record;
 pub mod status;
