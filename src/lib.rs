@@ -19,6 +19,11 @@ pub mod capture;
 pub mod pacer;
 
 pub mod detect;
+
 pub mod encode;
+
+pub mod cmaf;
 pub mod segment;
+
+pub mod record;
 pub mod status;
