@@ -18,4 +18,8 @@ pub mod source;
 pub mod detect;
 pub mod encode;
 pub mod segment;
+pub mod window;
+
+pub mod server;
+
 pub mod status;
