@@ -15,6 +15,9 @@ pub mod config;
 pub mod picture;
 pub mod source;
 
+pub mod capture;
+pub mod pacer;
+
 pub mod detect;
 pub mod encode;
 pub mod segment;
