@@ -153,7 +153,8 @@ mod tests {
     #[test]
     fn a_known_tag_is_not_sent_again() {
         let asset = Asset::new("index.html", b"<!doctype html><title>aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa</title>");
-        let header = |reply: &Reply, name: &str| reply.headers.iter().find(|(each, _)| *each == name).map(|(_, value)| value.clone());
+        let header =
+            |reply: &Reply, name: &str| reply.headers.iter().find(|(each, _)| *each == name).map(|(_, value)| value.clone());
         let first = asset.reply(None, None);
         let tag = header(&first, "etag").expect("a tag");
         let check = |if_none_match: &str, accept: Option<&str>, expect: u16| {
