@@ -27,4 +27,8 @@ pub mod cmaf;
 pub mod segment;
 
 pub mod record;
+pub mod window;
+
+pub mod server;
+
 pub mod status;
