@@ -38,10 +38,10 @@ def hlscam(binary, path, *options):
 
 
 def ffmpeg(path):
-    """Decoding, the same libx264 settings, fMP4 HLS; no detection, nothing drawn."""
+    """Decoding, the same libx264 settings (one encoder thread, as hlscam takes at this size), fMP4 HLS; no detection, nothing drawn."""
     command = ["ffmpeg", "-nostdin", "-v", "error", "-y", "-i", path, "-an", "-c:v", "libx264", "-preset", "veryfast", "-tune", "zerolatency"]
     command += ["-b:v", str(BITRATE_BPS), "-maxrate", str(BITRATE_BPS), "-bufsize", str(BITRATE_BPS), "-g", str(FPS), "-keyint_min", str(FPS)]
-    command += ["-sc_threshold", "0", "-bf", "0", "-pix_fmt", "yuv420p", "-f", "hls", "-hls_time", str(SEGMENT_S), "-hls_list_size", "0"]
+    command += ["-sc_threshold", "0", "-bf", "0", "-threads", "1", "-pix_fmt", "yuv420p", "-f", "hls", "-hls_time", str(SEGMENT_S), "-hls_list_size", "0"]
     return [*command, "-hls_segment_type", "fmp4", "index.m3u8"]
 
 
