@@ -10,8 +10,10 @@ use crate::{
 use serde::Serialize;
 use std::path::PathBuf;
 
+pub mod camera;
 #[cfg(feature = "ffmpeg")]
 pub mod media;
+pub mod mjpeg;
 pub mod test;
 
 /// Longest time that [`Source::next`] blocks, so that a stop is seen soon.
@@ -24,6 +26,20 @@ pub trait Source {
 
     /// What was opened, and why so.
     fn format(&self) -> &SourceFormat;
+
+    /// What was lost since it was opened; nothing, for a source that loses nothing.
+    fn losses(&self) -> Losses {
+        Losses::default()
+    }
+}
+
+/// Pictures that a source lost or could show only in part, counted since it was opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Losses {
+    /// Left out because the caller had not yet taken the one before: the newest wins.
+    pub dropped: u64,
+    /// Shown although their end was missing.
+    pub truncated: u64,
 }
 
 /// What a source delivers, as negotiated.
