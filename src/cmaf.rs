@@ -1,12 +1,14 @@
 //! The bytes of CMAF (ISO 23000-19): the init segment, and one `moof` + `mdat` per part. Pure; no clock, no file.
 //!
 //! One track, H.264, 90 kHz, no edit list: the media time in `tfdt` is the stream's own, and nothing shifts it.
-//! A part is one fragment and nothing else. `styp` and `sidx` are left out, also before a segment's first part: no player asks for them,
-//! and so a segment is its parts one after the other, a recording is the init segment and parts, and HLS and DASH serve the same bytes.
-//! The segmenter writes fragments; the recorder reads them back and writes the index of a finished file (`movie`).
+//! A part is one fragment and nothing else. `styp` and `sidx` are left out, also before a segment's first part: no player asks for
+//! them, and so a segment is its parts one after the other, a recording is the init segment and parts, and HLS and DASH serve the
+//! same bytes. The segmenter writes fragments; the recorder reads them back and writes the index of a finished file (`movie`).
 
 #[cfg(test)]
 pub(crate) mod boxes;
+#[cfg(test)]
+pub(crate) mod footage;
 mod movie;
 
 use crate::{
@@ -189,8 +191,8 @@ fn moof(sequence: u32, first: &EncodedFrame, frames: &[EncodedFrame]) -> Moof {
     Moof { mfhd: Mfhd { sequence_number: sequence }, traf: vec![traf] }
 }
 
-/// `moof` and the header of an `mdat` of `payload` bytes. `data_offset` counts from the start of `moof` to the first frame, which is
-/// known only when `moof` is written: so it is written twice.
+/// `moof` and the header of an `mdat` of `payload` bytes. `data_offset` counts from the start of `moof` to the first frame, which
+/// is known only when `moof` is written: so it is written twice.
 fn fragment_head(mut moof: Moof, payload: usize) -> Result<Vec<u8>, CmafError> {
     let mut head = Vec::new();
     moof.encode(&mut head).map_err(unwritable)?;

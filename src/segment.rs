@@ -1,7 +1,7 @@
 //! Cutting encoded frames into parts and segments. Pure: frames in, parts and segments out.
 //!
-//! Every cut lies on the frame grid, so every full part has one length and every full segment another. Durations come with the frames,
-//! so a part is published the moment its last frame is in; no frame is held back to learn how long the one before it was.
+//! Every cut lies on the frame grid, so every full part has one length and every full segment another. Durations come with the
+//! frames, so a part is published the moment its last frame is in; no frame is held back to learn how long the one before it was.
 
 #[cfg(test)]
 mod properties;
@@ -321,7 +321,7 @@ mod tests {
     #[test]
     fn frames_before_the_first_key_frame_are_dropped_and_counted() {
         check("..K.D", "init1 start1@6000 part1.0@6000+6000K dropped2");
-        check("K.C..KED", "init1 start1@0 part1.0@0+6000K end1 start2!@12000 part2.0@12000+3000K end2 dropped2");
+        check("K.C..KDE", "init1 start1@0 part1.0@0+6000K end1 dropped2 start2!@12000 part2.0@12000+3000K end2");
     }
 
     #[test]

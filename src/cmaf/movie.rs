@@ -70,9 +70,9 @@ impl SampleTable {
         self.payload
     }
 
-    /// All of a progressive file that stands before its first frame: `ftyp`, `moov`, the header of `mdat`. The frames' bytes follow, in
-    /// order. `created` is the wall time of the first frame.
-    pub fn file_head(&self, params: &VideoParams, created: WallTime) -> Result<Bytes, CmafError> {
+    /// All of a progressive file that stands before its first frame: `ftyp`, `moov`, the header of `mdat`. The frames' bytes
+    /// follow, in order. `created` is the wall time of the first frame, if known.
+    pub fn file_head(&self, params: &VideoParams, created: Option<WallTime>) -> Result<Bytes, CmafError> {
         let ftyp = Ftyp {
             major_brand: FourCC::new(b"isom"),
             minor_version: 0,
@@ -91,7 +91,7 @@ impl SampleTable {
         Ok(out.into())
     }
 
-    fn write(&self, out: &mut Vec<u8>, params: &VideoParams, created: WallTime, start: u64) -> Result<(), CmafError> {
+    fn write(&self, out: &mut Vec<u8>, params: &VideoParams, created: Option<WallTime>, start: u64) -> Result<(), CmafError> {
         let at = self.chunk_starts.iter().map(|chunk| start + chunk);
         // The last chunk decides, with room for the head: 32-bit offsets where they reach, for every reader knows them.
         let wide = self.payload + (1 << 30) > u64::from(u32::MAX);
@@ -104,7 +104,8 @@ impl SampleTable {
             co64: wide.then(|| Co64 { entries: at.collect() }),
             ..Stbl::default()
         };
-        let created_s = (created.0.div_euclid(1_000_000) + EPOCH_1904_TO_1970_S).max(0) as u64;
+        // 0 stands for "unknown".
+        let created_s = created.map_or(0, |wall| (wall.0.div_euclid(1_000_000) + EPOCH_1904_TO_1970_S).max(0) as u64);
         write(out, &moov(params, stbl, self.duration, created_s)?)
     }
 }
@@ -182,8 +183,8 @@ fn avc1(params: &VideoParams) -> Result<Avc1, CmafError> {
     })
 }
 
-/// Writes the boxes in the order that ISO 14496-12 §6.3.4 recommends. mp4-atom's own order is legal, but puts `vmhd` behind `stbl` and
-/// `mvex` before `trak`, which old players were never tried with.
+/// Writes the boxes in the order that ISO 14496-12 §6.3.4 recommends. mp4-atom's own order is legal, but puts `vmhd` behind `stbl`
+/// and `mvex` before `trak`, which old players were never tried with.
 fn write(out: &mut Vec<u8>, moov: &Moov) -> Result<(), CmafError> {
     out.encode_atom(Moov::KIND, |out| {
         moov.mvhd.encode(out)?;
