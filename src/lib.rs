@@ -12,6 +12,7 @@ pub mod time;
 
 pub mod cli;
 pub mod config;
+pub mod console;
 
 pub mod picture;
 pub mod source;
