@@ -10,6 +10,7 @@
 
 pub mod time;
 
+pub mod app;
 pub mod cli;
 pub mod config;
 pub mod console;
