@@ -11,35 +11,33 @@ use std::{ffi::OsString, path::PathBuf};
 
 const EXAMPLES: &str = "\
 Examples:
-  hlscam                                           the first camera, for this computer alone
-  hlscam --device test --port 9000                 a drawn picture, no camera needed
-  hlscam --device 0 --bind 0.0.0.0 --size 1280x720 for every browser on the network
-  hlscam record --device 0 --duration 30s --output out.mp4
+  hlscam                                              the first camera, for this computer alone
+  hlscam --device test --port 9000                    a drawn picture, no camera needed
+  hlscam --device Brio --bind 0.0.0.0 --size 1280x720 a camera by its name, for the whole network
+  hlscam record --duration 30s --output out.mp4       half a minute of the first camera
 
 Lengths of time are a number and a unit: 200ms, 2s, 5m, 24h.
 Bit rates count in thousands (2M is 2,000,000 bit/s), bytes in 1024s (1G is 1,073,741,824 bytes).
 An option given twice counts as given last.";
 
 /// Widest help text, in columns: longer lines are hard to read.
-const HELP_COLUMNS: usize = 110;
+const HELP_COLUMNS: usize = 100;
 
-/// Streams a local camera to low-latency HLS, with boxes around the faces.
-///
-/// Without a command it streams, until Ctrl-C.
+/// Streams a local camera to low-latency HLS, with boxes around the faces; without a command it streams until Ctrl-C
 #[derive(Debug, Parser)]
 #[command(name = "hlscam", version, after_help = EXAMPLES, max_term_width = HELP_COLUMNS)]
 #[command(args_conflicts_with_subcommands = true, args_override_self = true, disable_help_subcommand = true)]
 #[command(allow_negative_numbers = true)]
 pub struct Cli {
+    /// Log more: -v for how things are decided, -vv for everything
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
     /// What to do; streaming when none is given.
     #[command(subcommand)]
     pub command: Option<CommandArgs>,
     /// Options of the stream.
     #[command(flatten)]
     pub stream: StreamArgs,
-    /// Log more: -v for how things are decided, -vv for everything
-    #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = "Options")]
-    pub verbose: u8,
 }
 
 /// The commands beside streaming.

@@ -10,8 +10,10 @@
 
 pub mod time;
 
+pub mod app;
 pub mod cli;
 pub mod config;
+pub mod console;
 
 pub mod picture;
 pub mod source;
