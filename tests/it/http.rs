@@ -142,6 +142,8 @@ async fn every_address_answers_with_its_type_and_its_caching() {
     check("/style.css", 200, "text/css; charset=utf-8", "no-cache").await;
     check("/viewer.js", 200, script, "no-cache").await;
     check("/hls.js", 200, script, "no-cache").await;
+    check("/icon.svg", 200, "image/svg+xml; charset=utf-8", "no-cache").await;
+    check("/favicon.ico", 200, "image/svg+xml; charset=utf-8", "no-cache").await;
     check("/healthz", 200, plain, "no-store").await;
     check("/readyz", 503, plain, "no-store").await;
     check("/time", 200, plain, "no-store").await;
@@ -240,7 +242,6 @@ async fn methods_other_than_get_and_head_are_told_which_there_are() {
 #[tokio::test]
 async fn bad_requests_get_a_4xx_and_the_server_lives_on() {
     let server = start(Limits::default());
-    let long = |len: usize| format!("/{}", "a".repeat(len - 1));
     let targets = [
         "/../etc/passwd",
         "/..",
@@ -270,6 +271,12 @@ async fn bad_requests_get_a_4xx_and_the_server_lives_on() {
         let status = server.get(target).await.status;
         assert!((400..500).contains(&status), "{target}: {status}");
     }
+}
+
+#[tokio::test]
+async fn what_is_too_long_or_no_http_is_refused_at_once() {
+    let server = start(Limits::default());
+    let long = |len: usize| format!("/{}", "a".repeat(len - 1));
     let check = async |request: String, expect: u16| {
         let mut stream = server.connect().await;
         send(&mut stream, &request).await;
