@@ -7,6 +7,7 @@ mod admission;
 mod api;
 mod assets;
 mod connection;
+mod files;
 mod listener;
 pub mod origin;
 mod routes;
@@ -29,7 +30,8 @@ use tokio::{
     time::{interval, sleep, timeout},
 };
 
-/// Connections at a time: thousands of viewers at some 20 KB each. The system's limit of open files may be reached before.
+/// Connections at a time: thousands of viewers at some 20 KB each. Fewer where the system's limit of open
+/// files is lower.
 pub const CONNECTIONS_MAX: usize = 8192;
 
 /// Connections at a time from one address: a household or an office behind one router, at six per browser.
@@ -148,7 +150,7 @@ impl Door {
             site: Arc::new(site),
             protocols: Arc::new(connection::protocols(&limits)),
             limits,
-            admission: Admission::new(limits.connections, limits.connections_per_address),
+            admission: Admission::new(files::room_for(limits.connections), limits.connections_per_address),
             farewells: Arc::new(Semaphore::new(FAREWELLS_MAX)),
             stopped,
             refused: Burst::default(),

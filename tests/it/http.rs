@@ -1,125 +1,17 @@
 //! The server over real sockets on 127.0.0.1: what each address answers, and how the limits hold.
 
+mod running;
+mod stream;
+
 use bytes::Bytes;
 use hlscam::{
-    config::ServerConfig,
-    server::{Limits, Site, bind, serve},
-    status::{SourceState, Status},
-    time::{Clock, ManualClock, Span, WallTime},
-    window::{Window, WindowConfig},
+    server::Limits,
+    status::SourceState,
+    time::{Clock, Span},
 };
-use std::{
-    collections::BTreeMap,
-    future::Future,
-    net::{Ipv4Addr, SocketAddr},
-    sync::Arc,
-    time::Duration,
-};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
-    sync::oneshot,
-    task::JoinHandle,
-    time::timeout,
-};
-
-/// Longer than anything here takes on a busy machine; a test that reaches it has failed.
-const DEADLINE: Duration = Duration::from_secs(20);
-
-/// Fri, 20 Nov 2026 16:19:12.123 UTC.
-const NOW: WallTime = WallTime(1_795_191_552_123_000);
-
-async fn soon<T>(what: impl Future<Output = T>) -> T {
-    timeout(DEADLINE, what).await.expect("it happens before the deadline")
-}
-
-struct Running {
-    at: SocketAddr,
-    window: Arc<Window>,
-    status: Arc<Status>,
-    clock: Arc<ManualClock>,
-    stop: oneshot::Sender<()>,
-    ended: JoinHandle<std::io::Result<()>>,
-}
-
-fn start(limits: Limits) -> Running {
-    let listener = bind(ServerConfig { bind: Ipv4Addr::LOCALHOST.into(), port: 0 }).expect("a free port");
-    let clock = Arc::new(ManualClock::at(NOW));
-    let config = WindowConfig {
-        run: "t".to_owned(),
-        target_duration_s: 2,
-        part_target: Span::from_ms(200),
-        segment_parts: 10,
-        span: Span::from_ms(60_000),
-        bytes_max: 1 << 20,
-    };
-    let window = Arc::new(Window::new(config, clock.clone()));
-    let status = Arc::new(Status::default());
-    let site = Site::new(window.clone(), status.clone(), clock.clone());
-    let (stop, stopped) = oneshot::channel::<()>();
-    let at = listener.local_addr();
-    let ended = tokio::spawn(serve(listener, site, limits, async {
-        // A test that drops the sender ends the server too.
-        let _ = stopped.await;
-    }));
-    Running { at, window, status, clock, stop, ended }
-}
-
-impl Running {
-    async fn connect(&self) -> TcpStream {
-        soon(TcpStream::connect(self.at)).await.expect("the server listens")
-    }
-
-    /// One request on a connection of its own.
-    async fn ask(&self, method: &str, target: &str, headers: &str) -> Answer {
-        let mut stream = self.connect().await;
-        send(&mut stream, &format!("{method} {target} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n{headers}\r\n")).await;
-        Answer::parse(&read_all(&mut stream).await)
-    }
-
-    async fn get(&self, target: &str) -> Answer {
-        self.ask("GET", target, "").await
-    }
-}
-
-async fn send(stream: &mut TcpStream, text: &str) {
-    soon(stream.write_all(text.as_bytes())).await.expect("the server reads");
-}
-
-/// All bytes until the server closes; a reset counts as closing.
-async fn read_all(stream: &mut TcpStream) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    let _ = soon(stream.read_to_end(&mut bytes)).await;
-    bytes
-}
-
-struct Answer {
-    status: u16,
-    headers: BTreeMap<String, String>,
-    body: Vec<u8>,
-}
-
-impl Answer {
-    fn parse(bytes: &[u8]) -> Answer {
-        let head_len = bytes.windows(4).position(|four| four == b"\r\n\r\n").unwrap_or_else(|| {
-            panic!("no whole head in {:?}", String::from_utf8_lossy(bytes));
-        });
-        let head = std::str::from_utf8(&bytes[..head_len]).expect("heads are text");
-        let (first, rest) = head.split_once("\r\n").unwrap_or((head, ""));
-        let status = first.split(' ').nth(1).expect("a status").parse().expect("a number");
-        let headers =
-            rest.lines().filter_map(|line| line.split_once(": ")).map(|(name, value)| (name.to_lowercase(), value.to_owned()));
-        Answer { status, headers: headers.collect(), body: bytes[head_len + 4..].to_vec() }
-    }
-
-    fn header(&self, name: &str) -> &str {
-        self.headers.get(name).map_or("", String::as_str)
-    }
-
-    fn text(&self) -> &str {
-        std::str::from_utf8(&self.body).expect("a text")
-    }
-}
+use running::{Answer, read_all, send, soon, start};
+use std::time::Duration;
+use tokio::{io::AsyncReadExt, net::TcpStream};
 
 #[tokio::test]
 async fn every_address_answers_with_its_type_and_its_caching() {
@@ -142,6 +34,8 @@ async fn every_address_answers_with_its_type_and_its_caching() {
     check("/style.css", 200, "text/css; charset=utf-8", "no-cache").await;
     check("/viewer.js", 200, script, "no-cache").await;
     check("/hls.js", 200, script, "no-cache").await;
+    check("/icon.svg", 200, "image/svg+xml; charset=utf-8", "no-cache").await;
+    check("/favicon.ico", 200, "image/svg+xml; charset=utf-8", "no-cache").await;
     check("/healthz", 200, plain, "no-store").await;
     check("/readyz", 503, plain, "no-store").await;
     check("/time", 200, plain, "no-store").await;
@@ -240,7 +134,6 @@ async fn methods_other_than_get_and_head_are_told_which_there_are() {
 #[tokio::test]
 async fn bad_requests_get_a_4xx_and_the_server_lives_on() {
     let server = start(Limits::default());
-    let long = |len: usize| format!("/{}", "a".repeat(len - 1));
     let targets = [
         "/../etc/passwd",
         "/..",
@@ -270,6 +163,12 @@ async fn bad_requests_get_a_4xx_and_the_server_lives_on() {
         let status = server.get(target).await.status;
         assert!((400..500).contains(&status), "{target}: {status}");
     }
+}
+
+#[tokio::test]
+async fn what_is_too_long_or_no_http_is_refused_at_once() {
+    let server = start(Limits::default());
+    let long = |len: usize| format!("/{}", "a".repeat(len - 1));
     let check = async |request: String, expect: u16| {
         let mut stream = server.connect().await;
         send(&mut stream, &request).await;
