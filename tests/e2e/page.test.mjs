@@ -102,6 +102,36 @@ pageTest('a_pause_leads_to_the_past_and_a_button_back_to_live', {}, async ({ pag
   await until('live again', async () => ({ done: ((await readStrip(page))?.ageMs ?? Infinity) < LATENCY_MAX_MS }), NOTICE_MS);
 });
 
+test('a_page_opened_before_the_stream_is_ready_waits_and_then_plays', { timeout: 120_000 }, async () => {
+  const server = await startServer();
+  const context = await browser.newContext();
+  try {
+    let ready = false;
+    await context.route('**/cam/index.m3u8', (route) => (ready ? route.continue() : route.fulfill({ status: 503, headers: { 'retry-after': '1' } })));
+    const page = await context.newPage();
+    await page.goto(server.url);
+    assert.equal((await untilState(page, ['starting'], NOTICE_MS)).sentence, 'Waiting for the picture.');
+    ready = true;
+    await untilState(page, ['live'], LIVE_MS);
+  } finally {
+    await context.close();
+    await endServer(server, 'SIGKILL');
+  }
+});
+
+pageTest('a_part_that_arrives_broken_does_not_end_the_playback', {}, async ({ page }) => {
+  await untilState(page, ['live'], LIVE_MS);
+  let broken = 0;
+  await page.route(/\/cam\/.*\.(m4s|mp4)/, (route) => {
+    broken += 1;
+    return broken <= 2 ? route.fulfill({ body: Buffer.alloc(5000, 7) }) : route.continue();
+  });
+  await until('two broken parts were served', async () => ({ done: broken > 2, seen: broken }), NOTICE_MS);
+  const brokenAt = Date.now();
+  await untilNewer(page, brokenAt, RETURN_MS);
+  await untilState(page, ['live'], RETURN_MS);
+});
+
 pageTest('plays_again_without_a_reload_after_the_server_was_killed_and_restarted', {}, async ({ page, running }) => {
   await untilState(page, ['live'], LIVE_MS);
   await page.evaluate(() => (window.sameDocument = true));
