@@ -7,6 +7,9 @@ const IDLE_MS = 3000;
 /** How far the arrow keys move. */
 const SKIP_S = 5;
 
+/** What the badge says; the rest is "Not live". @type {Partial<Record<import('./state.js').State, string>>} */
+const BADGES = { live: 'Live', behind: 'Behind', 'camera-lost': 'No signal' };
+
 /** @template {HTMLElement} T @param {string} id @returns {T} */
 const byId = (id) => /** @type {T} */ (document.getElementById(id));
 
@@ -27,8 +30,9 @@ export function connect(actions) {
   byId('to-live').onclick = actions.jumpToLive;
   byId('mute').onclick = toggleMute;
   byId('fullscreen').onclick = toggleFullscreen;
-  video.onclick = actions.togglePlay;
-  video.ondblclick = toggleFullscreen;
+  // A finger that touches the picture means to look at it; a mouse means the picture's own play button.
+  video.onclick = (event) => /** @type {PointerEvent} */ (event).pointerType === 'mouse' && actions.togglePlay();
+  byId('stage').ondblclick = toggleFullscreen;
   video.addEventListener('volumechange', showMuted);
   document.addEventListener('fullscreenchange', showFullscreen);
   document.addEventListener('keydown', (event) => keyPressed(event, actions));
@@ -51,9 +55,8 @@ export function show({ state, sentence, age, following, paused }) {
   dataset.state = state;
   dataset.paused = String(paused);
   dataset.following = String(following);
-  const live = state === 'live' || state === 'camera-lost';
-  setText('badge-word', live ? 'Live' : state === 'behind' ? 'Behind' : 'Not live');
-  setText('age', live || state === 'behind' ? age : '');
+  setText('badge-word', BADGES[state] ?? 'Not live');
+  setText('age', state === 'live' || state === 'behind' ? age : '');
   setText('status', sentence);
   setText('veil-text', sentence);
   setLabel('play', paused ? 'Play' : 'Pause');

@@ -122,7 +122,6 @@ export class Player {
   /** Pauses or plays, as the user wants. */
   togglePlay() {
     if (this.#video.paused) {
-      this.#wantsPlay = true;
       this.#play();
     } else {
       this.#video.pause();
