@@ -209,20 +209,21 @@ fn commands(help: &str) -> Vec<String> {
     names.filter(|name| *name != "help").map(str::to_owned).collect()
 }
 
-/// Long options at the head of a line, as help texts list them; `--help` and `--version` need no documentation.
+/// Long options at the head of a line, as help texts list them.
 fn listed_options(help: &str) -> BTreeSet<String> {
     let heads = help.lines().map(str::trim_start).filter(|line| line.starts_with('-'));
-    heads.filter_map(|line| long_options(line).next()).filter(|name| name != "--help" && name != "--version").collect()
+    heads.filter_map(|line| long_options(line).next()).collect()
 }
 
-/// Every `--word` in a text.
+/// Every `--word` in a text, but for the two that every program has.
 fn long_options(text: &str) -> impl Iterator<Item = String> + '_ {
     text.match_indices("--").filter_map(|(at, _)| {
         let before = text[..at].chars().next_back();
         let name: String =
             text[at + 2..].chars().take_while(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || *c == '-').collect();
         let alone = before.is_none_or(|c| !c.is_alphanumeric() && c != '-' && c != '|');
-        (alone && name.starts_with(|c: char| c.is_ascii_lowercase())).then(|| format!("--{name}"))
+        (alone && name.starts_with(|c: char| c.is_ascii_lowercase()) && name != "help" && name != "version")
+            .then(|| format!("--{name}"))
     })
 }
 
