@@ -1,4 +1,4 @@
-//! What was typed, and nothing more: every value is still text, and [config](crate::config) says what it means.
+//! What was typed, and nothing more: every value is still text, and [config] says what it means.
 //!
 //! Values are not checked here, because clap's own complaints are paragraphs; ours are one sentence each.
 

@@ -10,7 +10,7 @@ mod log;
 
 use crate::{
     config::Verbosity,
-    time::{Clock, Span, SystemClock, Ticks},
+    time::{Span, Ticks},
 };
 use addresses::Address;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -64,7 +64,8 @@ impl Console {
 
     /// The status of a stream, from now on.
     pub fn status(&self) -> StatusDisplay {
-        let bar = self.is_terminal().then(|| self.bars.add(ProgressBar::no_length().with_style(style("{wide_msg}"))));
+        // `msg`, not `wide_msg`: a line that is too long wraps, and is still cleared whole.
+        let bar = self.is_terminal().then(|| self.bars.add(ProgressBar::no_length().with_style(style("{msg}"))));
         StatusDisplay { bar, log: LogPace::default() }
     }
 
@@ -208,11 +209,6 @@ fn bug(text: &str, place: &str, thread: &str) -> String {
 /// Writes a line to stderr. Where stderr is closed there is nobody to tell.
 fn say(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");
-}
-
-/// The wall time that stands before a log line.
-fn log_time() -> String {
-    SystemClock::start().wall().to_string()
 }
 
 #[cfg(test)]

@@ -47,15 +47,15 @@ pub struct Address {
     pub reach: Reach,
 }
 
-/// From where an address can be opened. In the order in which addresses are shown.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// From where an address can be opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reach {
     /// From this computer.
     ThisHost,
     /// From the network on that interface.
     Network(String),
-    /// From a container, a virtual machine or a tunnel on that interface, or by a link-local address.
-    Virtual(String),
+    /// From a container, a virtual machine, a tunnel or a direct cable on that interface.
+    Aside(String),
 }
 
 impl fmt::Display for Reach {
@@ -63,7 +63,7 @@ impl fmt::Display for Reach {
         match self {
             Reach::ThisHost => f.write_str("on this computer"),
             Reach::Network(name) => write!(f, "on the network ({name})"),
-            Reach::Virtual(name) => write!(f, "on the virtual network ({name})"),
+            Reach::Aside(name) => write!(f, "through {name} only"),
         }
     }
 }
@@ -74,7 +74,7 @@ pub fn interfaces() -> io::Result<Vec<Interface>> {
     Ok(found.into_iter().map(|interface| Interface { ip: interface.ip(), name: interface.name }).collect())
 }
 
-/// Every address under which a server that listens on `listener` can be opened: this computer, then networks, then virtual ones.
+/// Every address under which a server that listens on `listener` can be opened: this computer, then networks, then the rest.
 pub fn addresses(listener: SocketAddr, interfaces: &[Interface]) -> Vec<Address> {
     let address = |ip, reach| Address { url: url(ip, listener.port()), reach };
     let bound = listener.ip();
@@ -111,7 +111,7 @@ fn rank(reach: &Reach) -> u8 {
     match reach {
         Reach::ThisHost => 0,
         Reach::Network(_) => 1,
-        Reach::Virtual(_) => 2,
+        Reach::Aside(_) => 2,
     }
 }
 
@@ -119,7 +119,7 @@ fn reach(name: &str, ip: IpAddr) -> Reach {
     let lower = name.to_ascii_lowercase();
     let link_local = matches!(ip, IpAddr::V4(ip) if ip.is_link_local());
     if link_local || VIRTUAL_NAMES.iter().any(|start| lower.starts_with(start)) {
-        Reach::Virtual(name.to_owned())
+        Reach::Aside(name.to_owned())
     } else {
         Reach::Network(name.to_owned())
     }
@@ -191,15 +191,15 @@ mod tests {
         check("127.0.0.1:8080", &["http://127.0.0.1:8080/ on this computer"]);
         check("[::1]:80", &["http://[::1]:80/ on this computer"]);
         check("192.168.1.5:8080", &["http://192.168.1.5:8080/ on the network (eth0)"]);
-        check("172.17.0.1:1", &["http://172.17.0.1:1/ on the virtual network (docker0)"]);
+        check("172.17.0.1:1", &["http://172.17.0.1:1/ through docker0 only"]);
         check(
             "0.0.0.0:8080",
             &[
                 "http://127.0.0.1:8080/ on this computer",
                 "http://192.168.1.5:8080/ on the network (eth0)",
                 "http://10.0.0.7:8080/ on the network (wlan0)",
-                "http://172.17.0.1:8080/ on the virtual network (docker0)",
-                "http://169.254.3.4:8080/ on the virtual network (usb0)",
+                "http://172.17.0.1:8080/ through docker0 only",
+                "http://169.254.3.4:8080/ through usb0 only",
             ],
         );
     }
@@ -215,8 +215,8 @@ mod tests {
                 "http://192.168.1.5:8080/ on the network (eth0)",
                 "http://[2001:db8::5]:8080/ on the network (eth0)",
                 "http://10.0.0.7:8080/ on the network (wlan0)",
-                "http://172.17.0.1:8080/ on the virtual network (docker0)",
-                "http://169.254.3.4:8080/ on the virtual network (usb0)",
+                "http://172.17.0.1:8080/ through docker0 only",
+                "http://169.254.3.4:8080/ through usb0 only",
             ],
         );
     }

@@ -3,7 +3,7 @@
 use crate::{picture::Size, time::Span};
 use std::fmt;
 
-/// What the line tells. A narrow terminal cuts it at the right, so what matters most comes first.
+/// What the line tells. A narrow terminal wraps it; what matters most comes first.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StatusLine {
     /// How long the source has been silent, once that is worth telling.

@@ -1,6 +1,9 @@
 //! The log on stderr: time, level, text. It never tears the live line.
 
-use crate::config::Verbosity;
+use crate::{
+    config::Verbosity,
+    time::{Clock, SystemClock},
+};
 use indicatif::MultiProgress;
 use std::{
     env, fmt,
@@ -34,11 +37,12 @@ pub(super) fn start(verbosity: Verbosity, bars: MultiProgress) {
     let _ = tracing::subscriber::set_global_default(log);
 }
 
+/// The wall time in UTC, as everywhere.
 struct WallTimer;
 
 impl FormatTime for WallTimer {
     fn format_time(&self, writer: &mut Writer<'_>) -> fmt::Result {
-        writer.write_str(&super::log_time())
+        write!(writer, "{}", SystemClock::start().wall())
     }
 }
 
