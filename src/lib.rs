@@ -22,11 +22,15 @@ pub mod capture;
 pub mod pacer;
 
 pub mod detect;
+pub mod paint;
 
 pub mod encode;
 
 pub mod cmaf;
 pub mod segment;
+
+pub mod pipeline;
+pub mod stream;
 
 pub mod record;
 pub mod window;
