@@ -17,5 +17,6 @@ pub mod source;
 
 pub mod detect;
 pub mod encode;
+pub mod paint;
 pub mod segment;
 pub mod status;
