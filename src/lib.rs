@@ -27,6 +27,7 @@ pub mod paint;
 pub mod encode;
 
 pub mod cmaf;
+pub mod paint;
 pub mod segment;
 
 pub mod pipeline;
