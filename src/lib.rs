@@ -20,6 +20,8 @@ pub mod encode;
 pub mod segment;
 pub mod window;
 
+pub mod playlist;
+
 pub mod server;
 
 pub mod status;
