@@ -36,6 +36,8 @@ pub mod stream;
 pub mod record;
 pub mod window;
 
+pub mod playlist;
+
 pub mod server;
 
 pub mod status;
