@@ -31,6 +31,8 @@ pub mod segment;
 pub mod record;
 pub mod window;
 
+pub mod playlist;
+
 pub mod server;
 
 pub mod status;
