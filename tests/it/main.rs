@@ -1,3 +1,4 @@
 //! The integration tests: one binary, a module per area.
 
-fn main() {}
+#[cfg(feature = "camera")]
+mod camera;
