@@ -10,12 +10,27 @@
 
 pub mod time;
 
+pub mod app;
+pub mod cli;
 pub mod config;
+pub mod console;
 
 pub mod picture;
 pub mod source;
 
+pub mod capture;
+pub mod pacer;
+
 pub mod detect;
+
 pub mod encode;
+
+pub mod cmaf;
 pub mod segment;
+
+pub mod record;
+pub mod window;
+
+pub mod server;
+
 pub mod status;

@@ -11,14 +11,16 @@ use serde::Serialize;
 use std::path::PathBuf;
 
 pub mod camera;
+#[cfg(feature = "ffmpeg")]
+pub mod media;
 pub mod mjpeg;
 pub mod test;
 
 /// Longest time that [`Source::next`] blocks, so that a stop is seen soon.
 pub const NEXT_WAIT_MAX: Span = Span::from_ms(500);
 
-/// A running source of pictures.
-pub trait Source: Send {
+/// A running source of pictures. Not `Send`: it is made, used and dropped on one thread.
+pub trait Source {
     /// The next picture, as soon as there is one; gives up with [`SourceError::Silent`] after [`NEXT_WAIT_MAX`].
     fn next(&mut self) -> Result<Picture, SourceError>;
 

@@ -2,3 +2,6 @@
 
 #[cfg(feature = "camera")]
 mod camera;
+mod http;
+mod tidy;
+mod cli;
