@@ -88,14 +88,16 @@ pub fn cannot_open(device: &Device, wanted: &str, failure: &Failure, holder: Opt
             }
             None => format!("{camera} is busy: another program holds it; close that program"),
         },
-        Kind::Refused => format!("{camera} is refused to this user; run `sudo usermod -aG video $USER`, log in again"),
+        Kind::Refused => format!("{camera} is refused to this user; run `sudo usermod -aG video $USER` and log in again"),
         Kind::Gone => format!("{camera} has just gone; plug it in again"),
         Kind::NoBandwidth => {
             format!("{camera} cannot start: its USB bus has no room for {wanted}; ask for less, use another USB port")
         }
         Kind::Other => format!("{camera} cannot be opened with {wanted}: {}; plug it in again", failure.text),
     };
-    let others: Vec<&Device> = all.iter().filter(|other| other.index != device.index).collect();
+    // Who may not open one camera may open none.
+    let refused = failure.kind() == Kind::Refused;
+    let others: Vec<&Device> = all.iter().filter(|other| !refused && other.index != device.index).collect();
     if others.is_empty() { format!("{said}{OR_TEST}") } else { format!("{said}, take {}{OR_TEST}", listed(&others)) }
 }
 
@@ -168,8 +170,7 @@ mod tests {
         check(
             errno(13),
             None,
-            "camera 0 (HD Webcam) is refused to this user; run `sudo usermod -aG video $USER`, log in again, take 2 (IR), \
-             or try --device test",
+            "camera 0 (HD Webcam) is refused to this user; run `sudo usermod -aG video $USER` and log in again, or try --device test",
         );
         check(
             errno(28),
