@@ -2,6 +2,9 @@
 
 #[cfg(feature = "camera")]
 mod camera;
-mod http;
-mod tidy;
 mod cli;
+mod http;
+#[cfg(all(feature = "ffmpeg", feature = "opencv"))]
+mod pipeline;
+mod support;
+mod tidy;
