@@ -3,12 +3,12 @@
 //!
 //! What it never does: decide what a request means (`server::origin`) or how a playlist reads (`playlist`).
 
+#[cfg(test)]
+pub(crate) mod feed;
 pub mod ranges;
 pub mod state;
 #[cfg(test)]
 mod tests;
-#[cfg(test)]
-pub(crate) mod feed;
 
 use crate::{
     playlist::hls::DateRange,

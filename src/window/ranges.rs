@@ -102,7 +102,9 @@ mod tests {
     #[test]
     fn a_range_leaves_when_its_end_has_left_the_window_and_its_id_is_told_for_a_while() {
         let mut ranges = Ranges::default();
-        [range("a", 10, Some(12)), range("b", 10, None), range("c", 13, Some(14))].map(|r| ranges.mark(r, Ticks(0)));
+        for range in [range("a", 10, Some(12)), range("b", 10, None), range("c", 13, Some(14))] {
+            assert!(ranges.mark(range, Ticks(0)));
+        }
         ranges.forget_before(WallTime(12_000_000), Ticks(5), Span(10));
         assert_eq!(ids(ranges.all()), ["a", "b", "c"]);
         ranges.forget_before(WallTime(12_500_000), Ticks(6), Span(10));

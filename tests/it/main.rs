@@ -7,4 +7,6 @@ mod http;
 #[cfg(all(feature = "ffmpeg", feature = "opencv"))]
 mod pipeline;
 mod support;
+mod cli;
+mod http;
 mod tidy;

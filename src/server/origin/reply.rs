@@ -215,6 +215,5 @@ mod tests {
     #[test]
     fn dates_are_written_as_http_wants_them() {
         assert_eq!(http_date(WallTime(1_795_191_552_123_999)), "Fri, 20 Nov 2026 16:19:12 GMT");
-        assert_eq!(http_date(WallTime(i64::MAX)), "0");
     }
 }
