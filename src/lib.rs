@@ -27,16 +27,15 @@ pub mod paint;
 pub mod encode;
 
 pub mod cmaf;
-pub mod paint;
 pub mod segment;
 
 pub mod pipeline;
 pub mod stream;
 
-pub mod record;
+pub mod playlist;
 pub mod window;
 
-pub mod playlist;
+pub mod record;
 
 pub mod server;
 

@@ -161,6 +161,9 @@ export class Player {
   resume() {
     if (this.#following && this.#wantsPlay) {
       this.jumpToLive();
+    } else {
+      // Browsers pause hidden videos; the past goes on from where it was.
+      this.#playIfWanted();
     }
   }
 

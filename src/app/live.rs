@@ -17,7 +17,7 @@ use crate::{
     time::{Clock, FrameRate, Span, SystemClock, WallTime},
     window::{Window, WindowConfig},
 };
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{runtime, sync::oneshot, task::JoinHandle};
 
 /// ENDLIST stays fetchable this long after the end, so that every player that waits for the next part has seen it.
@@ -101,8 +101,8 @@ impl Live {
             repeated: report.pacer.repeated,
             dropped: report.pacer.dropped,
             found: what.map(|what| Found { what, count: report.detection.faces as usize }),
-            bits_per_s: window.bits_per_s,
-            window: window.span,
+            bits_per_s: window.average_bps as f64,
+            window: Span::from_duration(Duration::from_secs_f64(window.span_s)),
             viewers: report.viewers,
             encoder_load: report.encoder.load,
         }

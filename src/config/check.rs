@@ -14,7 +14,7 @@ use crate::{
         ServerArgs, SourceArgs, StreamArgs, WindowArgs,
     },
     picture::SIDE_MAX,
-    source::Wish,
+    source::{Wish, test::Script},
     time::Span,
 };
 use std::{net::IpAddr, ops::RangeInclusive, path::PathBuf};

@@ -4,4 +4,7 @@
 mod camera;
 mod cli;
 mod http;
+#[cfg(all(feature = "ffmpeg", feature = "opencv"))]
+mod pipeline;
+mod support;
 mod tidy;
