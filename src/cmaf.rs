@@ -167,7 +167,7 @@ pub fn read_fragment(data: &[u8]) -> Result<FragmentReading, CmafError> {
 }
 
 impl FragmentReading {
-    /// All that stands before the frames' bytes, for the same fragment at another media time.
+    /// All that stands before the frames' bytes but `styp`, for the same fragment at another media time.
     pub fn head_at(&self, at: Ticks) -> Result<Vec<u8>, CmafError> {
         let mut moof = self.moof.clone();
         for traf in &mut moof.traf {
