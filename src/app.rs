@@ -8,9 +8,12 @@ mod record;
 
 use crate::{
     capture::{Opener, Tap},
-    config::{CascadeSpec, Command, DetectConfig, EncodeConfig, Listing, SourceSpec, StreamConfig},
+    config::{CascadeSpec, Command, EncodeConfig, Listing, SourceSpec, StreamConfig},
     console::{self, Console, listing},
-    detect::{Detection, Detector, Watcher, haar::HaarDetector},
+    detect::{
+        self as detection, Detection,
+        watcher::{OnRun, Watcher},
+    },
     encode::{Encoder, ffmpeg},
     picture::PicturePool,
     pipeline::{ClockStrip, Detections, EncoderOpener, PipelineParts},
@@ -87,12 +90,15 @@ impl Wiring {
             protected: false,
         }));
         let opener = source_opener(config, &clock)?;
-        let watcher = match detector(&config.detect)? {
-            Some(detector) => Some(Arc::new(Watcher::start(detector, config.detect.fps, clock.clone(), status.clone()).map_err(failed)?)),
+        let watcher = match detection::open(&config.detect).map_err(failed)? {
+            Some(detector) => {
+                let (counts, on_run) = (status.detector.clone(), on_run(status.clone()));
+                Some(Arc::new(Watcher::start(detector, config.detect.fps, clock.clone(), counts, on_run).map_err(failed)?))
+            }
             None => None,
         };
         let tap: Tap = match watcher.clone() {
-            Some(watcher) => Box::new(move |picture| watcher.show(picture)),
+            Some(watcher) => Box::new(move |picture| watcher.give(picture)),
             None => Box::new(|_| ()),
         };
         let detections: Detections = match watcher.clone() {
@@ -107,7 +113,13 @@ impl Wiring {
 }
 
 /// What the encode thread runs, on a grid of `rate`.
-fn pipeline_parts(config: &StreamConfig, rate: FrameRate, detections: Detections, clock: &Arc<dyn Clock>, status: &Arc<Status>) -> PipelineParts {
+fn pipeline_parts(
+    config: &StreamConfig,
+    rate: FrameRate,
+    detections: Detections,
+    clock: &Arc<dyn Clock>,
+    status: &Arc<Status>,
+) -> PipelineParts {
     PipelineParts {
         encode: config.encode.clone(),
         package: config.package,
@@ -120,6 +132,14 @@ fn pipeline_parts(config: &StreamConfig, rate: FrameRate, detections: Detections
         clock: clock.clone(),
         status: status.clone(),
     }
+}
+
+/// Tells the status what a run found.
+fn on_run(status: Arc<Status>) -> OnRun {
+    Box::new(move |detection| {
+        status.run_took.add(detection.took);
+        status.faces.set(detection.boxes.len() as u64);
+    })
 }
 
 fn clock_strip(config: &StreamConfig) -> ClockStrip {
@@ -145,14 +165,6 @@ fn source_opener(config: &StreamConfig, clock: &Arc<dyn Clock>) -> Result<Opener
             Box::new(move || MediaSource::open(&path, pace.clone(), pool.clone()).map(|source| Box::new(source) as Box<dyn Source>))
         }
     })
-}
-
-/// The detector that was asked for; none when nothing is searched.
-fn detector(config: &DetectConfig) -> Result<Option<Box<dyn Detector>>, Failure> {
-    match config.cascade {
-        Some(_) => Ok(Some(Box::new(HaarDetector::new(config).map_err(failed)?))),
-        None => Ok(None),
-    }
 }
 
 /// Opens encoders; a fallback is told in the log.

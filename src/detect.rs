@@ -2,6 +2,7 @@
 
 use crate::{
     config::{CascadeSpec, DetectConfig},
+    picture::Picture,
     time::{Span, TICKS_PER_S, Ticks},
 };
 use serde::Serialize;
@@ -46,6 +47,14 @@ pub struct Luma<'a> {
     pub width: usize,
     /// Pixels down.
     pub height: usize,
+}
+
+impl<'a> Luma<'a> {
+    /// The luma plane of a picture, where it lies.
+    pub fn of(picture: &'a Picture) -> Luma<'a> {
+        let size = picture.size();
+        Luma { bytes: picture.planes().y, width: size.width(), height: size.height() }
+    }
 }
 
 /// What one run of the detector found.

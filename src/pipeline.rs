@@ -24,9 +24,6 @@ const WALL_STEP_MAX: Span = Span::from_ms(500);
 /// An encoder that fails this often in a row will not come back.
 const ENCODER_FAILURES_MAX: u32 = 3;
 
-/// A box is drawn for this long after its picture was taken; a detector that has stalled leaves no ghost.
-const BOX_AGE_MAX: Span = Span::from_ms(600);
-
 /// Opens an encoder for a size, rate and GOP length in frames.
 pub type EncoderOpener = Box<dyn FnMut(&EncodeConfig, Size, FrameRate, u32) -> Result<Box<dyn Encoder>, EncodeError> + Send>;
 
@@ -283,8 +280,8 @@ impl Pipeline {
         }
         let detection = (self.parts.detections)();
         let boxes = match self.parts.overlay {
-            Overlay::Boxes if last.at.since(detection.at) <= BOX_AGE_MAX => detection.boxes.as_slice(),
-            Overlay::Boxes | Overlay::None => &[],
+            Overlay::Boxes => detection.boxes_at(last.at),
+            Overlay::None => &[],
         };
         if boxes.is_empty() && self.parts.clock_strip != ClockStrip::Burn {
             return last.clone();

@@ -3,6 +3,7 @@
 //! Nothing here decides anything and nobody waits for anybody: counters are atomics, and each lock is held for a few instructions.
 
 use crate::{
+    detect::watcher::WatcherCounts,
     pacer::PacerCounts,
     source::SourceFormat,
     time::{Span, Ticks, WallTime},
@@ -11,7 +12,7 @@ use serde::Serialize;
 use std::{
     collections::VecDeque,
     sync::{
-        Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -167,10 +168,8 @@ pub struct Status {
     pub frames: RateMeter,
     /// All frames encoded so far.
     pub encoded: Counter,
-    /// Runs of the detector.
-    pub runs: Counter,
-    /// Runs that failed.
-    pub run_errors: Counter,
+    /// What the detector has done; its watcher counts here.
+    pub detector: Arc<WatcherCounts>,
     /// Boxes in the last run.
     pub faces: Gauge,
     /// Length of a run.
@@ -291,8 +290,8 @@ impl Status {
                 cascade: self.asked.cascade.clone(),
                 fps: self.asked.detect_fps,
                 faces: self.faces.get(),
-                runs: self.runs.get(),
-                errors: self.run_errors.get(),
+                runs: self.detector.runs.get(),
+                errors: self.detector.errors.get(),
                 took_ms: self.run_took.percentiles(),
             },
             encoder: EncoderReport { name: encoder, codecs, bitrate: self.asked.bitrate, load: self.encoder_load() },

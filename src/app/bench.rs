@@ -1,6 +1,6 @@
 //! `hlscam bench FILE`: the live pipeline on one thread, unpaced and without the server, to see what each stage costs.
 
-use super::{Failure, detector, encoder_opener, failed, out};
+use super::{Failure, encoder_opener, failed, out};
 use crate::{
     config::{Listing, SourceSpec, StreamConfig},
     detect::{self, Detection, Detector, Luma},
@@ -123,7 +123,7 @@ fn measure(path: &Path, config: &StreamConfig) -> Result<Report, Failure> {
     let mut bench = Bench {
         clock: clock.clone(),
         source,
-        detector: detector(&config.detect)?,
+        detector: detect::open(&config.detect).map_err(failed)?,
         detect_fps: config.detect.fps,
         newest,
         last_run: None,

@@ -1,6 +1,6 @@
 //! `hlscam detect FILE…`: the live detection on files, one line per frame, with the boxes as they would be drawn on it.
 
-use super::{Failure, detector, failed, out};
+use super::{Failure, failed, out};
 use crate::{
     config::{DetectConfig, DetectFilesConfig, Listing},
     console::listing::{self, FoundInFrame},
@@ -16,7 +16,7 @@ pub(super) fn run(config: &DetectFilesConfig) -> Result<(), Failure> {
     for file in &config.files {
         // A detector per file, so that no file's result depends on the one before.
         let detect = DetectConfig { cascade: Some(config.cascade.clone()), fps: config.fps, width: config.width };
-        let Some(detector) = detector(&detect)? else { continue };
+        let Some(detector) = detect::open(&detect).map_err(failed)? else { continue };
         search(file, detector, config)?;
     }
     Ok(())

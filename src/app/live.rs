@@ -8,7 +8,7 @@ use crate::{
         Console, STATUS_PERIOD, addresses,
         line::{Found, StatusLine},
     },
-    detect::Watcher,
+    detect::watcher::Watcher,
     segment::Cut,
     server::{self, Limits, Listener, Site},
     source::SourceFormat,
@@ -73,7 +73,9 @@ impl Live {
         let window = Arc::new(Window::new(window_config(config, rate, clock.wall()), clock.clone()));
         let sink = sink(window.clone(), clock.clone(), status.clone());
         let pipeline = pipeline_parts(config, rate, detections, &clock, &status);
-        let stream = stream::start(capture, StreamParts { pipeline, sink, frames_max: None, clock: clock.clone(), status: status.clone() }).map_err(failed)?;
+        let stream =
+            stream::start(capture, StreamParts { pipeline, sink, frames_max: None, clock: clock.clone(), status: status.clone() })
+                .map_err(failed)?;
         let runtime = runtime::Builder::new_multi_thread().worker_threads(SERVER_THREADS).enable_all().build().map_err(failed)?;
         let (shutdown, wanted) = oneshot::channel();
         let site = Site::new(window.clone(), status.clone(), clock.clone());

@@ -10,8 +10,8 @@ use super::{
 };
 use crate::{
     cli::{
-        BenchArgs, Cli, CommandArgs, CutArgs, DetectFilesArgs, EncodeArgs, PictureArgs, PipelineArgs, RecordArgs, SearchArgs, SearchPaceArgs,
-        ServerArgs, SourceArgs, StreamArgs, WindowArgs,
+        BenchArgs, Cli, CommandArgs, CutArgs, DetectFilesArgs, EncodeArgs, PictureArgs, PipelineArgs, RecordArgs, SearchArgs,
+        SearchPaceArgs, ServerArgs, SourceArgs, StreamArgs, WindowArgs,
     },
     picture::SIDE_MAX,
     source::{Wish, test::Script},

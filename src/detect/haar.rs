@@ -71,7 +71,9 @@ impl HaarDetector {
         };
         let classifier = parse(&xml).ok_or_else(|| {
             let name = name.display();
-            DetectError(format!("cannot use {name} for detection: it is no cascade of OpenCV; pass one of its haarcascade or lbpcascade files"))
+            DetectError(format!(
+                "cannot use {name} for detection: it is no cascade of OpenCV; pass one of its haarcascade or lbpcascade files"
+            ))
         })?;
         // The stream has its own threads; a pool of OpenCV's would fight the encoder for the same cores.
         let window = core::set_num_threads(1).and_then(|()| classifier.get_original_window_size()).map_err(failed)?;
@@ -171,9 +173,9 @@ fn read(path: &Path) -> Result<Vec<u8>, DetectError> {
     let read = std::fs::File::open(path).and_then(|file| file.take(CASCADE_BYTES_MAX + 1).read_to_end(&mut bytes));
     let name = path.display();
     match read {
-        Ok(length) if length as u64 > CASCADE_BYTES_MAX => {
-            Err(DetectError(format!("cannot use {name} for detection: it is larger than any cascade; pass a cascade file of OpenCV")))
-        }
+        Ok(length) if length as u64 > CASCADE_BYTES_MAX => Err(DetectError(format!(
+            "cannot use {name} for detection: it is larger than any cascade; pass a cascade file of OpenCV"
+        ))),
         Ok(_) => Ok(bytes),
         Err(error) => Err(DetectError(format!("cannot read the cascade {name}: {error}; pass the path of a readable file"))),
     }

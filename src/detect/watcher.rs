@@ -39,7 +39,7 @@ struct Shared {
     slot: Mutex<Slot>,
     filled: Condvar,
     latest: Mutex<Arc<Detection>>,
-    counts: WatcherCounts,
+    counts: Arc<WatcherCounts>,
 }
 
 /// Room for one picture: the newest wins.
@@ -51,16 +51,16 @@ struct Slot {
 }
 
 impl Watcher {
-    /// Starts the thread `detect`, which looks at most `fps` times per second of media time.
-    pub fn start(detector: Box<dyn Detector>, fps: f64, clock: Arc<dyn Clock>, on_run: OnRun) -> io::Result<Watcher> {
-        let shared = Arc::new(Shared {
-            fps,
-            clock,
-            slot: Mutex::default(),
-            filled: Condvar::new(),
-            latest: Mutex::default(),
-            counts: WatcherCounts::default(),
-        });
+    /// Starts the thread `detect`, which looks at most `fps` times per second of media time, and counts what it does in `counts`.
+    pub fn start(
+        detector: Box<dyn Detector>,
+        fps: f64,
+        clock: Arc<dyn Clock>,
+        counts: Arc<WatcherCounts>,
+        on_run: OnRun,
+    ) -> io::Result<Watcher> {
+        let shared =
+            Arc::new(Shared { fps, clock, slot: Mutex::default(), filled: Condvar::new(), latest: Mutex::default(), counts });
         let thread = std::thread::Builder::new().name("detect".into()).spawn({
             let shared = shared.clone();
             move || watch(&shared, detector, on_run)
@@ -148,9 +148,7 @@ fn wait_for_picture(shared: &Shared) -> Option<Arc<Picture>> {
 
 /// One run; a panic inside the detector is an error like any other.
 fn look(detector: &mut dyn Detector, picture: &Picture) -> Result<Vec<super::BoundingBox>, String> {
-    let (luma, size) = (picture.planes().y, picture.size());
-    let luma = Luma { bytes: luma, width: size.width(), height: size.height() };
-    match catch_unwind(AssertUnwindSafe(|| detector.detect(luma))) {
+    match catch_unwind(AssertUnwindSafe(|| detector.detect(Luma::of(picture)))) {
         Ok(result) => result.map_err(|error| error.to_string()),
         Err(_) => Err("the detector panicked".into()),
     }
@@ -197,7 +195,7 @@ mod tests {
         let clock = Arc::new(ManualClock::at(WallTime(0)));
         let on_run: OnRun = Box::new(move |detection| done_tx.send(detection.clone()).expect("the test listens"));
         let puppet = Puppet { began: began_tx, answers, n_runs: 0 };
-        Bench { watcher: Watcher::start(Box::new(puppet), fps, clock, on_run).expect("a thread"), began, answer, done }
+        Bench { watcher: Watcher::start(Box::new(puppet), fps, clock, Arc::default(), on_run).expect("a thread"), began, answer, done }
     }
 
     fn picture(at_ms: i64) -> Arc<Picture> {

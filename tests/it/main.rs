@@ -7,6 +7,4 @@ mod http;
 #[cfg(all(feature = "ffmpeg", feature = "opencv"))]
 mod pipeline;
 mod support;
-mod cli;
-mod http;
 mod tidy;

@@ -2,7 +2,7 @@
 
 use crate::support::{Answer, Deadline, Running, ffmpeg, media, request};
 use hlscam::{
-    paint::{Strip, read_strip},
+    paint::strip::{Strip, read_strip},
     picture::{PicturePool, Size},
     time::Ticks,
 };
@@ -95,7 +95,8 @@ fn a_size_change_and_a_vanished_source_stay_one_stream() {
     let playlist = running.wait_for("/cam/video.m3u8", resized).text();
     assert_eq!(playlist.matches("#EXT-X-MAP").count(), 2, "{playlist}");
     running.wait_for("/api/status", |answer| answer.json()["source"]["state"] == "lost");
-    running.wait_for("/api/status", |answer| answer.json()["source"]["state"] == "live" && answer.json()["source"]["reopened"] == 1);
+    running
+        .wait_for("/api/status", |answer| answer.json()["source"]["state"] == "live" && answer.json()["source"]["reopened"] == 1);
     let report = running.get("/api/status").json();
     assert!(report["pacer"]["slates"].as_u64().is_some_and(|n| n > 0), "{report}");
 }
@@ -150,7 +151,8 @@ fn a_recording_has_the_length_asked_and_plays() {
     assert!(String::from_utf8_lossy(&again.stderr).contains("--force"));
     assert_eq!(fs::read(&file).expect("is there"), before, "a refused recording leaves the file alone");
     assert_eq!(record(&["--force"]).status.code(), Some(0));
-    let args = ["-v", "error", "-count_frames", "-show_entries", "stream=nb_read_frames", "-of", "csv=p=0", file.to_str().expect("plain")];
+    let args =
+        ["-v", "error", "-count_frames", "-show_entries", "stream=nb_read_frames", "-of", "csv=p=0", file.to_str().expect("plain")];
     let Some(counted) = ffmpeg("ffprobe", &args) else { return };
     assert_eq!(counted.trim(), "45");
 }
@@ -169,7 +171,8 @@ fn a_killed_recording_plays() {
     }
     child.kill().expect("it runs");
     child.wait().expect("it is our child");
-    let args = ["-v", "error", "-count_frames", "-show_entries", "stream=nb_read_frames", "-of", "csv=p=0", file.to_str().expect("plain")];
+    let args =
+        ["-v", "error", "-count_frames", "-show_entries", "stream=nb_read_frames", "-of", "csv=p=0", file.to_str().expect("plain")];
     let Some(counted) = ffmpeg("ffprobe", &args) else { return };
     assert!(counted.trim().parse::<u32>().expect("a number") >= 6, "{counted}");
 }

@@ -12,7 +12,11 @@ fn measure() {
         let cascade = super::super::cascade_named(p[0]).unwrap();
         let width: u32 = p[4].parse().unwrap();
         let mut d = HaarDetector::new(&cascade, width).unwrap();
-        d.search = Search { scale_factor: p[1].parse().unwrap(), neighbours_min: p[2].parse().unwrap(), width_min: p[3].parse::<f64>().unwrap() / 640.0 };
+        d.search = Search {
+            scale_factor: p[1].parse().unwrap(),
+            neighbours_min: p[2].parse().unwrap(),
+            width_min: p[3].parse::<f64>().unwrap() / 640.0,
+        };
         let mut out = String::from("{");
         let (mut n, mut ms, mut max) = (0, 0.0, 0.0f64);
         let mut files: Vec<_> = std::fs::read_dir("/tmp/drawn/gray").unwrap().map(|e| e.unwrap().path()).collect();
@@ -33,7 +37,9 @@ fn measure() {
                 }
                 rows.push(format!("{{\"frame\":{f},\"boxes\":{text}}}"));
             }
-            if out.len() > 1 { out.push(',') }
+            if out.len() > 1 {
+                out.push(',')
+            }
             out += &format!("\"{}.mkv\":[{}]", path.file_stem().unwrap().to_str().unwrap(), rows.join(","));
         }
         std::fs::write(format!("/tmp/drawn/{run}.json"), out + "}").unwrap();
