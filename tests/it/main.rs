@@ -1,3 +1,3 @@
 //! The integration tests: one binary, a module per area.
 
-fn main() {}
+mod conformance;
