@@ -242,8 +242,8 @@ fn video(state: &State, extent: Extent) -> Page {
 
 fn iframes(state: &State, extent: Extent) -> Page {
     let skipped = state.skippable(extent);
-    let shown: usize = state.listed().skip(skipped).map(|segment| segment.key_frames().len()).sum();
-    let hidden = if skipped == 0 { 0 } else { state.sums.key_frames - shown as u64 };
+    let shown = |skipped| state.listed().skip(skipped).map(|segment| segment.key_count).sum::<u64>();
+    let hidden = if skipped == 0 { 0 } else { state.sums.key_frames - shown(skipped) };
     let extent = if hidden == 0 { Extent::Full } else { extent };
     let mut text = String::with_capacity(512);
     head(state, &mut text, version(extent, 5));

@@ -156,6 +156,11 @@ impl Window {
         look(&state)
     }
 
+    /// Requests that wait now.
+    pub fn waiters(&self) -> usize {
+        self.version.receiver_count()
+    }
+
     /// Wakes at every new version.
     pub(crate) fn versions(&self) -> watch::Receiver<u64> {
         self.version.subscribe()

@@ -103,7 +103,9 @@ pub fn resolve(request: &Request, state: &State) -> Resolution {
         Some(Name::Video) => playlist(request, state, Kind::Video),
         Some(Name::IFrames) => playlist(request, state, Kind::IFrames),
         Some(Name::Init(id)) => match state.init(id) {
-            Some(init) => Resolution::Ready(reply::media(request, "video/mp4", &[init.data.clone()], state, state.config.span)),
+            Some(init) => {
+                Resolution::Ready(reply::media(request, "video/mp4", std::slice::from_ref(&init.data), state, state.config.span))
+            }
             None => error(404, "no such init segment"),
         },
         Some(Name::Segment(msn)) => match state.segment(msn) {

@@ -49,6 +49,10 @@ pub struct Segment {
     pub bytes: u64,
     /// When it was first listed; for a growing one, when it began.
     pub first_listed: Ticks,
+    /// Its key frames, counted when it is whole.
+    pub key_count: u64,
+    /// Their bytes.
+    pub key_bytes: u64,
     keep: Option<Keep>,
 }
 
@@ -227,6 +231,8 @@ impl State {
             duration: Span::ZERO,
             bytes: 0,
             first_listed: self.now,
+            key_count: 0,
+            key_bytes: 0,
             keep: None,
         });
     }
@@ -248,10 +254,11 @@ impl State {
         let Some(mut segment) = self.open.take().filter(|open| !open.parts.is_empty()) else { return };
         segment.first_listed = self.now;
         let keys = segment.key_frames();
+        (segment.key_count, segment.key_bytes) = (keys.len() as u64, keys.iter().map(|key| key.len).sum());
         self.sums.span = self.sums.span + segment.duration;
         self.sums.bytes += segment.bytes;
-        self.sums.key_frames += keys.len() as u64;
-        self.sums.key_bytes += keys.iter().map(|key| key.len).sum::<u64>();
+        self.sums.key_frames += segment.key_count;
+        self.sums.key_bytes += segment.key_bytes;
         // BANDWIDTH looks at runs of half a target duration to one and a half (§4.4.6.2): our full segments, one by one.
         if segment.duration.0 * 2 >= self.config.target_duration().0 {
             self.peaks.segment = self.peaks.segment.max(bit_rate(segment.bytes, segment.duration));
@@ -313,13 +320,12 @@ impl State {
         // §6.2.2: first listed + its own duration + the longest playlist that listed it.
         let until = segment.first_listed + segment.duration + self.longest;
         segment.keep = Some(Keep { until: until.max(at_least_until), at_least_until });
-        let keys = segment.key_frames();
         self.sums.span = self.sums.span - segment.duration;
         self.sums.bytes -= segment.bytes;
-        self.sums.key_frames -= keys.len() as u64;
-        self.sums.key_bytes -= keys.iter().map(|key| key.len).sum::<u64>();
+        self.sums.key_frames -= segment.key_count;
+        self.sums.key_bytes -= segment.key_bytes;
         self.gone.discontinuities += u64::from(segment.start.discontinuity);
-        self.gone.key_frames += keys.len() as u64;
+        self.gone.key_frames += segment.key_count;
         self.unlisted += 1;
         if let Some(first) = self.segments.get(self.unlisted) {
             self.ranges.forget_before(first.start.wall, self.now, self.config.skip_until());

@@ -161,6 +161,5 @@ fn cost_of_a_part(segments: usize) -> Duration {
 fn publishing_a_part_costs_the_same_in_a_day_as_in_a_minute() {
     let (minute, day) = (cost_of_a_part(60), cost_of_a_part(43_200));
     // A walk over the day would cost a thousand times as much; caches and the clock's grain are allowed for.
-    println!("{minute:?} in a minute, {day:?} in a day");
     assert!(day < minute * 3 + Duration::from_micros(20), "{minute:?} in a minute, {day:?} in a day");
 }

@@ -8,3 +8,4 @@ mod http;
 mod pipeline;
 mod support;
 mod tidy;
+mod conformance;

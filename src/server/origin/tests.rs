@@ -1,1 +1,415 @@
+//! Requests × states → answers. No socket, and no time but the clock that the feed moves.
 
+use super::*;
+use crate::{
+    time::Span,
+    window::{
+        WindowConfig,
+        feed::{Feed, config},
+    },
+};
+use proptest::prelude::*;
+use std::{collections::HashSet, io::Read};
+
+fn get(target: &str) -> Request {
+    let (name, query) = target.split_once('?').unwrap_or((target, ""));
+    Request {
+        method: Method::Get,
+        name: name.to_owned(),
+        query: query.to_owned(),
+        range: None,
+        if_none_match: None,
+        accept_encoding: None,
+    }
+}
+
+fn answer(feed: &Feed, request: &Request) -> Resolution {
+    feed.read(|state| resolve(request, state))
+}
+
+fn reply(feed: &Feed, request: &Request) -> Reply {
+    match answer(feed, request) {
+        Resolution::Ready(reply) => reply,
+        Resolution::Await(awaited) => panic!("{request:?} waits for {awaited:?}"),
+    }
+}
+
+fn header<'a>(reply: &'a Reply, name: &str) -> Option<&'a str> {
+    let mut found = reply.headers.iter().filter(|(n, _)| *n == name);
+    let value = found.next().map(|(_, value)| value.as_str());
+    assert!(found.next().is_none(), "{name} is there twice");
+    value
+}
+
+/// Segments of 1 s in 5 parts, whole up to 10, and 11 with 2 parts; 3 TD are 3 s, the advance part limit is 15.
+fn steady() -> Feed {
+    let mut feed = Feed::new(config());
+    feed.push(&"K....|".repeat(10)).push("K.");
+    feed
+}
+
+/// A status, or `wait`.
+fn check(feed: &Feed, target: &str, expect: &str) {
+    let got = match answer(feed, &get(target)) {
+        Resolution::Ready(reply) => reply.status.to_string(),
+        Resolution::Await(_) => "wait".to_owned(),
+    };
+    assert_eq!(got, expect, "{target}");
+}
+
+#[test]
+fn before_the_first_segment_playlists_ask_for_patience() {
+    let mut feed = Feed::new(config());
+    feed.push("K..");
+    for target in ["index.m3u8", "video.m3u8", "iframes.m3u8", "video.m3u8?_HLS_msn=1&_HLS_part=0", "video.m3u8?_HLS_skip=YES"] {
+        let reply = reply(&feed, &get(target));
+        assert_eq!((reply.status, header(&reply, "retry-after")), (503, Some("1")), "{target}");
+        assert_eq!(header(&reply, "cache-control"), Some("no-store"));
+    }
+    check(&feed, "video.m3u8?_HLS_part=0", "400");
+    check(&feed, "part-r-1.1.m4s", "200");
+    check(&feed, "part-r-1.3.m4s", "wait");
+    check(&feed, "seg-r-1.m4s", "404");
+    feed.window.end();
+    check(&feed, "video.m3u8", "200");
+}
+
+#[test]
+fn a_stream_that_ended_without_a_segment_is_not_found() {
+    let feed = Feed::new(config());
+    feed.window.end();
+    check(&feed, "video.m3u8", "404");
+    check(&feed, "index.m3u8", "404");
+    check(&feed, "part-r-1.0.m4s", "404");
+}
+
+#[test]
+fn a_blocking_reload_waits_for_what_it_asks_and_no_more() {
+    let feed = steady();
+    for (query, expect) in [
+        // A whole segment: the last is 10.
+        ("_HLS_msn=0", "200"),
+        ("_HLS_msn=10", "200"),
+        ("_HLS_msn=11", "wait"),
+        ("_HLS_msn=12", "wait"),
+        ("_HLS_msn=13", "400"),
+        ("_HLS_msn=18446744073709551615", "400"),
+        // A part: the last is 11.1.
+        ("_HLS_msn=3&_HLS_part=0", "200"),
+        ("_HLS_msn=3&_HLS_part=999", "200"),
+        ("_HLS_msn=11&_HLS_part=0", "200"),
+        ("_HLS_msn=11&_HLS_part=1", "200"),
+        ("_HLS_msn=11&_HLS_part=2", "wait"),
+        ("_HLS_msn=11&_HLS_part=16", "wait"),
+        ("_HLS_msn=11&_HLS_part=17", "400"),
+        ("_HLS_msn=12&_HLS_part=0", "wait"),
+        ("_HLS_msn=12&_HLS_part=14", "wait"),
+        ("_HLS_msn=12&_HLS_part=15", "400"),
+        ("_HLS_msn=13&_HLS_part=0", "400"),
+        ("_HLS_msn=11&_HLS_part=18446744073709551615", "400"),
+        // Past the end of a whole segment: part 0 of the next, which is there.
+        ("_HLS_msn=10&_HLS_part=4", "200"),
+        ("_HLS_msn=10&_HLS_part=5", "200"),
+        ("_HLS_msn=10&_HLS_part=5000", "200"),
+        ("_HLS_part=0", "400"),
+        ("_HLS_msn=x", "400"),
+        ("_HLS_msn=11&_HLS_part=2&_HLS_skip=v2", "wait"),
+        ("x=%20&y", "200"),
+    ] {
+        check(&feed, &format!("video.m3u8?{query}"), expect);
+    }
+}
+
+#[test]
+fn a_part_past_the_end_of_a_segment_waits_for_the_next_one() {
+    let mut feed = steady();
+    feed.push("...|");
+    check(&feed, "video.m3u8?_HLS_msn=11", "200");
+    check(&feed, "video.m3u8?_HLS_msn=11&_HLS_part=4", "200");
+    check(&feed, "video.m3u8?_HLS_msn=11&_HLS_part=5", "wait");
+    check(&feed, "video.m3u8?_HLS_msn=12&_HLS_part=0", "wait");
+    feed.push("K");
+    check(&feed, "video.m3u8?_HLS_msn=11&_HLS_part=5", "200");
+    check(&feed, "video.m3u8?_HLS_msn=12&_HLS_part=0", "200");
+}
+
+#[test]
+fn the_advance_part_limit_is_3_for_parts_of_a_second_and_more() {
+    let mut feed = Feed::new(WindowConfig { part_target: Span::from_ms(1000), ..config() });
+    feed.push("K....|K");
+    check(&feed, "video.m3u8?_HLS_msn=2&_HLS_part=3", "wait");
+    check(&feed, "video.m3u8?_HLS_msn=2&_HLS_part=4", "400");
+}
+
+#[test]
+fn the_iframe_playlist_blocks_on_its_own_numbers_and_overlooks_parts() {
+    let mut feed = Feed::new(config());
+    feed.push(&"K.K..|".repeat(10)).push("K.");
+    check(&feed, "iframes.m3u8?_HLS_msn=20", "200");
+    check(&feed, "iframes.m3u8?_HLS_msn=20&_HLS_part=7", "200");
+    check(&feed, "iframes.m3u8?_HLS_msn=21&_HLS_part=0", "wait");
+    check(&feed, "iframes.m3u8?_HLS_msn=23", "400");
+    check(&feed, "iframes.m3u8?_HLS_part=0", "400");
+    feed.push("K..|");
+    check(&feed, "iframes.m3u8?_HLS_msn=21&_HLS_part=0", "200");
+}
+
+#[test]
+fn at_the_end_directives_are_ignored() {
+    let feed = steady();
+    feed.window.end();
+    for query in ["_HLS_msn=500", "_HLS_msn=12&_HLS_part=3", "_HLS_skip=YES"] {
+        let reply = reply(&feed, &get(&format!("video.m3u8?{query}")));
+        let text = String::from_utf8(reply.body.concat()).unwrap();
+        assert!(reply.status == 200 && text.ends_with("#EXT-X-ENDLIST\n") && !text.contains("EXT-X-SKIP"), "{query}");
+    }
+    check(&feed, "part-r-11.2.m4s", "404");
+}
+
+#[test]
+fn a_hinted_part_is_held_and_an_unknown_one_is_not_found() {
+    let mut feed = steady();
+    let hint = "part-r-11.2.m4s";
+    check(&feed, hint, "wait");
+    for unknown in ["part-r-11.3.m4s", "part-r-12.0.m4s", "part-r-10.5.m4s", "part-r-99.0.m4s", "seg-r-11.m4s", "init-r-2.mp4"] {
+        check(&feed, unknown, "404");
+    }
+    feed.push(".");
+    let reply = reply(&feed, &get(hint));
+    assert_eq!((reply.status, header(&reply, "content-type")), (200, Some("video/iso.segment")));
+    // The segment ends early: what was hinted never comes.
+    check(&feed, "part-r-11.3.m4s", "wait");
+    feed.push("|");
+    check(&feed, "part-r-11.3.m4s", "404");
+    check(&feed, "part-r-12.0.m4s", "wait");
+}
+
+#[test]
+fn after_the_last_part_of_a_segment_the_hint_is_the_next_segments_even_before_its_end_is_known() {
+    let mut feed = steady();
+    feed.push("...");
+    check(&feed, "part-r-12.0.m4s", "wait");
+    check(&feed, "part-r-11.5.m4s", "404");
+    check(&feed, "video.m3u8?_HLS_msn=11", "wait");
+}
+
+#[test]
+fn a_segment_is_its_parts_and_shares_their_bytes() {
+    let feed = steady();
+    let segment = reply(&feed, &get("seg-r-7.m4s"));
+    let parts: Vec<_> = (0..5).flat_map(|n| reply(&feed, &get(&format!("part-r-7.{n}.m4s"))).body).collect();
+    assert_eq!(segment.body, parts);
+    assert!(segment.body.iter().zip(&parts).all(|(a, b)| a.as_ptr() == b.as_ptr()));
+    assert_eq!((header(&segment, "content-length"), header(&segment, "content-type")), (Some("7000"), Some("video/iso.segment")));
+    assert_eq!(header(&reply(&feed, &get("init-r-1.mp4")), "content-type"), Some("video/mp4"));
+}
+
+#[test]
+fn one_range_is_a_206_and_a_range_beyond_is_a_416() {
+    let feed = steady();
+    let whole = reply(&feed, &get("seg-r-7.m4s")).body.concat();
+    let ranged = |range: &str| reply(&feed, &Request { range: Some(range.to_owned()), ..get("seg-r-7.m4s") });
+    for (range, first, last) in
+        [("bytes=0-99", 0, 99), ("bytes=2990-4100", 2990, 4100), ("bytes=-50", 6950, 6999), ("bytes=6999-", 6999, 6999)]
+    {
+        let part = ranged(range);
+        assert_eq!((part.status, part.body.concat().as_slice()), (206, &whole[first..=last]), "{range}");
+        assert_eq!(header(&part, "content-range"), Some(format!("bytes {first}-{last}/7000").as_str()));
+    }
+    let beyond = ranged("bytes=7000-");
+    assert_eq!((beyond.status, header(&beyond, "content-range")), (416, Some("bytes */7000")));
+    assert_eq!((ranged("bytes=0-1,5-6").status, ranged("pages=1-2").status), (200, 200));
+}
+
+#[test]
+fn head_is_get_without_its_body() {
+    let feed = steady();
+    for target in ["index.m3u8", "video.m3u8", "seg-r-7.m4s", "part-r-11.1.m4s", "init-r-1.mp4", "nothing", "video.m3u8?_HLS_msn=x"]
+    {
+        let (get, head) = (reply(&feed, &get(target)), reply(&feed, &Request { method: Method::Head, ..get(target) }));
+        assert_eq!((get.status, &get.headers), (head.status, &head.headers), "{target}");
+        assert!(head.body.is_empty() && !get.body.is_empty(), "{target}");
+        assert_eq!(header(&get, "content-length"), Some(get.body.concat().len().to_string().as_str()), "{target}");
+    }
+    let other = reply(&feed, &Request { method: Method::Other, ..get("video.m3u8") });
+    assert_eq!((other.status, header(&other, "allow")), (405, Some("GET, HEAD")));
+}
+
+#[test]
+fn an_entity_tag_that_still_holds_gets_a_304() {
+    let mut feed = steady();
+    let mut tags = HashSet::new();
+    for (target, coding) in [
+        ("index.m3u8", None),
+        ("video.m3u8", None),
+        ("video.m3u8", Some("gzip")),
+        ("video.m3u8?_HLS_skip=YES", None),
+        ("seg-r-7.m4s", None),
+    ] {
+        let request = Request { accept_encoding: coding.map(str::to_owned), ..get(target) };
+        let first = reply(&feed, &request);
+        let tag = header(&first, "etag").unwrap().to_owned();
+        assert!(tags.insert(tag.clone()), "{tag} is there twice");
+        let again = reply(&feed, &Request { if_none_match: Some(tag), ..request });
+        assert_eq!((again.status, again.body.len(), header(&again, "content-length")), (304, 0, None), "{target}");
+        assert_eq!(header(&again, "cache-control"), header(&first, "cache-control"));
+    }
+    feed.push(".");
+    let stale = tags.iter().cloned().collect::<Vec<_>>().join(", ");
+    assert_eq!(reply(&feed, &Request { if_none_match: Some(stale), ..get("video.m3u8") }).status, 200);
+}
+
+#[test]
+fn playlists_are_gzipped_when_asked_and_say_the_same() {
+    let feed = steady();
+    for target in ["index.m3u8", "video.m3u8", "iframes.m3u8", "video.m3u8?_HLS_skip=v2"] {
+        let plain = reply(&feed, &get(target));
+        let packed = reply(&feed, &Request { accept_encoding: Some("gzip, br".to_owned()), ..get(target) });
+        assert_eq!((header(&packed, "content-encoding"), header(&plain, "content-encoding")), (Some("gzip"), None));
+        assert_eq!((header(&packed, "vary"), header(&plain, "vary")), (Some("Accept-Encoding"), Some("Accept-Encoding")));
+        let mut text = Vec::new();
+        flate2::read::GzDecoder::new(packed.body.concat().as_slice()).read_to_end(&mut text).unwrap();
+        assert_eq!(text, plain.body.concat());
+    }
+}
+
+#[test]
+fn cache_lifetimes_are_those_of_the_table() {
+    let mut feed = Feed::new(WindowConfig { target_duration_s: 2, segment_parts: 10, ..config() });
+    feed.push(&"K.........|".repeat(8)).push("K");
+    for (target, expect) in [
+        ("video.m3u8", "max-age=1"),
+        ("index.m3u8", "max-age=1"),
+        ("video.m3u8?_HLS_skip=YES", "max-age=1"),
+        ("video.m3u8?_HLS_msn=3", "max-age=12"),
+        ("video.m3u8?_HLS_msn=90", "max-age=8"),
+        ("video.m3u8?_HLS_part=1", "max-age=8"),
+        ("nothing.m3u8", "max-age=2"),
+        ("seg-r-900.m4s", "max-age=2"),
+        // First listed 200 ms ago; 2 s of its own and a window of 12 s.
+        ("seg-r-8.m4s", "max-age=13, immutable"),
+        ("part-r-9.0.m4s", "max-age=12, immutable"),
+        // No longer listed since 14 s; 2 s of its own and 3 target durations are over at 22 s, and it is 16.2 s now.
+        ("seg-r-1.m4s", "max-age=5, immutable"),
+        ("init-r-1.mp4", "max-age=12, immutable"),
+    ] {
+        let reply = reply(&feed, &get(target));
+        assert_eq!(header(&reply, "cache-control"), Some(expect), "{target}");
+        assert_eq!(header(&reply, "access-control-allow-origin"), Some("*"), "{target}");
+        assert_eq!(header(&reply, "expires").is_some(), expect.ends_with("immutable"), "{target}");
+    }
+    assert_eq!(header(&reply(&feed, &get("seg-r-8.m4s")), "expires"), Some("Fri, 20 Nov 2026 16:19:41 GMT"));
+}
+
+#[test]
+fn hostile_names_are_not_found_at_once() {
+    let feed = steady();
+    let long = "a".repeat(70_000);
+    for name in [
+        "",
+        "/",
+        "..",
+        "../index.m3u8",
+        "%2e%2e/etc/passwd",
+        "video%2em3u8",
+        "a\0.m3u8",
+        "\u{feff}video.m3u8",
+        "video.m3u8/",
+        "INDEX.M3U8",
+        &long,
+    ] {
+        check(&feed, name, "404");
+    }
+    check(&feed, &format!("video.m3u8?{}", "q=1&".repeat(3000)), "414");
+}
+
+proptest! {
+    #[test]
+    fn any_request_has_an_answer(
+        method in prop_oneof![Just(Method::Get), Just(Method::Head), Just(Method::Other)],
+        name in prop_oneof![any::<String>(), "(seg|part|init)-r-[0-9]{0,3}(\\.[0-9]{0,2})?\\.(m4s|mp4)", "(index|video|iframes)\\.m3u8"],
+        query in prop_oneof![any::<String>(), "(_HLS_(msn|part|skip)=([0-9]{0,3}|YES|v2)&?){0,3}"],
+        range in prop::option::of(prop_oneof![any::<String>(), "bytes=[0-9]{0,5}-[0-9]{0,5}"]),
+        if_none_match: Option<String>,
+        accept_encoding: Option<String>,
+        parts in 0..60usize,
+        ended: bool,
+    ) {
+        let mut feed = Feed::new(config());
+        feed.push(&"K....|".repeat(parts / 5)).push(&"K....."[..parts % 5]);
+        if ended {
+            feed.window.end();
+        }
+        let request = Request { method, name, query, range, if_none_match, accept_encoding };
+        if let Resolution::Ready(reply) = answer(&feed, &request) {
+            prop_assert!([200, 206, 304, 400, 404, 405, 414, 416, 503].contains(&reply.status), "{}", reply.status);
+            prop_assert!(reply.status != 503 || parts < 5);
+            if method == Method::Get && reply.status != 304 {
+                let length = reply.body.concat().len().to_string();
+                prop_assert_eq!(header(&reply, "content-length"), Some(length.as_str()));
+            }
+            prop_assert!(reply.headers.iter().all(|(_, value)| value.bytes().all(|b| (0x20..0x7f).contains(&b))));
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_waiter_wakes_on_its_part_and_not_before() {
+    let mut feed = steady();
+    let window = feed.window.clone();
+    let waiter = tokio::spawn(async move { respond(&window, get("video.m3u8?_HLS_msn=11&_HLS_part=3")).await });
+    tokio::task::yield_now().await;
+    feed.push(".");
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+    }
+    assert!(!waiter.is_finished());
+    feed.push(".");
+    let reply = waiter.await.unwrap();
+    let text = String::from_utf8(reply.body.concat()).unwrap();
+    assert!(reply.status == 200 && text.contains("part-r-11.3.m4s"), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_waiter_gives_up_after_three_target_durations() {
+    let feed = steady();
+    let begin = tokio::time::Instant::now();
+    for (target, lifetime) in [("video.m3u8?_HLS_msn=11", "max-age=4"), ("part-r-11.2.m4s", "max-age=1")] {
+        let reply = respond(&feed.window, get(target)).await;
+        assert_eq!((reply.status, header(&reply, "cache-control")), (503, Some(lifetime)), "{target}");
+    }
+    assert_eq!(begin.elapsed().as_millis() / 10, 600);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_answers_all_who_wait_and_a_hundred_share_one_rendering() {
+    let feed = steady();
+    let wait = |target: &str| {
+        let (window, request) = (feed.window.clone(), get(target));
+        tokio::spawn(async move { respond(&window, request).await })
+    };
+    let lists: Vec<_> = (0..100).map(|_| wait("video.m3u8?_HLS_msn=12")).collect();
+    let part = wait("part-r-11.2.m4s");
+    tokio::task::yield_now().await;
+    feed.window.end();
+    assert_eq!(part.await.unwrap().status, 404);
+    let mut bodies = HashSet::new();
+    for list in lists {
+        let reply = list.await.unwrap();
+        assert_eq!(reply.status, 200);
+        bodies.extend(reply.body.last().map(|piece| piece.as_ptr()));
+    }
+    assert_eq!(bodies.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_goes_away_frees_its_waiter() {
+    let feed = steady();
+    let window = feed.window.clone();
+    let waiter = tokio::spawn(async move { respond(&window, get("part-r-11.2.m4s")).await });
+    tokio::task::yield_now().await;
+    assert_eq!(feed.window.waiters(), 1);
+    waiter.abort();
+    assert!(waiter.await.is_err());
+    assert_eq!(feed.window.waiters(), 0);
+}
