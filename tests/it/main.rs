@@ -2,6 +2,6 @@
 
 #[cfg(feature = "camera")]
 mod camera;
+mod cli;
 mod http;
 mod tidy;
-mod cli;
