@@ -119,6 +119,9 @@ pub struct DetectFilesArgs {
     /// What is searched.
     #[command(flatten)]
     pub search: SearchArgs,
+    /// How often.
+    #[command(flatten)]
+    pub pace: SearchPaceArgs,
 }
 
 /// Where pictures come from.

@@ -1,9 +1,9 @@
 //! The bytes of CMAF (ISO 23000-19): the init segment, and one `moof` + `mdat` per part. Pure; no clock, no file.
 //!
 //! One track, H.264, 90 kHz, no edit list: the media time in `tfdt` is the stream's own, and nothing shifts it.
-//! A part is one fragment and nothing else. `styp` and `sidx` are left out, also before a segment's first part: no player asks for
-//! them, and so a segment is its parts one after the other, a recording is the init segment and parts, and HLS and DASH serve the
-//! same bytes. The segmenter writes fragments; the recorder reads them back and writes the index of a finished file (`movie`).
+//! A part is one fragment; a segment's first part begins with `styp`, as a segment must (ISO 14496-12 §8.16.2), so that a segment is its
+//! parts one after the other, and HLS and DASH serve the same bytes. There is no `sidx`. The segmenter writes fragments; the recorder
+//! reads them back and writes the index of a finished file (`movie`).
 
 #[cfg(test)]
 pub(crate) mod boxes;
@@ -16,7 +16,7 @@ use crate::{
     time::{Span, Ticks},
 };
 use bytes::Bytes;
-use mp4_atom::{Atom, Decode, Encode, FourCC, Ftyp, Header, Mdat, Mfhd, Moof, Tfdt, Tfhd, Traf, Trun, TrunEntry};
+use mp4_atom::{Atom, Decode, Encode, FourCC, Ftyp, Header, Mdat, Mfhd, Moof, Styp, Tfdt, Tfhd, Traf, Trun, TrunEntry};
 
 pub use movie::SampleTable;
 
@@ -99,29 +99,47 @@ pub fn check(frame: &EncodedFrame) -> Result<(), CmafError> {
     Ok(())
 }
 
+/// Where a part stands in its segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// It is the first: `styp` goes before it.
+    First,
+    /// Others stand before it.
+    Later,
+}
+
 /// One part of these frames, which follow each other without a gap. `sequence` goes up by one from part to part (`mfhd`).
 /// The frames' bytes are copied once, into the one allocation that becomes the result.
-pub fn fragment(sequence: u32, frames: &[EncodedFrame]) -> Result<Fragment, CmafError> {
+pub fn fragment(sequence: u32, place: Place, frames: &[EncodedFrame]) -> Result<Fragment, CmafError> {
     let Some(first) = frames.first() else {
         return Err(CmafError("a part cannot be made of no frames".to_owned()));
     };
     frames.iter().try_for_each(check)?;
     let payload: usize = frames.iter().map(|frame| frame.data.len()).sum();
+    let styp = match place {
+        Place::First => segment_type()?,
+        Place::Later => Vec::new(),
+    };
     let head = fragment_head(moof(sequence, first, frames), payload)?;
 
-    let mut data = Vec::with_capacity(head.len() + payload);
+    let mut data = Vec::with_capacity(styp.len() + head.len() + payload);
+    data.extend_from_slice(&styp);
     data.extend_from_slice(&head);
     frames.iter().for_each(|frame| data.extend_from_slice(&frame.data));
     // Both fit: fragment_head has refused what exceeds 31 bits.
-    let key_len = first.key.then_some((head.len() + first.data.len()) as u32);
+    let key_len = first.key.then_some((styp.len() + head.len() + first.data.len()) as u32);
     Ok(Fragment { data: data.into(), key_len })
 }
 
 /// Reads a fragment that [`fragment`] wrote.
 pub fn read_fragment(data: &[u8]) -> Result<FragmentReading, CmafError> {
     let mut rest = data;
+    if data.get(4..8) == Some(b"styp") {
+        Styp::decode(&mut rest).map_err(unreadable)?;
+    }
+    let styp_len = data.len() - rest.len();
     let moof = Moof::decode(&mut rest).map_err(unreadable)?;
-    let moof_len = data.len() - rest.len();
+    let moof_len = data.len() - styp_len - rest.len();
     let mdat = Header::decode(&mut rest).map_err(unreadable)?;
     let payload_start = data.len() - rest.len();
     let [Traf { tfhd, trun, .. }] = moof.traf.as_slice() else {
@@ -149,7 +167,7 @@ pub fn read_fragment(data: &[u8]) -> Result<FragmentReading, CmafError> {
 }
 
 impl FragmentReading {
-    /// All that stands before the frames' bytes, for the same fragment at another media time.
+    /// All that stands before the frames' bytes but `styp`, for the same fragment at another media time.
     pub fn head_at(&self, at: Ticks) -> Result<Vec<u8>, CmafError> {
         let mut moof = self.moof.clone();
         for traf in &mut moof.traf {
@@ -157,6 +175,18 @@ impl FragmentReading {
         }
         fragment_head(moof, self.samples.iter().map(|sample| sample.size as usize).sum())
     }
+}
+
+/// `styp`: a segment (`msdh`) that is a CMAF segment (`cmfs`, ISO 23000-19 §7.3.3.1).
+fn segment_type() -> Result<Vec<u8>, CmafError> {
+    let styp = Styp {
+        major_brand: FourCC::new(b"msdh"),
+        minor_version: 0,
+        compatible_brands: [b"msdh", b"cmfs"].map(FourCC::new).to_vec(),
+    };
+    let mut out = Vec::new();
+    styp.encode(&mut out).map_err(unwritable)?;
+    Ok(out)
 }
 
 /// What is true of all frames stands once in `tfhd`; only the sizes are told frame by frame.

@@ -7,6 +7,7 @@ use crate::{
     time::{FrameRate, Span, TICKS_PER_S},
 };
 use std::{
+    fmt,
     net::{IpAddr, Ipv4Addr},
     path::PathBuf,
 };
@@ -114,13 +115,15 @@ pub enum Existing {
     Replace,
 }
 
-/// Which files are searched, every frame of them.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Which files are searched.
+#[derive(Clone, Debug, PartialEq)]
 pub struct DetectFilesConfig {
     /// The files, in the order given; at least one.
     pub files: Vec<PathBuf>,
     /// The cascade.
     pub cascade: CascadeSpec,
+    /// Runs per second of the file's time, as the live stream would; frames between two show the boxes of the first.
+    pub fps: f64,
     /// Width in pixels to which a wider picture is reduced before the search.
     pub width: u32,
     /// How the boxes are written.
@@ -179,6 +182,17 @@ pub enum CascadeSpec {
     System(&'static str),
     /// A cascade file of the user's.
     File(PathBuf),
+}
+
+/// As it is typed after `--detect`.
+impl fmt::Display for CascadeSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CascadeSpec::Face => f.write_str("face"),
+            CascadeSpec::System(name) => f.write_str(name),
+            CascadeSpec::File(path) => path.display().fmt(f),
+        }
+    }
 }
 
 impl CascadeSpec {

@@ -22,14 +22,20 @@ pub mod capture;
 pub mod pacer;
 
 pub mod detect;
+pub mod paint;
 
 pub mod encode;
 
 pub mod cmaf;
 pub mod segment;
 
-pub mod record;
+pub mod pipeline;
+pub mod stream;
+
+pub mod playlist;
 pub mod window;
+
+pub mod record;
 
 pub mod server;
 

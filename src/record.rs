@@ -259,7 +259,7 @@ fn write_finished(to: &Path, head: &[u8], mut from: &File, payloads: &[(u64, u64
     out.sync_all()
 }
 
-/// Makes a rename last through a power cut, where the system can sync folders. Where it cannot, the old file or the new one is there.
+/// Makes a rename last through a power cut, where folders can be synced. Elsewhere either the old file or the new one is there.
 fn sync_folder(path: &Path) {
     if let Some(folder) = path.parent().filter(|_| cfg!(unix)) {
         let _ = File::open(folder).and_then(|folder| folder.sync_all());

@@ -7,7 +7,7 @@
 mod properties;
 
 use crate::{
-    cmaf::{self, CmafError},
+    cmaf::{self, CmafError, Place},
     config::Grid,
     encode::{EncodedFrame, VideoParams},
     time::{Span, Ticks, WallTime},
@@ -252,7 +252,8 @@ impl Segmenter {
 
     /// Publishes the open part, and before a segment's first part what must be known of the segment.
     fn close_part(&mut self, cuts: &mut Vec<Cut>) -> Result<(), SegmentError> {
-        let fragment = cmaf::fragment(self.sequence, &self.part)?;
+        let place = if self.parts == 0 { Place::First } else { Place::Later };
+        let fragment = cmaf::fragment(self.sequence, place, &self.part)?;
         // There is a first frame, for a fragment of none is refused.
         let (at, independent) = self.part.first().map_or((Ticks::default(), false), |first| (first.at, first.key));
         if self.parts == 0 {

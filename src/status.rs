@@ -229,6 +229,11 @@ impl Status {
         lock(&self.facts).state
     }
 
+    /// When the source was last heard of, if it is not live.
+    pub fn silent_since(&self) -> Option<WallTime> {
+        lock(&self.facts).silent_since
+    }
+
     /// The encoder was opened.
     pub fn set_encoder(&self, name: &str, codecs: &str) {
         let mut facts = lock(&self.facts);

@@ -1,35 +1,94 @@
-//! The rolling window.
+//! The rolling window of parts and segments: the only shared mutable state. The segmenter's thread pushes, the server's tasks read and
+//! wait. A standard mutex guards it (no await and no I/O under it); a `watch` wakes those who wait for the next version.
+//!
+//! What it never does: decide what a request means (`server::origin`) or how a playlist reads (`playlist`).
+
+#[cfg(test)]
+pub(crate) mod feed;
+pub mod ranges;
+pub mod state;
+#[cfg(test)]
+mod tests;
 
 use crate::{
+    playlist::hls::DateRange,
     segment::Cut,
-    time::{Clock, Span},
+    time::{Clock, Span, TICKS_PER_S},
 };
-use std::sync::Arc;
+use serde::Serialize;
+use state::{State, bit_rate};
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+};
+use tokio::sync::watch;
 
 /// What a window is, from its start to its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WindowConfig {
-    /// Short id of this run of the program, in every file name, so that caches never mix two runs. Letters and digits.
+    /// Short id of this run of the program, in every media name, so that caches never mix two runs. Letters and digits.
     pub run: String,
-    /// EXT-X-TARGETDURATION in seconds, at least 1: the segment length, rounded.
+    /// EXT-X-TARGETDURATION in seconds, at least 1: the longest segment, rounded. It never changes (§6.2.1).
     pub target_duration_s: u32,
-    /// PART-TARGET: the longest a part can be.
+    /// PART-TARGET: the longest a part can be. It never changes.
     pub part_target: Span,
     /// Parts in a full segment, at least 1.
     pub segment_parts: u32,
-    /// Length of the window.
+    /// Length of the window: what is listed is at least this long, and at most one segment longer.
     pub span: Span,
-    /// Bytes that the window may hold.
+    /// Bytes that the window may hold, with what stays fetchable after its un-listing. Exceeded only where less than 3 target
+    /// durations would be left, or for the 3 target durations after an un-listing.
     pub bytes_max: u64,
 }
 
-/// The rolling window: the only shared mutable state.
-pub struct Window {}
+impl WindowConfig {
+    /// The target duration.
+    pub fn target_duration(&self) -> Span {
+        Span(i64::from(self.target_duration_s) * TICKS_PER_S)
+    }
+
+    /// CAN-SKIP-UNTIL: 6 target durations, the least that §4.4.3.8 allows.
+    pub fn skip_until(&self) -> Span {
+        self.target_duration() * 6
+    }
+}
+
+/// The window's part of `GET /api/status`, and of the status line.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Summary {
+    /// Length of the listed segments, seconds.
+    pub span_s: f64,
+    /// Bytes of the listed segments.
+    pub bytes: u64,
+    /// Bytes held in all: listed, growing, and still fetchable.
+    pub held_bytes: u64,
+    /// Listed segments.
+    pub segments: usize,
+    /// Media sequence number of the first listed segment; 0 before there is one.
+    pub first_msn: u64,
+    /// Media sequence number of the last whole segment; 0 before there is one.
+    pub last_msn: u64,
+    /// Average bit rate of the listed segments, bit/s.
+    pub average_bps: u64,
+    /// Highest bit rate of a segment so far, bit/s.
+    pub peak_bps: u64,
+    /// The stream has ended.
+    pub ended: bool,
+}
+
+/// The rolling window.
+pub struct Window {
+    config: WindowConfig,
+    clock: Arc<dyn Clock>,
+    state: Mutex<State>,
+    version: watch::Sender<u64>,
+}
 
 impl Window {
     /// An empty window.
-    pub fn new(_config: WindowConfig, _clock: Arc<dyn Clock>) -> Window {
-        Window {}
+    pub fn new(config: WindowConfig, clock: Arc<dyn Clock>) -> Window {
+        let state = Mutex::new(State::new(config.clone()));
+        Window { config, clock, state, version: watch::Sender::new(0) }
     }
 
     /// Takes one cut from the segmenter.
@@ -37,9 +96,88 @@ impl Window {
         self.push_all([cut]);
     }
 
-    /// Takes cuts that belong together: no reader sees a state between them.
-    pub fn push_all(&self, _cuts: impl IntoIterator<Item = Cut>) {}
+    /// Takes cuts that belong together, such as a segment's last part and its end: no reader sees a state between them.
+    pub fn push_all(&self, cuts: impl IntoIterator<Item = Cut>) {
+        self.change(|state| {
+            let mut seen = false;
+            for cut in cuts {
+                // An init segment and a segment without parts are not listed, so they make no version.
+                seen |= matches!(cut, Cut::Part(_) | Cut::End(_));
+                state.push(cut);
+            }
+            seen
+        });
+    }
 
-    /// The stream has ended: ENDLIST. All waiters are answered.
-    pub fn end(&self) {}
+    /// Lists a date range, or adds to a listed one what it lacks. Says whether it is listed; it is not if it cannot be written, if its
+    /// ID was used before, or if [`ranges::RANGES_MAX`] are listed.
+    pub fn mark(&self, range: DateRange) -> bool {
+        let mut listed = false;
+        self.change(|state| {
+            listed = !state.ended && state.ranges.mark(range, state.now);
+            listed
+        });
+        listed
+    }
+
+    /// The stream has ended: the playlists get EXT-X-ENDLIST, and all who wait are answered.
+    pub fn end(&self) {
+        self.change(|state| {
+            let live = !state.ended;
+            state.end();
+            live
+        });
+    }
+
+    /// What `/api/status` tells.
+    pub fn summary(&self) -> Summary {
+        self.read(|state| Summary {
+            span_s: state.sums.span.as_s(),
+            bytes: state.sums.bytes,
+            held_bytes: state.held_bytes,
+            segments: state.listed().len(),
+            first_msn: state.listed().next().map_or(0, |segment| segment.start.msn.0),
+            last_msn: state.last().map_or(0, |segment| segment.start.msn.0),
+            average_bps: bit_rate(state.sums.bytes, state.sums.span),
+            peak_bps: state.peaks.segment,
+            ended: state.ended,
+        })
+    }
+
+    /// What it was made with.
+    pub fn config(&self) -> &WindowConfig {
+        &self.config
+    }
+
+    /// Looks at the state as it is now. The publisher waits meanwhile: no await, no I/O.
+    pub(crate) fn read<T>(&self, look: impl FnOnce(&State) -> T) -> T {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.look(self.clock.now(), self.clock.wall());
+        look(&state)
+    }
+
+    /// Wakes at every new version.
+    pub(crate) fn versions(&self) -> watch::Receiver<u64> {
+        self.version.subscribe()
+    }
+
+    /// Changes the state; `change` says whether a reader can see it.
+    fn change(&self, change: impl FnOnce(&mut State) -> bool) {
+        let version = {
+            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            state.look(self.clock.now(), self.clock.wall());
+            if !change(&mut state) {
+                return;
+            }
+            state.publish();
+            state.version
+        };
+        self.version.send_replace(version);
+    }
+}
+
+impl fmt::Debug for Window {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Window").field("config", &self.config).finish_non_exhaustive()
+    }
 }

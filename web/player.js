@@ -19,6 +19,8 @@ const STUCK_MS = 6000;
 const RECOVERED_MS = 5000;
 /** Distance kept from the oldest segment, which the server is about to remove. */
 const OLDEST_ROOM_S = 2;
+/** A buffer that is not dry: a few frames. */
+const FULL_S = 0.1;
 /** Longest wait for a playlist before it counts as failed. */
 const PROBE_TIMEOUT_MS = 5000;
 
@@ -159,6 +161,9 @@ export class Player {
   resume() {
     if (this.#following && this.#wantsPlay) {
       this.jumpToLive();
+    } else {
+      // Browsers pause hidden videos; the past goes on from where it was.
+      this.#playIfWanted();
     }
   }
 
@@ -290,8 +295,10 @@ export class Player {
     this.#control.partArrived({ now: performance.now() / 1000, end, duration, newest: partEnd > details.edge - duration / 2 });
   }
 
+  /** The picture waits. A buffer that ran dry has already told the controller; a full one tells of a device that is too slow. */
   #waiting() {
-    if (!this.#video.seeking && this.#stream === 'shown' && this.#following) {
+    const end = bufferedEnd(this.#video);
+    if (!this.#video.seeking && this.#following && end !== null && end - this.#video.currentTime > FULL_S) {
       this.#control.stalled();
     }
   }

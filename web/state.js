@@ -119,12 +119,17 @@ export function detailsOf(status) {
   ].filter((phrase) => phrase !== '');
 }
 
+/** Hosts that only this machine can reach. */
+const LOOPBACK = /^(localhost|127(\.\d+){3}|\[::1\])$/;
+
 /**
- * Whether anyone on the network can watch. A server that does not tell is not accused.
+ * Whether anyone on the network can watch. A server that does not tell is not accused, nor one that is reached by this machine's own
+ * name: it may be closed to the others.
  * @param {unknown} status
+ * @param {string} host the page's own, as `location.hostname` writes it
  */
-export function isUnprotected(status) {
-  return field(status, 'protected') === false;
+export function isUnprotected(status, host) {
+  return field(status, 'protected') === false && !LOOPBACK.test(host);
 }
 
 /**

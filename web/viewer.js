@@ -68,7 +68,7 @@ async function watchStatus() {
     const status = response?.ok ? await response.json().catch(() => null) : null;
     if (status !== null) {
       source = sourceOf(status);
-      showAbout({ name: source.name, details: detailsOf(status), unprotected: isUnprotected(status) });
+      showAbout({ name: source.name, details: detailsOf(status), unprotected: isUnprotected(status, location.hostname) });
     }
     await wake(response === null ? waitMs(misses - 1) : STATUS_MS);
   }

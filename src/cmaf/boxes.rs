@@ -74,7 +74,7 @@ fn dump_into(text: &mut String, parent: &str, reader: &mut Reader<'_>) {
 fn fields(text: &mut String, kind: &str, body: &mut Reader<'_>) -> bool {
     let mut put = |name: &str, value: &dyn std::fmt::Display| write!(text, " {name}={value}").unwrap();
     match kind {
-        "ftyp" => {
+        "ftyp" | "styp" => {
             put("major", &body.text(4));
             put("minor", &body.number(4));
             while !body.0.is_empty() {

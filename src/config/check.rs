@@ -10,11 +10,11 @@ use super::{
 };
 use crate::{
     cli::{
-        BenchArgs, Cli, CommandArgs, CutArgs, DetectFilesArgs, EncodeArgs, PictureArgs, PipelineArgs, RecordArgs, SearchArgs,
+        BenchArgs, Cli, CommandArgs, CutArgs, DetectFilesArgs, EncodeArgs, PictureArgs, PipelineArgs, RecordArgs, SearchArgs, SearchPaceArgs,
         ServerArgs, SourceArgs, StreamArgs, WindowArgs,
     },
     picture::SIDE_MAX,
-    source::Wish,
+    source::{Wish, test::Script},
     time::Span,
 };
 use std::{net::IpAddr, ops::RangeInclusive, path::PathBuf};
@@ -98,19 +98,16 @@ fn record(args: &RecordArgs) -> Result<Command, UsageError> {
 
 fn detect_files(args: &DetectFilesArgs) -> Result<Command, UsageError> {
     let (cascade, width) = search(&args.search)?;
+    let fps = search_pace(&args.pace)?;
     let Some(cascade) = cascade else {
         return refuse("--detect", "none", "nothing would be searched; leave it out to find faces");
     };
-    Ok(Command::Detect(DetectFilesConfig { files: args.files.clone(), cascade, width, listing: listing(args.json) }))
+    Ok(Command::Detect(DetectFilesConfig { files: args.files.clone(), cascade, fps, width, listing: listing(args.json) }))
 }
 
 fn pipeline(source: SourceSpec, once: bool, args: &PipelineArgs) -> Result<StreamConfig, UsageError> {
     let (cascade, width) = search(&args.search)?;
-    let fps = asked("--detect-fps", &args.pace.detect_fps, |text| {
-        let (least, most) = (DETECT_FPS.start(), DETECT_FPS.end());
-        let fps = quantity::decimal(text).filter(|fps| DETECT_FPS.contains(fps));
-        fps.ok_or_else(|| format!("searches per second are {least} to {most}; write --detect none to search nothing"))
-    })?;
+    let fps = search_pace(&args.pace)?;
     Ok(StreamConfig {
         source,
         once,
@@ -156,7 +153,7 @@ fn source(args: &SourceArgs) -> Result<SourceSpec, UsageError> {
 
 /// A script that cannot be read is a usage error, told before anything starts.
 fn test_source(script: &str) -> Result<SourceSpec, String> {
-    Ok(SourceSpec::Test(script.to_owned()))
+    Script::parse(script).map(|_| SourceSpec::Test(script.to_owned()))
 }
 
 fn is_video_path(spec: &str) -> bool {
@@ -201,6 +198,14 @@ fn search(args: &SearchArgs) -> Result<(Option<CascadeSpec>, u32), UsageError> {
         width.ok_or_else(|| format!("the searched picture is {DETECT_WIDTH_MIN} to {SIDE_MAX} pixels wide; 640 finds most faces"))
     })?;
     Ok((cascade, width))
+}
+
+fn search_pace(args: &SearchPaceArgs) -> Result<f64, UsageError> {
+    asked("--detect-fps", &args.detect_fps, |text| {
+        let (least, most) = (DETECT_FPS.start(), DETECT_FPS.end());
+        let fps = quantity::decimal(text).filter(|fps| DETECT_FPS.contains(fps));
+        fps.ok_or_else(|| format!("searches per second are {least} to {most}; write --detect none to search nothing"))
+    })
 }
 
 fn encode(args: &EncodeArgs) -> Result<EncodeConfig, UsageError> {

@@ -159,6 +159,44 @@ fn a_recording_that_cannot_be_finished_stays_as_it_grew() {
 }
 
 #[test]
+fn a_failed_finish_leaves_nothing_beside() {
+    let (folder, path) = folder();
+    let file = record(&path, &synthetic(60, 0));
+    OpenOptions::new().write(true).open(&path).unwrap().set_len(1000).unwrap();
+    let sentence = said(file.finish().unwrap_err(), &folder);
+    assert!(sentence.contains("it was cut short by another program"), "{sentence}");
+    assert_eq!(names(&folder), ["out.mp4"]);
+}
+
+/// Says to this test's own child process where to record.
+#[cfg(target_os = "linux")]
+const TORN_PATH: &str = "HLSCAM_TEST_TORN_PATH";
+
+/// The system tears a write in the middle for real: this test runs itself again under a limit on the size of files.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_torn_write_is_cut_back_to_whole_boxes() {
+    if let Some(path) = std::env::var_os(TORN_PATH) {
+        let path = PathBuf::from(path);
+        let mut file = Mp4File::create(&path, Overwrite::Refuse).unwrap();
+        let error = synthetic(300, 0).iter().find_map(|cut| file.push(cut).err()).unwrap();
+        assert!(error.to_string().contains("the file system takes no larger file; record to another disk"), "{error}");
+        let (len, grown) = (file.len, fs::read(&path).unwrap());
+        assert!(file.frames() > 0 && len == grown.len() as u64 && !dump(&grown).is_empty());
+        return;
+    }
+    let (_folder, path) = folder();
+    let this = "record::tests::a_torn_write_is_cut_back_to_whole_boxes";
+    // 8 blocks of 512 bytes; without the trap the limit would kill.
+    let script = format!("trap '' XFSZ; ulimit -f 8; exec \"$0\" --exact {this}");
+    let child =
+        std::process::Command::new("sh").args(["-c", &script]).arg(std::env::current_exe().unwrap()).env(TORN_PATH, &path).output();
+    let child = child.unwrap();
+    assert!(child.status.success(), "{}{}", String::from_utf8_lossy(&child.stdout), String::from_utf8_lossy(&child.stderr));
+    assert!(path.exists(), "the child ran this test");
+}
+
+#[test]
 fn a_change_of_format_is_for_the_next_file() {
     let (folder, path) = folder();
     let mut file = record(&path, &synthetic(60, 0));

@@ -4,8 +4,12 @@ use super::{
     origin::{self, Method, Reply, Request},
     routes::{Shared, plain},
 };
-use crate::status::SourceState;
+use crate::{
+    status::{SourceState, StatusReport},
+    window::Summary,
+};
 use bytes::Bytes;
+use serde::Serialize;
 
 /// Seconds after which a client asks again whether the stream is ready; a camera opens within a few.
 const RETRY_AFTER_S: u32 = 1;
@@ -13,10 +17,19 @@ const RETRY_AFTER_S: u32 = 1;
 /// The answer that a player needs before any other.
 const MULTIVARIANT: &str = "index.m3u8";
 
-/// `GET /api/status`: what all threads tell of themselves.
+/// The body of `GET /api/status`.
+#[derive(Serialize)]
+struct Report {
+    #[serde(flatten)]
+    stream: StatusReport,
+    window: Summary,
+}
+
+/// `GET /api/status`: what all threads tell of themselves, and the window.
 pub(super) fn status(shared: &Shared) -> Reply {
     shared.count_viewers();
-    let report = shared.status.report(shared.clock.now(), shared.clock.wall());
+    let stream = shared.status.report(shared.clock.now(), shared.clock.wall());
+    let report = Report { stream, window: shared.window.summary() };
     match serde_json::to_string(&report) {
         Ok(text) => {
             let headers = vec![("content-type", "application/json".to_owned()), ("cache-control", "no-store".to_owned())];

@@ -1,9 +1,27 @@
-//! What the origin answers: a pure function of the request and of the window's state. No socket, no clock, no header parsing library.
+//! What the origin answers: [`resolve`] is a pure function of the request and of the window's state, so that every rule of blocking
+//! reload, delta updates and availability is a line of a table in its tests. No socket, no clock. [`respond`] adds the waiting.
 //!
 //! The server decodes a request into a [`Request`], calls [`respond`], and writes the [`Reply`] as it stands.
 
-use crate::window::Window;
-use bytes::Bytes;
+mod directives;
+mod range;
+mod reply;
+#[cfg(test)]
+mod tests;
+
+pub use reply::Reply;
+
+use crate::{
+    playlist::{Kind, name::Name},
+    segment::Msn,
+    time::{Span, TICKS_PER_S},
+    window::{
+        Window,
+        state::{Segment, State},
+    },
+};
+use directives::{Directives, QUERY_MAX, Wait};
+use reply::Lifetime;
 
 /// The methods that matter here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,19 +51,172 @@ pub struct Request {
     pub accept_encoding: Option<String>,
 }
 
-/// An answer, ready to be written.
+/// What a request comes to in a state.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reply {
-    /// The status code.
-    pub status: u16,
-    /// The headers, `Content-Length` among them; names in lower case.
-    pub headers: Vec<(&'static str, String)>,
-    /// The pieces of the body, to be written in order; shared with the window, never copied. Empty for HEAD.
-    pub body: Vec<Bytes>,
+pub enum Resolution {
+    /// The answer.
+    Ready(Reply),
+    /// What is asked for is not there yet: ask again at the next version of the window, or give up with [`Reply::too_late`].
+    Await(Awaited),
 }
 
-/// Answers a request, after waiting if it asks for what is not there yet. Dropping the future frees the waiter.
+/// What a request waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Awaited {
+    /// A playlist with a certain segment or part.
+    Playlist,
+    /// The hinted part.
+    Part,
+}
+
+/// Answers a request, after waiting if it asks for what is not there yet: until it is, until the stream ends, or for 3 target durations
+/// (§6.2.5.2). Dropping the future frees the waiter.
 pub async fn respond(window: &Window, request: Request) -> Reply {
-    let _ = (window, request);
-    Reply { status: 503, headers: vec![("retry-after", "1".to_owned()), ("content-length", "0".to_owned())], body: Vec::new() }
+    let mut versions = window.versions();
+    let deadline = tokio::time::sleep((window.config().target_duration() * 3).to_duration());
+    tokio::pin!(deadline);
+    loop {
+        let awaited = match window.read(|state| resolve(&request, state)) {
+            Resolution::Ready(reply) => return reply,
+            Resolution::Await(awaited) => awaited,
+        };
+        tokio::select! {
+            // The window outlives this borrow of it, so its sender is there.
+            _ = versions.changed() => {}
+            () = &mut deadline => return Reply::too_late(awaited, window.config()).for_method(&request),
+        }
+    }
+}
+
+/// What a request comes to in a state. Pure, and total: any text gives an answer.
+pub fn resolve(request: &Request, state: &State) -> Resolution {
+    let error =
+        |status, why| Resolution::Ready(Reply::error(status, why, Lifetime::Error.seconds(&state.config)).for_method(request));
+    if request.method == Method::Other {
+        return error(405, "only GET and HEAD are answered here");
+    }
+    if request.query.len() > QUERY_MAX {
+        return error(414, "the query is too long");
+    }
+    match Name::parse(&request.name, &state.config.run) {
+        Some(Name::Multivariant) => Resolution::Ready(page(request, state, Kind::Multivariant, Lifetime::Plain)),
+        Some(Name::Video) => playlist(request, state, Kind::Video),
+        Some(Name::IFrames) => playlist(request, state, Kind::IFrames),
+        Some(Name::Init(id)) => match state.init(id) {
+            Some(init) => Resolution::Ready(reply::media(request, "video/mp4", &[init.data.clone()], state, state.config.span)),
+            None => error(404, "no such init segment"),
+        },
+        Some(Name::Segment(msn)) => match state.segment(msn) {
+            Some(segment) => Resolution::Ready(whole(request, state, segment)),
+            None => error(404, "no such segment"),
+        },
+        Some(Name::Part(msn, index)) => part(request, state, msn, index),
+        None => error(404, "no such file"),
+    }
+}
+
+fn whole(request: &Request, state: &State, segment: &Segment) -> Reply {
+    let pieces: Vec<_> = segment.parts.iter().map(|part| part.data.clone()).collect();
+    reply::media(request, "video/iso.segment", &pieces, state, state.lifetime(segment))
+}
+
+fn part(request: &Request, state: &State, msn: Msn, index: u32) -> Resolution {
+    if let Some((segment, part)) = state.find_part(msn, index) {
+        return Resolution::Ready(reply::media(
+            request,
+            "video/iso.segment",
+            std::slice::from_ref(&part.data),
+            state,
+            state.lifetime(segment),
+        ));
+    }
+    // §6.2.6: a hinted part is held back until all of it can be sent; what is not hinted is not found.
+    if state.next_part() == Some((msn, index)) {
+        return Resolution::Await(Awaited::Part);
+    }
+    Resolution::Ready(Reply::error(404, "no such part", Lifetime::Error.seconds(&state.config)).for_method(request))
+}
+
+fn playlist(request: &Request, state: &State, kind: fn(crate::playlist::Extent) -> Kind) -> Resolution {
+    let Directives { wait, extent } = match directives::parse(&request.query) {
+        Ok(directives) => directives,
+        Err(bad) => {
+            let lifetime = Lifetime::BlockingError.seconds(&state.config);
+            return Resolution::Ready(Reply::error(400, bad.0, lifetime).for_method(request));
+        }
+    };
+    // §6.2.5.2: ignored at the end of the stream. Before the first segment nobody can know what to wait for.
+    let live = !state.ended && state.last().is_some();
+    let wait = if live { wait } else { Wait::No };
+    match reached(state, kind(extent), wait) {
+        Progress::Reached => {
+            let lifetime = if wait == Wait::No { Lifetime::Plain } else { Lifetime::Blocking };
+            Resolution::Ready(page(request, state, kind(extent), lifetime))
+        }
+        Progress::Ahead => Resolution::Await(Awaited::Playlist),
+        Progress::TooFar => {
+            let lifetime = Lifetime::BlockingError.seconds(&state.config);
+            Resolution::Ready(Reply::error(400, "that is too far ahead of the playlist", lifetime).for_method(request))
+        }
+    }
+}
+
+/// How a playlist stands to what a request waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Progress {
+    Reached,
+    Ahead,
+    TooFar,
+}
+
+fn reached(state: &State, kind: Kind, wait: Wait) -> Progress {
+    let last = state.last_number(kind);
+    let wait = match (kind, wait) {
+        // The I-frame playlist has no parts; Apple's validator asks it for them all the same, and wants an answer.
+        (Kind::IFrames(_), Wait::Part(msn, _)) => Wait::Segment(msn),
+        _ => wait,
+    };
+    match wait {
+        Wait::No => Progress::Reached,
+        Wait::Segment(msn) | Wait::Part(msn, _) if msn > last.saturating_add(2) => Progress::TooFar,
+        Wait::Segment(msn) if msn <= last => Progress::Reached,
+        Wait::Segment(_) => Progress::Ahead,
+        Wait::Part(msn, part) => part_reached(state, last, msn, part),
+    }
+}
+
+fn part_reached(state: &State, last: u64, msn: u64, part: u64) -> Progress {
+    let growing = state.growing().map_or(0, |open| open.parts.len() as u64);
+    if msn < last {
+        return Progress::Reached;
+    }
+    if msn == last {
+        // A part past the end of a whole segment is part 0 of the next.
+        let parts = state.last().map_or(0, |segment| segment.parts.len() as u64);
+        return if part < parts || growing > 0 { Progress::Reached } else { Progress::Ahead };
+    }
+    let listed = if msn == last + 1 { growing } else { 0 };
+    if part < listed {
+        Progress::Reached
+    } else if part >= listed.saturating_add(advance_part_limit(state)) {
+        Progress::TooFar
+    } else {
+        Progress::Ahead
+    }
+}
+
+/// §6.2.5.2: how many parts a request may be ahead of the last one listed.
+fn advance_part_limit(state: &State) -> u64 {
+    let target = state.config.part_target.max(Span(1));
+    if target.0 < TICKS_PER_S { (3 * TICKS_PER_S / target.0) as u64 } else { 3 }
+}
+
+fn page(request: &Request, state: &State, kind: Kind, lifetime: Lifetime) -> Reply {
+    match state.page(kind) {
+        Some(page) => reply::page(request, page, lifetime.seconds(&state.config)),
+        None if state.ended => {
+            Reply::error(404, "the stream has ended without a segment", Lifetime::Error.seconds(&state.config)).for_method(request)
+        }
+        None => Reply::not_ready().for_method(request),
+    }
 }

@@ -102,6 +102,37 @@ pageTest('a_pause_leads_to_the_past_and_a_button_back_to_live', {}, async ({ pag
   await until('live again', async () => ({ done: ((await readStrip(page))?.ageMs ?? Infinity) < LATENCY_MAX_MS }), NOTICE_MS);
 });
 
+/** What a browser does to a page that nobody looks at, and back. Headless browsers cannot hide a page. */
+function setHidden(page, hidden) {
+  return page.evaluate((value) => {
+    Object.defineProperty(document, 'hidden', { configurable: true, value });
+    if (value) {
+      document.getElementById('video').pause();
+    }
+    document.dispatchEvent(new Event('visibilitychange'));
+  }, hidden);
+}
+
+pageTest('a_hidden_page_is_live_again_when_looked_at_but_only_if_it_was', {}, async ({ page }) => {
+  await untilState(page, ['live'], LIVE_MS);
+  await setHidden(page, true);
+  const { capturedMs } = await untilNewer(page, 0, NOTICE_MS);
+  await until('it was hidden for a while', async () => ({ done: Date.now() - capturedMs > 5000 }), NOTICE_MS);
+  await setHidden(page, false);
+  await untilNewer(page, capturedMs + 5000, NOTICE_MS);
+  await untilState(page, ['live'], NOTICE_MS);
+  await page.keyboard.press('ArrowLeft');
+  const past = await untilState(page, ['behind'], NOTICE_MS);
+  await setHidden(page, true);
+  await setHidden(page, false);
+  const { position } = await untilState(page, ['behind'], NOTICE_MS);
+  assert.ok(position < past.position + 2, `no jump: ${past.position}, ${position}`);
+  await until('the past plays on', async () => {
+    const seen = await pageSays(page);
+    return { done: seen.state === 'behind' && seen.position > position + 2.5, seen };
+  }, NOTICE_MS);
+});
+
 test('a_page_opened_before_the_stream_is_ready_waits_and_then_plays', { timeout: 120_000 }, async () => {
   const server = await startServer();
   const context = await browser.newContext();
@@ -158,7 +189,7 @@ pageTest('a_server_that_ends_properly_is_told_as_the_end', {}, async ({ page, ru
   await untilState(page, ['live'], NOTICE_MS);
 });
 
-pageTest('a_camera_that_vanishes_is_told_and_its_return_too', { device: 'test:vanish@6s..10s' }, async ({ page }) => {
+pageTest('a_camera_that_vanishes_is_told_and_its_return_too', { device: 'test:vanish@8s..14s' }, async ({ page }) => {
   await untilState(page, ['live', 'camera-lost'], LIVE_MS);
   const said = await untilState(page, ['camera-lost'], LIVE_MS);
   assert.match(said.sentence, /^The camera (has been gone since .*|is gone); its picture returns by itself\.$/);

@@ -4,4 +4,9 @@
 mod camera;
 mod cli;
 mod http;
+#[cfg(all(feature = "ffmpeg", feature = "opencv"))]
+mod pipeline;
+mod support;
+mod cli;
+mod http;
 mod tidy;

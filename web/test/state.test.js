@@ -74,7 +74,7 @@ test('status_is_read_field_by_field_and_anything_odd_counts_as_not_told', () => 
   for (const odd of [null, undefined, 7, 'text', [], {}, { source: null }, { source: { state: 3, name: {}, silent_since: 'soon' } }]) {
     assert.deepEqual(sourceOf(odd), UNKNOWN_SOURCE);
     assert.deepEqual(detailsOf(odd), []);
-    assert.equal(isUnprotected(odd), false);
+    assert.equal(isUnprotected(odd, '10.0.0.7'), false);
   }
 });
 
@@ -83,7 +83,12 @@ test('details_count_in_words', () => {
   assert.deepEqual(detailsOf({ viewers: 0 }), ['0 viewers']);
 });
 
-test('only_a_server_that_says_so_is_called_unprotected', () => {
-  assert.equal(isUnprotected({ protected: false }), true);
-  assert.equal(isUnprotected({ protected: true }), false);
+test('only_a_server_that_says_so_is_called_unprotected_and_only_on_a_network', () => {
+  for (const host of ['192.168.1.20', 'camera.lan', '[fd00::1]', '127.example.org']) {
+    assert.equal(isUnprotected({ protected: false }, host), true, host);
+    assert.equal(isUnprotected({ protected: true }, host), false, host);
+  }
+  for (const host of ['localhost', '127.0.0.1', '127.0.1.1', '[::1]']) {
+    assert.equal(isUnprotected({ protected: false }, host), false, host);
+  }
 });

@@ -205,6 +205,7 @@ fn files_are_benched_and_searched() {
     let Ok(Command::Bench(config, Listing::Json)) = command("bench a.mp4 --json --detect none") else { panic!("no bench") };
     assert_eq!((config.source, config.once, config.detect.cascade), (SourceSpec::File("a.mp4".into()), true, None));
     let expect = DetectFilesConfig {
+        fps: 10.0,
         files: vec!["a.mp4".into(), "b.mp4".into()],
         cascade: CascadeSpec::System("eye"),
         width: 640,

@@ -79,18 +79,21 @@ async fn readiness_follows_the_stream() {
 }
 
 #[tokio::test]
-async fn viewers_are_those_who_ask_for_the_stream() {
+async fn the_status_tells_the_window_and_who_asks_for_the_stream() {
     let server = start(Limits::default());
     publish(&server, 3);
-    let viewers = async || -> serde_json::Value { serde_json::from_slice(&server.get("/api/status").await.body).expect("JSON") };
+    let status = async || -> serde_json::Value { serde_json::from_slice(&server.get("/api/status").await.body).expect("JSON") };
     server.get("/").await;
     server.get("/cam/nothing").await;
-    assert_eq!(viewers().await["viewers"], 0);
+    assert_eq!(status().await["viewers"], 0);
     server.get("/cam/video.m3u8").await;
     server.get("/cam/index.m3u8").await;
-    assert_eq!(viewers().await["viewers"], 1);
+    let report = status().await;
+    assert_eq!(report["viewers"], 1);
+    assert_eq!((&report["window"]["segments"], &report["window"]["last_msn"]), (&3.into(), &3.into()));
+    assert_eq!(report["time"], "2026-11-20T16:19:12.123Z");
     server.clock.advance(VIEWER_SPAN);
-    assert_eq!(viewers().await["viewers"], 0);
+    assert_eq!(status().await["viewers"], 0);
 }
 
 /// Sends a request that is held until part 1 of segment 4, behind one whose answer tells that the server has read both.

@@ -1,0 +1,307 @@
+//! Playlists: what the window holds, as text. Pure. What is finished lies rendered and compressed in the window's rolls; here it is put
+//! between a head and a tail that are written anew for each version, once for all who ask.
+
+pub mod hls;
+pub mod name;
+pub mod roll;
+#[cfg(test)]
+mod tests;
+
+use crate::{
+    time::Span,
+    window::state::{MapLine, Segment, State, bit_rate},
+};
+use bytes::Bytes;
+use hls::{Flag, Seconds};
+use name::Name;
+use roll::{Piece, gzip};
+use std::{
+    cell::OnceCell,
+    fmt::{Display, Write},
+};
+
+/// Bytes that a part adds to its frames: `moof`, `mdat` and one run header.
+const PART_OVERHEAD_BYTES: u64 = 200;
+/// Bytes that a frame adds to its data: its entry in the run, and rounding.
+const FRAME_OVERHEAD_BYTES: u64 = 16;
+
+/// How much of a media playlist.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// All of it.
+    Full,
+    /// `_HLS_skip=YES`: without old segments.
+    Delta,
+    /// `_HLS_skip=v2`: without old date ranges, too.
+    DeltaDates,
+}
+
+/// A playlist.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The multivariant playlist.
+    Multivariant,
+    /// The media playlist.
+    Video(Extent),
+    /// The I-frame playlist.
+    IFrames(Extent),
+}
+
+impl Kind {
+    /// How many there are.
+    pub const COUNT: usize = 7;
+
+    /// Its place among them.
+    pub fn index(self) -> usize {
+        match self {
+            Kind::Multivariant => 0,
+            Kind::Video(extent) => 1 + extent as usize,
+            Kind::IFrames(extent) => 4 + extent as usize,
+        }
+    }
+
+    /// The same playlist, all of it.
+    pub fn full(self) -> Kind {
+        match self {
+            Kind::Multivariant => Kind::Multivariant,
+            Kind::Video(_) => Kind::Video(Extent::Full),
+            Kind::IFrames(_) => Kind::IFrames(Extent::Full),
+        }
+    }
+}
+
+/// A rendered playlist: pieces to be sent in order, shared by all who asked.
+#[derive(Debug)]
+pub struct Page {
+    pieces: Vec<Piece>,
+    tag: String,
+    packed: OnceCell<Vec<Bytes>>,
+}
+
+impl Page {
+    fn new(pieces: Vec<Piece>, tag: String) -> Page {
+        Page { pieces, tag, packed: OnceCell::new() }
+    }
+
+    /// The text.
+    pub fn plain(&self) -> Vec<Bytes> {
+        self.pieces.iter().map(|piece| piece.text().clone()).collect()
+    }
+
+    /// The text as one gzip stream, compressed on the first call only.
+    pub fn packed(&self) -> &[Bytes] {
+        self.packed.get_or_init(|| gzip(&self.pieces))
+    }
+
+    /// What tells it from all other pages of this run; the base of its entity tag.
+    pub fn tag(&self) -> &str {
+        &self.tag
+    }
+}
+
+/// The text of a listed segment whose parts are not listed.
+pub fn entry(segment: &Segment, run: &str) -> String {
+    let mut text = String::with_capacity(160);
+    opening(&mut text, segment, run);
+    closing(&mut text, segment, run);
+    text
+}
+
+/// The text of a segment's key frames.
+pub fn iframe_entry(segment: &Segment, run: &str) -> String {
+    let mut text = String::with_capacity(320);
+    if segment.start.discontinuity {
+        line(&mut text, Flag::Discontinuity);
+    }
+    if segment.map == MapLine::Own {
+        map(&mut text, segment, run);
+    }
+    for key in segment.key_frames() {
+        line(&mut text, hls::ProgramDateTime(segment.start.wall + key.at));
+        line(&mut text, hls::Inf(key.duration.into()));
+        line(&mut text, hls::ByteRange { len: key.len, offset: key.offset });
+        line(&mut text, Name::Segment(segment.start.msn).text(run));
+    }
+    text
+}
+
+/// Renders a playlist of a state that lists at least one segment.
+pub fn render(state: &State, kind: Kind) -> Page {
+    match kind {
+        Kind::Multivariant => multivariant(state),
+        Kind::Video(extent) => video(state, extent),
+        Kind::IFrames(extent) => iframes(state, extent),
+    }
+}
+
+fn line(text: &mut String, tag: impl Display) {
+    writeln!(text, "{tag}").expect("a string takes everything");
+}
+
+fn map(text: &mut String, segment: &Segment, run: &str) {
+    line(text, hls::Map { uri: Name::Init(segment.start.init).text(run) });
+}
+
+/// What stands before a segment's first part (§4.4.4.9).
+fn opening(text: &mut String, segment: &Segment, run: &str) {
+    if segment.start.discontinuity {
+        line(text, Flag::Discontinuity);
+    }
+    if segment.map == MapLine::Own {
+        map(text, segment, run);
+    }
+    line(text, hls::ProgramDateTime(segment.start.wall));
+}
+
+fn parts(text: &mut String, segment: &Segment, run: &str) {
+    for part in &segment.parts {
+        let independence = if part.independent { hls::Independence::Independent } else { hls::Independence::Dependent };
+        let uri = Name::Part(part.msn, part.index).text(run);
+        line(text, hls::Part { duration: part.duration.into(), uri, independence });
+    }
+}
+
+fn closing(text: &mut String, segment: &Segment, run: &str) {
+    line(text, hls::Inf(segment.duration.into()));
+    line(text, Name::Segment(segment.start.msn).text(run));
+}
+
+/// What both media playlists say of the whole stream (§6.2.4: the same in all).
+fn head(state: &State, text: &mut String, version: u8) {
+    let (target_s, part_target) = (state.config.target_duration_s, Seconds::from(state.config.part_target));
+    line(text, Flag::M3u);
+    line(text, hls::Version(version));
+    line(text, hls::TargetDuration(target_s));
+    line(
+        text,
+        hls::ServerControl {
+            can_skip_until: Seconds::from(state.config.skip_until()),
+            part_hold_back: part_target.times(3),
+            hold_back: Seconds::whole(target_s).times(3),
+        },
+    );
+}
+
+/// The version that a delta update needs (§8), or that of the full playlist.
+fn version(extent: Extent, full: u8) -> u8 {
+    match extent {
+        Extent::Full => full,
+        Extent::Delta => 9,
+        Extent::DeltaDates => 10,
+    }
+}
+
+/// Where the entries begin: the sequence numbers, what is skipped, and the EXT-X-MAP that the first entry shown relies on.
+fn sequence(state: &State, text: &mut String, first: u64, skip: Option<hls::Skip>, shown: Option<&Segment>) {
+    line(text, hls::MediaSequence(first));
+    line(text, hls::DiscontinuitySequence(state.gone.discontinuities));
+    if let Some(skip) = skip {
+        line(text, skip);
+    }
+    if let Some(shown) = shown.filter(|segment| segment.map == MapLine::Inherited) {
+        map(text, shown, &state.config.run);
+    }
+}
+
+fn video(state: &State, extent: Extent) -> Page {
+    let skipped = state.skippable(extent);
+    // A delta that skips nothing is the full playlist.
+    let extent = if skipped == 0 { Extent::Full } else { extent };
+    let run = &state.config.run;
+    // A range may be a part target older when it is asked for than when the page was made.
+    let fresh = state.made - state.config.skip_until() + state.config.part_target;
+    let mut text = String::with_capacity(512);
+    head(state, &mut text, version(extent, 6));
+    line(&mut text, hls::PartInf { target: state.config.part_target.into() });
+    let first = state.listed().next().map_or(0, |segment| segment.start.msn.0);
+    let removed = || state.ranges.removed_since(fresh - state.config.part_target * 2);
+    let skip = (extent != Extent::Full)
+        .then(|| hls::Skip { segments: skipped as u64, removed_date_ranges: (extent == Extent::DeltaDates).then(removed) });
+    sequence(state, &mut text, first, skip, state.listed().nth(skipped));
+
+    let mut tail = String::with_capacity(4096);
+    for segment in state.recent() {
+        opening(&mut tail, segment, run);
+        parts(&mut tail, segment, run);
+        closing(&mut tail, segment, run);
+    }
+    if let Some(open) = state.growing() {
+        opening(&mut tail, open, run);
+        parts(&mut tail, open, run);
+    }
+    match extent {
+        Extent::DeltaDates => state.ranges.since(fresh).for_each(|range| line(&mut tail, range)),
+        Extent::Full | Extent::Delta => state.ranges.all().for_each(|range| line(&mut tail, range)),
+    }
+    match state.next_part() {
+        Some((msn, index)) => line(&mut tail, hls::PreloadHint { uri: Name::Part(msn, index).text(run) }),
+        None => line(&mut tail, Flag::EndList),
+    }
+    page(state, Kind::Video(extent), text, state.video.pieces(skipped), tail)
+}
+
+fn iframes(state: &State, extent: Extent) -> Page {
+    let skipped = state.skippable(extent);
+    let shown: usize = state.listed().skip(skipped).map(|segment| segment.key_frames().len()).sum();
+    let hidden = if skipped == 0 { 0 } else { state.sums.key_frames - shown as u64 };
+    let extent = if hidden == 0 { Extent::Full } else { extent };
+    let mut text = String::with_capacity(512);
+    head(state, &mut text, version(extent, 5));
+    line(&mut text, Flag::IFramesOnly);
+    // This playlist has no date ranges of its own, so none was removed from it.
+    let skip = (extent != Extent::Full)
+        .then(|| hls::Skip { segments: hidden, removed_date_ranges: (extent == Extent::DeltaDates).then(Vec::new) });
+    sequence(state, &mut text, state.gone.key_frames + 1, skip, state.listed().nth(skipped));
+    let mut tail = String::new();
+    let last = state.growing().or(state.last()).filter(|_| !state.ended);
+    match last {
+        Some(last) => {
+            let (last_msn, last_part) = (last.start.msn.0, last.parts.len().saturating_sub(1) as u32);
+            line(&mut tail, hls::RenditionReport { uri: name::VIDEO, last_msn, last_part });
+        }
+        None => line(&mut tail, Flag::EndList),
+    }
+    page(state, Kind::IFrames(extent), text, state.iframes.pieces(skipped), tail)
+}
+
+fn page(state: &State, kind: Kind, head: String, body: Vec<Piece>, tail: String) -> Page {
+    let mut pieces = vec![Piece::Plain(Bytes::from(head))];
+    pieces.extend(body);
+    pieces.push(Piece::Plain(Bytes::from(tail)));
+    Page::new(pieces, format!("{}-{}-{}", state.config.run, state.version, kind.index()))
+}
+
+fn multivariant(state: &State) -> Page {
+    let mut text = String::with_capacity(512);
+    line(&mut text, Flag::M3u);
+    line(&mut text, Flag::IndependentSegments);
+    if let Some(newest) = state.inits.back() {
+        let mut codecs: Vec<String> = state.inits.iter().map(|init| init.params.codecs()).collect();
+        codecs.dedup();
+        let frame_rate = state.inits.iter().map(|init| init.params.rate.as_f64()).fold(0.0, f64::max);
+        let ceiling = state.inits.iter().map(|init| u64::from(init.params.bitrate_max)).max().unwrap_or(0);
+        // Declared from the encoder's ceiling, so that it holds before anything is measured; raised by what was seen (§4.4.6.2).
+        let overhead = bit_rate(PART_OVERHEAD_BYTES, state.config.part_target)
+            + bit_rate(FRAME_OVERHEAD_BYTES, Span((90_000.0 / frame_rate.max(0.001)) as i64));
+        let declared = ceiling + overhead;
+        let bandwidth = declared.max(state.peaks.segment);
+        let measured = bit_rate(state.sums.bytes, state.sums.span);
+        let variant = hls::Variant {
+            bandwidth,
+            average_bandwidth: declared.max(measured).min(bandwidth),
+            codecs: codecs.join(","),
+            resolution: (newest.params.size.width() as u32, newest.params.size.height() as u32),
+        };
+        let scrub = hls::Variant {
+            bandwidth: state.peaks.key_frame.max(1),
+            average_bandwidth: bit_rate(state.sums.key_bytes, state.sums.span).max(1),
+            ..variant.clone()
+        };
+        line(&mut text, hls::StreamInf { variant, frame_rate, uri: name::VIDEO });
+        line(&mut text, hls::IFrameStreamInf { variant: scrub, uri: name::IFRAMES });
+    }
+    let mut crc = flate2::Crc::new();
+    crc.update(text.as_bytes());
+    let tag = format!("{}-{:08x}", state.config.run, crc.sum());
+    Page::new(vec![Piece::Plain(Bytes::from(text))], tag)
+}

@@ -1,0 +1,140 @@
+//! Whole playlists, to the letter.
+
+use super::*;
+use crate::{
+    playlist::hls::DateRange,
+    window::{
+        WindowConfig,
+        feed::{BEGIN, Feed, config},
+    },
+};
+use std::{env, fs, io::Read, path::Path};
+
+fn text(feed: &Feed, kind: Kind) -> String {
+    feed.read(|state| {
+        let page = state.page(kind).expect("there is a segment");
+        let plain = String::from_utf8(page.plain().concat()).unwrap();
+        let mut unpacked = String::new();
+        flate2::read::GzDecoder::new(page.packed().concat().as_slice()).read_to_string(&mut unpacked).unwrap();
+        assert_eq!(unpacked, plain);
+        plain
+    })
+}
+
+/// Compares with `tests/golden/NAME.m3u8`; `UPDATE_GOLDEN=1` writes it anew, for the diff to be reviewed.
+fn check(feed: &Feed, kind: Kind, golden: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(format!("{golden}.m3u8"));
+    let got = text(feed, kind);
+    if env::var_os("UPDATE_GOLDEN").is_some() {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, &got).unwrap();
+    }
+    assert_eq!(got, fs::read_to_string(&path).unwrap_or_default(), "{}", path.display());
+}
+
+const FULL: Kind = Kind::Video(Extent::Full);
+
+fn fed(script: &str) -> Feed {
+    let mut feed = Feed::new(config());
+    feed.push(script);
+    feed
+}
+
+#[test]
+fn before_the_first_whole_segment_there_is_no_playlist() {
+    let feed = fed("K...");
+    for kind in [Kind::Multivariant, FULL, Kind::IFrames(Extent::Full)] {
+        assert!(feed.read(|state| state.page(kind).is_none()));
+    }
+}
+
+#[test]
+fn the_first_playlist_has_one_segment_and_hints_the_next() {
+    check(&fed("K....|"), FULL, "live_start");
+}
+
+#[test]
+fn a_steady_window_lists_the_parts_of_three_target_durations() {
+    check(&fed(&format!("{}K.", "K..K.|".repeat(17))), FULL, "steady");
+}
+
+#[test]
+fn a_new_format_begins_with_a_discontinuity_and_its_own_map() {
+    let feed = fed("K....|K....|!K..|K....|!K");
+    check(&feed, FULL, "discontinuity");
+    check(&feed, Kind::IFrames(Extent::Full), "discontinuity_iframes");
+}
+
+#[test]
+fn removed_discontinuities_are_counted_and_the_map_in_force_stays() {
+    let feed = fed(&format!("K....|!K....|!{}", "K....|".repeat(14)));
+    check(&feed, FULL, "discontinuity_gone");
+}
+
+#[test]
+fn a_delta_skips_what_lies_beyond_six_target_durations() {
+    let feed = fed(&format!("{}K..", "K....|".repeat(12)));
+    check(&feed, Kind::Video(Extent::Delta), "delta");
+    check(&feed, Kind::IFrames(Extent::DeltaDates), "delta_iframes");
+}
+
+#[test]
+fn a_delta_that_would_skip_nothing_is_the_full_playlist() {
+    let feed = fed(&"K....|".repeat(7));
+    assert_eq!(text(&feed, Kind::Video(Extent::Delta)), text(&feed, FULL));
+}
+
+#[test]
+fn a_version_2_delta_leaves_out_old_date_ranges_and_tells_the_removed_ones() {
+    let mut feed = fed(&"K....|".repeat(3));
+    let range = |id: &str, from_s: i64, to_s: Option<i64>| DateRange {
+        id: id.to_owned(),
+        class: Some("face".to_owned()),
+        start: BEGIN + Span::from_ms(from_s * 1000),
+        end: to_s.map(|s| BEGIN + Span::from_ms(s * 1000)),
+        extra: vec![("X-COUNT".to_owned(), "1".to_owned())],
+    };
+    assert!(feed.window.mark(range("gone", 1, Some(2))));
+    assert!(feed.window.mark(range("old", 2, None)));
+    feed.push(&"K....|".repeat(12));
+    assert!(feed.window.mark(range("new", 12, Some(13))));
+    assert!(!feed.window.mark(range("bad\"", 12, None)));
+    check(&feed, FULL, "date_ranges");
+    check(&feed, Kind::Video(Extent::DeltaDates), "date_ranges_delta");
+}
+
+#[test]
+fn the_end_closes_the_growing_segment_and_takes_the_hint_away() {
+    let mut feed = fed(&"K....|".repeat(3));
+    feed.push("K.");
+    feed.window.end();
+    check(&feed, FULL, "ended");
+    check(&feed, Kind::IFrames(Extent::Delta), "ended_iframes");
+    feed.push("..|K");
+    check(&feed, FULL, "ended");
+}
+
+#[test]
+fn the_multivariant_playlist_declares_the_ceiling_and_is_raised_by_what_is_seen() {
+    let mut feed = fed("K....|");
+    check(&feed, Kind::Multivariant, "multivariant");
+    feed.push("KKKKK|");
+    assert_eq!(feed.read(|state| state.peaks.segment), 15_000 * 8);
+    check(&feed, Kind::Multivariant, "multivariant_peak");
+}
+
+#[test]
+fn a_delta_of_a_day_is_small_and_a_version_is_rendered_once() {
+    let mut feed = Feed::new(WindowConfig { span: Span::from_ms(86_400_000), target_duration_s: 2, segment_parts: 10, ..config() });
+    feed.push(&"K.........|".repeat(3000));
+    feed.push("K....");
+    feed.read(|state| {
+        let size = |kind| state.page(kind).unwrap().packed().iter().map(Bytes::len).sum::<usize>();
+        let delta = size(Kind::Video(Extent::DeltaDates));
+        assert!(delta < 3000, "{delta} bytes");
+        assert!(size(FULL) < 3000 * 20);
+        let first = state.page(FULL).unwrap();
+        assert!(std::ptr::eq(first, state.page(FULL).unwrap()));
+        assert!(std::ptr::eq(first.packed(), state.page(FULL).unwrap().packed()));
+    });
+}

@@ -1,0 +1,219 @@
+//! Replies: status, headers and the pieces of the body.
+
+use super::{Awaited, Method, Request, range};
+use crate::{
+    playlist::Page,
+    time::{Span, TICKS_PER_S, WallTime},
+    window::{WindowConfig, state::State},
+};
+use bytes::Bytes;
+
+/// What a page of another origin may read (CORS).
+const EXPOSED: &str = "Age, Cache-Control, Content-Length, Content-Range, Date, ETag, Expires, Retry-After";
+/// RFC 8216 §10.
+const PLAYLIST_TYPE: &str = "application/vnd.apple.mpegurl";
+
+/// An answer, ready to be written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    /// The status code.
+    pub status: u16,
+    /// The headers, `Content-Length` among them; names in lower case.
+    pub headers: Vec<(&'static str, String)>,
+    /// The pieces of the body, to be written in order; shared with the window, never copied. Empty for HEAD.
+    pub body: Vec<Bytes>,
+}
+
+/// The cache lifetimes of rfc8216bis appendix B.1, in halves of a target duration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lifetime {
+    /// A playlist that was not waited for.
+    Plain = 1,
+    /// An error that was not waited for.
+    Error = 2,
+    /// An error of a request that waits.
+    BlockingError = 8,
+    /// A playlist that was asked for by number: it says the same for ever, and is of no use to a player later.
+    Blocking = 12,
+}
+
+impl Lifetime {
+    /// In whole seconds, cut.
+    pub(super) fn seconds(self, config: &WindowConfig) -> u64 {
+        u64::from(config.target_duration_s) * self as u64 / 2
+    }
+}
+
+impl Reply {
+    fn new(status: u16, body: Vec<Bytes>) -> Reply {
+        Reply {
+            status,
+            headers: vec![
+                ("access-control-allow-origin", "*".to_owned()),
+                ("access-control-expose-headers", EXPOSED.to_owned()),
+                ("content-length", length(&body).to_string()),
+            ],
+            body,
+        }
+    }
+
+    fn with(mut self, name: &'static str, value: impl Into<String>) -> Reply {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    fn cached(self, seconds: u64) -> Reply {
+        self.with("cache-control", format!("max-age={seconds}"))
+    }
+
+    pub(super) fn error(status: u16, why: &'static str, lifetime_s: u64) -> Reply {
+        let reply = Reply::new(status, vec![Bytes::from_static(why.as_bytes()), Bytes::from_static(b"\n")])
+            .with("content-type", "text/plain; charset=utf-8")
+            .cached(lifetime_s);
+        if status == 405 { reply.with("allow", "GET, HEAD") } else { reply }
+    }
+
+    /// There is no segment yet: ask again in a second, and no cache in between.
+    pub(super) fn not_ready() -> Reply {
+        let mut reply = Reply::error(503, "the stream has no segment yet", 0).with("retry-after", "1");
+        reply.headers.retain(|(name, _)| *name != "cache-control");
+        reply.with("cache-control", "no-store")
+    }
+
+    /// What was waited for did not come within 3 target durations (§6.2.5.2).
+    pub fn too_late(awaited: Awaited, config: &WindowConfig) -> Reply {
+        let lifetime = match awaited {
+            Awaited::Playlist => Lifetime::BlockingError,
+            Awaited::Part => Lifetime::Error,
+        };
+        Reply::error(503, "the stream stands still", lifetime.seconds(config)).with("retry-after", "1")
+    }
+
+    /// As it is written for the method of the request.
+    pub(super) fn for_method(mut self, request: &Request) -> Reply {
+        if request.method == Method::Head {
+            self.body.clear();
+        }
+        self
+    }
+}
+
+fn length(pieces: &[Bytes]) -> u64 {
+    pieces.iter().map(|piece| piece.len() as u64).sum()
+}
+
+/// A playlist.
+pub(super) fn page(request: &Request, page: &Page, lifetime_s: u64) -> Reply {
+    let gzip = accepts_gzip(request.accept_encoding.as_deref());
+    // Strong tags differ by coding (RFC 9110 §8.8.3.3).
+    let tag = if gzip { format!("\"{}-gz\"", page.tag()) } else { format!("\"{}\"", page.tag()) };
+    let mut reply = if matches(request.if_none_match.as_deref(), &tag) {
+        not_modified()
+    } else {
+        let body = if gzip { page.packed().to_vec() } else { page.plain() };
+        let reply = Reply::new(200, body).with("content-type", PLAYLIST_TYPE);
+        if gzip { reply.with("content-encoding", "gzip") } else { reply }
+    };
+    reply = reply.cached(lifetime_s).with("etag", tag).with("vary", "Accept-Encoding");
+    reply.for_method(request)
+}
+
+/// An init segment, a segment or a part: bytes that never change under their name, fetchable for `lifetime` at least.
+pub(super) fn media(request: &Request, kind: &'static str, pieces: &[Bytes], state: &State, lifetime: Span) -> Reply {
+    let tag = format!("\"{}\"", request.name);
+    let len = length(pieces);
+    // RFC 9110 §13.2.2: If-None-Match comes before Range.
+    let reply = if matches(request.if_none_match.as_deref(), &tag) {
+        not_modified()
+    } else {
+        // RFC 9110 §14.2: Range means something for GET only.
+        let range = request.range.as_deref().filter(|_| request.method == Method::Get);
+        match range::asked(range, len) {
+            range::Asked::Whole => Reply::new(200, pieces.to_vec()).with("content-type", kind),
+            range::Asked::Bytes(first, last) => Reply::new(206, range::slice(pieces, first, last))
+                .with("content-type", kind)
+                .with("content-range", format!("bytes {first}-{last}/{len}")),
+            range::Asked::Nothing => {
+                let why = "the range is not within the file";
+                let lifetime = super::Lifetime::Error.seconds(&state.config);
+                return Reply::error(416, why, lifetime).with("content-range", format!("bytes */{len}")).for_method(request);
+            }
+        }
+    };
+    let seconds = (lifetime.0 / TICKS_PER_S).max(0);
+    reply
+        .with("accept-ranges", "bytes")
+        .with("cache-control", format!("max-age={seconds}, immutable"))
+        .with("expires", http_date(state.wall + Span(seconds * TICKS_PER_S)))
+        .with("etag", tag)
+        .for_method(request)
+}
+
+fn not_modified() -> Reply {
+    let mut reply = Reply::new(304, Vec::new());
+    // RFC 9110 §8.6: the length of a 304 would be that of the 200.
+    reply.headers.retain(|(name, _)| *name != "content-length");
+    reply
+}
+
+/// Whether `If-None-Match` names the tag, compared weakly (RFC 9110 §13.1.2).
+fn matches(header: Option<&str>, tag: &str) -> bool {
+    header.is_some_and(|header| {
+        header.trim() == "*" || header.split(',').any(|one| one.trim().strip_prefix("W/").unwrap_or(one.trim()) == tag)
+    })
+}
+
+/// Whether `Accept-Encoding` wants gzip (RFC 9110 §12.5.3): named, or meant by `*`, with a weight above 0.
+fn accepts_gzip(header: Option<&str>) -> bool {
+    let weight = |name: &str| {
+        header?.split(',').find_map(|coding| {
+            let (coding, parameters) = coding.split_once(';').unwrap_or((coding, ""));
+            let is_it = coding.trim().eq_ignore_ascii_case(name);
+            let q = parameters.split(';').find_map(|p| p.trim().strip_prefix("q=")).map_or(Ok(1.0), str::parse::<f32>);
+            is_it.then_some(q.unwrap_or(0.0))
+        })
+    };
+    weight("gzip").or(weight("x-gzip")).or(weight("*")).is_some_and(|q| q > 0.0)
+}
+
+/// RFC 9110 §5.6.7.
+fn http_date(at: WallTime) -> String {
+    let at = jiff::Timestamp::from_microsecond(at.0).unwrap_or(jiff::Timestamp::MAX);
+    let text = jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&at);
+    // A year of five digits has no HTTP date; "0" means expired (RFC 9111 §5.3).
+    text.unwrap_or_else(|_| "0".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gzip_is_sent_only_when_asked_for() {
+        let check = |header: &str, expect| assert_eq!(accepts_gzip(Some(header)), expect, "{header}");
+        check("gzip", true);
+        check("gzip, deflate, br, zstd", true);
+        check("br;q=1.0, GZIP;q=0.5", true);
+        check("*", true);
+        check("gzip;q=0, *", false);
+        check("gzip;q=nonsense", false);
+        check("identity", false);
+        check("", false);
+        assert!(!accepts_gzip(None));
+    }
+
+    #[test]
+    fn entity_tags_are_compared_weakly() {
+        let check = |header: &str, expect| assert_eq!(matches(Some(header), "\"a\""), expect, "{header}");
+        check("\"a\"", true);
+        check("\"b\", W/\"a\"", true);
+        check("*", true);
+        check("a", false);
+        check("", false);
+    }
+
+    #[test]
+    fn dates_are_written_as_http_wants_them() {
+        assert_eq!(http_date(WallTime(1_795_191_552_123_999)), "Fri, 20 Nov 2026 16:19:12 GMT");
+    }
+}

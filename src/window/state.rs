@@ -1,0 +1,444 @@
+//! What the window holds, and how it changes: pure, for the time of each change is given with it. Publishing costs the same however long
+//! the window is: finished text lies in [`Roll`]s, and sums are kept, not counted anew.
+
+use super::{WindowConfig, ranges::Ranges};
+use crate::{
+    encode::VideoParams,
+    playlist::{self, Extent, Kind, Page, roll::Roll},
+    segment::{Cut, InitId, Msn, Part, SegmentStart},
+    time::{Span, Ticks, WallTime},
+};
+use bytes::Bytes;
+use std::{cell::OnceCell, collections::VecDeque};
+
+/// Segments that stay listed whatever the span (Apple's authoring specification 8.11).
+const LISTED_MIN: usize = 6;
+
+/// An init segment.
+#[derive(Clone, Debug)]
+pub struct Init {
+    /// Its number.
+    pub id: InitId,
+    /// The bytes served.
+    pub data: Bytes,
+    /// What it describes.
+    pub params: VideoParams,
+}
+
+/// Whether a segment's text carries its EXT-X-MAP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MapLine {
+    /// The segment before it needs another init segment, or there is none.
+    Own,
+    /// The one in force is right.
+    Inherited,
+}
+
+/// A segment, whole or growing.
+#[derive(Clone, Debug)]
+pub struct Segment {
+    /// What was known at its start.
+    pub start: SegmentStart,
+    /// Its EXT-X-MAP.
+    pub map: MapLine,
+    /// Its parts; the segment's bytes are theirs, in order.
+    pub parts: Vec<Part>,
+    /// Sum of its parts.
+    pub duration: Span,
+    /// Sum of its parts.
+    pub bytes: u64,
+    /// When it was first listed; for a growing one, when it began.
+    pub first_listed: Ticks,
+    keep: Option<Keep>,
+}
+
+/// How long a segment that is no longer listed stays fetchable.
+#[derive(Clone, Copy, Debug)]
+struct Keep {
+    /// The Availability Duration of §6.2.2.
+    until: Ticks,
+    /// What stays even when bytes are short.
+    at_least_until: Ticks,
+}
+
+/// A key frame of a segment, with the `moof` that leads to it: an entry of the I-frame playlist.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyFrame {
+    /// From the segment's first byte.
+    pub offset: u64,
+    /// Bytes.
+    pub len: u64,
+    /// From the segment's first frame.
+    pub at: Span,
+    /// Until the next key frame, or the segment's end.
+    pub duration: Span,
+}
+
+impl Segment {
+    /// Its key frames.
+    pub fn key_frames(&self) -> Vec<KeyFrame> {
+        let mut keys: Vec<KeyFrame> = Vec::new();
+        let (mut offset, mut at) = (0, Span::ZERO);
+        for part in &self.parts {
+            match (part.key_len, keys.last_mut()) {
+                (Some(len), _) => keys.push(KeyFrame { offset, len: u64::from(len), at, duration: part.duration }),
+                (None, Some(last)) => last.duration = last.duration + part.duration,
+                (None, None) => {}
+            }
+            (offset, at) = (offset + part.data.len() as u64, at + part.duration);
+        }
+        keys
+    }
+}
+
+/// Sums over the listed segments.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sums {
+    /// Their length.
+    pub span: Span,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Their key frames.
+    pub key_frames: u64,
+    /// The bytes of their key frames.
+    pub key_bytes: u64,
+}
+
+/// Highest bit rates so far, bit/s; they only grow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Peaks {
+    /// Of a segment.
+    pub segment: u64,
+    /// Of an entry of the I-frame playlist.
+    pub key_frame: u64,
+}
+
+/// What has left the front of the playlists.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Gone {
+    /// EXT-X-DISCONTINUITY tags: the discontinuity sequence number.
+    pub discontinuities: u64,
+    /// Entries of the I-frame playlist.
+    pub key_frames: u64,
+}
+
+/// What the window holds.
+#[derive(Debug)]
+pub struct State {
+    pub(crate) config: WindowConfig,
+    /// The time of this look at the state.
+    pub(crate) now: Ticks,
+    pub(crate) wall: WallTime,
+    pub(crate) inits: VecDeque<Init>,
+    /// Unlisted ones first, then the listed ones, in order of their numbers.
+    pub(crate) segments: VecDeque<Segment>,
+    unlisted: usize,
+    pub(crate) open: Option<Segment>,
+    /// Text of the listed segments whose parts are no longer listed.
+    pub(crate) video: Roll,
+    /// Text of the key frames of all listed segments, an entry per segment.
+    pub(crate) iframes: Roll,
+    /// Length of the segments whose parts are listed, with the growing one.
+    recent: Span,
+    pub(crate) sums: Sums,
+    pub(crate) peaks: Peaks,
+    pub(crate) gone: Gone,
+    /// Bytes of all segments and parts, listed or not.
+    pub(crate) held_bytes: u64,
+    longest: Span,
+    pub(crate) ranges: Ranges,
+    pub(crate) ended: bool,
+    pub(crate) version: u64,
+    /// When this version was made.
+    pub(crate) made: Ticks,
+    pages: [OnceCell<Page>; Kind::COUNT],
+}
+
+impl State {
+    /// An empty window.
+    pub fn new(config: WindowConfig) -> State {
+        State {
+            config,
+            now: Ticks::default(),
+            wall: WallTime::default(),
+            inits: VecDeque::new(),
+            segments: VecDeque::new(),
+            unlisted: 0,
+            open: None,
+            video: Roll::default(),
+            iframes: Roll::default(),
+            recent: Span::ZERO,
+            sums: Sums::default(),
+            peaks: Peaks::default(),
+            gone: Gone::default(),
+            held_bytes: 0,
+            longest: Span::ZERO,
+            ranges: Ranges::default(),
+            ended: false,
+            version: 0,
+            made: Ticks::default(),
+            pages: Default::default(),
+        }
+    }
+
+    /// Sets the time of the next look.
+    pub fn look(&mut self, now: Ticks, wall: WallTime) {
+        (self.now, self.wall) = (now, wall);
+    }
+
+    /// Takes one cut. Nothing is taken after the end.
+    pub fn push(&mut self, cut: Cut) {
+        if self.ended {
+            return;
+        }
+        match cut {
+            Cut::Init { id, data, params } => self.inits.push_back(Init { id, data, params }),
+            Cut::Start(start) => self.start(start),
+            Cut::Part(part) => self.part(part),
+            Cut::End(_) => self.close(),
+        }
+    }
+
+    /// The stream is over; a segment that still grows ends here.
+    pub fn end(&mut self) {
+        self.close();
+        self.ended = true;
+    }
+
+    /// Makes what was pushed a new version.
+    pub fn publish(&mut self) {
+        self.list_fewer_parts();
+        self.unlist();
+        self.expire();
+        self.version += 1;
+        self.made = self.now;
+        self.pages = Default::default();
+    }
+
+    fn start(&mut self, start: SegmentStart) {
+        self.close();
+        let before = self.segments.back().map(|segment| (segment.start.msn, segment.start.init));
+        debug_assert!(before.is_none_or(|(msn, _)| start.msn.0 == msn.0 + 1), "the segmenter numbers without gaps");
+        let map = if before.is_some_and(|(_, init)| init == start.init) { MapLine::Inherited } else { MapLine::Own };
+        self.open = Some(Segment {
+            start,
+            map,
+            parts: Vec::with_capacity(self.config.segment_parts as usize),
+            duration: Span::ZERO,
+            bytes: 0,
+            first_listed: self.now,
+            keep: None,
+        });
+    }
+
+    fn part(&mut self, part: Part) {
+        let Some(open) = &mut self.open else {
+            debug_assert!(false, "the segmenter starts a segment before its parts");
+            return;
+        };
+        debug_assert_eq!((open.start.msn, open.parts.len()), (part.msn, part.index as usize), "the segmenter numbers without gaps");
+        let bytes = part.data.len() as u64;
+        (open.duration, open.bytes) = (open.duration + part.duration, open.bytes + bytes);
+        (self.recent, self.held_bytes) = (self.recent + part.duration, self.held_bytes + bytes);
+        open.parts.push(part);
+    }
+
+    /// The growing segment is whole.
+    fn close(&mut self) {
+        let Some(mut segment) = self.open.take().filter(|open| !open.parts.is_empty()) else { return };
+        segment.first_listed = self.now;
+        let keys = segment.key_frames();
+        self.sums.span = self.sums.span + segment.duration;
+        self.sums.bytes += segment.bytes;
+        self.sums.key_frames += keys.len() as u64;
+        self.sums.key_bytes += keys.iter().map(|key| key.len).sum::<u64>();
+        // BANDWIDTH looks at runs of half a target duration to one and a half (§4.4.6.2): our full segments, one by one.
+        if segment.duration.0 * 2 >= self.config.target_duration().0 {
+            self.peaks.segment = self.peaks.segment.max(bit_rate(segment.bytes, segment.duration));
+        }
+        for key in &keys {
+            self.peaks.key_frame = self.peaks.key_frame.max(bit_rate(key.len, key.duration));
+        }
+        self.iframes.push(&playlist::iframe_entry(&segment, &self.config.run));
+        self.segments.push_back(segment);
+    }
+
+    /// Parts farther than 3 target durations from the end are not listed any more (§6.2.2), a whole segment's at a time: hls.js leaves
+    /// its part mode when the list is shorter.
+    fn list_fewer_parts(&mut self) {
+        while let Some(oldest) = self.segments.get(self.unlisted + self.video.len()) {
+            if (self.recent - oldest.duration).0 <= self.config.target_duration().0 * 3 {
+                break;
+            }
+            self.recent = self.recent - oldest.duration;
+            let entry = playlist::entry(oldest, &self.config.run);
+            self.video.push(&entry);
+        }
+    }
+
+    /// Drops from the front what is beyond the span or the bytes, but never below 3 target durations (§6.2.2).
+    fn unlist(&mut self) {
+        let floor = self.config.target_duration() * 3;
+        while let Some(front) = self.segments.get(self.unlisted) {
+            let left = self.sums.span - front.duration;
+            let too_long = left >= self.config.span && self.listed().len() > LISTED_MIN;
+            if !(too_long || self.too_big()) || left < floor {
+                break;
+            }
+            self.unlist_front();
+        }
+        self.longest = self.longest.max(self.sums.span + self.config.part_target * i64::from(self.config.segment_parts));
+    }
+
+    /// Whether the listed segments, and those that stay fetchable for a while after them, exceed the bytes.
+    fn too_big(&self) -> bool {
+        let (listed, kept) = (self.sums.span.0.max(1) as u128, self.keep_at_least(self.config.target_duration()).0 as u128);
+        u128::from(self.sums.bytes) * (listed + kept) > u128::from(self.config.bytes_max) * listed
+    }
+
+    /// From its un-listing, a segment stays for its own duration and 3 target durations: a client that got the last playlist with it has
+    /// the time to fetch it, and its parts stay as long as §6.2.2 asks.
+    fn keep_at_least(&self, duration: Span) -> Span {
+        duration + self.config.target_duration() * 3
+    }
+
+    fn unlist_front(&mut self) {
+        if self.video.is_empty() {
+            self.recent = self.recent - self.segments[self.unlisted].duration;
+        }
+        self.video.pop();
+        self.iframes.pop();
+        let at_least_until = self.now + self.keep_at_least(self.segments[self.unlisted].duration);
+        let segment = &mut self.segments[self.unlisted];
+        // §6.2.2: first listed + its own duration + the longest playlist that listed it.
+        let until = segment.first_listed + segment.duration + self.longest;
+        segment.keep = Some(Keep { until: until.max(at_least_until), at_least_until });
+        let keys = segment.key_frames();
+        self.sums.span = self.sums.span - segment.duration;
+        self.sums.bytes -= segment.bytes;
+        self.sums.key_frames -= keys.len() as u64;
+        self.sums.key_bytes -= keys.iter().map(|key| key.len).sum::<u64>();
+        self.gone.discontinuities += u64::from(segment.start.discontinuity);
+        self.gone.key_frames += keys.len() as u64;
+        self.unlisted += 1;
+        if let Some(first) = self.segments.get(self.unlisted) {
+            self.ranges.forget_before(first.start.wall, self.now, self.config.skip_until());
+        }
+    }
+
+    /// Frees segments whose time is over, and init segments that no segment needs.
+    fn expire(&mut self) {
+        while let Some(keep) = self.segments.front().and_then(|segment| segment.keep) {
+            let short = self.held_bytes > self.config.bytes_max;
+            if self.now < if short { keep.at_least_until } else { keep.until } {
+                break;
+            }
+            self.held_bytes -= self.segments.pop_front().map_or(0, |segment| segment.bytes);
+            self.unlisted -= 1;
+        }
+        let needed = self.segments.front().or(self.open.as_ref()).map(|segment| segment.start.init);
+        while self.inits.get(1).is_some_and(|next| needed.is_some_and(|needed| next.id <= needed)) {
+            self.inits.pop_front();
+        }
+    }
+}
+
+/// What the playlists and the origin read.
+impl State {
+    /// The listed segments, first to last.
+    pub fn listed(&self) -> impl DoubleEndedIterator<Item = &Segment> + ExactSizeIterator {
+        self.segments.range(self.unlisted..)
+    }
+
+    /// The listed segments whose parts are listed too.
+    pub fn recent(&self) -> impl DoubleEndedIterator<Item = &Segment> + ExactSizeIterator {
+        self.segments.range(self.unlisted + self.video.len()..)
+    }
+
+    /// The last whole segment.
+    pub fn last(&self) -> Option<&Segment> {
+        self.listed().next_back()
+    }
+
+    /// The growing segment, once it has a part.
+    pub fn growing(&self) -> Option<&Segment> {
+        self.open.as_ref().filter(|open| !open.parts.is_empty())
+    }
+
+    /// The part that comes next: the preload hint. `None` after the end.
+    pub fn next_part(&self) -> Option<(Msn, u32)> {
+        if self.ended {
+            return None;
+        }
+        Some(match (&self.open, self.segments.back()) {
+            (Some(open), _) if open.parts.len() < self.config.segment_parts as usize => (open.start.msn, open.parts.len() as u32),
+            (Some(open), _) => (Msn(open.start.msn.0 + 1), 0),
+            (None, Some(last)) => (Msn(last.start.msn.0 + 1), 0),
+            (None, None) => (Msn(1), 0),
+        })
+    }
+
+    /// A whole segment that is fetchable.
+    pub fn segment(&self, msn: Msn) -> Option<&Segment> {
+        let place = self.segments.binary_search_by_key(&msn, |segment| segment.start.msn).ok()?;
+        self.segments.get(place)
+    }
+
+    /// A fetchable part, with its segment.
+    pub fn find_part(&self, msn: Msn, index: u32) -> Option<(&Segment, &Part)> {
+        let segment = self.segment(msn).or_else(|| self.open.as_ref().filter(|open| open.start.msn == msn))?;
+        Some((segment, segment.parts.get(index as usize)?))
+    }
+
+    /// How long a segment stays fetchable from now, as planned: only a window that runs out of bytes shortens it.
+    pub fn lifetime(&self, segment: &Segment) -> Span {
+        match segment.keep {
+            Some(keep) => keep.until.since(self.now).max(Span::ZERO),
+            None => {
+                let planned = (segment.first_listed + segment.duration + self.sums.span).since(self.now);
+                planned.max(self.keep_at_least(segment.duration))
+            }
+        }
+    }
+
+    /// An init segment.
+    pub fn init(&self, id: InitId) -> Option<&Init> {
+        self.inits.iter().find(|init| init.id == id)
+    }
+
+    /// A playlist of this version, rendered on the first call only. `None` before the first whole segment.
+    pub fn page(&self, kind: Kind) -> Option<&Page> {
+        self.last()?;
+        let kind = if self.ended { kind.full() } else { kind };
+        Some(self.pages[kind.index()].get_or_init(|| playlist::render(self, kind)))
+    }
+
+    /// Number of the last entry of a media playlist.
+    pub fn last_number(&self, kind: Kind) -> u64 {
+        match kind {
+            Kind::IFrames(_) => self.gone.key_frames + self.sums.key_frames,
+            Kind::Video(_) | Kind::Multivariant => self.last().map_or(0, |segment| segment.start.msn.0),
+        }
+    }
+
+    /// Segments at the front that a delta update leaves out: those whose end lies farther from the end of the last whole segment than
+    /// the skip boundary (§6.2.5.1).
+    pub fn skippable(&self, extent: Extent) -> usize {
+        if extent == Extent::Full {
+            return 0;
+        }
+        let (mut after, mut shown) = (Span::ZERO, 0);
+        for segment in self.listed().rev() {
+            if after > self.config.skip_until() {
+                break;
+            }
+            (after, shown) = (after + segment.duration, shown + 1);
+        }
+        self.listed().len() - shown
+    }
+}
+
+/// Bit/s, rounded up; 0 for no time.
+pub(crate) fn bit_rate(bytes: u64, span: Span) -> u64 {
+    if span.0 <= 0 { 0 } else { (u128::from(bytes) * 8 * 90_000).div_ceil(span.0 as u128) as u64 }
+}
