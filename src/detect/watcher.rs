@@ -195,7 +195,12 @@ mod tests {
         let clock = Arc::new(ManualClock::at(WallTime(0)));
         let on_run: OnRun = Box::new(move |detection| done_tx.send(detection.clone()).expect("the test listens"));
         let puppet = Puppet { began: began_tx, answers, n_runs: 0 };
-        Bench { watcher: Watcher::start(Box::new(puppet), fps, clock, Arc::default(), on_run).expect("a thread"), began, answer, done }
+        Bench {
+            watcher: Watcher::start(Box::new(puppet), fps, clock, Arc::default(), on_run).expect("a thread"),
+            began,
+            answer,
+            done,
+        }
     }
 
     fn picture(at_ms: i64) -> Arc<Picture> {

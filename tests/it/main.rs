@@ -3,9 +3,9 @@
 #[cfg(feature = "camera")]
 mod camera;
 mod cli;
+mod conformance;
 mod http;
 #[cfg(all(feature = "ffmpeg", feature = "opencv"))]
 mod pipeline;
 mod support;
 mod tidy;
-mod conformance;
