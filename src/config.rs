@@ -1,10 +1,21 @@
 //! What was asked, as meaning: validated, one small struct per stage. Every default is a named constant with its reason.
+//!
+//! [`read`] makes it from what was [typed](crate::cli); its checks are in `config/check.rs`, the notation in `config/quantity.rs`.
 
 use crate::{
     source::Wish,
     time::{FrameRate, Span, TICKS_PER_S},
 };
-use std::{net::IpAddr, path::PathBuf};
+use std::{
+    fmt,
+    net::{IpAddr, Ipv4Addr},
+    path::PathBuf,
+};
+
+mod check;
+pub mod quantity;
+
+pub use check::read;
 
 /// Part length when none is asked: 3 of them is the hold-back of a player, so 200 ms gives well under a second of it.
 pub const PART_DEFAULT: Span = Span::from_ms(200);
@@ -20,6 +31,104 @@ pub const WINDOW_BYTES_DEFAULT: u64 = 1 << 30;
 pub const GOP_SPAN: Span = Span(TICKS_PER_S);
 /// Name of the stream in the URLs.
 pub const STREAM_NAME: &str = "cam";
+/// Searches per second when nothing else is asked: a face is boxed within 100 ms, at a third of the cost of every frame.
+pub const DETECT_FPS_DEFAULT: f64 = 10.0;
+/// Width of the searched picture when nothing else is asked: at 320 the small faces are lost.
+pub const DETECT_WIDTH_DEFAULT: u32 = 640;
+/// Encoder when none is asked: it is in every FFmpeg, and its cost and quality are known.
+pub const ENCODER_DEFAULT: &str = "libx264";
+/// Preset when none is asked: the fastest one that still looks good at 2 Mbit/s.
+pub const PRESET_DEFAULT: &str = "veryfast";
+/// Bit rate when none is asked: 640×480 at 30 fps looks clean, and a weak wireless network carries it to several viewers.
+pub const BITRATE_DEFAULT: u32 = 2_000_000;
+/// Address when none is asked: this host alone, for there is no password.
+pub const BIND_DEFAULT: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+/// Port when none is asked: the usual second port of HTTP, open to every user.
+pub const PORT_DEFAULT: u16 = 8080;
+
+/// Why a command line has no meaning: one sentence that says what, why, and what to do instead.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct UsageError(pub String);
+
+/// A whole command line.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Invocation {
+    /// What to do.
+    pub command: Command,
+    /// How much to log.
+    pub verbosity: Verbosity,
+}
+
+/// What to do.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Command {
+    /// Stream a source, until it ends or Ctrl-C.
+    Stream(StreamConfig, ServerConfig),
+    /// List the cameras of this host.
+    Devices(Listing),
+    /// Run a file through the pipeline unpaced; its source is [`SourceSpec::File`], played once.
+    Bench(StreamConfig, Listing),
+    /// Record a source to a file.
+    Record(StreamConfig, RecordConfig),
+    /// Search files frame by frame.
+    Detect(DetectFilesConfig),
+}
+
+/// How results are written to stdout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listing {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// How much to log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verbosity {
+    /// What a user should know.
+    Normal,
+    /// And how things are decided.
+    Verbose,
+    /// And everything, from libraries too.
+    Everything,
+}
+
+/// What is recorded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordConfig {
+    /// How long.
+    pub duration: Span,
+    /// The MP4 file.
+    pub output: PathBuf,
+    /// What becomes of a file that is there already.
+    pub existing: Existing,
+}
+
+/// What becomes of a file that is there already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Existing {
+    /// It is kept, and the recording refused.
+    Keep,
+    /// It is replaced.
+    Replace,
+}
+
+/// Which files are searched.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DetectFilesConfig {
+    /// The files, in the order given; at least one.
+    pub files: Vec<PathBuf>,
+    /// The cascade.
+    pub cascade: CascadeSpec,
+    /// Runs per second of the file's time, as the live stream would; frames between two show the boxes of the first.
+    pub fps: f64,
+    /// Width in pixels to which a wider picture is reduced before the search.
+    pub width: u32,
+    /// How the boxes are written.
+    pub listing: Listing,
+}
 
 /// The meaning of `--device`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,7 +142,7 @@ pub enum SourceSpec {
 }
 
 /// Everything that one stream needs.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct StreamConfig {
     /// Where pictures come from.
     pub source: SourceSpec,
@@ -45,6 +154,8 @@ pub struct StreamConfig {
     pub detect: DetectConfig,
     /// What is burnt in.
     pub overlay: Overlay,
+    /// The capture time is drawn as a clock strip, on any source.
+    pub clock_strip: bool,
     /// How it is encoded.
     pub encode: EncodeConfig,
     /// How it is cut, and how much is kept.
@@ -71,6 +182,32 @@ pub enum CascadeSpec {
     System(&'static str),
     /// A cascade file of the user's.
     File(PathBuf),
+}
+
+/// As it is typed after `--detect`.
+impl fmt::Display for CascadeSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CascadeSpec::Face => f.write_str("face"),
+            CascadeSpec::System(name) => f.write_str(name),
+            CascadeSpec::File(path) => path.display().fmt(f),
+        }
+    }
+}
+
+impl CascadeSpec {
+    /// What it finds, in the plural, for the status line.
+    pub fn what(&self) -> &'static str {
+        match self {
+            CascadeSpec::Face | CascadeSpec::System("face-alt2") => "faces",
+            CascadeSpec::System("profile") => "profiles",
+            CascadeSpec::System("eye") => "eyes",
+            CascadeSpec::System("smile") => "smiles",
+            CascadeSpec::System("upperbody" | "fullbody") => "bodies",
+            CascadeSpec::System("cat") => "cats",
+            CascadeSpec::System(_) | CascadeSpec::File(_) => "boxes",
+        }
+    }
 }
 
 /// What is burnt into the picture.

@@ -6,6 +6,10 @@ use crate::{
 };
 use bytes::Bytes;
 
+#[cfg(feature = "ffmpeg")]
+pub mod ffmpeg;
+pub mod nal;
+
 /// One encoded frame.
 #[derive(Clone, PartialEq, Eq)]
 pub struct EncodedFrame {
@@ -74,8 +78,8 @@ pub trait Encoder {
     /// Returns what is still inside. The encoder takes nothing more.
     fn finish(&mut self) -> Result<Vec<EncodedFrame>, EncodeError>;
 
-    /// What a decoder must know.
-    fn params(&self) -> &VideoParams;
+    /// What a decoder must know; there once the first key frame has come out.
+    fn params(&self) -> Option<&VideoParams>;
 
     /// Its FFmpeg name, `libx264`.
     fn name(&self) -> &str;

@@ -10,17 +10,32 @@
 
 pub mod time;
 
+pub mod app;
+pub mod cli;
 pub mod config;
+pub mod console;
 
 pub mod picture;
 pub mod source;
 
+pub mod capture;
+pub mod pacer;
+
 pub mod detect;
+pub mod paint;
+
 pub mod encode;
+
+pub mod cmaf;
 pub mod segment;
-pub mod window;
+
+pub mod pipeline;
+pub mod stream;
 
 pub mod playlist;
+pub mod window;
+
+pub mod record;
 
 pub mod server;
 

@@ -1,3 +1,29 @@
-//! The command line.
+//! The command line: read what was typed, run it, report, exit.
 
-fn main() {}
+use hlscam::{
+    app,
+    cli::{self, Stop},
+    config,
+    console::{self, Console, EXIT_FAILED, EXIT_USAGE},
+};
+use std::{
+    env,
+    panic::{AssertUnwindSafe, catch_unwind},
+    process::ExitCode,
+};
+
+fn main() -> ExitCode {
+    console::explain_panics();
+    let invocation = match cli::parse(env::args_os()).and_then(|cli| Ok(config::read(&cli)?)) {
+        Ok(invocation) => invocation,
+        Err(Stop::Answer(text)) => return console::answer(&text),
+        Err(Stop::Usage(error)) => return console::error(&error, EXIT_USAGE),
+    };
+    let console = Console::start(invocation.verbosity);
+    match catch_unwind(AssertUnwindSafe(|| app::run(invocation.command, &console))) {
+        Ok(Ok(())) => ExitCode::SUCCESS,
+        Ok(Err(error)) => console::error(&error, EXIT_FAILED),
+        // The hook has told it already.
+        Err(_) => ExitCode::from(EXIT_FAILED),
+    }
+}

@@ -1,9 +1,15 @@
 //! Cutting encoded frames into parts and segments. Pure: frames in, parts and segments out.
 //!
-//! Every cut lies on the frame grid, so every full part has one length and every full segment another.
+//! Every cut lies on the frame grid, so every full part has one length and every full segment another. Durations come with the
+//! frames, so a part is published the moment its last frame is in; no frame is held back to learn how long the one before it was.
+
+#[cfg(test)]
+mod properties;
 
 use crate::{
-    encode::VideoParams,
+    cmaf::{self, CmafError, Place},
+    config::Grid,
+    encode::{EncodedFrame, VideoParams},
     time::{Span, Ticks, WallTime},
 };
 use bytes::Bytes;
@@ -77,5 +83,309 @@ impl fmt::Debug for Part {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mark = if self.independent { " independent" } else { "" };
         write!(f, "Part({}.{} {}+{}{mark} {} bytes)", self.msn.0, self.index, self.at.0, self.duration.0, self.data.len())
+    }
+}
+
+/// A media time and the wall time of the same moment. One per discontinuity: within it no wall clock is read again, so
+/// EXT-X-PROGRAM-DATE-TIME and the durations never drift apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WallAnchor {
+    /// The media time.
+    pub at: Ticks,
+    /// The wall time then.
+    pub wall: WallTime,
+}
+
+impl WallAnchor {
+    /// The wall time of another media time of the same stretch.
+    pub fn wall_at(self, at: Ticks) -> WallTime {
+        self.wall + at.since(self.at)
+    }
+}
+
+/// What stays the same between two discontinuities.
+#[derive(Clone, Debug)]
+pub struct Stretch {
+    /// What the frames are.
+    pub params: VideoParams,
+    /// Where they are cut.
+    pub grid: Grid,
+    /// What time it was.
+    pub anchor: WallAnchor,
+}
+
+/// Why a frame was refused. The segmenter is as it was before that frame; it goes on after [`Segmenter::restart`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SegmentError {
+    /// A segment must begin with an IDR (HLS Authoring Specification 7.4), and this frame is none.
+    #[error("segment {} cannot begin at media time {}: the encoder gave no key frame there", .msn.0, .at.0)]
+    NoKey {
+        /// The segment that should begin.
+        msn: Msn,
+        /// The frame's time.
+        at: Ticks,
+    },
+    /// The frame does not begin where the one before it ends (HLS Authoring Specification 7.3: `tfdt` is continuous).
+    #[error("the frame at media time {} does not follow the one before it, which ends at {}", .at.0, .expected.0)]
+    NotContinuous {
+        /// Where it should have begun.
+        expected: Ticks,
+        /// Where it does.
+        at: Ticks,
+    },
+    /// The frame or the parameters cannot be written.
+    #[error(transparent)]
+    Cmaf(#[from] CmafError),
+}
+
+/// Cuts frames into parts and segments. Media sequence numbers, init numbers and `mfhd` sequence numbers go on over restarts.
+#[derive(Debug)]
+pub struct Segmenter {
+    stretch: Stretch,
+    /// The init segment that the next segment needs and nobody has seen yet.
+    unannounced: Option<Bytes>,
+    /// Number of the init segment of this stretch.
+    init: InitId,
+    /// Number of the open segment, or of the next one.
+    msn: Msn,
+    /// Frames of the open segment, those of the open part included; 0 when none is open.
+    segment_frames: u32,
+    /// Parts published of the open segment.
+    parts: u32,
+    /// Frames of the open part; at most `grid.part_frames`.
+    part: Vec<EncodedFrame>,
+    /// Where the next frame must begin; `None` until the stretch's first key frame.
+    expected: Option<Ticks>,
+    /// The next segment does not continue the one before it.
+    discontinuity: bool,
+    /// A segment was published.
+    published: bool,
+    sequence: u32,
+    dropped: u64,
+}
+
+impl Segmenter {
+    /// A segmenter whose first segment has number `first`, at least 1. The first init segment is number 1.
+    pub fn new(first: Msn, stretch: Stretch) -> Result<Segmenter, SegmentError> {
+        Ok(Segmenter {
+            unannounced: Some(cmaf::init_segment(&stretch.params)?),
+            part: Vec::with_capacity(stretch.grid.part_frames as usize),
+            stretch,
+            init: InitId(1),
+            msn: Msn(first.0.max(1)),
+            segment_frames: 0,
+            parts: 0,
+            expected: None,
+            discontinuity: false,
+            published: false,
+            sequence: 1,
+            dropped: 0,
+        })
+    }
+
+    /// Takes the next frame. Frames before a stretch's first key frame are dropped and counted: nothing could decode them.
+    pub fn push(&mut self, frame: EncodedFrame) -> Result<Vec<Cut>, SegmentError> {
+        match self.expected {
+            None if !frame.key => {
+                self.dropped += 1;
+                return Ok(Vec::new());
+            }
+            Some(expected) if frame.at != expected => return Err(SegmentError::NotContinuous { expected, at: frame.at }),
+            _ => {}
+        }
+        if self.segment_frames == 0 && !frame.key {
+            return Err(SegmentError::NoKey { msn: self.msn, at: frame.at });
+        }
+        cmaf::check(&frame)?;
+        self.expected = Some(frame.at + frame.duration);
+        self.segment_frames += 1;
+        self.part.push(frame);
+        let mut cuts = Vec::new();
+        if self.part.len() >= self.stretch.grid.part_frames as usize {
+            self.close_part(&mut cuts)?;
+        }
+        if self.segment_frames >= self.stretch.grid.segment_frames() {
+            self.close_segment(&mut cuts);
+        }
+        Ok(cuts)
+    }
+
+    /// Ends what is open, however short, and goes on with frames of another format or on another clock anchor: the next segment has
+    /// `discontinuity`, and a new init segment if the format is another one. On an error nothing has changed.
+    pub fn restart(&mut self, stretch: Stretch) -> Result<Vec<Cut>, SegmentError> {
+        let init = (stretch.params != self.stretch.params).then(|| cmaf::init_segment(&stretch.params)).transpose()?;
+        let mut cuts = Vec::new();
+        self.close_early(&mut cuts)?;
+        if let Some(init) = init {
+            // An init segment that nobody has seen is replaced, and its number with it.
+            if self.unannounced.replace(init).is_none() {
+                self.init.0 += 1;
+            }
+        }
+        self.discontinuity = self.published;
+        self.expected = None;
+        self.stretch = stretch;
+        Ok(cuts)
+    }
+
+    /// Ends what is open, however short: the stream is over.
+    pub fn finish(mut self) -> Result<Vec<Cut>, SegmentError> {
+        let mut cuts = Vec::new();
+        self.close_early(&mut cuts)?;
+        Ok(cuts)
+    }
+
+    /// Frames dropped because no key frame came before them.
+    pub fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    fn close_early(&mut self, cuts: &mut Vec<Cut>) -> Result<(), SegmentError> {
+        if !self.part.is_empty() {
+            self.close_part(cuts)?;
+        }
+        if self.segment_frames > 0 {
+            self.close_segment(cuts);
+        }
+        Ok(())
+    }
+
+    /// Publishes the open part, and before a segment's first part what must be known of the segment.
+    fn close_part(&mut self, cuts: &mut Vec<Cut>) -> Result<(), SegmentError> {
+        let place = if self.parts == 0 { Place::First } else { Place::Later };
+        let fragment = cmaf::fragment(self.sequence, place, &self.part)?;
+        // There is a first frame, for a fragment of none is refused.
+        let (at, independent) = self.part.first().map_or((Ticks::default(), false), |first| (first.at, first.key));
+        if self.parts == 0 {
+            if let Some(data) = self.unannounced.take() {
+                cuts.push(Cut::Init { id: self.init, data, params: self.stretch.params.clone() });
+            }
+            let wall = self.stretch.anchor.wall_at(at);
+            cuts.push(Cut::Start(SegmentStart { msn: self.msn, at, wall, init: self.init, discontinuity: self.discontinuity }));
+            self.discontinuity = false;
+            self.published = true;
+        }
+        let duration = self.part.iter().map(|frame| frame.duration).sum();
+        let (index, key_len) = (self.parts, fragment.key_len);
+        cuts.push(Cut::Part(Part { msn: self.msn, index, at, duration, independent, key_len, data: fragment.data }));
+        self.part.clear();
+        self.parts += 1;
+        self.sequence = self.sequence.wrapping_add(1);
+        Ok(())
+    }
+
+    fn close_segment(&mut self, cuts: &mut Vec<Cut>) {
+        cuts.push(Cut::End(self.msn));
+        self.msn.0 += 1;
+        self.segment_frames = 0;
+        self.parts = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{properties::*, *};
+
+    /// Pushes a script through a segmenter and compares the cuts: see [`run`] for both languages.
+    fn check(script: &str, expected: &str) {
+        assert_eq!(run(script), expected, "{script}");
+    }
+
+    #[test]
+    fn parts_appear_with_their_last_frame_and_segments_end_with_their_last_part() {
+        check("K", "");
+        check("K.", "init1 start1@0 part1.0@0+6000K");
+        check("K...", "init1 start1@0 part1.0@0+6000K part1.1@6000+6000");
+        check("K.....", "init1 start1@0 part1.0@0+6000K part1.1@6000+6000 part1.2@12000+6000 end1");
+        check(
+            "K.....|K..",
+            "init1 start1@0 part1.0@0+6000K part1.1@6000+6000 part1.2@12000+6000 end1 start2@18000 part2.0@18000+6000K",
+        );
+    }
+
+    #[test]
+    fn a_key_frame_inside_a_segment_makes_its_part_independent() {
+        check("K...K.", "init1 start1@0 part1.0@0+6000K part1.1@6000+6000 part1.2@12000+6000K end1");
+        // Independent means that decoding can start at the part's first frame.
+        check("K..K", "init1 start1@0 part1.0@0+6000K part1.1@6000+6000");
+    }
+
+    #[test]
+    fn the_end_closes_a_short_part_and_a_short_segment() {
+        check("K..E", "init1 start1@0 part1.0@0+6000K part1.1@6000+3000 end1");
+        check("KE", "init1 start1@0 part1.0@0+3000K end1");
+        check("K.....E", "init1 start1@0 part1.0@0+6000K part1.1@6000+6000 part1.2@12000+6000 end1");
+        check("E", "");
+        check("..E", "");
+    }
+
+    #[test]
+    fn frames_before_the_first_key_frame_are_dropped_and_counted() {
+        check("..K.D", "init1 start1@6000 part1.0@6000+6000K dropped2");
+        check("K.C..KDE", "init1 start1@0 part1.0@0+6000K end1 dropped2 start2!@12000 part2.0@12000+3000K end2");
+    }
+
+    #[test]
+    fn a_new_format_ends_the_segment_and_brings_a_new_init_segment() {
+        check("K..RK.", "init1 start1@0 part1.0@0+6000K part1.1@6000+3000 end1 init2 start2!@9000/2 part2.0@9000+6000K");
+    }
+
+    #[test]
+    fn a_new_clock_anchor_keeps_the_init_segment() {
+        check("K..CK.", "init1 start1@0 part1.0@0+6000K part1.1@6000+3000 end1 start2!@9000 part2.0@9000+6000K");
+    }
+
+    #[test]
+    fn an_init_segment_that_no_segment_used_is_never_announced() {
+        check("RRK.", "init1 start1@0 part1.0@0+6000K");
+        check("K.RRRK.", "init1 start1@0 part1.0@0+6000K end1 init2 start2!@6000/2 part2.0@6000+6000K");
+    }
+
+    #[test]
+    fn a_discontinuity_marks_one_segment_only() {
+        check("CK.", "init1 start1@0 part1.0@0+6000K");
+        check(
+            "K.CK.....|K.",
+            "init1 start1@0 part1.0@0+6000K end1 start2!@6000 part2.0@6000+6000K part2.1@12000+6000 part2.2@18000+6000 end2 \
+             start3@24000 part3.0@24000+6000K",
+        );
+    }
+
+    #[test]
+    fn a_segment_without_its_key_frame_is_refused() {
+        check(
+            "K.....|.",
+            "init1 start1@0 part1.0@0+6000K part1.1@6000+6000 part1.2@12000+6000 end1 \
+             [segment 2 cannot begin at media time 18000: the encoder gave no key frame there]",
+        );
+    }
+
+    #[test]
+    fn a_frame_that_leaves_a_gap_is_refused_and_the_stream_goes_on() {
+        check(
+            "Kg.",
+            "[the frame at media time 3001 does not follow the one before it, which ends at 3000] init1 start1@0 part1.0@0+6000K",
+        );
+    }
+
+    #[test]
+    fn wall_times_follow_the_anchor_and_not_the_sequence_number() {
+        let mut segmenter = Segmenter::new(Msn(41), stretch(1)).unwrap();
+        let starts = |cuts: Vec<Cut>| cuts.into_iter().find_map(|cut| if let Cut::Start(start) = cut { Some(start) } else { None });
+        segmenter.push(frame(90_000, 3000, true)).unwrap();
+        let start = starts(segmenter.push(frame(93_000, 3000, false)).unwrap()).unwrap();
+        assert_eq!((start.msn, start.wall), (Msn(41), ANCHOR.wall + Span(90_000)));
+        let stepped = WallAnchor { at: Ticks(96_000), wall: WallTime(5_000_000) };
+        segmenter.restart(Stretch { anchor: stepped, ..stretch(1) }).unwrap();
+        segmenter.push(frame(99_000, 3000, true)).unwrap();
+        let start = starts(segmenter.push(frame(102_000, 3000, false)).unwrap()).unwrap();
+        assert_eq!((start.msn, start.wall.to_string()), (Msn(42), "1970-01-01T00:00:05.033Z".to_owned()));
+    }
+
+    #[test]
+    fn the_first_segment_is_never_number_0() {
+        let mut segmenter = Segmenter::new(Msn(0), stretch(1)).unwrap();
+        segmenter.push(frame(0, 3000, true)).unwrap();
+        assert!(matches!(segmenter.finish().unwrap().last(), Some(Cut::End(Msn(1)))));
     }
 }

@@ -1,3 +1,256 @@
-//! The server.
+//! The HTTP server: the accept loop, its limits, and its end. What is served is in [`routes`]; what the stream answers in [`origin`].
+//!
+//! Nothing here waits for a slow client: each connection is a task of its own, holds shared bytes only, and has deadlines. A client that
+//! waits for the next part costs its connection and a future, so waiters are bounded by [`CONNECTIONS_MAX`] × [`STREAMS_MAX`].
 
+mod admission;
+mod api;
+mod assets;
+mod connection;
+mod files;
+mod listener;
 pub mod origin;
+mod routes;
+mod viewers;
+
+pub use connection::{HEAD_LEN_MAX, STREAMS_MAX};
+pub use listener::{BindError, Listener, bind};
+pub use routes::{BODY_LEN_MAX, Site, URI_LEN_MAX};
+pub use viewers::{VIEWER_SPAN, VIEWERS_MAX};
+
+use crate::time::{Span, Ticks};
+use admission::{Admission, Permit, Refusal};
+use connection::{Protocols, converse};
+use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    sync::{OwnedSemaphorePermit, Semaphore, watch},
+    task::{JoinError, JoinSet},
+    time::{interval, sleep, timeout},
+};
+
+/// Connections at a time: thousands of viewers at some 20 KB each. Fewer where the system's limit of open
+/// files is lower.
+pub const CONNECTIONS_MAX: usize = 8192;
+
+/// Connections at a time from one address: a household or an office behind one router, at six per browser.
+pub const CONNECTIONS_PER_ADDRESS_MAX: usize = 256;
+
+/// A new connection must bring its first request whole within this time. Browsers open some in advance, and do without.
+pub const FIRST_REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The next request on an open HTTP/1 connection must be whole within this time after the last answer; players ask every few seconds.
+pub const NEXT_REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A connection on which nothing moved for this long is closed. Longer than any answer is held back.
+pub const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Time that answers get to go out when the server ends: one part at the speed of a slow phone.
+pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(2);
+
+/// Wait after the system refused to accept, for it is out of files or memory: others must close first.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Seconds after which a client that was turned away may come again.
+const RETRY_AFTER_S: u32 = 5;
+
+/// Clients at a time that are told why they are turned away; more are just closed.
+const FAREWELLS_MAX: usize = 64;
+
+/// Time in which a client that is turned away must have read why.
+const FAREWELL_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Viewers are counted anew this often, for they leave without a word.
+const VIEWERS_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Refusals and failures closer than this are one burst, which is logged once.
+const BURST_GAP: Span = Span::from_ms(10_000);
+
+/// The limits of the server; the default is the constants above, tests take shorter ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Connections at a time.
+    pub connections: usize,
+    /// Connections at a time from one address; the loopback address is exempt.
+    pub connections_per_address: usize,
+    /// Until the first request of a connection is whole.
+    pub first_request: Duration,
+    /// Until the next request of an HTTP/1 connection is whole.
+    pub next_request: Duration,
+    /// Without a byte moved, or a request come.
+    pub idle: Duration,
+    /// For answers to go out at the end.
+    pub grace: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            connections: CONNECTIONS_MAX,
+            connections_per_address: CONNECTIONS_PER_ADDRESS_MAX,
+            first_request: FIRST_REQUEST_TIMEOUT,
+            next_request: NEXT_REQUEST_TIMEOUT,
+            idle: IDLE_TIMEOUT,
+            grace: SHUTDOWN_GRACE,
+        }
+    }
+}
+
+/// Serves `site` until `shutdown` is ready; then takes no more connections, lets the answers that are under way go out for
+/// `limits.grace`, and drops what is left. Held requests do not keep it from ending.
+///
+/// Fails only if the socket cannot be handed to the runtime; a failing accept is logged and tried again.
+pub async fn serve(listener: Listener, site: Site, limits: Limits, shutdown: impl Future<Output = ()>) -> io::Result<()> {
+    let socket = listener.into_tokio()?;
+    let (stop, stopped) = watch::channel(());
+    let mut door = Door::new(site, limits, stopped);
+    let mut tasks = JoinSet::new();
+    let mut viewers_due = interval(VIEWERS_INTERVAL);
+    let mut shutdown = pin!(shutdown);
+    loop {
+        tokio::select! {
+            () = &mut shutdown => break,
+            accepted = socket.accept() => match accepted {
+                Ok((stream, peer)) => door.receive(stream, peer, &mut tasks),
+                Err(error) => door.pause_after(error).await,
+            },
+            Some(ended) = tasks.join_next() => tell_panic(ended),
+            _ = viewers_due.tick() => door.site.count_viewers(),
+        }
+    }
+    drop((socket, stop));
+    let drained = timeout(limits.grace, async {
+        while let Some(ended) = tasks.join_next().await {
+            tell_panic(ended);
+        }
+    });
+    if drained.await.is_err() {
+        tracing::info!("closing {} connections that were still open", tasks.len());
+        tasks.shutdown().await;
+    }
+    Ok(())
+}
+
+/// What stands between the socket and the connections.
+struct Door {
+    site: Arc<Site>,
+    protocols: Arc<Protocols>,
+    limits: Limits,
+    admission: Arc<Admission>,
+    farewells: Arc<Semaphore>,
+    stopped: watch::Receiver<()>,
+    refused: Burst,
+    failed: Burst,
+}
+
+impl Door {
+    fn new(site: Site, limits: Limits, stopped: watch::Receiver<()>) -> Door {
+        Door {
+            site: Arc::new(site),
+            protocols: Arc::new(connection::protocols(&limits)),
+            limits,
+            admission: Admission::new(files::room_for(limits.connections), limits.connections_per_address),
+            farewells: Arc::new(Semaphore::new(FAREWELLS_MAX)),
+            stopped,
+            refused: Burst::default(),
+            failed: Burst::default(),
+        }
+    }
+
+    fn receive(&mut self, stream: TcpStream, peer: SocketAddr, tasks: &mut JoinSet<()>) {
+        // A part is sent the moment it is whole; waiting for more to fill a packet would cost up to 40 ms.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%peer, %error, "TCP_NODELAY not set");
+        }
+        match self.admission.admit(peer.ip()) {
+            Ok(permit) => {
+                tasks.spawn(self.welcome(stream, peer, permit));
+            }
+            Err(refusal) => {
+                if self.refused.begins(self.site.now()) {
+                    tracing::warn!(%peer, "connections are turned away: {refusal}");
+                }
+                if let Ok(farewell) = self.farewells.clone().try_acquire_owned() {
+                    tasks.spawn(turn_away(stream, refusal, farewell));
+                }
+            }
+        }
+    }
+
+    fn welcome(&self, stream: TcpStream, peer: SocketAddr, permit: Permit) -> impl Future<Output = ()> + Send + use<> {
+        let (site, protocols, limits, stopped) = (self.site.clone(), self.protocols.clone(), self.limits, self.stopped.clone());
+        async move {
+            // TLS with ALPN would be accepted here: all below takes any stream of bytes.
+            converse(stream, peer.ip(), site, protocols, limits, stopped).await;
+            drop(permit);
+        }
+    }
+
+    async fn pause_after(&mut self, error: io::Error) {
+        // The peer was gone before it was accepted: nothing is wrong here.
+        if matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset) {
+            return;
+        }
+        if self.failed.begins(self.site.now()) {
+            tracing::error!("connections cannot be accepted now: {error}; trying on");
+        }
+        sleep(ACCEPT_PAUSE).await;
+    }
+}
+
+/// Tells a client why it is turned away. Its request is read and dropped, for closing over unread bytes would destroy the answer.
+async fn turn_away(mut stream: TcpStream, refusal: Refusal, farewell: OwnedSemaphorePermit) {
+    let text = format!("{refusal}; try again soon\n");
+    let answer = format!(
+        "HTTP/1.1 503 Service Unavailable\r\nretry-after: {RETRY_AFTER_S}\r\ncontent-type: text/plain; charset=utf-8\r\n\
+         content-length: {}\r\ncache-control: no-store\r\nconnection: close\r\n\r\n{text}",
+        text.len()
+    );
+    let told = timeout(FAREWELL_TIMEOUT, async {
+        stream.write_all(answer.as_bytes()).await?;
+        stream.shutdown().await?;
+        let mut unread = [0; 1024];
+        while stream.read(&mut unread).await? > 0 {}
+        io::Result::Ok(())
+    });
+    if !matches!(told.await, Ok(Ok(()))) {
+        tracing::debug!("a client left before it was told why it was turned away");
+    }
+    drop(farewell);
+}
+
+fn tell_panic(ended: Result<(), JoinError>) {
+    if let Err(error) = ended
+        && error.is_panic()
+    {
+        tracing::error!("a connection ended by a bug: {error}; please report this");
+    }
+}
+
+/// Tells the first of many like events.
+#[derive(Debug, Default)]
+struct Burst {
+    last: Option<Ticks>,
+}
+
+impl Burst {
+    /// Whether this event is the first since [`BURST_GAP`].
+    fn begins(&mut self, now: Ticks) -> bool {
+        self.last.replace(now).is_none_or(|last| now.since(last) > BURST_GAP)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_burst_is_told_once() {
+        let mut burst = Burst::default();
+        assert!(burst.begins(Ticks(0)));
+        assert!(!burst.begins(Ticks(0) + BURST_GAP));
+        assert!(!burst.begins(Ticks(0) + BURST_GAP * 2));
+        assert!(burst.begins(Ticks(1) + BURST_GAP * 3));
+    }
+}

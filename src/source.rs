@@ -10,18 +10,36 @@ use crate::{
 use serde::Serialize;
 use std::path::PathBuf;
 
+pub mod camera;
+#[cfg(feature = "ffmpeg")]
+pub mod media;
+pub mod mjpeg;
 pub mod test;
 
 /// Longest time that [`Source::next`] blocks, so that a stop is seen soon.
 pub const NEXT_WAIT_MAX: Span = Span::from_ms(500);
 
-/// A running source of pictures.
-pub trait Source: Send {
+/// A running source of pictures. Not `Send`: it is made, used and dropped on one thread.
+pub trait Source {
     /// The next picture, as soon as there is one; gives up with [`SourceError::Silent`] after [`NEXT_WAIT_MAX`].
     fn next(&mut self) -> Result<Picture, SourceError>;
 
     /// What was opened, and why so.
     fn format(&self) -> &SourceFormat;
+
+    /// What was lost since it was opened; nothing, for a source that loses nothing.
+    fn losses(&self) -> Losses {
+        Losses::default()
+    }
+}
+
+/// Pictures that a source lost or could show only in part, counted since it was opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Losses {
+    /// Left out because the caller had not yet taken the one before: the newest wins.
+    pub dropped: u64,
+    /// Shown although their end was missing.
+    pub truncated: u64,
 }
 
 /// What a source delivers, as negotiated.

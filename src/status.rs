@@ -1,11 +1,30 @@
-//! What the running stream says of itself: counters that any thread may bump, and the JSON of `GET /api/status`.
+//! What the running stream says of itself: counters that any thread may bump, and the report of `GET /api/status`.
 //!
-//! Counters are atomics; nobody waits for anybody here. Latencies are kept for the last [`SAMPLES_MAX`] frames.
+//! Nothing here decides anything and nobody waits for anybody: counters are atomics, and each lock is held for a few instructions.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use crate::{
+    detect::watcher::WatcherCounts,
+    pacer::PacerCounts,
+    source::SourceFormat,
+    time::{Span, Ticks, WallTime},
+};
+use serde::Serialize;
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 /// Samples per latency stage: 10 s at 30 fps, enough for a p95 that follows a change within seconds.
 pub const SAMPLES_MAX: usize = 300;
+
+/// A rate is measured over this many events; 5 s at 30 fps.
+const RATE_EVENTS_MAX: usize = 150;
+
+/// A rate whose last event is older than this is zero.
+const RATE_STALE: Span = Span::from_ms(2000);
 
 /// A counter that only grows.
 #[derive(Debug, Default)]
@@ -44,16 +63,369 @@ impl Gauge {
     }
 }
 
+/// The last [`SAMPLES_MAX`] lengths of something.
+#[derive(Debug, Default)]
+pub struct Samples(Mutex<VecDeque<Span>>);
+
+impl Samples {
+    /// One more; the oldest leaves.
+    pub fn add(&self, span: Span) {
+        let mut samples = lock(&self.0);
+        if samples.len() == SAMPLES_MAX {
+            samples.pop_front();
+        }
+        samples.push_back(span);
+    }
+
+    /// Median and 95th percentile in milliseconds; zeros where there is no sample yet.
+    pub fn percentiles(&self) -> Percentiles {
+        let mut sorted: Vec<Span> = lock(&self.0).iter().copied().collect();
+        sorted.sort_unstable();
+        let at = |percent: usize| sorted.get(sorted.len() * percent / 100).map_or(0.0, |span| round(span.as_ms(), 100.0));
+        Percentiles { p50: at(50), p95: at(95) }
+    }
+}
+
+/// Two points of a distribution, in milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Percentiles {
+    /// The median.
+    pub p50: f64,
+    /// The 95th percentile.
+    pub p95: f64,
+}
+
+/// How many events a second, measured over the last [`RATE_EVENTS_MAX`].
+#[derive(Debug, Default)]
+pub struct RateMeter(Mutex<VecDeque<Ticks>>);
+
+impl RateMeter {
+    /// An event happened.
+    pub fn mark(&self, at: Ticks) {
+        let mut events = lock(&self.0);
+        if events.len() == RATE_EVENTS_MAX {
+            events.pop_front();
+        }
+        events.push_back(at);
+    }
+
+    /// Events per second, as seen at `now`.
+    pub fn per_s(&self, now: Ticks) -> f64 {
+        let events = lock(&self.0);
+        match (events.front(), events.back()) {
+            (Some(first), Some(last)) if last > first && now.since(*last) < RATE_STALE => {
+                round((events.len() - 1) as f64 / last.since(*first).as_s(), 100.0)
+            }
+            _ => 0.0,
+        }
+    }
+}
+
+/// What the source is doing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SourceState {
+    /// Being opened for the first time.
+    #[default]
+    Opening,
+    /// Pictures come.
+    Live,
+    /// It is open, and nothing has come for a second.
+    Silent,
+    /// It is gone; it is being opened again.
+    Lost,
+    /// It has ended, and so does the stream.
+    Ended,
+}
+
+/// The facts that change seldom.
+#[derive(Debug, Default)]
+struct Facts {
+    state: SourceState,
+    silent_since: Option<WallTime>,
+    format: Option<SourceFormat>,
+    encoder: String,
+    codecs: String,
+    pacer: PacerCounts,
+}
+
 /// What all threads of one stream tell of themselves.
 #[derive(Debug, Default)]
 pub struct Status {
+    /// When the stream began, and what it was asked; set once at its making.
+    pub asked: Asked,
     /// Distinct viewers that asked for a playlist in the last seconds; the server sets it.
     pub viewers: Gauge,
+    /// Pictures that came out of the source.
+    pub pictures: RateMeter,
+    /// Pictures that were damaged and left out.
+    pub damaged: Counter,
+    /// Pictures that were overtaken in the queue to the encoder.
+    pub overtaken: Counter,
+    /// Times that the source was opened again.
+    pub reopened: Counter,
+    /// Frames that went into the encoder.
+    pub frames: RateMeter,
+    /// All frames encoded so far.
+    pub encoded: Counter,
+    /// What the detector has done; its watcher counts here.
+    pub detector: Arc<WatcherCounts>,
+    /// Boxes in the last run.
+    pub faces: Gauge,
+    /// Length of a run.
+    pub run_took: Samples,
+    /// From capture to the arrival of the picture in the pipeline (transfer, decoding).
+    pub capture_latency: Samples,
+    /// From arrival to its grid point (queue, pacing).
+    pub pace_latency: Samples,
+    /// Painting.
+    pub paint_latency: Samples,
+    /// Encoding.
+    pub encode_latency: Samples,
+    /// From the last encoded frame of a part to its publication.
+    pub package_latency: Samples,
+    /// From capture of a part's oldest frame to the part's publication.
+    pub total_latency: Samples,
+    facts: Mutex<Facts>,
+}
+
+/// What the stream was asked; for the report.
+#[derive(Clone, Debug, Default)]
+pub struct Asked {
+    /// When it began.
+    pub started: WallTime,
+    /// Frames per second of the grid's detector runs; zero when nothing is searched.
+    pub detect_fps: f64,
+    /// What is searched, by name.
+    pub cascade: String,
+    /// Bit rate, bit/s.
+    pub bitrate: u32,
+    /// A password is needed to watch.
+    pub protected: bool,
 }
 
 impl Status {
-    /// The body of `GET /api/status`, but for the window's part, which the caller adds.
-    pub fn report(&self) -> serde_json::Value {
-        serde_json::json!({ "viewers": self.viewers.get() })
+    /// The status of a stream that begins now.
+    pub fn new(asked: Asked) -> Status {
+        Status { asked, ..Status::default() }
+    }
+
+    /// The source was opened.
+    pub fn set_format(&self, format: &SourceFormat) {
+        let mut facts = lock(&self.facts);
+        facts.format = Some(format.clone());
+    }
+
+    /// The source's doings have changed; `since` is when it was last heard of, for all but `Live`.
+    pub fn set_state(&self, state: SourceState, since: Option<WallTime>) {
+        let mut facts = lock(&self.facts);
+        facts.state = state;
+        facts.silent_since = since;
+    }
+
+    /// What the source is doing.
+    pub fn state(&self) -> SourceState {
+        lock(&self.facts).state
+    }
+
+    /// When the source was last heard of, if it is not live.
+    pub fn silent_since(&self) -> Option<WallTime> {
+        lock(&self.facts).silent_since
+    }
+
+    /// The encoder was opened.
+    pub fn set_encoder(&self, name: &str, codecs: &str) {
+        let mut facts = lock(&self.facts);
+        facts.encoder = name.to_owned();
+        facts.codecs = codecs.to_owned();
+    }
+
+    /// The pacer's counts.
+    pub fn set_pacer(&self, counts: PacerCounts) {
+        lock(&self.facts).pacer = counts;
+    }
+
+    /// Share of a frame's time that painting and encoding take; above 1 the machine cannot keep up.
+    pub fn encoder_load(&self) -> f64 {
+        let fps = lock(&self.facts).format.as_ref().map_or(0.0, |format| format.rate.as_f64());
+        let busy_ms = self.encode_latency.percentiles().p50 + self.paint_latency.percentiles().p50;
+        round(busy_ms * fps / 1000.0, 1000.0)
+    }
+
+    /// The report, as seen at `now`.
+    pub fn report(&self, now: Ticks, wall: WallTime) -> StatusReport {
+        let facts = lock(&self.facts);
+        let format = facts.format.as_ref();
+        let source = SourceReport {
+            state: facts.state,
+            silent_since: facts.silent_since.map(|since| since.to_string()),
+            name: format.map(|format| format.name.clone()).unwrap_or_default(),
+            pixels: format.map(|format| format.pixels.clone()).unwrap_or_default(),
+            reason: format.map(|format| format.reason.clone()).unwrap_or_default(),
+            width: format.map_or(0, |format| format.size.width()),
+            height: format.map_or(0, |format| format.size.height()),
+            fps: format.map_or(0.0, |format| round(format.rate.as_f64(), 1000.0)),
+            fps_in: self.pictures.per_s(now),
+            pictures: facts.pacer.pictures,
+            damaged: self.damaged.get(),
+            reopened: self.reopened.get(),
+        };
+        let (encoder, codecs, pacer) = (facts.encoder.clone(), facts.codecs.clone(), facts.pacer);
+        drop(facts);
+        StatusReport {
+            version: env!("CARGO_PKG_VERSION"),
+            time: wall.to_string(),
+            started: self.asked.started.to_string(),
+            protected: self.asked.protected,
+            viewers: self.viewers.get(),
+            source,
+            pacer: PacerReport {
+                fps_out: self.frames.per_s(now),
+                frames: self.encoded.get(),
+                repeated: pacer.repeated,
+                dropped: pacer.dropped + self.overtaken.get(),
+                slates: pacer.slates,
+            },
+            detection: DetectionReport {
+                cascade: self.asked.cascade.clone(),
+                fps: self.asked.detect_fps,
+                faces: self.faces.get(),
+                runs: self.detector.runs.get(),
+                errors: self.detector.errors.get(),
+                took_ms: self.run_took.percentiles(),
+            },
+            encoder: EncoderReport { name: encoder, codecs, bitrate: self.asked.bitrate, load: self.encoder_load() },
+            latency_ms: LatencyReport {
+                capture: self.capture_latency.percentiles(),
+                pace: self.pace_latency.percentiles(),
+                paint: self.paint_latency.percentiles(),
+                encode: self.encode_latency.percentiles(),
+                package: self.package_latency.percentiles(),
+                total: self.total_latency.percentiles(),
+            },
+        }
+    }
+}
+
+/// The body of `GET /api/status` but for its `window`, which the server adds; documented in docs/http-api.md.
+#[derive(Clone, Debug, Serialize)]
+#[expect(missing_docs, reason = "docs/http-api.md describes each field, and the names say it")]
+pub struct StatusReport {
+    pub version: &'static str,
+    pub time: String,
+    pub started: String,
+    pub protected: bool,
+    pub viewers: u64,
+    pub source: SourceReport,
+    pub pacer: PacerReport,
+    pub detection: DetectionReport,
+    pub encoder: EncoderReport,
+    pub latency_ms: LatencyReport,
+}
+
+/// Where pictures come from.
+#[derive(Clone, Debug, Serialize)]
+#[expect(missing_docs, reason = "docs/http-api.md describes each field, and the names say it")]
+pub struct SourceReport {
+    pub state: SourceState,
+    pub silent_since: Option<String>,
+    pub name: String,
+    pub pixels: String,
+    pub reason: String,
+    pub width: usize,
+    pub height: usize,
+    pub fps: f64,
+    pub fps_in: f64,
+    pub pictures: u64,
+    pub damaged: u64,
+    pub reopened: u64,
+}
+
+/// The frame grid.
+#[derive(Clone, Debug, Serialize)]
+#[expect(missing_docs, reason = "docs/http-api.md describes each field, and the names say it")]
+pub struct PacerReport {
+    pub fps_out: f64,
+    pub frames: u64,
+    pub repeated: u64,
+    pub dropped: u64,
+    pub slates: u64,
+}
+
+/// The detector.
+#[derive(Clone, Debug, Serialize)]
+#[expect(missing_docs, reason = "docs/http-api.md describes each field, and the names say it")]
+pub struct DetectionReport {
+    pub cascade: String,
+    pub fps: f64,
+    pub faces: u64,
+    pub runs: u64,
+    pub errors: u64,
+    pub took_ms: Percentiles,
+}
+
+/// The encoder.
+#[derive(Clone, Debug, Serialize)]
+#[expect(missing_docs, reason = "docs/http-api.md describes each field, and the names say it")]
+pub struct EncoderReport {
+    pub name: String,
+    pub codecs: String,
+    pub bitrate: u32,
+    pub load: f64,
+}
+
+/// Per stage, in milliseconds.
+#[derive(Clone, Debug, Serialize)]
+#[expect(missing_docs, reason = "docs/http-api.md describes each field, and the names say it")]
+pub struct LatencyReport {
+    pub capture: Percentiles,
+    pub pace: Percentiles,
+    pub paint: Percentiles,
+    pub encode: Percentiles,
+    pub package: Percentiles,
+    pub total: Percentiles,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn round(value: f64, per: f64) -> f64 {
+    (value * per).round() / per
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_follow_the_last_samples() {
+        let samples = Samples::default();
+        assert_eq!(samples.percentiles(), Percentiles { p50: 0.0, p95: 0.0 });
+        for ms in 0..1000 {
+            samples.add(Span::from_ms(ms));
+        }
+        assert_eq!(samples.percentiles(), Percentiles { p50: 850.0, p95: 985.0 });
+    }
+
+    #[test]
+    fn a_rate_is_measured_and_goes_stale() {
+        let rate = RateMeter::default();
+        assert_eq!(rate.per_s(Ticks(0)), 0.0);
+        for n in 0..200 {
+            rate.mark(Ticks(n * 3000));
+        }
+        assert_eq!(rate.per_s(Ticks(200 * 3000)), 30.0);
+        assert_eq!(rate.per_s(Ticks(200 * 3000) + RATE_STALE), 0.0);
+    }
+
+    #[test]
+    fn the_report_names_the_state_as_the_page_reads_it() {
+        let status = Status::new(Asked { cascade: "face".to_owned(), ..Asked::default() });
+        status.set_state(SourceState::Lost, Some(WallTime(1_500_000)));
+        let report = serde_json::to_value(status.report(Ticks(0), WallTime(0))).expect("plain data");
+        assert_eq!(report["source"]["state"], "lost");
+        assert_eq!(report["source"]["silent_since"], "1970-01-01T00:00:01.500Z");
+        assert_eq!(report["detection"]["cascade"], "face");
     }
 }

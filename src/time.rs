@@ -117,6 +117,11 @@ impl std::ops::Add<Span> for WallTime {
 }
 
 impl WallTime {
+    /// The span from `earlier` to here, cut to a tick.
+    pub fn since(self, earlier: WallTime) -> Span {
+        Span(((i128::from(self.0) - i128::from(earlier.0)) * 9).div_euclid(100) as i64)
+    }
+
     /// Whole milliseconds since the Unix epoch, cut.
     pub fn as_unix_ms(self) -> i64 {
         self.0.div_euclid(1000)

@@ -1,0 +1,49 @@
+# The front door. `make run` and `make test` install what is missing, then do their job.
+.DEFAULT_GOAL := help
+.PHONY: help setup build run test test-unit test-e2e test-camera bench lint fmt clean
+
+# What the compiler must be told about this machine's libraries.
+ENV := eval "$$(scripts/setup --env)" &&
+
+help: ## Lists what can be made
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name what; do printf '  make %-12s %s\n' "$$name" "$$what"; done
+
+setup: ## Installs what is missing to build and run
+	@scripts/setup run
+
+build: setup ## Builds target/release/hlscam
+	@$(ENV) cargo build --release
+
+run: build ## Streams the first camera, or the test source: ARGS="--device test --port 9000" make run
+	@scripts/run $(ARGS)
+
+test: ## Runs every test
+	@scripts/setup test
+	@scripts/test
+
+test-unit: ## Runs the Rust and web tests only, with and without native libraries
+	@scripts/setup test
+	@scripts/test core native web
+
+test-e2e: ## Runs the tests in a real browser only
+	@scripts/setup test
+	@scripts/test e2e
+
+test-camera: ## Runs the tests with a real V4L2 camera in a virtual machine only
+	@scripts/setup test
+	@scripts/test camera
+
+bench: ## Measures hlscam beside its peers: BENCH="--long" make bench for the ten-minute run
+	@scripts/setup bench
+	@$(ENV) cargo build --release
+	@benches/run $(BENCH)
+
+lint: ## Checks formatting and lints
+	@scripts/setup test
+	@scripts/test lint
+
+fmt: ## Formats the Rust code
+	@cargo fmt
+
+clean: ## Removes what was built
+	@cargo clean

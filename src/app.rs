@@ -1,0 +1,179 @@
+//! Wiring only: builds what a command needs out of the stages, starts it, and ends it. Nothing is decided here.
+
+mod bench;
+mod detect;
+mod interrupt;
+mod live;
+mod record;
+
+use crate::{
+    capture::{Opener, Tap},
+    config::{CascadeSpec, Command, EncodeConfig, Listing, SourceSpec, StreamConfig},
+    console::{self, Console, listing},
+    detect::{
+        self as detection, Detection,
+        watcher::{OnRun, Watcher},
+    },
+    encode::{Encoder, ffmpeg},
+    picture::PicturePool,
+    pipeline::{ClockStrip, Detections, EncoderOpener, PipelineParts},
+    segment::Msn,
+    source::{
+        Source, camera,
+        media::{MediaSource, Pace},
+        test::{Script, TestOpener},
+    },
+    status::{Asked, Status},
+    time::{Clock, FrameRate},
+};
+use std::sync::Arc;
+
+/// Seed of the drawn test source: any number, and always the same pictures.
+const TEST_SEED: u64 = 1;
+
+/// Why a command failed: one sentence.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Failure(pub String);
+
+/// A failure from any stage's error.
+fn failed(error: impl std::fmt::Display) -> Failure {
+    Failure(error.to_string())
+}
+
+/// Does what was asked.
+pub fn run(command: Command, console: &Console) -> Result<(), Failure> {
+    match command {
+        Command::Stream(config, server) => live::run(&config, server, console),
+        Command::Devices(form) => devices(form),
+        Command::Bench(config, form) => bench::run(&config, form),
+        Command::Record(config, record) => record::run(&config, &record, console),
+        Command::Detect(config) => detect::run(&config),
+    }
+}
+
+fn devices(form: Listing) -> Result<(), Failure> {
+    let devices = camera::devices();
+    match form {
+        Listing::Text => out(&listing::devices(&devices)),
+        Listing::Json => out(&listing::devices_json(&devices).map_err(failed)?),
+    }
+}
+
+/// Writes a result to stdout. A reader that is gone is no failure.
+fn out(text: &str) -> Result<(), Failure> {
+    match console::out(text) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(Failure(format!("cannot write to stdout: {error}; give it a file or a terminal"))),
+    }
+}
+
+/// The parts of a stream that stand before its packaging.
+struct Wiring {
+    clock: Arc<dyn Clock>,
+    status: Arc<Status>,
+    opener: Opener,
+    tap: Tap,
+    detections: Detections,
+    /// Ends with the stream.
+    watcher: Option<Arc<Watcher>>,
+}
+
+impl Wiring {
+    /// Makes the detector and the source's opener; nothing is opened yet but the cascade.
+    fn new(config: &StreamConfig, clock: Arc<dyn Clock>) -> Result<Wiring, Failure> {
+        let status = Arc::new(Status::new(Asked {
+            started: clock.wall(),
+            detect_fps: config.detect.cascade.as_ref().map_or(0.0, |_| config.detect.fps),
+            cascade: config.detect.cascade.as_ref().map_or_else(|| "none".to_owned(), CascadeSpec::to_string),
+            bitrate: config.encode.bitrate,
+            protected: false,
+        }));
+        let opener = source_opener(config, &clock)?;
+        let watcher = match detection::open(&config.detect).map_err(failed)? {
+            Some(detector) => {
+                let (counts, on_run) = (status.detector.clone(), on_run(status.clone()));
+                Some(Arc::new(Watcher::start(detector, config.detect.fps, clock.clone(), counts, on_run).map_err(failed)?))
+            }
+            None => None,
+        };
+        let tap: Tap = match watcher.clone() {
+            Some(watcher) => Box::new(move |picture| watcher.give(picture)),
+            None => Box::new(|_| ()),
+        };
+        let detections: Detections = match watcher.clone() {
+            Some(watcher) => Box::new(move || watcher.latest()),
+            None => {
+                let nothing = Arc::new(Detection::default());
+                Box::new(move || nothing.clone())
+            }
+        };
+        Ok(Wiring { clock, status, opener, tap, detections, watcher })
+    }
+}
+
+/// What the encode thread runs, on a grid of `rate`.
+fn pipeline_parts(
+    config: &StreamConfig,
+    rate: FrameRate,
+    detections: Detections,
+    clock: &Arc<dyn Clock>,
+    status: &Arc<Status>,
+) -> PipelineParts {
+    PipelineParts {
+        encode: config.encode.clone(),
+        package: config.package,
+        overlay: config.overlay,
+        clock_strip: clock_strip(config),
+        rate,
+        first_msn: Msn(1),
+        opener: encoder_opener(),
+        detections,
+        clock: clock.clone(),
+        status: status.clone(),
+    }
+}
+
+/// Tells the status what a run found.
+fn on_run(status: Arc<Status>) -> OnRun {
+    Box::new(move |detection| {
+        status.run_took.add(detection.took);
+        status.faces.set(detection.boxes.len() as u64);
+    })
+}
+
+fn clock_strip(config: &StreamConfig) -> ClockStrip {
+    match (&config.source, config.clock_strip) {
+        (SourceSpec::Test(_), _) => ClockStrip::Source,
+        (_, true) => ClockStrip::Burn,
+        (_, false) => ClockStrip::None,
+    }
+}
+
+/// Opens the source that was asked for, at first and again.
+fn source_opener(config: &StreamConfig, clock: &Arc<dyn Clock>) -> Result<Opener, Failure> {
+    let (pool, wish, clock) = (PicturePool::default(), config.wish, clock.clone());
+    Ok(match config.source.clone() {
+        SourceSpec::Camera(selector) => Box::new(move || camera::open(&selector, wish, clock.clone(), pool.clone())),
+        SourceSpec::Test(script) => {
+            let script = Script::parse(&script).map_err(Failure)?;
+            let opener = TestOpener::new(script, wish, TEST_SEED, clock, pool);
+            Box::new(move || opener.open().map(|source| Box::new(source) as Box<dyn Source>))
+        }
+        SourceSpec::File(path) => {
+            let pace = if config.once { Pace::Once(clock) } else { Pace::Looped(clock) };
+            Box::new(move || MediaSource::open(&path, pace.clone(), pool.clone()).map(|source| Box::new(source) as Box<dyn Source>))
+        }
+    })
+}
+
+/// Opens encoders; a fallback is told in the log.
+fn encoder_opener() -> EncoderOpener {
+    Box::new(|encode: &EncodeConfig, size, rate, gop_frames| {
+        let (encoder, warning) = ffmpeg::open(ffmpeg::Settings { encode: encode.clone(), size, rate, gop_frames })?;
+        if let Some(warning) = warning {
+            tracing::warn!("{warning}");
+        }
+        Ok(Box::new(encoder) as Box<dyn Encoder>)
+    })
+}

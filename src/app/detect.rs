@@ -1,0 +1,50 @@
+//! `hlscam detect FILE…`: the live detection on files, one line per frame, with the boxes as they would be drawn on it.
+
+use super::{Failure, failed, out};
+use crate::{
+    config::{DetectConfig, DetectFilesConfig, Listing},
+    console::listing::{self, FoundInFrame},
+    detect::{self, BoundingBox, Detector, Luma},
+    picture::{Picture, PicturePool},
+    source::{Source, SourceError, media::MediaSource, media::Pace},
+    time::Ticks,
+};
+use std::path::Path;
+
+/// Searches every file in turn, as often as the live stream would.
+pub(super) fn run(config: &DetectFilesConfig) -> Result<(), Failure> {
+    for file in &config.files {
+        // A detector per file, so that no file's result depends on the one before.
+        let detect = DetectConfig { cascade: Some(config.cascade.clone()), fps: config.fps, width: config.width };
+        let Some(detector) = detect::open(&detect).map_err(failed)? else { continue };
+        search(file, detector, config)?;
+    }
+    Ok(())
+}
+
+fn search(path: &Path, mut detector: Box<dyn Detector>, config: &DetectFilesConfig) -> Result<(), Failure> {
+    let mut source = MediaSource::open(path, Pace::Unpaced, PicturePool::default()).map_err(failed)?;
+    let (mut frame, mut boxes, mut last_run) = (0, Vec::new(), None);
+    loop {
+        let picture = match source.next() {
+            Ok(picture) => picture,
+            Err(SourceError::Ended) => return Ok(()),
+            Err(SourceError::Damaged(_) | SourceError::Silent) => continue,
+            Err(SourceError::Lost(reason)) => return Err(Failure(reason)),
+        };
+        if detect::is_due(picture.at, last_run, config.fps) {
+            boxes = find(&mut *detector, &picture)?;
+            last_run = Some(picture.at);
+        }
+        let found = FoundInFrame { file: path, frame, at: picture.at.since(Ticks::default()), boxes: &boxes };
+        match config.listing {
+            Listing::Text => out(&listing::found(found))?,
+            Listing::Json => out(&listing::found_json(found).map_err(failed)?)?,
+        }
+        frame += 1;
+    }
+}
+
+fn find(detector: &mut dyn Detector, picture: &Picture) -> Result<Vec<BoundingBox>, Failure> {
+    detector.detect(Luma::of(picture)).map_err(failed)
+}

@@ -1,0 +1,166 @@
+//! The default command: stream a source, until it ends or the user ends it.
+
+use super::{Failure, Wiring, failed, interrupt::Interrupt, pipeline_parts};
+use crate::{
+    capture::{self, CaptureParts},
+    config::{CascadeSpec, Grid, ServerConfig, StreamConfig},
+    console::{
+        Console, STATUS_PERIOD, addresses,
+        line::{Found, StatusLine},
+    },
+    detect::watcher::Watcher,
+    segment::Cut,
+    server::{self, Limits, Listener, Site},
+    source::SourceFormat,
+    status::{SourceState, Status},
+    stream::{self, Sink, Stream, StreamParts},
+    time::{Clock, FrameRate, Span, SystemClock, WallTime},
+    window::{Window, WindowConfig},
+};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+use tokio::{runtime, sync::oneshot, task::JoinHandle};
+
+/// ENDLIST stays fetchable this long after the end, so that every player that waits for the next part has seen it.
+const ENDLIST_SERVED: Span = Span::from_ms(1500);
+
+/// Threads of the server: answers are short and share their bytes; the rest of the machine belongs to capture and encoder.
+const SERVER_THREADS: usize = 2;
+
+/// Runs the stream. The port is taken first, then the cascade is read, then the source opened: what fails fastest is told first.
+pub(super) fn run(config: &StreamConfig, server: ServerConfig, console: &Console) -> Result<(), Failure> {
+    let interrupt = Interrupt::install()?;
+    let listener = server::bind(server).map_err(failed)?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
+    let wiring = Wiring::new(config, clock)?;
+    let address = listener.local_addr();
+    let live = Live::start(config, wiring, listener)?;
+    announce(console, address);
+    live.watch(&interrupt, console, config);
+    live.end(&interrupt)
+}
+
+fn announce(console: &Console, address: SocketAddr) {
+    let interfaces = addresses::interfaces().unwrap_or_else(|error| {
+        tracing::warn!("cannot list this computer's addresses: {error}");
+        Vec::new()
+    });
+    console.show_addresses(&addresses::addresses(address, &interfaces));
+    if let Some(warning) = addresses::exposure(address) {
+        tracing::warn!("{warning}");
+    }
+}
+
+/// A stream and the server that serves it.
+struct Live {
+    clock: Arc<dyn Clock>,
+    status: Arc<Status>,
+    window: Arc<Window>,
+    stream: Stream,
+    watcher: Option<Arc<Watcher>>,
+    format: SourceFormat,
+    runtime: runtime::Runtime,
+    served: JoinHandle<std::io::Result<()>>,
+    shutdown: oneshot::Sender<()>,
+}
+
+impl Live {
+    fn start(config: &StreamConfig, wiring: Wiring, listener: Listener) -> Result<Live, Failure> {
+        let Wiring { clock, status, opener, tap, detections, watcher } = wiring;
+        let capture = capture::start(CaptureParts { opener, tap, clock: clock.clone(), status: status.clone() }).map_err(failed)?;
+        let format = capture.format.clone();
+        tell_format(&format);
+        let rate = config.wish.rate.unwrap_or(format.rate);
+        let window = Arc::new(Window::new(window_config(config, rate, clock.wall()), clock.clone()));
+        let sink = sink(window.clone(), clock.clone(), status.clone());
+        let pipeline = pipeline_parts(config, rate, detections, &clock, &status);
+        let stream =
+            stream::start(capture, StreamParts { pipeline, sink, frames_max: None, clock: clock.clone(), status: status.clone() })
+                .map_err(failed)?;
+        let runtime = runtime::Builder::new_multi_thread().worker_threads(SERVER_THREADS).enable_all().build().map_err(failed)?;
+        let (shutdown, wanted) = oneshot::channel();
+        let site = Site::new(window.clone(), status.clone(), clock.clone());
+        let served = runtime.spawn(server::serve(listener, site, Limits::default(), async { wanted.await.unwrap_or(()) }));
+        Ok(Live { clock, status, window, stream, watcher, format, runtime, served, shutdown })
+    }
+
+    /// Shows the status until the stream ends, or the user ends it.
+    fn watch(&self, interrupt: &Interrupt, console: &Console, config: &StreamConfig) {
+        let mut display = console.status();
+        let what = config.detect.cascade.as_ref().map(CascadeSpec::what);
+        while !interrupt.wait(STATUS_PERIOD) && !self.stream.has_ended() {
+            display.show(&self.status_line(what), self.clock.now());
+        }
+    }
+
+    fn status_line(&self, what: Option<&'static str>) -> StatusLine {
+        let (now, wall) = (self.clock.now(), self.clock.wall());
+        let (report, window) = (self.status.report(now, wall), self.window.summary());
+        StatusLine {
+            silent: self.status.silent_since().map(|since| wall.since(since)),
+            size: self.format.size,
+            fps_in: report.source.fps_in,
+            fps_out: report.pacer.fps_out,
+            repeated: report.pacer.repeated,
+            dropped: report.pacer.dropped,
+            found: what.map(|what| Found { what, count: report.detection.faces as usize }),
+            bits_per_s: window.average_bps as f64,
+            window: Span::from_duration(Duration::from_secs_f64(window.span_s)),
+            viewers: report.viewers,
+            encoder_load: report.encoder.load,
+        }
+    }
+
+    /// Ends the stream from its source on: the last segment is closed, ENDLIST is served for a moment, all threads are joined.
+    fn end(self, interrupt: &Interrupt) -> Result<(), Failure> {
+        let result = self.stream.end();
+        self.window.end();
+        self.status.set_state(SourceState::Ended, None);
+        drop(self.watcher);
+        interrupt.wait(ENDLIST_SERVED);
+        // The server may have failed before; then nobody listens.
+        self.shutdown.send(()).ok();
+        let served = self.runtime.block_on(self.served);
+        result.map_err(failed)?;
+        served.map_err(failed)?.map_err(failed)
+    }
+}
+
+/// Publishes what was cut, and measures how old it is by then.
+fn sink(window: Arc<Window>, clock: Arc<dyn Clock>, status: Arc<Status>) -> Sink {
+    Box::new(move |cuts| {
+        let oldest = cuts.iter().find_map(|cut| if let Cut::Part(part) = cut { Some(part.at) } else { None });
+        window.push_all(cuts);
+        if let Some(oldest) = oldest {
+            status.total_latency.add(clock.now().since(oldest));
+        }
+        true
+    })
+}
+
+fn window_config(config: &StreamConfig, rate: FrameRate, now: WallTime) -> WindowConfig {
+    let grid = Grid::new(rate, &config.package);
+    WindowConfig {
+        // Seconds in base 36: file names of two runs never meet in a cache.
+        run: base_36(now.as_unix_ms() / 1000),
+        target_duration_s: ((grid.segment_target().as_s()).round() as u32).max(1),
+        part_target: grid.part_target(),
+        segment_parts: grid.segment_parts,
+        span: config.package.window,
+        bytes_max: config.package.window_bytes,
+    }
+}
+
+fn base_36(mut number: i64) -> String {
+    let mut digits = Vec::new();
+    while number > 0 {
+        digits.push(char::from_digit((number % 36) as u32, 36).unwrap_or('0'));
+        number /= 36;
+    }
+    digits.into_iter().rev().collect()
+}
+
+fn tell_format(format: &SourceFormat) {
+    let SourceFormat { name, size, rate, pixels, reason } = format;
+    let why = if reason.is_empty() { String::new() } else { format!(" ({reason})") };
+    tracing::info!("{name}: {size} at {rate} fps, {pixels}{why}");
+}

@@ -1,0 +1,361 @@
+//! What was typed, and nothing more: every value is still text, and [config] says what it means.
+//!
+//! Values are not checked here, because clap's own complaints are paragraphs; ours are one sentence each.
+
+use crate::config::{self, UsageError};
+use clap::{
+    Args, CommandFactory, Parser, Subcommand,
+    error::{ContextKind, ContextValue, ErrorKind},
+};
+use std::{ffi::OsString, path::PathBuf};
+
+const EXAMPLES: &str = "\
+Examples:
+  hlscam                                              the first camera, for this computer alone
+  hlscam --device test --port 9000                    a drawn picture, no camera needed
+  hlscam --device Brio --bind 0.0.0.0 --size 1280x720 a camera by its name, for the whole network
+  hlscam record --duration 30s --output out.mp4       half a minute of the first camera
+
+Lengths of time are a number and a unit: 200ms, 2s, 5m, 24h.
+Bit rates count in thousands (2M is 2,000,000 bit/s), bytes in 1024s (1G is 1,073,741,824 bytes).
+An option given twice counts as given last.";
+
+/// Widest help text, in columns: longer lines are hard to read.
+const HELP_COLUMNS: usize = 100;
+
+/// Streams a local camera to low-latency HLS, with boxes around the faces; without a command it streams until Ctrl-C
+#[derive(Debug, Parser)]
+#[command(name = "hlscam", version, after_help = EXAMPLES, max_term_width = HELP_COLUMNS)]
+#[command(args_conflicts_with_subcommands = true, args_override_self = true, disable_help_subcommand = true)]
+#[command(allow_negative_numbers = true)]
+pub struct Cli {
+    /// Log more: -v for how things are decided, -vv for everything
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// What to do; streaming when none is given.
+    #[command(subcommand)]
+    pub command: Option<CommandArgs>,
+    /// Options of the stream.
+    #[command(flatten)]
+    pub stream: StreamArgs,
+}
+
+/// The commands beside streaming.
+#[derive(Debug, Subcommand)]
+pub enum CommandArgs {
+    /// List the cameras of this host with their formats, sizes and frame rates
+    Devices {
+        /// Print JSON to stdout
+        #[arg(long)]
+        json: bool,
+    },
+    /// Run a file through the whole pipeline as fast as it goes, and tell the time that each stage takes
+    Bench(Box<BenchArgs>),
+    /// Record a source to an MP4 file
+    Record(Box<RecordArgs>),
+    /// Find faces in files, frame by frame
+    Detect(DetectFilesArgs),
+}
+
+/// `hlscam` without a command.
+#[derive(Args, Debug)]
+pub struct StreamArgs {
+    /// The source.
+    #[command(flatten)]
+    pub source: SourceArgs,
+    /// The picture, the search in it, its encoding, its cuts.
+    #[command(flatten)]
+    pub pipeline: PipelineArgs,
+    /// The rolling window.
+    #[command(flatten)]
+    pub window: WindowArgs,
+    /// The server.
+    #[command(flatten)]
+    pub server: ServerArgs,
+}
+
+/// `hlscam bench`.
+#[derive(Args, Debug)]
+pub struct BenchArgs {
+    /// A video file that FFmpeg reads
+    pub file: PathBuf,
+    /// Print JSON to stdout
+    #[arg(long)]
+    pub json: bool,
+    /// The picture, the search in it, its encoding, its cuts.
+    #[command(flatten)]
+    pub pipeline: PipelineArgs,
+}
+
+/// `hlscam record`.
+#[derive(Args, Debug)]
+pub struct RecordArgs {
+    /// How long to record: 30s, 5m, 1h
+    #[arg(long, value_name = "TIME")]
+    pub duration: String,
+    /// The MP4 file to write
+    #[arg(long, short, value_name = "FILE.mp4")]
+    pub output: PathBuf,
+    /// Replace an existing file
+    #[arg(long)]
+    pub force: bool,
+    /// The source.
+    #[command(flatten)]
+    pub source: SourceArgs,
+    /// The picture, the search in it, its encoding, its cuts.
+    #[command(flatten)]
+    pub pipeline: PipelineArgs,
+}
+
+/// `hlscam detect`.
+#[derive(Args, Debug)]
+pub struct DetectFilesArgs {
+    /// Video files that FFmpeg reads
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Print one JSON line per frame to stdout, boxes as [x, y, width, height] in pixels of the full picture
+    #[arg(long)]
+    pub json: bool,
+    /// What is searched.
+    #[command(flatten)]
+    pub search: SearchArgs,
+    /// How often.
+    #[command(flatten)]
+    pub pace: SearchPaceArgs,
+}
+
+/// Where pictures come from.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Source")]
+pub struct SourceArgs {
+    /// The camera: its number, its path (/dev/video0, /dev/v4l/by-id/...) or a part of its name; or test for a drawn picture;
+    /// or file:PATH for a video file, looped in real time
+    #[arg(long, value_name = "SPEC", default_value = "0")]
+    pub device: String,
+    /// End at the end of a file instead of looping it
+    #[arg(long)]
+    pub once: bool,
+}
+
+/// What every run of the pipeline can be told.
+#[derive(Args, Debug)]
+pub struct PipelineArgs {
+    /// The picture.
+    #[command(flatten)]
+    pub picture: PictureArgs,
+    /// What is searched.
+    #[command(flatten)]
+    pub search: SearchArgs,
+    /// How often.
+    #[command(flatten)]
+    pub pace: SearchPaceArgs,
+    /// The encoder.
+    #[command(flatten)]
+    pub encode: EncodeArgs,
+    /// The cuts.
+    #[command(flatten)]
+    pub cut: CutArgs,
+}
+
+/// The picture.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Picture")]
+pub struct PictureArgs {
+    /// Picture size in pixels, both sides even; the camera's nearest is taken [default: 640x480 of a camera, else the source's
+    /// own]
+    #[arg(long, value_name = "WxH")]
+    pub size: Option<String>,
+    /// Frames per second: 30, 29.97 or 30000/1001; the camera's nearest is taken [default: 30 of a camera, else the source's own]
+    #[arg(long, value_name = "RATE")]
+    pub fps: Option<String>,
+    /// What is drawn into the picture: boxes or none
+    #[arg(long, value_name = "WHAT", default_value = "boxes")]
+    pub overlay: String,
+    /// Draw the capture time as a machine-readable strip, to measure latency (the test source always has it)
+    #[arg(long)]
+    pub clock_strip: bool,
+}
+
+/// What is searched.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Detection")]
+pub struct SearchArgs {
+    /// What to find: face, face-alt2, profile, eye, smile, upperbody, fullbody, cat or none; or a Haar cascade file, PATH.xml
+    #[arg(long, value_name = "WHAT", default_value = "face")]
+    pub detect: String,
+    /// Width in pixels to which a wider picture is reduced for the search: less is faster, and loses small faces
+    #[arg(long, value_name = "PIXELS", default_value = "640")]
+    pub detect_width: String,
+}
+
+/// How often is searched.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Detection")]
+pub struct SearchPaceArgs {
+    /// Searches per second, at most; the encoder never waits for one
+    #[arg(long, value_name = "N", default_value = "10")]
+    pub detect_fps: String,
+}
+
+/// The encoder.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Encoding")]
+pub struct EncodeArgs {
+    /// FFmpeg's name of an H.264 encoder; one that cannot be opened is replaced by libx264
+    #[arg(long, value_name = "NAME", default_value = config::ENCODER_DEFAULT)]
+    pub encoder: String,
+    /// The encoder's preset, from ultrafast to placebo for libx264: slower looks better at the same bit rate
+    #[arg(long, value_name = "NAME", default_value = config::PRESET_DEFAULT)]
+    pub preset: String,
+    /// Bit rate in bit/s, average and ceiling: 500k, 2M, 2.5M
+    #[arg(long, value_name = "RATE", default_value = "2M")]
+    pub bitrate: String,
+}
+
+/// The cuts.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Packaging")]
+pub struct CutArgs {
+    /// Length of a part, 100ms at least; it divides the segment. Players stay three parts behind
+    #[arg(long, value_name = "TIME", default_value = "200ms")]
+    pub part: String,
+    /// Length of a segment, 1s to 10s. Players without low latency stay three segments behind
+    #[arg(long, value_name = "TIME", default_value = "2s")]
+    pub segment: String,
+}
+
+/// The rolling window.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Packaging")]
+pub struct WindowArgs {
+    /// How far back a viewer can go, three segments at least; it is held in memory
+    #[arg(long, value_name = "TIME", default_value = "5m")]
+    pub window: String,
+    /// Most memory for the window, in bytes: 500M, 1G
+    #[arg(long, value_name = "BYTES", default_value = "1G")]
+    pub window_bytes: String,
+}
+
+/// The server.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Server")]
+pub struct ServerArgs {
+    /// IP address to listen on; 0.0.0.0 is every address of this host, for the network
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1")]
+    pub bind: String,
+    /// TCP port to listen on; 0 takes any free one
+    #[arg(long, value_name = "N", default_value = "8080")]
+    pub port: String,
+}
+
+/// Why there is nothing to run.
+#[derive(Debug)]
+pub enum Stop {
+    /// Help or version was asked for: text for stdout, and all is well.
+    Answer(String),
+    /// The command line is wrong.
+    Usage(UsageError),
+}
+
+impl From<UsageError> for Stop {
+    fn from(error: UsageError) -> Stop {
+        Stop::Usage(error)
+    }
+}
+
+/// Reads a command line; the first argument is the program's name.
+pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Cli, Stop> {
+    let args: Vec<OsString> = args.into_iter().collect();
+    Cli::try_parse_from(&args).map_err(|error| match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            Stop::Answer(error.render().to_string())
+        }
+        _ => Stop::Usage(UsageError(sentence(&error, &command_of(&args)))),
+    })
+}
+
+/// Clap's complaint in one sentence.
+fn sentence(error: &clap::Error, command: &str) -> String {
+    let text = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => text.clone(),
+        Some(ContextValue::Strings(texts)) => texts.join(" and "),
+        _ => String::new(),
+    };
+    let arg = text(ContextKind::InvalidArg);
+    match error.kind() {
+        ErrorKind::UnknownArgument | ErrorKind::InvalidSubcommand => {
+            let typed = if arg.is_empty() { text(ContextKind::InvalidSubcommand) } else { arg };
+            let what = if typed.starts_with('-') { "option" } else { "command or argument" };
+            match text(ContextKind::SuggestedArg) + &text(ContextKind::SuggestedSubcommand) {
+                near if near.is_empty() => format!("there is no {what} {typed}; `{command} --help` lists what there is"),
+                near => format!("there is no {what} {typed}; did you mean {near}?"),
+            }
+        }
+        ErrorKind::MissingRequiredArgument => format!("`{command}` needs {arg}; `{command} --help` explains"),
+        ErrorKind::InvalidValue if text(ContextKind::InvalidValue).is_empty() => {
+            format!("{arg} lacks its value; `{command} --help` explains")
+        }
+        ErrorKind::TooManyValues => format!("{arg} takes no value; leave \"{}\" out", text(ContextKind::InvalidValue)),
+        ErrorKind::ArgumentConflict => {
+            "options of the stream stand before a command; write the command first, and its own options after it".to_owned()
+        }
+        ErrorKind::InvalidUtf8 => "an argument is not valid UTF-8; name the file or device by another path".to_owned(),
+        _ => {
+            let text = error.render().to_string();
+            let line = text.lines().next().unwrap_or_default();
+            format!("{}; `{command} --help` explains", line.trim_start_matches("error: "))
+        }
+    }
+}
+
+/// The command whose help explains: `hlscam`, or `hlscam record`.
+fn command_of(typed: &[OsString]) -> String {
+    let first = typed.iter().skip(1).filter_map(|arg| arg.to_str()).find(|arg| !arg.starts_with('-')).unwrap_or_default();
+    match Cli::command().find_subcommand(first) {
+        Some(command) => format!("hlscam {}", command.get_name()),
+        None => "hlscam".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(line: &str, expect: &str) {
+        let args = std::iter::once("hlscam").chain(line.split_whitespace()).map(OsString::from);
+        match parse(args) {
+            Err(Stop::Usage(error)) => assert_eq!(error.to_string(), expect, "{line}"),
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_told_in_one_sentence() {
+        check("--prot 9000", "there is no option --prot; did you mean --port?");
+        check("--zzz", "there is no option --zzz; `hlscam --help` lists what there is");
+        check("recrd", "there is no command or argument recrd; did you mean record?");
+        check("stream", "there is no command or argument stream; `hlscam --help` lists what there is");
+        check("bench a.mp4 --window 5m", "there is no option --window; `hlscam bench --help` lists what there is");
+        check("bench", "`hlscam bench` needs <FILE>; `hlscam bench --help` explains");
+        check("detect --json", "`hlscam detect` needs <FILE>...; `hlscam detect --help` explains");
+        check("record", "`hlscam record` needs --duration <TIME> and --output <FILE.mp4>; `hlscam record --help` explains");
+        check("--port", "--port <N> lacks its value; `hlscam --help` explains");
+        check("bench --json --size", "--size <WxH> lacks its value; `hlscam bench --help` explains");
+        check("--once=3", "--once takes no value; leave \"3\" out");
+        check(
+            "--device test devices",
+            "options of the stream stand before a command; write the command first, and its own options after it",
+        );
+    }
+
+    #[test]
+    fn clap_finds_no_fault_in_the_definition() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_last_of_two_counts() {
+        let cli = parse(["hlscam", "--port", "1", "--port", "2", "-vv"].map(OsString::from)).expect("it is well formed");
+        assert_eq!((cli.stream.server.port.as_str(), cli.verbose), ("2", 2));
+    }
+}

@@ -1,0 +1,323 @@
+//! From what was typed to what it means. Every refusal is one sentence: the option and its value, why, what to write instead.
+//!
+//! Pure: whether a file, a camera or a port is really there is found out, and told, by whoever opens it.
+
+use super::{
+    CascadeSpec, Command, DetectConfig, DetectFilesConfig, ENCODER_DEFAULT, EncodeConfig, Existing, Invocation, Listing, Overlay,
+    PART_MIN, PackageConfig, RecordConfig, ServerConfig, SourceSpec, StreamConfig, UsageError, Verbosity, WINDOW_BYTES_DEFAULT,
+    WINDOW_DEFAULT,
+    quantity::{self, shown, span_text},
+};
+use crate::{
+    cli::{
+        BenchArgs, Cli, CommandArgs, CutArgs, DetectFilesArgs, EncodeArgs, PictureArgs, PipelineArgs, RecordArgs, SearchArgs,
+        SearchPaceArgs, ServerArgs, SourceArgs, StreamArgs, WindowArgs,
+    },
+    picture::SIDE_MAX,
+    source::{Wish, test::Script},
+    time::Span,
+};
+use std::{net::IpAddr, ops::RangeInclusive, path::PathBuf};
+
+/// Shortest segment: a key frame begins each, and EXT-X-TARGETDURATION counts in seconds.
+const SEGMENT_MIN: Span = Span::from_ms(1000);
+/// Longest segment: a player without low latency stays three of them behind.
+const SEGMENT_MAX: Span = Span::from_ms(10_000);
+/// Shortest window in segments: rfc8216bis §6.2.2 forbids to remove a segment when less than three target durations would stay.
+const WINDOW_SEGMENTS_MIN: i64 = 3;
+/// Longest window: a day in memory; what is longer belongs on disk.
+const WINDOW_MAX: Span = Span::from_ms(24 * 3_600_000);
+/// Most memory that a window may be given: 64 GiB is more than a day at the default bit rate; beyond it a unit was mistyped.
+const WINDOW_BYTES_MAX: u64 = 64 << 30;
+/// Lowest bit rate: below it a picture of any size falls apart.
+const BITRATE_MIN: u64 = 50_000;
+/// Highest bit rate: above it no browser on a network follows.
+const BITRATE_MAX: u64 = 100_000_000;
+/// Searches per second: from one in ten seconds to the fastest that a search at full size can be.
+const DETECT_FPS: RangeInclusive<f64> = 0.1..=60.0;
+/// Narrowest searched picture: a frontal-face cascade looks at 24×24 pixels, and a face is seldom wider than a third.
+const DETECT_WIDTH_MIN: u32 = 80;
+/// Shortest recording: one part.
+const RECORD_MIN: Span = Span::from_ms(100);
+/// Longest recording.
+const RECORD_MAX: Span = Span::from_ms(24 * 3_600_000);
+
+/// The presets of libx264; another encoder has its own, which FFmpeg checks.
+const X264_PRESETS: [&str; 10] =
+    ["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow", "placebo"];
+/// Our names for OpenCV's data files, beside `face` and `none`.
+const SYSTEM_CASCADES: [&str; 7] = ["face-alt2", "profile", "eye", "smile", "upperbody", "fullbody", "cat"];
+/// File names with these endings are videos, not cameras.
+const VIDEO_ENDINGS: [&str; 7] = [".mp4", ".mkv", ".mov", ".avi", ".webm", ".ts", ".mjpeg"];
+
+/// What a command line means.
+pub fn read(cli: &Cli) -> Result<Invocation, UsageError> {
+    let verbosity = match cli.verbose {
+        0 => Verbosity::Normal,
+        1 => Verbosity::Verbose,
+        _ => Verbosity::Everything,
+    };
+    let command = match &cli.command {
+        None => stream(&cli.stream)?,
+        Some(CommandArgs::Devices { json }) => Command::Devices(listing(*json)),
+        Some(CommandArgs::Bench(args)) => bench(args)?,
+        Some(CommandArgs::Record(args)) => record(args)?,
+        Some(CommandArgs::Detect(args)) => detect_files(args)?,
+    };
+    Ok(Invocation { command, verbosity })
+}
+
+fn stream(args: &StreamArgs) -> Result<Command, UsageError> {
+    let mut config = pipeline(source(&args.source)?, args.source.once, &args.pipeline)?;
+    window(&args.window, config.encode.bitrate, &mut config.package)?;
+    Ok(Command::Stream(config, server(&args.server)?))
+}
+
+fn bench(args: &BenchArgs) -> Result<Command, UsageError> {
+    let file = SourceSpec::File(args.file.clone());
+    Ok(Command::Bench(pipeline(file, true, &args.pipeline)?, listing(args.json)))
+}
+
+fn record(args: &RecordArgs) -> Result<Command, UsageError> {
+    let config = pipeline(source(&args.source)?, args.source.once, &args.pipeline)?;
+    let duration = asked("--duration", &args.duration, quantity::span)?;
+    if !(RECORD_MIN..=RECORD_MAX).contains(&duration) {
+        return refuse(
+            "--duration",
+            &args.duration,
+            &format!("a recording is {} to {} long; write 30s or 5m", span_text(RECORD_MIN), span_text(RECORD_MAX)),
+        );
+    }
+    let ending = args.output.extension().map(|ending| ending.to_ascii_lowercase());
+    if !ending.is_some_and(|ending| ending == "mp4" || ending == "m4v") {
+        return refuse("--output", &args.output.to_string_lossy(), "a recording is an MP4 file; write a name that ends in .mp4");
+    }
+    let existing = if args.force { Existing::Replace } else { Existing::Keep };
+    Ok(Command::Record(config, RecordConfig { duration, output: args.output.clone(), existing }))
+}
+
+fn detect_files(args: &DetectFilesArgs) -> Result<Command, UsageError> {
+    let (cascade, width) = search(&args.search)?;
+    let fps = search_pace(&args.pace)?;
+    let Some(cascade) = cascade else {
+        return refuse("--detect", "none", "nothing would be searched; leave it out to find faces");
+    };
+    Ok(Command::Detect(DetectFilesConfig { files: args.files.clone(), cascade, fps, width, listing: listing(args.json) }))
+}
+
+fn pipeline(source: SourceSpec, once: bool, args: &PipelineArgs) -> Result<StreamConfig, UsageError> {
+    let (cascade, width) = search(&args.search)?;
+    let fps = search_pace(&args.pace)?;
+    Ok(StreamConfig {
+        source,
+        once,
+        wish: wish(&args.picture)?,
+        detect: DetectConfig { cascade, fps, width },
+        overlay: overlay(&args.picture.overlay)?,
+        clock_strip: args.picture.clock_strip,
+        encode: encode(&args.encode)?,
+        package: package(&args.cut)?,
+    })
+}
+
+fn source(args: &SourceArgs) -> Result<SourceSpec, UsageError> {
+    let spec = args.device.trim();
+    let source = match spec.split_once(':') {
+        _ if spec.is_empty() => Err("no source is named; write 0 for the first camera, or test, or file:PATH".to_owned()),
+        None if spec == "test" => Ok(SourceSpec::Test(String::new())),
+        Some(("test", script)) => test_source(script),
+        Some(("file", "")) => Err("the path is missing; write file:PATH, like file:clip.mp4".to_owned()),
+        Some(("file", path)) => Ok(SourceSpec::File(PathBuf::from(path))),
+        None if spec == "browser" => {
+            Err("a browser as the camera is not supported yet; take a camera, file:PATH or test".to_owned())
+        }
+        // The rest of the address is not repeated: it may hold a password.
+        Some((scheme, rest)) if rest.starts_with("//") => {
+            return refuse(
+                "--device",
+                &format!("{scheme}://..."),
+                "network sources are not supported yet; take a camera, file:PATH or test",
+            );
+        }
+        _ if is_video_path(spec) => Err(format!("this is the path of a file, not a camera; write file:{}", shown(spec))),
+        _ => Ok(SourceSpec::Camera(spec.to_owned())),
+    };
+    let source = source.or_else(|why| refuse("--device", spec, &why))?;
+    match &source {
+        SourceSpec::Camera(_) | SourceSpec::Test(_) if args.once => {
+            refuse("--once", "", "only a file has an end; leave it out, or write --device file:PATH")
+        }
+        _ => Ok(source),
+    }
+}
+
+/// A script that cannot be read is a usage error, told before anything starts.
+fn test_source(script: &str) -> Result<SourceSpec, String> {
+    Script::parse(script).map(|_| SourceSpec::Test(script.to_owned()))
+}
+
+fn is_video_path(spec: &str) -> bool {
+    let lower = spec.to_ascii_lowercase();
+    let elsewhere = spec.starts_with('/') && !spec.starts_with("/dev/");
+    elsewhere || spec.starts_with("./") || spec.starts_with("../") || VIDEO_ENDINGS.iter().any(|ending| lower.ends_with(ending))
+}
+
+fn wish(args: &PictureArgs) -> Result<Wish, UsageError> {
+    Ok(Wish {
+        size: args.size.as_deref().map(|text| asked("--size", text, quantity::size)).transpose()?,
+        rate: args.fps.as_deref().map(|text| asked("--fps", text, quantity::rate)).transpose()?,
+    })
+}
+
+fn overlay(text: &str) -> Result<Overlay, UsageError> {
+    match text {
+        "boxes" => Ok(Overlay::Boxes),
+        "none" => Ok(Overlay::None),
+        _ => refuse("--overlay", text, "there is no such overlay; write boxes or none"),
+    }
+}
+
+fn search(args: &SearchArgs) -> Result<(Option<CascadeSpec>, u32), UsageError> {
+    let typed = args.detect.as_str();
+    let cascade = match typed {
+        "none" => None,
+        "face" => Some(CascadeSpec::Face),
+        _ if typed.contains(['/', '\\']) || typed.to_ascii_lowercase().ends_with(".xml") => {
+            Some(CascadeSpec::File(PathBuf::from(typed)))
+        }
+        _ => match SYSTEM_CASCADES.iter().find(|name| **name == typed) {
+            Some(name) => Some(CascadeSpec::System(name)),
+            None => {
+                let names = SYSTEM_CASCADES.join(", ");
+                return refuse("--detect", typed, &format!("nothing of that name is known; write face, {names}, none or PATH.xml"));
+            }
+        },
+    };
+    let width = asked("--detect-width", &args.detect_width, |text| {
+        let width = quantity::whole(text).filter(|width| (DETECT_WIDTH_MIN..=SIDE_MAX).contains(width));
+        width.ok_or_else(|| format!("the searched picture is {DETECT_WIDTH_MIN} to {SIDE_MAX} pixels wide; 640 finds most faces"))
+    })?;
+    Ok((cascade, width))
+}
+
+fn search_pace(args: &SearchPaceArgs) -> Result<f64, UsageError> {
+    asked("--detect-fps", &args.detect_fps, |text| {
+        let (least, most) = (DETECT_FPS.start(), DETECT_FPS.end());
+        let fps = quantity::decimal(text).filter(|fps| DETECT_FPS.contains(fps));
+        fps.ok_or_else(|| format!("searches per second are {least} to {most}; write --detect none to search nothing"))
+    })
+}
+
+fn encode(args: &EncodeArgs) -> Result<EncodeConfig, UsageError> {
+    if args.encoder.trim().is_empty() {
+        return refuse("--encoder", "", "no encoder is named; write libx264, or another H.264 encoder of FFmpeg");
+    }
+    if args.encoder == ENCODER_DEFAULT && !X264_PRESETS.contains(&args.preset.as_str()) {
+        let names = X264_PRESETS.join(", ");
+        return refuse("--preset", &args.preset, &format!("libx264 has no such preset; write one of {names}"));
+    }
+    let bitrate = asked("--bitrate", &args.bitrate, |text| {
+        let bits = quantity::bits(text)?;
+        let fits = (BITRATE_MIN..=BITRATE_MAX).contains(&bits);
+        fits.then_some(bits as u32).ok_or_else(|| "a bit rate is 50k to 100M; write it like 500k or 2M".to_owned())
+    })?;
+    Ok(EncodeConfig { encoder: args.encoder.clone(), preset: args.preset.clone(), bitrate })
+}
+
+fn package(args: &CutArgs) -> Result<PackageConfig, UsageError> {
+    let segment = asked("--segment", &args.segment, quantity::span)?;
+    if !(SEGMENT_MIN..=SEGMENT_MAX).contains(&segment) {
+        let (least, most) = (span_text(SEGMENT_MIN), span_text(SEGMENT_MAX));
+        return refuse("--segment", &args.segment, &format!("a segment is {least} to {most} long; 2s suits most"));
+    }
+    let part = asked("--part", &args.part, quantity::span)?;
+    if part < PART_MIN {
+        let least = span_text(PART_MIN);
+        return refuse("--part", &args.part, &format!("shorter parts cost more than they carry; write {least} at least"));
+    }
+    if part > segment {
+        let segment = span_text(segment);
+        return refuse(
+            "--part",
+            &args.part,
+            &format!("a part is no longer than its segment of {segment}; write --part {segment} at most"),
+        );
+    }
+    if segment.0 % part.0 != 0 {
+        let (segment_text, near) = (span_text(segment), nearest_parts(part, segment));
+        return refuse("--part", &args.part, &format!("it does not divide the segment of {segment_text}; write {near}"));
+    }
+    Ok(PackageConfig { part, segment, window: WINDOW_DEFAULT, window_bytes: WINDOW_BYTES_DEFAULT })
+}
+
+/// The nearest parts below and above that divide the segment. There is always one above: the segment itself.
+fn nearest_parts(part: Span, segment: Span) -> String {
+    let divides = |ms: &i64| segment.0 % Span::from_ms(*ms).0 == 0;
+    let (least, asked, most) = (PART_MIN.as_ms() as i64, part.as_ms() as i64, segment.as_ms() as i64);
+    let below = (least..asked).rev().find(divides);
+    let above = (asked..=most).find(divides);
+    below.into_iter().chain(above).map(|ms| span_text(Span::from_ms(ms))).collect::<Vec<_>>().join(" or ")
+}
+
+fn window(args: &WindowArgs, bitrate: u32, package: &mut PackageConfig) -> Result<(), UsageError> {
+    let window = asked("--window", &args.window, quantity::span)?;
+    let least = package.segment * WINDOW_SEGMENTS_MIN;
+    if window < least {
+        let (segment, least) = (span_text(package.segment), span_text(least));
+        return refuse("--window", &args.window, &format!("players need three segments of {segment}; write {least} at least"));
+    }
+    if window > WINDOW_MAX {
+        return refuse("--window", &args.window, &format!("the window is held in memory; write {} at most", span_text(WINDOW_MAX)));
+    }
+    let window_bytes = asked("--window-bytes", &args.window_bytes, quantity::bytes)?;
+    // Three whole segments and the one that is being written.
+    let needed = (f64::from(bitrate) / 8.0 * package.segment.as_s() * (WINDOW_SEGMENTS_MIN + 1) as f64) as u64;
+    if window_bytes < needed {
+        let (segment, needed) = (span_text(package.segment), quantity::bytes_text(needed));
+        let why = format!("four segments of {segment} do not fit at this bit rate; write {needed} at least");
+        return refuse("--window-bytes", &args.window_bytes, &why);
+    }
+    if window_bytes > WINDOW_BYTES_MAX {
+        return refuse("--window-bytes", &args.window_bytes, "the window is held in memory; write 64G at most");
+    }
+    (package.window, package.window_bytes) = (window, window_bytes);
+    Ok(())
+}
+
+fn server(args: &ServerArgs) -> Result<ServerConfig, UsageError> {
+    let bind = asked("--bind", &args.bind, |text| {
+        let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+        bare.parse::<IpAddr>().map_err(|_| bind_hint(text))
+    })?;
+    let port = asked("--port", &args.port, |text| {
+        let port = quantity::whole(text).and_then(|port| u16::try_from(port).ok());
+        port.ok_or_else(|| "a port is 0 to 65535; write 8080, or 0 for any free one".to_owned())
+    })?;
+    Ok(ServerConfig { bind, port })
+}
+
+fn bind_hint(text: &str) -> String {
+    match (text, text.parse::<std::net::SocketAddr>()) {
+        (_, Ok(address)) => format!("the port is an option of its own; write --bind {} --port {}", address.ip(), address.port()),
+        ("localhost", _) => "this is a name, not an IP address; write 127.0.0.1".to_owned(),
+        _ => "this is no IP address; write 127.0.0.1 for this computer alone, or 0.0.0.0 for the whole network".to_owned(),
+    }
+}
+
+fn listing(json: bool) -> Listing {
+    if json { Listing::Json } else { Listing::Text }
+}
+
+/// The meaning of an option's value, or the whole sentence.
+fn asked<T>(option: &str, text: &str, read: impl Fn(&str) -> Result<T, String>) -> Result<T, UsageError> {
+    read(text).or_else(|why| refuse(option, text, &why))
+}
+
+/// The sentence. A value that cannot be seen (empty, or none) is left out.
+fn refuse<T>(option: &str, text: &str, why: &str) -> Result<T, UsageError> {
+    let typed = if text.trim().is_empty() { option.to_owned() } else { format!("{option} {}", shown(text)) };
+    Err(UsageError(format!("{typed}: {why}")))
+}
+
+#[cfg(test)]
+mod tests;

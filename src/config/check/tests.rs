@@ -1,0 +1,232 @@
+use super::*;
+use crate::{
+    cli,
+    config::{
+        BIND_DEFAULT, BITRATE_DEFAULT, DETECT_FPS_DEFAULT, DETECT_WIDTH_DEFAULT, PART_DEFAULT, PORT_DEFAULT, PRESET_DEFAULT,
+        SEGMENT_DEFAULT,
+    },
+    picture::Size,
+    time::FrameRate,
+};
+use std::ffi::OsString;
+
+/// Reads a line as a shell would without quotes; `''` is the empty argument.
+fn meaning(line: &str) -> Result<Invocation, String> {
+    let words = line.split_whitespace().map(|word| if word == "''" { "" } else { word });
+    match cli::parse(std::iter::once("hlscam").chain(words).map(OsString::from)) {
+        Ok(cli) => read(&cli).map_err(|error| error.to_string()),
+        Err(stop) => panic!("{line}: {stop:?}"),
+    }
+}
+
+fn check(line: &str, expect: &str) {
+    assert_eq!(meaning(line).expect_err(line), expect, "{line}");
+}
+
+fn streamed(line: &str) -> (StreamConfig, ServerConfig) {
+    match meaning(line).unwrap_or_else(|error| panic!("{line}: {error}")).command {
+        Command::Stream(config, server) => (config, server),
+        other => panic!("{line}: {other:?}"),
+    }
+}
+
+#[test]
+fn without_options_the_defaults_are_meant() {
+    let config = StreamConfig {
+        source: SourceSpec::Camera("0".to_owned()),
+        once: false,
+        wish: Wish { size: None, rate: None },
+        detect: DetectConfig { cascade: Some(CascadeSpec::Face), fps: DETECT_FPS_DEFAULT, width: DETECT_WIDTH_DEFAULT },
+        overlay: Overlay::Boxes,
+        clock_strip: false,
+        encode: EncodeConfig { encoder: "libx264".to_owned(), preset: PRESET_DEFAULT.to_owned(), bitrate: BITRATE_DEFAULT },
+        package: PackageConfig {
+            part: PART_DEFAULT,
+            segment: SEGMENT_DEFAULT,
+            window: WINDOW_DEFAULT,
+            window_bytes: WINDOW_BYTES_DEFAULT,
+        },
+    };
+    assert_eq!(streamed(""), (config, ServerConfig { bind: BIND_DEFAULT, port: PORT_DEFAULT }));
+}
+
+#[test]
+fn every_option_reaches_its_stage() {
+    let (config, server) = streamed(
+        "--device file:a.mp4 --once --size 1280x720 --fps 29.97 --overlay none --clock-strip --detect cat --detect-fps 2.5 \
+         --detect-width 320 --encoder h264_vaapi --preset p1 --bitrate 2.5M --part 500ms --segment 1s --window 24h \
+         --window-bytes 500M --bind ::1 --port 0",
+    );
+    let expect = StreamConfig {
+        source: SourceSpec::File("a.mp4".into()),
+        once: true,
+        wish: Wish { size: Size::new(1280, 720), rate: Some(FrameRate { num: 30_000, den: 1001 }) },
+        detect: DetectConfig { cascade: Some(CascadeSpec::System("cat")), fps: 2.5, width: 320 },
+        overlay: Overlay::None,
+        clock_strip: true,
+        encode: EncodeConfig { encoder: "h264_vaapi".to_owned(), preset: "p1".to_owned(), bitrate: 2_500_000 },
+        package: PackageConfig {
+            part: Span::from_ms(500),
+            segment: Span::from_ms(1000),
+            window: WINDOW_MAX,
+            window_bytes: 500 << 20,
+        },
+    };
+    assert_eq!((config, server), (expect, ServerConfig { bind: "::1".parse().unwrap(), port: 0 }));
+}
+
+#[test]
+fn a_device_is_a_camera_unless_it_says_otherwise() {
+    let source = |spec: &str| streamed(&format!("--device {spec}")).0.source;
+    for camera in ["0", "/dev/video2", "/dev/v4l/by-id/usb-046d_C920-video-index0", "Brio", "Cam:HD", "testcard"] {
+        assert_eq!(source(camera), SourceSpec::Camera(camera.to_owned()));
+    }
+    assert_eq!(source("test"), SourceSpec::Test(String::new()));
+    assert_eq!(source("file:/a:b/c.mp4"), SourceSpec::File("/a:b/c.mp4".into()));
+}
+
+#[test]
+fn a_device_that_cannot_be_one_is_refused() {
+    check("--device ''", "--device: no source is named; write 0 for the first camera, or test, or file:PATH");
+    check("--device file:", "--device file:: the path is missing; write file:PATH, like file:clip.mp4");
+    check("--device clip.MP4", "--device clip.MP4: this is the path of a file, not a camera; write file:clip.MP4");
+    check("--device /a/b", "--device /a/b: this is the path of a file, not a camera; write file:/a/b");
+    check("--device browser", "--device browser: a browser as the camera is not supported yet; take a camera, file:PATH or test");
+    check(
+        "--device rtsp://admin:secret@cam/1",
+        "--device rtsp://...: network sources are not supported yet; take a camera, file:PATH or test",
+    );
+    check(
+        "--device https://cam/1",
+        "--device https://...: network sources are not supported yet; take a camera, file:PATH or test",
+    );
+    check("--once", "--once: only a file has an end; leave it out, or write --device file:PATH");
+}
+
+#[test]
+fn a_picture_that_cannot_be_is_refused() {
+    check("--size 641x480", "--size 641x480: both sides must be even, for colour is halved; write 640x480");
+    check("--size 99999x480", "--size 99999x480: a side is 32 to 8192 pixels; write it like 640x480");
+    check("--size vga", "--size vga: this is no size; write width and height in pixels, like 640x480");
+    check("--fps 0", "--fps 0: a frame rate is 1 to 240; write it like 30, 29.97 or 30000/1001");
+    check("--fps -5", "--fps -5: a frame rate is 1 to 240; write it like 30, 29.97 or 30000/1001");
+    check("--fps NaN", "--fps NaN: a frame rate is 1 to 240; write it like 30, 29.97 or 30000/1001");
+    check("--overlay box", "--overlay box: there is no such overlay; write boxes or none");
+}
+
+#[test]
+fn a_search_that_cannot_be_is_refused() {
+    check(
+        "--detect dog",
+        "--detect dog: nothing of that name is known; write face, face-alt2, profile, eye, smile, upperbody, fullbody, cat, none \
+         or PATH.xml",
+    );
+    for fps in ["0", "61", "-1", "fast", "NaN", "1/2"] {
+        let why = "searches per second are 0.1 to 60; write --detect none to search nothing";
+        check(&format!("--detect-fps {fps}"), &format!("--detect-fps {fps}: {why}"));
+    }
+    check("--detect-width 0", "--detect-width 0: the searched picture is 80 to 8192 pixels wide; 640 finds most faces");
+    let cascade = |what: &str| streamed(&format!("--detect {what}")).0.detect.cascade;
+    assert_eq!(cascade("none"), None);
+    assert_eq!(cascade("face-alt2"), Some(CascadeSpec::System("face-alt2")));
+    assert_eq!(cascade("./face"), Some(CascadeSpec::File("./face".into())));
+    assert_eq!(cascade("Mine.XML"), Some(CascadeSpec::File("Mine.XML".into())));
+}
+
+#[test]
+fn an_encoder_setting_that_cannot_be_is_refused() {
+    check("--encoder ''", "--encoder: no encoder is named; write libx264, or another H.264 encoder of FFmpeg");
+    check(
+        "--preset fastest",
+        "--preset fastest: libx264 has no such preset; write one of ultrafast, superfast, veryfast, faster, fast, medium, slow, \
+         slower, veryslow, placebo",
+    );
+    check("--bitrate 2", "--bitrate 2: a bit rate is 50k to 100M; write it like 500k or 2M");
+    check("--bitrate 1G", "--bitrate 1G: a bit rate is 50k to 100M; write it like 500k or 2M");
+    check("--bitrate 2m", "--bitrate 2m: this is no bit rate; write bit/s with k or M, like 500k, 2M or 2.5M");
+}
+
+#[test]
+fn cuts_that_do_not_fit_are_refused() {
+    check("--part 200", "--part 200: the unit is missing; write 200s for seconds or 200ms for milliseconds");
+    check("--part 300ms", "--part 300ms: it does not divide the segment of 2s; write 250ms or 400ms");
+    check("--part 1.1s --segment 2s", "--part 1.1s: it does not divide the segment of 2s; write 1s or 2s");
+    check("--part 110ms --segment 1s", "--part 110ms: it does not divide the segment of 1s; write 100ms or 125ms");
+    check("--part 101ms --segment 1009ms", "--part 101ms: it does not divide the segment of 1009ms; write 1009ms");
+    check("--part 99ms", "--part 99ms: shorter parts cost more than they carry; write 100ms at least");
+    check("--part 0s", "--part 0s: shorter parts cost more than they carry; write 100ms at least");
+    check("--part 3s", "--part 3s: a part is no longer than its segment of 2s; write --part 2s at most");
+    check("--segment 500ms", "--segment 500ms: a segment is 1s to 10s long; 2s suits most");
+    check("--segment 11s", "--segment 11s: a segment is 1s to 10s long; 2s suits most");
+    assert_eq!(streamed("--part 2s").0.package.part, Span::from_ms(2000));
+}
+
+#[test]
+fn a_window_that_cannot_work_is_refused() {
+    check("--window 5s", "--window 5s: players need three segments of 2s; write 6s at least");
+    check("--segment 10s --window 29s", "--window 29s: players need three segments of 10s; write 30s at least");
+    check("--window 25h", "--window 25h: the window is held in memory; write 24h at most");
+    check("--window-bytes 1M", "--window-bytes 1M: four segments of 2s do not fit at this bit rate; write 2M at least");
+    check("--window-bytes 65G", "--window-bytes 65G: the window is held in memory; write 64G at most");
+    check("--window-bytes all", "--window-bytes all: this is no amount of memory; write bytes with k, M or G, like 500M or 1G");
+    assert_eq!(streamed("--window 6s --window-bytes 2M").0.package.window, Span::from_ms(6000));
+}
+
+#[test]
+fn an_address_that_is_none_is_refused() {
+    check("--bind localhost", "--bind localhost: this is a name, not an IP address; write 127.0.0.1");
+    check("--bind 0.0.0.0:9000", "--bind 0.0.0.0:9000: the port is an option of its own; write --bind 0.0.0.0 --port 9000");
+    check(
+        "--bind eth0",
+        "--bind eth0: this is no IP address; write 127.0.0.1 for this computer alone, or 0.0.0.0 for the whole network",
+    );
+    for port in ["65536", "-1", "http", ""] {
+        let typed = if port.is_empty() { "''" } else { port };
+        let shown = if port.is_empty() { "--port".to_owned() } else { format!("--port {port}") };
+        check(&format!("--port {typed}"), &format!("{shown}: a port is 0 to 65535; write 8080, or 0 for any free one"));
+    }
+    assert_eq!(streamed("--bind [::]").1.bind, "::".parse::<IpAddr>().unwrap());
+}
+
+#[test]
+fn recording_needs_a_length_and_an_mp4() {
+    let line = "record --device test --duration 30s --output out.mp4";
+    let command = |line: &str| meaning(line).map(|invocation| invocation.command);
+    let expect = |existing| RecordConfig { duration: Span::from_ms(30_000), output: "out.mp4".into(), existing };
+    assert!(matches!(command(line), Ok(Command::Record(_, record)) if record == expect(Existing::Keep)));
+    assert!(matches!(command(&format!("{line} --force")), Ok(Command::Record(_, record)) if record == expect(Existing::Replace)));
+    check("record --duration 0s --output out.mp4", "--duration 0s: a recording is 100ms to 24h long; write 30s or 5m");
+    check("record --duration 1s --output out.mkv", "--output out.mkv: a recording is an MP4 file; write a name that ends in .mp4");
+}
+
+#[test]
+fn files_are_benched_and_searched() {
+    let command = |line: &str| meaning(line).map(|invocation| invocation.command);
+    let Ok(Command::Bench(config, Listing::Json)) = command("bench a.mp4 --json --detect none") else { panic!("no bench") };
+    assert_eq!((config.source, config.once, config.detect.cascade), (SourceSpec::File("a.mp4".into()), true, None));
+    let expect = DetectFilesConfig {
+        fps: 10.0,
+        files: vec!["a.mp4".into(), "b.mp4".into()],
+        cascade: CascadeSpec::System("eye"),
+        width: 640,
+        listing: Listing::Text,
+    };
+    assert_eq!(command("detect a.mp4 b.mp4 --detect eye"), Ok(Command::Detect(expect)));
+    check("detect a.mp4 --detect none", "--detect none: nothing would be searched; leave it out to find faces");
+    assert_eq!(command("devices --json"), Ok(Command::Devices(Listing::Json)));
+}
+
+#[test]
+fn verbosity_counts_to_two() {
+    let verbosity = |line| meaning(line).map(|invocation| invocation.verbosity);
+    assert_eq!(verbosity(""), Ok(Verbosity::Normal));
+    assert_eq!(verbosity("-v"), Ok(Verbosity::Verbose));
+    assert_eq!(verbosity("devices -vvv"), Ok(Verbosity::Everything));
+}
+
+#[test]
+fn a_sentence_stays_on_one_line() {
+    let cli = cli::parse(["hlscam", "--size", "1\n2\u{1b}[31m"].map(OsString::from)).unwrap();
+    let expect = "--size 1\\n2\\u{1b}[31m: this is no size; write width and height in pixels, like 640x480";
+    assert_eq!(read(&cli).unwrap_err().to_string(), expect);
+}

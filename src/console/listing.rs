@@ -1,0 +1,145 @@
+//! Results as text for stdout: cameras, and what was found in files. Pure.
+
+use crate::{detect::BoundingBox, source::Device, time::Span};
+use serde::Serialize;
+use std::{borrow::Cow, fmt::Write, path::Path};
+
+/// The cameras of this host, for people: one line per camera, one per format and size.
+pub fn devices(devices: &[Device]) -> String {
+    let mut text = String::new();
+    for device in devices {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{}  {}  {}", device.index, device.name, device.path.display());
+        let _ = match &device.stable_path {
+            Some(path) => writeln!(text, "  {}", path.display()),
+            None => writeln!(text),
+        };
+        for format in &device.formats {
+            let size = format!("{}x{}", format.width, format.height);
+            let fps: Vec<String> = format.fps.iter().map(|fps| number(*fps)).collect();
+            let _ = writeln!(text, "   {:5}  {size:>9}  {} fps", format.pixels, fps.join(", "));
+        }
+    }
+    text.truncate(text.trim_end().len());
+    text
+}
+
+/// The cameras of this host, for programs: an array, and empty when there is none. Fails only on a path that is not UTF-8.
+pub fn devices_json(devices: &[Device]) -> serde_json::Result<String> {
+    serde_json::to_string_pretty(devices)
+}
+
+/// What was found in one frame of a file.
+#[derive(Clone, Copy, Debug)]
+pub struct FoundInFrame<'a> {
+    /// The file, as it was named on the command line.
+    pub file: &'a Path,
+    /// Number of the frame, from 0.
+    pub frame: u64,
+    /// Its time, from the file's start.
+    pub at: Span,
+    /// What was found, in pixels of the full picture.
+    pub boxes: &'a [BoundingBox],
+}
+
+/// One frame for people.
+pub fn found(found: FoundInFrame<'_>) -> String {
+    let boxes: Vec<String> = found.boxes.iter().map(|b| format!("{}x{} at {},{}", b.width, b.height, b.x, b.y)).collect();
+    let boxes = if boxes.is_empty() { "nothing".to_owned() } else { boxes.join(", ") };
+    format!("{} frame {} at {:.3} s: {boxes}", found.file.display(), found.frame, found.at.as_s())
+}
+
+/// One frame for programs, a line of JSON: `{"file","frame","at","boxes":[[x,y,width,height]…]}`, `at` in seconds.
+pub fn found_json(found: FoundInFrame<'_>) -> serde_json::Result<String> {
+    serde_json::to_string(&FoundLine {
+        file: found.file.to_string_lossy(),
+        frame: found.frame,
+        at: (found.at.as_s() * 1000.0).round() / 1000.0,
+        boxes: found.boxes.iter().map(|b| [b.x, b.y, b.width, b.height]).collect(),
+    })
+}
+
+/// The line of [`found_json`]; a file name that is not UTF-8 is shown as well as it can be.
+#[derive(Serialize)]
+struct FoundLine<'a> {
+    file: Cow<'a, str>,
+    frame: u64,
+    at: f64,
+    boxes: Vec<[u32; 4]>,
+}
+
+/// A rate with at most two decimals, and none where it is whole.
+fn number(fps: f64) -> String {
+    let text = format!("{fps:.2}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::DeviceFormat;
+
+    fn cameras() -> Vec<Device> {
+        let format =
+            |pixels: &str, width, height, fps: &[f64]| DeviceFormat { pixels: pixels.into(), width, height, fps: fps.into() };
+        vec![
+            Device {
+                index: 0,
+                path: "/dev/video0".into(),
+                stable_path: Some("/dev/v4l/by-id/usb-Brio-index0".into()),
+                name: "Brio".into(),
+                formats: vec![format("MJPEG", 1280, 720, &[60.0, 30.0]), format("YUYV", 640, 480, &[29.97, 7.5])],
+            },
+            Device { index: 2, path: "/dev/video2".into(), stable_path: None, name: "Dummy".into(), formats: vec![] },
+        ]
+    }
+
+    #[test]
+    fn cameras_are_listed_for_people() {
+        let expect = "\
+0  Brio  /dev/video0  /dev/v4l/by-id/usb-Brio-index0
+   MJPEG   1280x720  60, 30 fps
+   YUYV     640x480  29.97, 7.5 fps
+2  Dummy  /dev/video2";
+        assert_eq!(devices(&cameras()), expect);
+        assert_eq!(devices(&[]), "");
+    }
+
+    #[test]
+    fn cameras_are_listed_for_programs() {
+        let expect = r#"[
+  {
+    "index": 0,
+    "path": "/dev/video0",
+    "stable_path": "/dev/v4l/by-id/usb-Brio-index0",
+    "name": "Brio",
+    "formats": [
+      {
+        "pixels": "YUYV",
+        "width": 640,
+        "height": 480,
+        "fps": [
+          29.97,
+          7.5
+        ]
+      }
+    ]
+  }
+]"#;
+        let mut cameras = cameras();
+        cameras.truncate(1);
+        cameras[0].formats.remove(0);
+        assert_eq!(devices_json(&cameras).unwrap(), expect);
+        assert_eq!(devices_json(&[]).unwrap(), "[]");
+    }
+
+    #[test]
+    fn a_frame_is_a_line() {
+        let boxes = [BoundingBox { x: 1, y: 2, width: 3, height: 4 }, BoundingBox { x: 5, y: 6, width: 7, height: 8 }];
+        let frame = |boxes| FoundInFrame { file: Path::new("a.mp4"), frame: 7, at: Span(21_021), boxes };
+        assert_eq!(found(frame(&boxes)), "a.mp4 frame 7 at 0.234 s: 3x4 at 1,2, 7x8 at 5,6");
+        assert_eq!(found(frame(&[])), "a.mp4 frame 7 at 0.234 s: nothing");
+        let expect = r#"{"file":"a.mp4","frame":7,"at":0.234,"boxes":[[1,2,3,4],[5,6,7,8]]}"#;
+        assert_eq!(found_json(frame(&boxes)).unwrap(), expect);
+    }
+}

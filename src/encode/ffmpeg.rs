@@ -1,0 +1,265 @@
+//! The FFmpeg adapter: any H.264 encoder of libavcodec behind [`Encoder`]. No FFmpeg type leaves this file.
+
+use super::{EncodeError, EncodedFrame, Encoder, EncoderInput, VideoParams, nal};
+use crate::{
+    config::EncodeConfig,
+    picture::{Picture, Size},
+    time::{FrameRate, TICKS_PER_S},
+};
+use ffmpeg_next::{Dictionary, Error, Rational, codec, color, encoder, format::Pixel, frame, packet, picture};
+use std::collections::VecDeque;
+
+/// The encoder that is always tried last; the FFmpeg of every distribution has it.
+pub const FALLBACK: &str = "libx264";
+
+/// Pictures that an encoder may hold back. Hardware encoders hold a few; more means that it has stalled.
+const DELAY_FRAMES_MAX: usize = 64;
+
+/// Above this many pixels a second one thread may not keep up with a slow machine, so libx264 cuts each picture into slices
+/// (640×480 at 60 fps; a slice per thread costs some bits and CPU, so small pictures are left whole).
+const SINGLE_THREAD_PIXELS_PER_S: f64 = 640.0 * 480.0 * 60.0;
+
+/// What an encoder is opened for.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Encoder, preset and bit rate as asked.
+    pub encode: EncodeConfig,
+    /// Picture size.
+    pub size: Size,
+    /// The frame grid.
+    pub rate: FrameRate,
+    /// Frames from one IDR to the next; they are forced from outside, this is what rate control plans with.
+    pub gop_frames: u32,
+}
+
+/// An open encoder.
+pub struct FfmpegEncoder {
+    video: encoder::Video,
+    name: String,
+    settings: Settings,
+    frame: frame::Video,
+    packet: packet::Packet,
+    params: Option<VideoParams>,
+    /// What was given and has not come out yet, oldest first; there are no B-frames, so it comes out in order.
+    inside: VecDeque<EncodedFrame>,
+}
+
+/// Opens the encoder asked for, or [`FALLBACK`] where that does not open; then the second value says why.
+pub fn open(settings: Settings) -> Result<(FfmpegEncoder, Option<String>), EncodeError> {
+    // FFmpeg's own chatter would tear the status line; its errors reach us as return codes.
+    ffmpeg_next::util::log::set_level(ffmpeg_next::util::log::Level::Fatal);
+    let asked = settings.encode.encoder.clone();
+    match FfmpegEncoder::open(&asked, settings.clone()) {
+        Ok(encoder) => Ok((encoder, None)),
+        Err(error) if asked != FALLBACK => {
+            let encoder = FfmpegEncoder::open(FALLBACK, settings)?;
+            Ok((encoder, Some(format!("{error}; using {FALLBACK} instead"))))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+impl FfmpegEncoder {
+    fn open(name: &str, settings: Settings) -> Result<FfmpegEncoder, EncodeError> {
+        let failed =
+            |error: Error| EncodeError(format!("cannot open encoder {name} for {}@{}: {error}", settings.size, settings.rate));
+        let Some(codec) = encoder::find_by_name(name).filter(|codec| codec.id() == codec::Id::H264) else {
+            return Err(EncodeError(format!("this FFmpeg has no H.264 encoder called {name}; `ffmpeg -encoders` lists them")));
+        };
+        let mut video = codec::Context::new_with_codec(codec).encoder().video().map_err(failed)?;
+        configure(&mut video, &settings);
+        let video = video.open_as_with(codec, options(name, &settings)).map_err(failed)?;
+        Ok(FfmpegEncoder {
+            video,
+            name: name.to_owned(),
+            frame: frame::Video::new(Pixel::YUV420P, settings.size.width() as u32, settings.size.height() as u32),
+            settings,
+            packet: packet::Packet::empty(),
+            params: None,
+            inside: VecDeque::new(),
+        })
+    }
+
+    /// Takes out everything that is ready.
+    fn drain(&mut self) -> Result<Vec<EncodedFrame>, EncodeError> {
+        let mut out = Vec::with_capacity(1);
+        loop {
+            match self.video.receive_packet(&mut self.packet) {
+                Ok(()) => out.extend(self.take_packet()?),
+                Err(Error::Other { errno }) if errno == ffmpeg_next::util::error::EAGAIN => return Ok(out),
+                Err(Error::Eof) => return Ok(out),
+                Err(error) => return Err(EncodeError(format!("encoder {} failed: {error}", self.name))),
+            }
+        }
+    }
+
+    /// The packet just received, as a frame; none if it holds no slice.
+    fn take_packet(&mut self) -> Result<Option<EncodedFrame>, EncodeError> {
+        let unit = nal::split_access_unit(self.packet.data().unwrap_or_default());
+        if let (Some(sps), Some(pps)) = (unit.sps, unit.pps) {
+            let Settings { size, rate, .. } = self.settings;
+            self.params = Some(VideoParams { size, rate, sps, pps, bitrate_max: self.settings.encode.bitrate });
+        }
+        if unit.data.is_empty() {
+            return Ok(None);
+        }
+        let Some(given) = self.inside.pop_front() else {
+            return Err(EncodeError(format!("encoder {} gave a frame that it was not given", self.name)));
+        };
+        Ok(Some(EncodedFrame { key: unit.idr, data: unit.data, ..given }))
+    }
+}
+
+impl Encoder for FfmpegEncoder {
+    fn encode(&mut self, input: EncoderInput<'_>) -> Result<Vec<EncodedFrame>, EncodeError> {
+        if input.picture.size() != self.settings.size {
+            return Err(EncodeError(format!("encoder for {} was given a picture of {}", self.settings.size, input.picture.size())));
+        }
+        if self.inside.len() >= DELAY_FRAMES_MAX {
+            return Err(EncodeError(format!("encoder {} holds {DELAY_FRAMES_MAX} pictures and gives none", self.name)));
+        }
+        fill(&mut self.frame, input.picture)?;
+        self.frame.set_pts(Some(input.at.0));
+        self.frame.set_kind(if input.key { picture::Type::I } else { picture::Type::None });
+        let failed = |error: Error| EncodeError(format!("encoder {} refused a picture: {error}", self.name));
+        self.video.send_frame(&self.frame).map_err(failed)?;
+        let EncoderInput { at, duration, key, picture } = input;
+        self.inside.push_back(EncodedFrame { at, duration, key, data: bytes::Bytes::new(), captured: picture.at });
+        self.drain()
+    }
+
+    fn finish(&mut self) -> Result<Vec<EncodedFrame>, EncodeError> {
+        self.video.send_eof().map_err(|error| EncodeError(format!("encoder {} did not end: {error}", self.name)))?;
+        self.drain()
+    }
+
+    fn params(&self) -> Option<&VideoParams> {
+        self.params.as_ref()
+    }
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+fn configure(video: &mut encoder::video::Video, settings: &Settings) {
+    let Settings { encode, size, rate, gop_frames } = settings;
+    video.set_width(size.width() as u32);
+    video.set_height(size.height() as u32);
+    video.set_format(Pixel::YUV420P);
+    video.set_aspect_ratio(Rational(1, 1));
+    video.set_time_base(Rational(1, TICKS_PER_S as i32));
+    // Without it x264 takes the time base for the frame rate, and writes level 6.2 into the SPS.
+    video.set_frame_rate(Some(Rational(rate.num as i32, rate.den as i32)));
+    video.set_gop(*gop_frames);
+    video.set_max_b_frames(0);
+    video.set_bit_rate(encode.bitrate as usize);
+    video.set_max_bit_rate(encode.bitrate as usize);
+    // UVC and JFIF both mean the matrix of BT.601; `Picture` is limited range.
+    video.set_colorspace(color::Space::SMPTE170M);
+    video.set_color_range(color::Range::MPEG);
+    video.set_color_primaries(color::Primaries::SMPTE170M);
+    video.set_color_transfer_characteristic(color::TransferCharacteristic::SMPTE170M);
+}
+
+/// Options by encoder family; one that an encoder does not know is ignored by FFmpeg.
+fn options(name: &str, settings: &Settings) -> Dictionary<'static> {
+    let mut options = Dictionary::new();
+    // A buffer of one second: the peak of any second stays at the ceiling, and a key frame still fits.
+    options.set("bufsize", &settings.encode.bitrate.to_string());
+    options.set("forced-idr", "1");
+    options.set("sc_threshold", "0");
+    if name == FALLBACK {
+        options.set("preset", &settings.encode.preset);
+        options.set("tune", "zerolatency");
+        let pixels_per_s = settings.size.luma_len() as f64 * settings.rate.as_f64();
+        options.set("threads", if pixels_per_s <= SINGLE_THREAD_PIXELS_PER_S { "1" } else { "auto" });
+    } else if name.ends_with("_nvenc") {
+        options.set("preset", "p3");
+        options.set("tune", "ull");
+        options.set("zerolatency", "1");
+    }
+    options
+}
+
+/// Copies a picture's planes into the encoder's frame, honouring its strides.
+fn fill(frame: &mut frame::Video, picture: &Picture) -> Result<(), EncodeError> {
+    #[expect(unsafe_code, reason = "ffmpeg-next has no safe form of av_frame_make_writable")]
+    // SAFETY: the pointer is the live AVFrame owned by `frame`; the call replaces buffers that the encoder still refers to.
+    let writable = unsafe { ffmpeg_next::ffi::av_frame_make_writable(frame.as_mut_ptr()) };
+    if writable < 0 {
+        return Err(EncodeError("out of memory for a frame".to_owned()));
+    }
+    let (size, planes) = (picture.size(), picture.planes());
+    for (index, (plane, width)) in
+        [(planes.y, size.width()), (planes.u, size.width() / 2), (planes.v, size.width() / 2)].into_iter().enumerate()
+    {
+        let stride = frame.stride(index);
+        let rows = frame.data_mut(index).chunks_mut(stride);
+        for (to, from) in rows.zip(plane.chunks_exact(width)) {
+            to[..width].copy_from_slice(from);
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::{Span, Ticks};
+
+    fn settings(encoder: &str) -> Settings {
+        let encode = EncodeConfig { encoder: encoder.to_owned(), preset: "veryfast".to_owned(), bitrate: 1_000_000 };
+        Settings { encode, size: Size::new(320, 240).expect("even"), rate: FrameRate::whole(30), gop_frames: 30 }
+    }
+
+    fn encode(encoder: &mut FfmpegEncoder, n: i64) -> Vec<EncodedFrame> {
+        let mut picture = Picture::black(encoder.settings.size, Ticks(n * 3000 - 100));
+        picture.planes_mut().y.iter_mut().enumerate().for_each(|(at, luma)| *luma = ((at as i64 + n * 3) % 200 + 20) as u8);
+        let input = EncoderInput { picture: &picture, at: Ticks(n * 3000), duration: Span(3000), key: n % 10 == 0 };
+        encoder.encode(input).expect("encodes")
+    }
+
+    #[test]
+    fn every_picture_comes_out_at_once_and_key_frames_are_where_they_were_asked() {
+        let (mut encoder, warning) = open(settings(FALLBACK)).expect("opens");
+        assert_eq!(warning, None);
+        for n in 0..30 {
+            let out = encode(&mut encoder, n);
+            assert_eq!(out.len(), 1, "frame {n}");
+            assert_eq!((out[0].at, out[0].key, out[0].captured), (Ticks(n * 3000), n % 10 == 0, Ticks(n * 3000 - 100)));
+            assert_eq!(u32::from_be_bytes(out[0].data[..4].try_into().expect("4 bytes")) as usize + 4 <= out[0].data.len(), true);
+        }
+        assert_eq!(encoder.finish().expect("ends"), []);
+    }
+
+    #[test]
+    fn the_level_follows_the_frame_rate() {
+        let (mut encoder, _) = open(settings(FALLBACK)).expect("opens");
+        encode(&mut encoder, 0);
+        // High profile, level 2.0: 320×240@30 at 1 Mbit/s. A wrong frame rate gives level 6.2.
+        assert_eq!(encoder.params().expect("known").codecs(), "avc1.640014");
+    }
+
+    #[test]
+    fn an_unknown_encoder_falls_back_with_a_warning() {
+        for (name, reason) in
+            [("h264_moon", "no H.264 encoder called h264_moon"), ("h264_v4l2m2m", "cannot open encoder h264_v4l2m2m")]
+        {
+            let (encoder, warning) = open(settings(name)).expect("falls back");
+            assert_eq!(encoder.name(), FALLBACK);
+            assert!(
+                warning.as_deref().is_some_and(|text| text.contains(reason) && text.ends_with("using libx264 instead")),
+                "{warning:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_picture_of_another_size_is_refused() {
+        let (mut encoder, _) = open(settings(FALLBACK)).expect("opens");
+        let picture = Picture::black(Size::new(64, 64).expect("even"), Ticks(0));
+        let input = EncoderInput { picture: &picture, at: Ticks(0), duration: Span(3000), key: true };
+        assert!(encoder.encode(input).is_err());
+    }
+}

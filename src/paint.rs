@@ -1,0 +1,187 @@
+//! What is burnt into a picture: boxes, text, the slate of a silent source, the clock strip. Pure, on the YUV planes.
+//!
+//! Everything clips at the picture's edges, and leaves a clock strip alone where the caller says that there is one.
+//! Called by the encode thread on its own copy of a picture.
+
+use crate::{
+    detect::BoundingBox,
+    picture::{CHROMA_NEUTRAL, LUMA_BLACK, LUMA_WHITE, Picture, Size},
+    time::{Span, WallTime},
+};
+
+mod font;
+pub mod strip;
+
+use font::{GLYPH_HEIGHT, GLYPH_WIDTH, glyph};
+
+/// Colour of boxes: the green of computer vision, which no skin or wall has (BT.601 limited range of 0, 255, 0).
+const BOX_COLOUR: Colour = Colour { y: 145, u: 54, v: 34 };
+/// Thinnest line of a box: one chroma sample is 2 px wide, and a thinner line loses its colour.
+const LINE_MIN: usize = 2;
+/// Lines of a picture for each pixel of line width: 2 px at 720 lines, 3 at 1080, so that a line looks the same on any screen.
+const LINE_PER_HEIGHT: usize = 360;
+/// Colour of text.
+const TEXT_COLOUR: Colour = Colour { y: LUMA_WHITE, u: CHROMA_NEUTRAL, v: CHROMA_NEUTRAL };
+/// Height of the picture for each pixel of a glyph's dot, in the slate's title and in the line under it.
+const TITLE_PER_HEIGHT: usize = 120;
+const DETAIL_PER_HEIGHT: usize = 240;
+/// A slate keeps a quarter of the last picture's light: enough to see where it is, too little to take it for live.
+const SLATE_SHIFT: u8 = 2;
+
+/// A rectangle in pixels, right and bottom edge outside; it may reach beyond the picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Area {
+    /// First column.
+    pub left: i64,
+    /// First row.
+    pub top: i64,
+    /// The column after the last.
+    pub right: i64,
+    /// The row after the last.
+    pub bottom: i64,
+}
+
+/// What nothing may be drawn over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeepClear {
+    /// The whole picture is free.
+    Nothing,
+    /// There is a clock strip in the picture, or there will be.
+    ClockStrip,
+}
+
+/// A colour in YUV.
+#[derive(Clone, Copy)]
+struct Colour {
+    y: u8,
+    u: u8,
+    v: u8,
+}
+
+/// Draws the outlines of boxes.
+pub fn draw_boxes(picture: &mut Picture, boxes: &[BoundingBox], clear: KeepClear) {
+    let line = (picture.size().height().div_ceil(LINE_PER_HEIGHT)).max(LINE_MIN) as i64;
+    for a_box in boxes {
+        // An even corner, so that a line covers whole chroma samples.
+        let (left, top) = (i64::from(a_box.x & !1), i64::from(a_box.y & !1));
+        let (right, bottom) =
+            (left + i64::from(a_box.width.next_multiple_of(2)), top + i64::from(a_box.height.next_multiple_of(2)));
+        for side in [
+            Area { left, top, right, bottom: top + line },
+            Area { left, top: bottom - line, right, bottom },
+            Area { left, top, right: left + line, bottom },
+            Area { left: right - line, top, right, bottom },
+        ] {
+            fill(picture, side, BOX_COLOUR, clear);
+        }
+    }
+}
+
+/// Writes one line of white text with its left-top corner at (`left`, `top`); a dot of a glyph has `scale` × `scale` pixels.
+pub fn draw_text(picture: &mut Picture, text: &str, (left, top): (i64, i64), scale: usize, clear: KeepClear) {
+    let dot = scale as i64;
+    for (idx, character) in text.chars().enumerate() {
+        let glyph_left = left + idx as i64 * (GLYPH_WIDTH as i64 + 1) * dot;
+        for (row, bits) in glyph(character).iter().enumerate() {
+            let dot_top = top + row as i64 * dot;
+            for column in (0..GLYPH_WIDTH).filter(|column| bits >> (GLYPH_WIDTH - 1 - column) & 1 == 1) {
+                let dot_left = glyph_left + column as i64 * dot;
+                let area = Area { left: dot_left, top: dot_top, right: dot_left + dot, bottom: dot_top + dot };
+                fill(picture, area, TEXT_COLOUR, clear);
+            }
+        }
+    }
+}
+
+/// Makes a slate of the last picture, or of a black one: darkened, with `NO SIGNAL`, the time of the last picture and how long ago that was.
+pub fn draw_slate(picture: &mut Picture, since: WallTime, silent_for: Span, clear: KeepClear) {
+    darken(picture, clear);
+    let size = picture.size();
+    let title = "NO SIGNAL";
+    let detail = format!("since {} UTC · {}", time_of_day(since), length_text(silent_for));
+    let (title_scale, detail_scale) = (scale_to_fit(size, title, TITLE_PER_HEIGHT), scale_to_fit(size, &detail, DETAIL_PER_HEIGHT));
+    let middle = size.height() as i64 / 2;
+    let centred = |text: &str, scale: usize| (size.width() as i64 - text_width(text, scale) as i64) / 2;
+    let title_top = middle - (GLYPH_HEIGHT * title_scale) as i64;
+    draw_text(picture, title, (centred(title, title_scale), title_top), title_scale, clear);
+    let detail_top = middle + (GLYPH_HEIGHT * detail_scale) as i64;
+    draw_text(picture, &detail, (centred(&detail, detail_scale), detail_top), detail_scale, clear);
+}
+
+/// Pixels that a line of text is wide.
+fn text_width(text: &str, scale: usize) -> usize {
+    (text.chars().count() * (GLYPH_WIDTH + 1)).saturating_sub(1) * scale
+}
+
+/// The scale for this picture height, or the largest at which the text fits the width; at least 1.
+fn scale_to_fit(size: Size, text: &str, per_height: usize) -> usize {
+    (size.height() / per_height).min(size.width() / text_width(text, 1).max(1)).max(1)
+}
+
+/// `HH:MM:SS` of a wall time, UTC.
+fn time_of_day(time: WallTime) -> String {
+    let day_s = time.0.div_euclid(1_000_000).rem_euclid(24 * 3600);
+    format!("{:02}:{:02}:{:02}", day_s / 3600, day_s / 60 % 60, day_s % 60)
+}
+
+/// A length of time in its two largest units.
+fn length_text(length: Span) -> String {
+    let s = length.to_duration().as_secs();
+    match s {
+        0..60 => format!("{s} s"),
+        60..3600 => format!("{} min {} s", s / 60, s % 60),
+        _ => format!("{} h {} min", s / 3600, s / 60 % 60),
+    }
+}
+
+fn darken(picture: &mut Picture, clear: KeepClear) {
+    let size = picture.size();
+    let (clear_right, clear_bottom) = clear_corner(size, clear);
+    let planes = picture.planes_mut();
+    for (y, row) in planes.y.chunks_exact_mut(size.width()).enumerate() {
+        let from = if y < clear_bottom { clear_right } else { 0 };
+        row[from..].iter_mut().for_each(|luma| *luma = LUMA_BLACK + (luma.saturating_sub(LUMA_BLACK) >> SLATE_SHIFT));
+    }
+    for plane in [planes.u, planes.v] {
+        for (y, row) in plane.chunks_exact_mut(size.width() / 2).enumerate() {
+            let from = if y < clear_bottom / 2 { clear_right / 2 } else { 0 };
+            // Towards neutral from both sides; the offset keeps the subtraction unsigned.
+            let offset = CHROMA_NEUTRAL - (CHROMA_NEUTRAL >> SLATE_SHIFT);
+            row[from..].iter_mut().for_each(|chroma| *chroma = offset + (*chroma >> SLATE_SHIFT));
+        }
+    }
+}
+
+/// Fills a rectangle in the three planes; a chroma sample is coloured if any of its pixels is.
+fn fill(picture: &mut Picture, area: Area, colour: Colour, clear: KeepClear) {
+    let size = picture.size();
+    let (clear_right, clear_bottom) = clear_corner(size, clear);
+    let clip = |edge: i64, side: usize| edge.clamp(0, side as i64) as usize;
+    let (left, right) = (clip(area.left, size.width()), clip(area.right, size.width()));
+    let (top, bottom) = (clip(area.top, size.height()), clip(area.bottom, size.height()));
+    let planes = picture.planes_mut();
+    for y in top..bottom {
+        let from = if y < clear_bottom { left.max(clear_right) } else { left };
+        if from < right {
+            planes.y[y * size.width()..][from..right].fill(colour.y);
+        }
+    }
+    for y in top / 2..bottom.div_ceil(2) {
+        let from = if y < clear_bottom / 2 { left.max(clear_right) / 2 } else { left / 2 };
+        if from < right.div_ceil(2) && left < right {
+            planes.u[y * (size.width() / 2)..][from..right.div_ceil(2)].fill(colour.u);
+            planes.v[y * (size.width() / 2)..][from..right.div_ceil(2)].fill(colour.v);
+        }
+    }
+}
+
+/// Right and bottom edge of the corner that stays clear, both even.
+fn clear_corner(size: Size, clear: KeepClear) -> (usize, usize) {
+    match clear {
+        KeepClear::Nothing => (0, 0),
+        KeepClear::ClockStrip => strip::strip_area(size).map_or((0, 0), |area| (area.right as usize, area.bottom as usize)),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,143 @@
+use super::{strip::Strip, *};
+use crate::time::Ticks;
+use proptest::prelude::*;
+
+fn black(width: u32, height: u32) -> Picture {
+    Picture::black(Size::new(width, height).expect("an even size"), Ticks(0))
+}
+
+/// Luma as text, a character per pixel: `.` black, `#` brighter than the middle, `-` between.
+fn luma_dump(picture: &Picture) -> String {
+    let symbol = |luma: &u8| match luma {
+        ..=LUMA_BLACK => '.',
+        17..128 => '-',
+        _ => '#',
+    };
+    dump(picture.planes().y, picture.size().width(), symbol)
+}
+
+fn dump(plane: &[u8], width: usize, symbol: impl Fn(&u8) -> char) -> String {
+    plane.chunks(width).map(|row| row.iter().map(&symbol).collect::<String>() + "\n").collect()
+}
+
+#[track_caller]
+fn check(actual: &str, expect: &str) {
+    let expect: String = expect.lines().map(str::trim).filter(|line| !line.is_empty()).map(|line| line.to_owned() + "\n").collect();
+    assert_eq!(actual, expect, "\n{actual}");
+}
+
+/// Compares with a whole file; `UPDATE_GOLDEN=1 cargo test` writes it.
+#[track_caller]
+fn check_golden(actual: &str, name: &str) {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/paint/golden").join(name);
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(&path, actual).expect("the golden file can be written");
+    }
+    check(actual, &std::fs::read_to_string(&path).expect("the golden file is there"));
+}
+
+#[test]
+fn a_box_is_an_outline_in_all_three_planes() {
+    let mut picture = black(20, 14);
+    draw_boxes(&mut picture, &[BoundingBox { x: 3, y: 2, width: 11, height: 8 }], KeepClear::Nothing);
+    check(
+        &luma_dump(&picture),
+        "....................
+         ....................
+         ..############......
+         ..############......
+         ..##........##......
+         ..##........##......
+         ..##........##......
+         ..##........##......
+         ..############......
+         ..############......
+         ....................
+         ....................
+         ....................
+         ....................",
+    );
+    let chroma = "..........
+         .gggggg...
+         .g....g...
+         .g....g...
+         .gggggg...
+         ..........
+         ..........";
+    check(&dump(picture.planes().u, 10, |u| if *u == 54 { 'g' } else { '.' }), chroma);
+    check(&dump(picture.planes().v, 10, |v| if *v == 34 { 'g' } else { '.' }), chroma);
+}
+
+#[test]
+fn a_box_is_cut_at_the_edges() {
+    let mut picture = black(10, 6);
+    let reach = |x, y| BoundingBox { x, y, width: u32::MAX - 1, height: 60 };
+    draw_boxes(&mut picture, &[reach(4, 2), reach(u32::MAX, u32::MAX)], KeepClear::Nothing);
+    check(
+        &luma_dump(&picture),
+        "..........
+         ..........
+         ....######
+         ....######
+         ....##....
+         ....##....",
+    );
+}
+
+#[test]
+fn lines_are_thicker_in_a_higher_picture() {
+    for (height, line) in [(240, 2), (480, 2), (720, 2), (1080, 3), (2160, 6)] {
+        let mut picture = black(64, height);
+        draw_boxes(&mut picture, &[BoundingBox { x: 0, y: 0, width: 64, height: 200 }], KeepClear::Nothing);
+        let column = picture.planes().y.chunks(64).take(100).filter(|row| row[32] != LUMA_BLACK);
+        assert_eq!(column.count(), line, "{height} lines");
+    }
+}
+
+#[test]
+fn every_character_can_be_read() {
+    let mut picture = black(72, 66);
+    let lines =
+        ["Quick brown", "fox jumps ov", "er LAZY dogs", "0123456789", "!\"#$%&'()*+,", "-./:;<=>?@[\\", "]^_`{|}~·\u{1F600}"];
+    for (idx, line) in lines.iter().enumerate() {
+        draw_text(&mut picture, line, (0, idx as i64 * 9 + 1), 1, KeepClear::Nothing);
+    }
+    check_golden(&luma_dump(&picture), "alphabet.txt");
+}
+
+#[test]
+fn a_slate_is_dark_and_says_since_when() {
+    let mut picture = black(160, 60);
+    picture.planes_mut().y[..160 * 10].fill(LUMA_WHITE);
+    picture.planes_mut().u.fill(28);
+    draw_slate(&mut picture, WallTime(1_795_191_552_999_999), Span::from_ms(12_999), KeepClear::Nothing);
+    check_golden(&luma_dump(&picture), "slate.txt");
+    assert_eq!((picture.planes().y[0], picture.planes().u[0], picture.planes().v[0]), (70, 103, 128));
+}
+
+#[test]
+fn the_time_of_silence_is_told_in_its_largest_units() {
+    assert_eq!(
+        [0, 59_999, 60_000, 3_725_000, 90_000_000].map(|ms| length_text(Span::from_ms(ms))),
+        ["0 s", "59 s", "1 min 0 s", "1 h 2 min", "25 h 0 min"]
+    );
+    assert_eq!((time_of_day(WallTime(1_795_191_552_123_456)), time_of_day(WallTime(-1))), ("16:19:12".into(), "23:59:59".into()));
+}
+
+proptest! {
+    #[test]
+    fn a_clock_strip_stays_readable_whatever_is_drawn(
+        half in (40u32..400, 20u32..300), boxes in prop::collection::vec((0u32..900, 0u32..700, 1u32..900, 1u32..700), 0..6),
+        place in (-50i64..900, -50i64..700), scale in 1usize..6,
+    ) {
+        let mut picture = black(half.0 * 2, half.1 * 2);
+        let strip = Strip { unix_ms: 1_795_191_552_123, number: 99 };
+        strip::draw_strip(&mut picture, strip);
+        let readable = strip::read_strip(&picture);
+        let boxes: Vec<_> = boxes.into_iter().map(|(x, y, width, height)| BoundingBox { x, y, width, height }).collect();
+        draw_boxes(&mut picture, &boxes, KeepClear::ClockStrip);
+        draw_text(&mut picture, "Text over everything", place, scale, KeepClear::ClockStrip);
+        draw_slate(&mut picture, WallTime(0), Span::ZERO, KeepClear::ClockStrip);
+        prop_assert_eq!(strip::read_strip(&picture), readable);
+    }
+}

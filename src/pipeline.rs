@@ -1,0 +1,301 @@
+//! From a paced frame to parts and segments: paint, encode, cut. The live stream, `record` and `bench` all run this.
+//!
+//! It owns no thread and no clock. A new picture size or a stepped wall clock restarts it behind an EXT-X-DISCONTINUITY.
+
+use crate::{
+    config::{EncodeConfig, Grid, Overlay, PackageConfig},
+    detect::Detection,
+    encode::{EncodeError, EncodedFrame, Encoder, EncoderInput},
+    pacer::{PacedFrame, Shown},
+    paint::{
+        self, KeepClear,
+        strip::{Strip, draw_strip},
+    },
+    picture::{Picture, PicturePool, Size},
+    segment::{Cut, Msn, Segmenter, Stretch, WallAnchor},
+    status::Status,
+    time::{Clock, FrameRate, Span, Ticks},
+};
+use std::sync::Arc;
+
+/// A wall clock further than this from where it should be was stepped (by NTP or a person), and the dates start anew.
+const WALL_STEP_MAX: Span = Span::from_ms(500);
+
+/// An encoder that fails this often in a row will not come back.
+const ENCODER_FAILURES_MAX: u32 = 3;
+
+/// Opens an encoder for a size, rate and GOP length in frames.
+pub type EncoderOpener = Box<dyn FnMut(&EncodeConfig, Size, FrameRate, u32) -> Result<Box<dyn Encoder>, EncodeError> + Send>;
+
+/// Gives the newest detection.
+pub type Detections = Box<dyn Fn() -> Arc<Detection> + Send>;
+
+/// What a pipeline is made of.
+pub struct PipelineParts {
+    /// Encoder, preset, bit rate.
+    pub encode: EncodeConfig,
+    /// Part and segment lengths.
+    pub package: PackageConfig,
+    /// What is burnt in.
+    pub overlay: Overlay,
+    /// Burn the clock strip in.
+    pub clock_strip: ClockStrip,
+    /// The frame grid's rate.
+    pub rate: FrameRate,
+    /// The number of the first segment.
+    pub first_msn: Msn,
+    /// Opens encoders.
+    pub opener: EncoderOpener,
+    /// Gives the newest detection.
+    pub detections: Detections,
+    /// The stream's clock.
+    pub clock: Arc<dyn Clock>,
+    /// The stream's status.
+    pub status: Arc<Status>,
+}
+
+/// Where the machine-readable clock strip comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClockStrip {
+    /// There is none.
+    None,
+    /// The source has drawn it; nothing is painted over it.
+    Source,
+    /// It is burnt in here.
+    Burn,
+}
+
+/// Why the pipeline cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum PipelineError {
+    /// The encoder.
+    #[error(transparent)]
+    Encode(#[from] EncodeError),
+    /// The segmenter was given what it cannot cut; a bug.
+    #[error(transparent)]
+    Segment(#[from] crate::segment::SegmentError),
+}
+
+/// The pipeline of one stream.
+pub struct Pipeline {
+    parts: PipelineParts,
+    grid: Grid,
+    pool: PicturePool,
+    encoder: Option<Box<dyn Encoder>>,
+    /// There since the first encoded frame, which brings the parameter sets.
+    segmenter: Option<Segmenter>,
+    /// A new encoder was opened, and its first frame begins a new stretch of the stream.
+    stretch_due: bool,
+    /// Number of the first frame of the current run of segments; key frames are counted from it.
+    first_frame: i64,
+    anchor: WallAnchor,
+    /// The picture shown last.
+    last: Option<Arc<Picture>>,
+    encoder_failures: u32,
+    spent: Spent,
+}
+
+/// Time spent in each stage so far, on the calling thread.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Spent {
+    /// Burning in.
+    pub paint: Span,
+    /// Encoding.
+    pub encode: Span,
+    /// Cutting into parts.
+    pub package: Span,
+}
+
+impl Pipeline {
+    /// A pipeline that has seen no picture yet.
+    pub fn new(parts: PipelineParts) -> Pipeline {
+        let grid = Grid::new(parts.rate, &parts.package);
+        let anchor = WallAnchor { at: parts.clock.now(), wall: parts.clock.wall() };
+        Pipeline {
+            segmenter: None,
+            stretch_due: false,
+            grid,
+            pool: PicturePool::default(),
+            encoder: None,
+            first_frame: 0,
+            anchor,
+            last: None,
+            encoder_failures: 0,
+            spent: Spent::default(),
+            parts,
+        }
+    }
+
+    /// Takes one point of the frame grid, with its picture if it shows a fresh one. Returns what was cut.
+    pub fn put(&mut self, frame: PacedFrame, fresh: Option<&Arc<Picture>>) -> Result<Vec<Cut>, PipelineError> {
+        let mut cuts = Vec::new();
+        if let Some(fresh) = fresh {
+            if self.last.as_ref().is_some_and(|last| last.size() != fresh.size()) {
+                tracing::info!("pictures are now {}; the stream goes on behind a discontinuity", fresh.size());
+                cuts.extend(self.interrupt()?);
+            }
+            self.last = Some(fresh.clone());
+        }
+        if self.frame_in_segment(frame.number) == 0 && self.wall_has_stepped(frame.at) {
+            tracing::warn!("the wall clock was stepped; dates begin anew behind a discontinuity");
+            cuts.extend(self.interrupt()?);
+        }
+        // Before the first picture there is nothing to show, and nothing to open an encoder for.
+        let Some(last) = self.last.clone() else { return Ok(cuts) };
+        if self.encoder.is_none() {
+            self.open(last.size(), frame)?;
+        }
+        let begin = self.parts.clock.now();
+        let picture = self.painted(&last, frame);
+        let painted = self.parts.clock.now();
+        self.parts.status.paint_latency.add(painted.since(begin));
+        self.spent.paint = self.spent.paint + painted.since(begin);
+        let key = self.grid.is_key(self.frame_in_segment(frame.number));
+        let input = EncoderInput { picture: &picture, at: frame.at, duration: frame.duration, key };
+        let encoded = match self.encoder.as_mut().map(|encoder| encoder.encode(input)) {
+            Some(Ok(encoded)) => encoded,
+            Some(Err(error)) => {
+                self.give_up_encoder(error)?;
+                return Ok(cuts);
+            }
+            None => return Ok(cuts),
+        };
+        self.encoder_failures = 0;
+        let encoded_at = self.parts.clock.now();
+        self.parts.status.encode_latency.add(encoded_at.since(painted));
+        self.spent.encode = self.spent.encode + encoded_at.since(painted);
+        self.parts.status.frames.mark(begin);
+        self.parts.status.encoded.bump();
+        let n_before = cuts.len();
+        self.cut(encoded, &mut cuts)?;
+        let packaged = self.parts.clock.now().since(encoded_at);
+        self.spent.package = self.spent.package + packaged;
+        if cuts.len() > n_before {
+            self.parts.status.package_latency.add(packaged);
+        }
+        Ok(cuts)
+    }
+
+    /// Takes out what is inside; what comes next stands behind a discontinuity.
+    pub fn interrupt(&mut self) -> Result<Vec<Cut>, PipelineError> {
+        let mut cuts = Vec::new();
+        if let Some(encoder) = self.encoder.as_mut() {
+            let rest = encoder.finish()?;
+            self.cut(rest, &mut cuts)?;
+        }
+        self.encoder = None;
+        Ok(cuts)
+    }
+
+    /// The stream ends: takes out what is inside and closes the last part and segment.
+    pub fn finish(&mut self) -> Result<Vec<Cut>, PipelineError> {
+        let mut cuts = self.interrupt()?;
+        if let Some(segmenter) = self.segmenter.take() {
+            cuts.extend(segmenter.finish()?);
+        }
+        Ok(cuts)
+    }
+
+    /// Time spent in each stage so far.
+    pub fn spent(&self) -> Spent {
+        self.spent
+    }
+
+    fn frame_in_segment(&self, number: i64) -> u32 {
+        (number - self.first_frame).rem_euclid(i64::from(self.grid.segment_frames())) as u32
+    }
+
+    fn wall_has_stepped(&self, at: Ticks) -> bool {
+        if self.encoder.is_none() {
+            return false;
+        }
+        let now = self.parts.clock.now();
+        let wall = self.parts.clock.wall() + at.since(now);
+        (wall.0 - self.anchor.wall_at(at).0).abs() > WALL_STEP_MAX.as_us()
+    }
+
+    /// Opens an encoder and a new run of segments that begins with `frame`.
+    fn open(&mut self, size: Size, frame: PacedFrame) -> Result<(), PipelineError> {
+        let gop = self.grid.part_frames * self.grid.key_parts;
+        let encoder = (self.parts.opener)(&self.parts.encode, size, self.parts.rate, gop)?;
+        self.parts.status.set_encoder(encoder.name(), "");
+        self.encoder = Some(encoder);
+        self.stretch_due = true;
+        self.first_frame = frame.number;
+        let now = self.parts.clock.now();
+        self.anchor = WallAnchor { at: frame.at, wall: self.parts.clock.wall() + frame.at.since(now) };
+        Ok(())
+    }
+
+    /// After a failure: another encoder opens with the next frame, the fallback if this was not it already.
+    fn give_up_encoder(&mut self, error: EncodeError) -> Result<(), PipelineError> {
+        self.encoder_failures += 1;
+        if self.encoder_failures >= ENCODER_FAILURES_MAX {
+            return Err(error.into());
+        }
+        tracing::error!("{error}; opening libx264 instead");
+        self.parts.encode.encoder = crate::config::ENCODER_DEFAULT.to_owned();
+        self.encoder = None;
+        Ok(())
+    }
+
+    fn cut(&mut self, encoded: Vec<EncodedFrame>, cuts: &mut Vec<Cut>) -> Result<(), PipelineError> {
+        for frame in encoded {
+            if self.stretch_due {
+                self.begin_stretch(cuts)?;
+            }
+            if let Some(segmenter) = self.segmenter.as_mut() {
+                cuts.extend(segmenter.push(frame)?);
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells the segmenter what the frames of the encoder just opened are.
+    fn begin_stretch(&mut self, cuts: &mut Vec<Cut>) -> Result<(), PipelineError> {
+        let Some((encoder, params)) = self.encoder.as_ref().and_then(|encoder| Some((encoder, encoder.params()?))) else {
+            return Err(EncodeError("the encoder gave a frame without parameter sets".to_owned()).into());
+        };
+        self.parts.status.set_encoder(encoder.name(), &params.codecs());
+        let stretch = Stretch { params: params.clone(), grid: self.grid, anchor: self.anchor };
+        match self.segmenter.as_mut() {
+            Some(segmenter) => cuts.extend(segmenter.restart(stretch)?),
+            None => self.segmenter = Some(Segmenter::new(self.parts.first_msn, stretch)?),
+        }
+        self.stretch_due = false;
+        Ok(())
+    }
+
+    /// The picture of a grid point with everything that is burnt in; the source's own buffer where nothing is.
+    fn painted(&self, last: &Arc<Picture>, frame: PacedFrame) -> Arc<Picture> {
+        let clear = match self.parts.clock_strip {
+            ClockStrip::None => KeepClear::Nothing,
+            ClockStrip::Source | ClockStrip::Burn => KeepClear::ClockStrip,
+        };
+        if let Shown::Slate { since } = frame.shown {
+            let mut picture = self.pool.copy(last);
+            let silent = frame.at.since(since);
+            paint::draw_slate(&mut picture, self.anchor.wall_at(since), silent, clear);
+            return Arc::new(self.stamped(picture, frame));
+        }
+        let detection = (self.parts.detections)();
+        let boxes = match self.parts.overlay {
+            Overlay::Boxes => detection.boxes_at(last.at),
+            Overlay::None => &[],
+        };
+        if boxes.is_empty() && self.parts.clock_strip != ClockStrip::Burn {
+            return last.clone();
+        }
+        let mut picture = self.pool.copy(last);
+        paint::draw_boxes(&mut picture, boxes, clear);
+        Arc::new(self.stamped(picture, frame))
+    }
+
+    fn stamped(&self, mut picture: Picture, frame: PacedFrame) -> Picture {
+        if self.parts.clock_strip == ClockStrip::Burn {
+            let unix_ms = self.anchor.wall_at(picture.at).as_unix_ms();
+            draw_strip(&mut picture, Strip { unix_ms, number: frame.number as u64 });
+        }
+        picture
+    }
+}

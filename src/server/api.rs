@@ -1,0 +1,73 @@
+//! The answers about the program itself: status, health, readiness, time.
+
+use super::{
+    origin::{self, Method, Reply, Request},
+    routes::{Shared, plain},
+};
+use crate::{
+    status::{SourceState, StatusReport},
+    window::Summary,
+};
+use bytes::Bytes;
+use serde::Serialize;
+
+/// Seconds after which a client asks again whether the stream is ready; a camera opens within a few.
+const RETRY_AFTER_S: u32 = 1;
+
+/// The answer that a player needs before any other.
+const MULTIVARIANT: &str = "index.m3u8";
+
+/// The body of `GET /api/status`.
+#[derive(Serialize)]
+struct Report {
+    #[serde(flatten)]
+    stream: StatusReport,
+    window: Summary,
+}
+
+/// `GET /api/status`: what all threads tell of themselves, and the window.
+pub(super) fn status(shared: &Shared) -> Reply {
+    shared.count_viewers();
+    let stream = shared.status.report(shared.clock.now(), shared.clock.wall());
+    let report = Report { stream, window: shared.window.summary() };
+    match serde_json::to_string(&report) {
+        Ok(text) => {
+            let headers = vec![("content-type", "application/json".to_owned()), ("cache-control", "no-store".to_owned())];
+            Reply { status: 200, headers, body: vec![Bytes::from(text + "\n")] }
+        }
+        Err(error) => plain(500, format!("the status cannot be written as JSON: {error}; please report this\n")),
+    }
+}
+
+/// `GET /healthz`: the server answers, so it lives.
+pub(super) fn health() -> Reply {
+    plain(200, "ok\n")
+}
+
+/// `GET /readyz`: whether a player that comes now gets a live picture.
+pub(super) async fn readiness(shared: &Shared) -> Reply {
+    let obstacle = match shared.status.state() {
+        SourceState::Live if can_start(shared).await => return plain(200, "ready\n"),
+        SourceState::Live => "the first pictures are being encoded",
+        SourceState::Opening => "the source is being opened",
+        SourceState::Silent => "the source gives no pictures",
+        SourceState::Lost => "the source is gone, and is being opened again",
+        SourceState::Ended => "the stream has ended",
+    };
+    let mut reply = plain(503, format!("not ready: {obstacle}\n"));
+    reply.headers.push(("retry-after", RETRY_AFTER_S.to_string()));
+    reply
+}
+
+/// Asks what a player would ask first; that playlist is never held back.
+async fn can_start(shared: &Shared) -> bool {
+    let name = MULTIVARIANT.to_owned();
+    let request =
+        Request { method: Method::Head, name, query: String::new(), range: None, if_none_match: None, accept_encoding: None };
+    origin::respond(&shared.window, request).await.status == 200
+}
+
+/// `GET /time`: UTC now, the clock that DASH players set theirs by (ISO/IEC 23009-1 §5.8.5.7, `urn:mpeg:dash:utc:http-xsdate:2014`).
+pub(super) fn time(shared: &Shared) -> Reply {
+    plain(200, shared.clock.wall().to_string())
+}

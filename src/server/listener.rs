@@ -1,0 +1,166 @@
+//! The listening socket, taken early: an address that cannot be had is told before the camera is opened.
+
+use crate::config::ServerConfig;
+use socket2::{Domain, Protocol, Socket, Type};
+use std::{
+    fmt::Write,
+    io,
+    net::{IpAddr, SocketAddr, TcpListener},
+};
+
+/// Connections that the system may keep until the accept loop takes them: a class of viewers that reloads at once.
+const BACKLOG: i32 = 1024;
+
+/// Ports tried after a busy one, to name one that is free.
+const PORTS_TRIED: u16 = 100;
+
+/// Named instead of a privileged port.
+const PORT_UNPRIVILEGED: u16 = 8080;
+
+/// A socket that listens already; nobody is answered before [`serve`](super::serve) takes it.
+#[derive(Debug)]
+pub struct Listener {
+    socket: TcpListener,
+    local: SocketAddr,
+}
+
+impl Listener {
+    /// The address and port that it listens on; the port is the real one where 0 was asked.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.local
+    }
+
+    pub(super) fn into_tokio(self) -> io::Result<tokio::net::TcpListener> {
+        self.socket.set_nonblocking(true)?;
+        tokio::net::TcpListener::from_std(self.socket)
+    }
+}
+
+/// Why the server cannot listen: one sentence each.
+#[derive(Debug, thiserror::Error)]
+pub enum BindError {
+    /// Another program has the port.
+    #[error("cannot listen on {at}: the port is in use; {}", free.map_or_else(|| "pass another one with --port".to_owned(), |port| format!("pass --port {port}")))]
+    InUse {
+        /// What was asked.
+        at: SocketAddr,
+        /// The next port that is free.
+        free: Option<u16>,
+    },
+    /// The address belongs to another host.
+    #[error("cannot listen on {address}: it is not an address of this host; pass --bind with one of {}", listed(own))]
+    NotHere {
+        /// What was asked.
+        address: IpAddr,
+        /// The addresses that this host has.
+        own: Vec<IpAddr>,
+    },
+    /// The system keeps the port for administrators.
+    #[error("cannot listen on {at}: this system keeps that port for administrators; pass --port {PORT_UNPRIVILEGED}")]
+    Privileged {
+        /// What was asked.
+        at: SocketAddr,
+    },
+    /// The system refuses for another reason.
+    #[error("cannot listen on {at}: {error}; pass another --bind or --port")]
+    Refused {
+        /// What was asked.
+        at: SocketAddr,
+        /// Its reason.
+        error: io::Error,
+    },
+}
+
+/// Takes the port. Blocks no longer than the system call; needs no runtime.
+pub fn bind(config: ServerConfig) -> Result<Listener, BindError> {
+    let at = SocketAddr::new(config.bind, config.port);
+    let listen = || {
+        let socket = listen(at)?;
+        Ok(Listener { local: socket.local_addr()?, socket })
+    };
+    listen().map_err(|error: io::Error| match error.kind() {
+        io::ErrorKind::AddrInUse => BindError::InUse { at, free: free_port_after(at) },
+        io::ErrorKind::AddrNotAvailable => BindError::NotHere { address: at.ip(), own: own_addresses() },
+        io::ErrorKind::PermissionDenied => BindError::Privileged { at },
+        _ => BindError::Refused { at, error },
+    })
+}
+
+fn listen(at: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(at), Type::STREAM, Some(Protocol::TCP))?;
+    if at.is_ipv6() {
+        // `::` answers IPv4 too, whatever the system's default is.
+        socket.set_only_v6(false)?;
+    }
+    // Without it a restart within a minute fails, for old connections linger in TIME_WAIT. On Windows it would share a port in use.
+    #[cfg(unix)]
+    socket.set_reuse_address(true)?;
+    socket.bind(&at.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+fn free_port_after(at: SocketAddr) -> Option<u16> {
+    (at.port()..=u16::MAX).skip(1).take(usize::from(PORTS_TRIED)).find(|port| listen(SocketAddr::new(at.ip(), *port)).is_ok())
+}
+
+fn own_addresses() -> Vec<IpAddr> {
+    let mut own: Vec<IpAddr> = if_addrs::get_if_addrs().unwrap_or_default().iter().map(if_addrs::Interface::ip).collect();
+    own.sort();
+    own.dedup();
+    own
+}
+
+fn listed(addresses: &[IpAddr]) -> String {
+    let mut text = "0.0.0.0".to_owned();
+    for address in addresses {
+        // Writing to a String cannot fail.
+        let _ = write!(text, ", {address}");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::Ipv4Addr;
+
+    fn on_loopback(port: u16) -> ServerConfig {
+        ServerConfig { bind: Ipv4Addr::LOCALHOST.into(), port }
+    }
+
+    #[test]
+    fn port_zero_takes_a_free_port_and_tells_it() {
+        let listener = bind(on_loopback(0)).expect("a free port");
+        assert_eq!(listener.local_addr().ip(), IpAddr::from(Ipv4Addr::LOCALHOST));
+        assert_ne!(listener.local_addr().port(), 0);
+    }
+
+    #[test]
+    fn a_busy_port_names_one_that_is_free() {
+        let first = bind(on_loopback(0)).expect("a free port");
+        let at = first.local_addr();
+        let error = bind(on_loopback(at.port())).expect_err("it is taken");
+        let BindError::InUse { free, .. } = error else { panic!("{error}") };
+        let text = BindError::InUse { at, free }.to_string();
+        match free {
+            Some(port) => assert_eq!(text, format!("cannot listen on {at}: the port is in use; pass --port {port}")),
+            None => assert_eq!(text, format!("cannot listen on {at}: the port is in use; pass another one with --port")),
+        }
+    }
+
+    #[test]
+    fn an_address_of_another_host_lists_ours() {
+        // RFC 5737: reserved for documentation, so no host has it.
+        let asked = ServerConfig { bind: Ipv4Addr::new(192, 0, 2, 1).into(), port: 0 };
+        let text = bind(asked).expect_err("not ours").to_string();
+        let head = "cannot listen on 192.0.2.1: it is not an address of this host; pass --bind with one of 0.0.0.0, ";
+        assert!(text.starts_with(head) && text.contains("127.0.0.1"), "{text}");
+    }
+
+    #[test]
+    fn a_privileged_port_says_so() {
+        let text = BindError::Privileged { at: SocketAddr::from(([0, 0, 0, 0], 80)) }.to_string();
+        assert_eq!(text, "cannot listen on 0.0.0.0:80: this system keeps that port for administrators; pass --port 8080");
+    }
+}

@@ -1,0 +1,290 @@
+//! What is served where, and what every answer carries. All URLs below are relative in page and playlists, so a reverse proxy may
+//! put the whole under a path of its own.
+
+use super::{
+    api,
+    assets::{self, Asset},
+    origin::{self, Method, Reply},
+    viewers::Viewers,
+};
+use crate::{
+    config::STREAM_NAME,
+    status::Status,
+    time::{Clock, Ticks},
+    window::Window,
+};
+use axum::{
+    Extension, Router,
+    body::Body,
+    extract::State,
+    http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header},
+    routing::get,
+};
+use bytes::Bytes;
+use hyper::{
+    body::{Body as HttpBody, Frame, Incoming, SizeHint},
+    service::Service,
+};
+use hyper_util::service::TowerToHyperService;
+use std::{
+    convert::Infallible,
+    fmt,
+    net::IpAddr,
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
+    task::{Context, Poll},
+};
+
+/// Longest path and query, in bytes: ours have less than 100, and a proxy's token fits. A longer one is answered 414.
+pub const URI_LEN_MAX: usize = 2048;
+
+/// Longest request body, in bytes; nothing that we serve takes one. A longer one is answered 413.
+pub const BODY_LEN_MAX: u64 = 16 * 1024;
+
+/// On every answer. The page needs blob URLs for Media Source Extensions and hls.js' worker; it loads nothing from elsewhere, and only
+/// pages of the same origin may frame it (CSP level 3; Fetch §3.6 for nosniff; Referrer Policy §3.1).
+const SECURITY_HEADERS: [(HeaderName, HeaderValue); 3] = [
+    (
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static(
+            "default-src 'self'; media-src 'self' blob:; worker-src 'self' blob:; connect-src 'self'; img-src 'self' data: blob:; \
+             style-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'self'",
+        ),
+    ),
+    (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+];
+
+const TEXT: &str = "text/plain; charset=utf-8";
+
+/// What the routes answer from.
+pub(super) struct Shared {
+    pub(super) window: Arc<Window>,
+    pub(super) status: Arc<Status>,
+    pub(super) clock: Arc<dyn Clock>,
+    assets: Vec<Asset>,
+    viewers: Mutex<Viewers>,
+}
+
+/// Everything that is served.
+pub struct Site {
+    shared: Arc<Shared>,
+    router: TowerToHyperService<Router>,
+}
+
+impl Site {
+    /// The page, the stream in `window`, and the API over `status`.
+    pub fn new(window: Arc<Window>, status: Arc<Status>, clock: Arc<dyn Clock>) -> Site {
+        let shared = Arc::new(Shared { window, status, clock, assets: assets::load(), viewers: Mutex::default() });
+        Site { router: TowerToHyperService::new(router(shared.clone())), shared }
+    }
+
+    /// Answers one request of `peer`.
+    pub(super) async fn answer(&self, peer: IpAddr, mut request: Request<Incoming>) -> Response<Body> {
+        let mut response = match refusal(&request) {
+            Some(refused) => respond(refused),
+            None => {
+                request.extensions_mut().insert(Peer(peer));
+                self.router.call(request).await.unwrap_or_else(|never: Infallible| match never {})
+            }
+        };
+        response.headers_mut().extend(SECURITY_HEADERS);
+        response
+    }
+
+    /// Monotonic time of the stream's clock.
+    pub(super) fn now(&self) -> Ticks {
+        self.shared.clock.now()
+    }
+
+    /// Brings `Status::viewers` up to date, for viewers leave without a word.
+    pub(super) fn count_viewers(&self) {
+        self.shared.count_viewers();
+    }
+}
+
+impl fmt::Debug for Site {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Site")
+    }
+}
+
+impl Shared {
+    pub(super) fn count_viewers(&self) {
+        let viewers = self.viewers.lock().unwrap_or_else(PoisonError::into_inner).count(self.clock.now());
+        self.status.viewers.set(viewers);
+    }
+
+    fn note_viewer(&self, peer: IpAddr) {
+        self.viewers.lock().unwrap_or_else(PoisonError::into_inner).note(peer, self.clock.now());
+    }
+}
+
+/// Who asks.
+#[derive(Clone, Copy, Debug)]
+struct Peer(IpAddr);
+
+fn router(shared: Arc<Shared>) -> Router {
+    let mut router = Router::new()
+        .route(&format!("/{STREAM_NAME}/{{*name}}"), get(stream))
+        .route("/api/status", get(async |State(shared): Shares| respond(api::status(&shared))))
+        .route("/healthz", get(async || respond(api::health())))
+        .route("/readyz", get(async |State(shared): Shares| respond(api::readiness(&shared).await)))
+        .route("/time", get(async |State(shared): Shares| respond(api::time(&shared))));
+    for (at, asset) in shared.assets.iter().enumerate() {
+        let serve = async move |State(shared): Shares, headers: HeaderMap| {
+            respond(shared.assets[at].reply(text_of(&headers, header::IF_NONE_MATCH), text_of(&headers, header::ACCEPT_ENCODING)))
+        };
+        for path in asset.paths() {
+            router = router.route(&path, get(serve));
+        }
+    }
+    router
+        .fallback(async || respond(plain(404, "there is nothing at this address; the viewer page is at /\n")))
+        .method_not_allowed_fallback(async || respond(plain(405, "this address takes GET and HEAD only\n")))
+        .with_state(shared)
+}
+
+type Shares = State<Arc<Shared>>;
+
+async fn stream(State(shared): Shares, Extension(Peer(peer)): Extension<Peer>, request: axum::extract::Request) -> Response<Body> {
+    let headers = request.headers();
+    let text = |name| text_of(headers, name).map(str::to_owned);
+    let asked = origin::Request {
+        method: if request.method() == hyper::Method::HEAD { Method::Head } else { Method::Get },
+        // Not percent-decoded: no name of ours needs it, so `%2e%2e`, `%00` and `%252f` are just unknown names.
+        name: request.uri().path().strip_prefix(&format!("/{STREAM_NAME}/")).unwrap_or_default().to_owned(),
+        query: request.uri().query().unwrap_or_default().to_owned(),
+        range: text(header::RANGE),
+        if_none_match: text(header::IF_NONE_MATCH),
+        accept_encoding: text(header::ACCEPT_ENCODING),
+    };
+    let reply = origin::respond(&shared.window, asked).await;
+    if reply.status < 400 {
+        shared.note_viewer(peer);
+    }
+    respond(reply)
+}
+
+/// A header's value, if it is there and text.
+fn text_of(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
+    headers.get(name)?.to_str().ok()
+}
+
+/// What is wrong with a request before its path is looked at.
+fn refusal<B: HttpBody>(request: &Request<B>) -> Option<Reply> {
+    let uri_len = request.uri().path_and_query().map_or(0, |both| both.as_str().len());
+    if uri_len > URI_LEN_MAX {
+        return Some(plain(414, format!("the address is longer than {URI_LEN_MAX} bytes\n")));
+    }
+    if request.body().size_hint().lower() > BODY_LEN_MAX {
+        return Some(plain(413, format!("the request's body is longer than {BODY_LEN_MAX} bytes\n")));
+    }
+    None
+}
+
+/// A text that nobody may keep.
+pub(super) fn plain(status: u16, text: impl Into<Bytes>) -> Reply {
+    let headers = vec![("content-type", TEXT.to_owned()), ("cache-control", "no-store".to_owned())];
+    Reply { status, headers, body: vec![text.into()] }
+}
+
+/// Puts a reply into HTTP; its pieces go to the socket as they are.
+fn respond(reply: Reply) -> Response<Body> {
+    let status = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let body = if status == StatusCode::NOT_MODIFIED { Body::new(NoBody) } else { Body::new(Pieces::new(reply.body)) };
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    for (name, value) in reply.headers {
+        match (HeaderName::from_bytes(name.as_bytes()), HeaderValue::try_from(value)) {
+            (Ok(name), Ok(value)) => _ = response.headers_mut().insert(name, value),
+            _ => tracing::error!(name, "a header could not be sent, for it is not valid HTTP; please report this"),
+        }
+    }
+    response
+}
+
+/// A body of shared pieces, sent one by one without copying; its length is known, so it is sent with Content-Length.
+struct Pieces {
+    left: std::vec::IntoIter<Bytes>,
+    len_left: u64,
+}
+
+impl Pieces {
+    fn new(pieces: Vec<Bytes>) -> Pieces {
+        Pieces { len_left: pieces.iter().map(|piece| piece.len() as u64).sum(), left: pieces.into_iter() }
+    }
+}
+
+impl HttpBody for Pieces {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let next = self.left.find(|piece| !piece.is_empty());
+        self.len_left -= next.as_ref().map_or(0, |piece| piece.len() as u64);
+        Poll::Ready(next.map(|piece| Ok(Frame::data(piece))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.len_left == 0
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.len_left)
+    }
+}
+
+/// The body of 304. Its length is told as unknown, for Content-Length would be that of the answer left out (RFC 9110 §8.6).
+struct NoBody;
+
+impl HttpBody for NoBody {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Ready(None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_are_sent_in_order_and_without_copying() {
+        let piece = Bytes::from_static(b"moof");
+        let mut body = Pieces::new(vec![piece.clone(), Bytes::new(), Bytes::from_static(b"mdat!")]);
+        assert_eq!(body.size_hint().exact(), Some(9));
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        let mut next = || match Pin::new(&mut body).poll_frame(&mut cx) {
+            Poll::Ready(frame) => frame.and_then(|frame| frame.expect("never fails").into_data().ok()),
+            Poll::Pending => panic!("nothing to wait for"),
+        };
+        let first = next().expect("the first piece");
+        assert_eq!(first.as_ptr(), piece.as_ptr());
+        assert_eq!(next().as_deref(), Some(&b"mdat!"[..]));
+        assert_eq!(next(), None);
+        assert!(body.is_end_stream());
+    }
+
+    #[test]
+    fn long_addresses_and_bodies_are_refused_by_their_length() {
+        let check = |uri_len: usize, body_len: usize, expect: Option<u16>| {
+            let uri = format!("/{}", "a".repeat(uri_len - 1));
+            let request = Request::builder().uri(uri).body(http_body_util::Full::new(Bytes::from(vec![0; body_len])));
+            assert_eq!(refusal(&request.expect("a request")).map(|reply| reply.status), expect, "{uri_len} {body_len}");
+        };
+        check(URI_LEN_MAX, 0, None);
+        check(URI_LEN_MAX + 1, 0, Some(414));
+        check(1, BODY_LEN_MAX as usize, None);
+        check(1, BODY_LEN_MAX as usize + 1, Some(413));
+    }
+
+    #[test]
+    fn a_header_that_is_not_http_is_left_out() {
+        let reply = Reply { status: 200, headers: vec![("etag", "\"a\"".to_owned()), ("x-bad", "a\nb".to_owned())], body: vec![] };
+        let response = respond(reply);
+        assert_eq!(response.headers().len(), 1);
+    }
+}

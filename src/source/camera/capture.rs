@@ -1,0 +1,202 @@
+//! The thread that reads one camera, and the inbox between it and the source.
+//!
+//! The inbox is bounded by [`INBOX_MAX`]: when it is full the oldest buffer is dropped and counted, so the newest wins, and a slow
+//! reader never makes the driver run out of buffers. The thread ends when the camera fails or when its [`Capture`] is dropped; one that
+//! is stuck in the driver's library is left behind after [`JOIN_MAX`], and ends by itself should the library ever return.
+
+use super::{
+    grab::{Agreed, Grab, Look},
+    negotiate::Choice,
+    platform,
+    stamp::captured_at,
+    trouble::Failure,
+};
+use crate::{
+    source::Device,
+    status::Counter,
+    time::{Clock, Ticks},
+};
+use bytes::Bytes;
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+/// Buffers that wait to be taken: one to take and one that comes meanwhile. More would be latency.
+pub(super) const INBOX_MAX: usize = 2;
+/// Longest wait for a camera's first picture: a driver's own control time-outs (5 s), and 3 s for a sensor to wake.
+const START_MAX: Duration = Duration::from_secs(8);
+/// Longest wait for the thread to end: a camera at 1 fps sends a picture within it, on which the thread sees that it should end.
+const JOIN_MAX: Duration = Duration::from_millis(1_200);
+
+/// What the thread sends.
+pub(super) enum Sent {
+    /// A buffer, and when it was captured.
+    Buffer(Bytes, Ticks),
+    /// The driver said that a buffer is damaged.
+    Damaged,
+    /// The camera has failed; the last that is sent.
+    Failed(Failure),
+}
+
+/// The sending end of the inbox.
+pub(super) struct Outbox {
+    sender: Sender<Sent>,
+    /// The receiving end too, to drop the oldest.
+    oldest: Receiver<Sent>,
+    dropped: Arc<Counter>,
+}
+
+/// The receiving end, and the count of what was dropped on the way.
+pub(super) struct Inbox {
+    pub(super) receiver: Receiver<Sent>,
+    pub(super) dropped: Arc<Counter>,
+}
+
+/// Both ends of an inbox.
+pub(super) fn inbox() -> (Outbox, Inbox) {
+    let (sender, receiver) = bounded(INBOX_MAX);
+    let dropped = Arc::new(Counter::default());
+    (Outbox { sender, oldest: receiver.clone(), dropped: dropped.clone() }, Inbox { receiver, dropped })
+}
+
+impl Outbox {
+    /// Sends without waiting: the newest wins.
+    pub(super) fn send(&self, sent: Sent) {
+        let mut sent = sent;
+        while let Err(TrySendError::Full(back)) = self.sender.try_send(sent) {
+            sent = back;
+            if self.oldest.try_recv().is_ok() {
+                self.dropped.bump();
+            }
+        }
+    }
+}
+
+/// A running capture. Dropping it ends the thread, or leaves it behind.
+pub(super) struct Capture {
+    stop: Arc<AtomicBool>,
+    /// Closed when the thread has ended.
+    ended: Receiver<()>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+impl Drop for Capture {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        match self.ended.recv_timeout(JOIN_MAX) {
+            Err(RecvTimeoutError::Timeout) => tracing::warn!("a camera's thread is stuck in its driver and was left behind"),
+            _ => {
+                if let Some(thread) = self.thread.take() {
+                    // Its panics were caught on the thread and told as a failure.
+                    let _ended = thread.join();
+                }
+            }
+        }
+    }
+}
+
+/// Starts `device` with `choice` and waits for its first picture, which is then in the inbox.
+pub(super) fn start(device: &Device, choice: &Choice, clock: Arc<dyn Clock>) -> Result<(Agreed, Inbox, Capture), Failure> {
+    let (outbox, inbox) = inbox();
+    let (started, first) = bounded(1);
+    let (ended_sender, ended) = bounded(0);
+    let stop = Arc::new(AtomicBool::new(false));
+    let thread = thread::Builder::new().name(format!("camera {}", device.index)).spawn({
+        let (device, choice, stop) = (device.clone(), choice.clone(), stop.clone());
+        move || {
+            let _ended: Sender<()> = ended_sender;
+            let run = AssertUnwindSafe(|| run(&device, &choice, clock.as_ref(), &started, &outbox, &stop));
+            if catch_unwind(run).is_err() {
+                let failure = Failure::said("its driver's library has failed");
+                let _nobody_waits = started.try_send(Err(failure.clone()));
+                outbox.send(Sent::Failed(failure));
+            }
+        }
+    });
+    let thread = thread.map_err(|error| Failure::of_io(&error))?;
+    let capture = Capture { stop, ended, thread: Some(thread) };
+    match first.recv_timeout(START_MAX) {
+        Ok(agreed) => Ok((agreed?, inbox, capture)),
+        Err(_) => Err(Failure::said(format!("it sends no picture within {} s", START_MAX.as_secs()))),
+    }
+}
+
+fn run(
+    device: &Device,
+    choice: &Choice,
+    clock: &dyn Clock,
+    started: &Sender<Result<Agreed, Failure>>,
+    outbox: &Outbox,
+    stop: &AtomicBool,
+) {
+    let (agreed, mut grabber) = match platform::grabber(device, choice) {
+        Ok(both) => both,
+        Err(failure) => return answer(started, Err(failure)),
+    };
+    let mut first = Some(started);
+    while !stop.load(Ordering::Relaxed) {
+        let sent = match look(grabber.as_mut(), clock) {
+            Ok(Some(sent)) => sent,
+            Ok(None) => continue,
+            Err(failure) => {
+                return match first {
+                    Some(started) => answer(started, Err(failure)),
+                    None => outbox.send(Sent::Failed(failure)),
+                };
+            }
+        };
+        outbox.send(sent);
+        if let Some(started) = first.take() {
+            answer(started, Ok(agreed));
+        }
+    }
+}
+
+fn look(grabber: &mut dyn Grab, clock: &dyn Clock) -> Result<Option<Sent>, Failure> {
+    let look = grabber.grab()?;
+    let (arrival, wall) = (clock.now(), clock.wall());
+    Ok(match look {
+        Look::Taken(taken) => Some(Sent::Buffer(taken.bytes, captured_at(taken.stamp, arrival, wall))),
+        Look::Damaged => Some(Sent::Damaged),
+        Look::Nothing => None,
+    })
+}
+
+/// Nobody waits any more when the start took too long.
+fn answer(started: &Sender<Result<Agreed, Failure>>, answer: Result<Agreed, Failure>) {
+    let _nobody_waits = started.try_send(answer);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_buffers_win_and_the_others_are_counted() {
+        let (outbox, inbox) = inbox();
+        for n in 0..10 {
+            outbox.send(Sent::Buffer(Bytes::new(), Ticks(n)));
+        }
+        let kept: Vec<i64> =
+            inbox.receiver.try_iter().filter_map(|sent| if let Sent::Buffer(_, at) = sent { Some(at.0) } else { None }).collect();
+        assert_eq!((kept, inbox.dropped.get()), (vec![8, 9], 8));
+    }
+
+    #[test]
+    fn a_failure_is_never_crowded_out() {
+        let (outbox, inbox) = inbox();
+        for n in 0..5 {
+            outbox.send(Sent::Buffer(Bytes::new(), Ticks(n)));
+        }
+        outbox.send(Sent::Failed(Failure::said("gone")));
+        drop(outbox);
+        assert!(matches!(inbox.receiver.iter().last(), Some(Sent::Failed(_))));
+    }
+}

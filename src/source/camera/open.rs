@@ -1,0 +1,107 @@
+//! Opening a camera: find it, choose a format, start it, and say in one sentence why not.
+
+use super::{
+    capture::{self, Capture, Inbox},
+    feed::CameraSource,
+    grab::Agreed,
+    negotiate::{Choice, Pixels, negotiate, only_mjpeg},
+    platform,
+    select::select,
+    trouble::{Failure, Kind, OR_TEST, called, cannot_open},
+};
+use crate::{
+    picture::PicturePool,
+    source::{Device, DeviceFormat, OpenError, Source, Wish},
+    time::Clock,
+};
+use std::{path::PathBuf, sync::Arc};
+
+/// The cameras of this host, by index. Metadata and codec nodes are not among them. Takes milliseconds; no camera is started.
+/// One that may not be opened is listed without formats.
+pub fn devices() -> Vec<Device> {
+    platform::devices()
+}
+
+/// Opens the camera that `selector` means (its index, its node, its `/dev/v4l/by-id/…` path, or a part of its name in any case) with the
+/// format nearest to `wish`, and waits for its first picture: up to 8 s for a camera that does not answer. Pictures are stamped with
+/// their capture time on `clock`, and lie in buffers of `pool`.
+///
+/// [`Source::format`] then says what was chosen and why.
+pub fn open(selector: &str, wish: Wish, clock: Arc<dyn Clock>, pool: PicturePool) -> Result<Box<dyn Source>, OpenError> {
+    let all = devices();
+    let node = std::fs::canonicalize(selector).unwrap_or_else(|_| PathBuf::from(selector));
+    let device = select(selector, &node, &all).map_err(OpenError)?;
+    let refused = |wanted: &str, failure: &Failure| {
+        let holder = if failure.kind() == Kind::Busy { platform::holder(&device.path) } else { None };
+        OpenError(cannot_open(device, wanted, failure, holder.as_ref(), &all))
+    };
+    let formats = platform::formats(device).map_err(|failure| refused("any format", &failure))?;
+    let choose = |formats: &[DeviceFormat]| {
+        let unusable = |clause: String| OpenError(format!("{} cannot be used: {clause}{OR_TEST}", called(device)));
+        negotiate(formats, wish).map_err(unusable)
+    };
+    let mut choice = choose(&formats)?;
+    let mut started = capture::start(device, &choice, clock.clone());
+    if let Err(failure) = &started
+        && let Some(smaller) = less_bandwidth(failure, &choice, &formats, wish)
+    {
+        choice = smaller;
+        started = capture::start(device, &choice, clock.clone());
+    }
+    let (agreed, inbox, capture) = started.map_err(|failure| refused(&wanted(&choice), &failure))?;
+    source(device, agreed, choice.reason, (inbox, capture), (clock, pool))
+}
+
+/// MJPEG instead of the raw format for which the bus has no room.
+fn less_bandwidth(failure: &Failure, choice: &Choice, formats: &[DeviceFormat], wish: Wish) -> Option<Choice> {
+    if failure.kind() != Kind::NoBandwidth || choice.pixels == Pixels::Mjpeg {
+        return None;
+    }
+    let mut smaller = negotiate(&only_mjpeg(formats), wish).ok()?;
+    smaller.reason = format!("{}, for the USB bus has no room for {}", smaller.reason, choice.pixels.name());
+    Some(smaller)
+}
+
+fn source(
+    device: &Device,
+    agreed: Agreed,
+    reason: String,
+    (inbox, capture): (Inbox, Capture),
+    with: (Arc<dyn Clock>, PicturePool),
+) -> Result<Box<dyn Source>, OpenError> {
+    Ok(Box::new(CameraSource::new(device, agreed, reason, inbox, Some(capture), with)?))
+}
+
+fn wanted(choice: &Choice) -> String {
+    format!("{} {}x{} at {} fps", choice.pixels.name(), choice.width, choice.height, choice.rate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_camera_that_is_not_there_is_one_sentence() {
+        let clock = Arc::new(crate::time::SystemClock::start());
+        let Err(OpenError(said)) = open("/dev/video999", Wish::default(), clock, PicturePool::default()) else {
+            panic!("there is no such camera");
+        };
+        assert!(said.starts_with("/dev/video999 is not a camera; ") && said.ends_with(", or try --device test"), "{said}");
+    }
+
+    #[test]
+    fn a_full_bus_is_tried_again_with_mjpeg_only() {
+        let format = |pixels: &str| DeviceFormat { pixels: pixels.to_owned(), width: 640, height: 480, fps: vec![30.0] };
+        let formats = [format("YUYV"), format("MJPEG")];
+        let choice = negotiate(&formats, Wish::default()).expect("a choice");
+        let full = Failure { errno: Some(28), text: String::new() };
+        let smaller = less_bandwidth(&full, &choice, &formats, Wish::default()).expect("MJPEG");
+        assert_eq!(
+            smaller.reason,
+            "640x480 as asked, 30 fps as asked, MJPEG is all there is, for the USB bus has no room for YUYV"
+        );
+        assert_eq!(less_bandwidth(&full, &smaller, &formats, Wish::default()), None);
+        assert_eq!(less_bandwidth(&Failure::said("other"), &choice, &formats, Wish::default()), None);
+        assert_eq!(less_bandwidth(&full, &choice, &formats[..1], Wish::default()), None);
+    }
+}

@@ -1,0 +1,142 @@
+//! One running stream: the threads from the source to whoever takes the parts.
+//!
+//! `capture` feeds `encode` through a queue where the newest win; `detect` takes the newest picture when it has time. The end flows
+//! downstream: the flag ends `capture`, its closed queue ends `encode`, which closes the last segment.
+
+use crate::{
+    capture::{Capture, Captured},
+    pacer::{PacedFrame, Pacer, SILENCE_MAX, Shown},
+    picture::Picture,
+    pipeline::{Pipeline, PipelineError, PipelineParts},
+    segment::Cut,
+    status::Status,
+    time::{Clock, FrameRate, Ticks},
+};
+use crossbeam_channel::{Receiver, RecvTimeoutError};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    thread,
+};
+
+/// Takes what was cut by one frame, on the encode thread; `false` ends the stream.
+pub type Sink = Box<dyn FnMut(Vec<Cut>) -> bool + Send>;
+
+/// What a stream is made of, besides its source.
+pub struct StreamParts {
+    /// What the encode thread runs.
+    pub pipeline: PipelineParts,
+    /// Takes the parts.
+    pub sink: Sink,
+    /// The stream ends by itself after so many frames.
+    pub frames_max: Option<u64>,
+    /// The stream's clock.
+    pub clock: Arc<dyn Clock>,
+    /// The stream's status.
+    pub status: Arc<Status>,
+}
+
+/// A running stream.
+pub struct Stream {
+    capture: Capture,
+    encode: thread::JoinHandle<Result<(), PipelineError>>,
+}
+
+/// Starts to encode what an open source captures.
+pub fn start(capture: Capture, parts: StreamParts) -> std::io::Result<Stream> {
+    let (pictures, stop) = (capture.pictures.clone(), capture.stop.clone());
+    let encode = thread::Builder::new().name("encode".to_owned()).spawn(move || {
+        let StreamParts { pipeline, sink, frames_max, clock, status } = parts;
+        let rate = pipeline.rate;
+        let frames_left = frames_max.unwrap_or(u64::MAX);
+        let encode = EncodeLoop { pipeline: Pipeline::new(pipeline), sink, frames_left, clock, status, last: None };
+        let result = encode.run(&pictures, rate);
+        // An encoder that failed, or a sink that wants no more, ends the source too.
+        stop.store(true, Ordering::Relaxed);
+        result
+    })?;
+    Ok(Stream { capture, encode })
+}
+
+impl Stream {
+    /// Whether it has ended by itself.
+    pub fn has_ended(&self) -> bool {
+        self.encode.is_finished()
+    }
+
+    /// Ends it: no more pictures are taken, what is inside is encoded, the last segment is closed, the threads are joined.
+    pub fn end(self) -> Result<(), PipelineError> {
+        let Stream { capture, encode } = self;
+        capture.stop.store(true, Ordering::Relaxed);
+        // The queue must not stay open on our side, or the encoder would wait for ever.
+        drop(capture.pictures);
+        capture.thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        encode.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    }
+}
+
+struct EncodeLoop {
+    pipeline: Pipeline,
+    sink: Sink,
+    frames_left: u64,
+    clock: Arc<dyn Clock>,
+    status: Arc<Status>,
+    last: Option<Arc<Picture>>,
+}
+
+impl EncodeLoop {
+    fn run(mut self, pictures: &Receiver<Captured>, rate: FrameRate) -> Result<(), PipelineError> {
+        // The grid begins with the first picture, so that the first frame waits for nothing.
+        let mut pacer: Option<Pacer> = None;
+        let mut goes_on = true;
+        while goes_on {
+            let wait = pacer.as_ref().map_or(SILENCE_MAX, |pacer| pacer.deadline().since(self.clock.now()));
+            let captured = match pictures.recv_timeout(wait.to_duration()) {
+                Ok(captured) => Some(captured),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => break,
+            };
+            let now = self.clock.now();
+            let start = captured.as_ref().map_or(now, |captured| captured.picture.at.min(now));
+            let pacer = pacer.get_or_insert_with(|| Pacer::new(rate, start));
+            if pacer.is_beyond_repair(now) {
+                tracing::warn!("the machine stood still; the stream goes on behind a discontinuity");
+                pacer.restart(start);
+                let cuts = self.pipeline.interrupt()?;
+                goes_on = self.hand_on(cuts);
+            }
+            goes_on = goes_on && self.turn(pacer, captured, now)?;
+            self.status.set_pacer(pacer.counts());
+        }
+        let cuts = self.pipeline.finish()?;
+        self.hand_on(cuts);
+        Ok(())
+    }
+
+    /// One turn of the loop: a picture has come, or time has passed. `false` when the sink wants no more.
+    fn turn(&mut self, pacer: &mut Pacer, captured: Option<Captured>, now: Ticks) -> Result<bool, PipelineError> {
+        let mut goes_on = true;
+        for frame in pacer.tick(now) {
+            goes_on = goes_on && self.put(frame)?;
+        }
+        let Some(captured) = captured else { return Ok(goes_on) };
+        for frame in pacer.push(captured.picture.at, now) {
+            if frame.shown == Shown::Fresh {
+                self.last = Some(captured.picture.clone());
+                self.status.pace_latency.add(now.since(captured.arrived));
+            }
+            goes_on = goes_on && self.put(frame)?;
+        }
+        Ok(goes_on)
+    }
+
+    fn put(&mut self, frame: PacedFrame) -> Result<bool, PipelineError> {
+        let fresh = self.last.as_ref().filter(|_| frame.shown == Shown::Fresh);
+        let cuts = self.pipeline.put(frame, fresh)?;
+        self.frames_left -= 1;
+        Ok(self.hand_on(cuts) && self.frames_left > 0)
+    }
+
+    fn hand_on(&mut self, cuts: Vec<Cut>) -> bool {
+        cuts.is_empty() || (self.sink)(cuts)
+    }
+}

@@ -1,0 +1,200 @@
+// The viewer page in a real browser, on the real binary with its drawn test source.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { endServer, keepEvidence, openPage, pageSays, readStrip, screenshot, startBrowser, startServer, until, untilNewer, untilState } from './support.mjs';
+
+/** From opening the page to a live picture, on a busy machine. */
+const LIVE_MS = 20_000;
+/** From the server's end to the page's saying so, and from its return to a picture. */
+const NOTICE_MS = 10_000;
+const RETURN_MS = 30_000;
+/** The most that a viewer on the same machine may be behind. */
+const LATENCY_MAX_MS = 3000;
+/** The age that the page shows and the age in the picture: two clocks rounded to ms, a few frames, and a busy machine. */
+const AGE_ERROR_MAX_MS = 300;
+
+const PHONE = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true, deviceScaleFactor: 2, colorScheme: 'dark' };
+
+let browser;
+before(async () => (browser = await startBrowser()));
+after(() => browser?.close());
+
+/** A test with a server and a page of its own, which leaves no process behind and keeps evidence when it fails. */
+function pageTest(name, { device, ...options }, body) {
+  test(name, { timeout: 120_000 }, async () => {
+    const running = { server: await startServer({ device }) };
+    let opened;
+    try {
+      opened = await openPage(browser, running.server.url, options);
+      await body({ ...opened, running });
+    } catch (error) {
+      if (opened) {
+        await keepEvidence(name, opened.page, opened.seen, running.server);
+      }
+      throw error;
+    } finally {
+      await opened?.page.close();
+      await endServer(running.server, 'SIGKILL');
+    }
+  });
+}
+
+pageTest('plays_live_by_itself_and_shows_its_true_latency', {}, async ({ page, seen, running }) => {
+  await untilState(page, ['live'], LIVE_MS);
+  const first = await untilNewer(page, 0, NOTICE_MS);
+  const later = await untilNewer(page, first.capturedMs + 1000, NOTICE_MS);
+  assert.ok(later.number > first.number, `frame numbers advance: ${first.number}, ${later.number}`);
+  const { says, ageMs } = await until(
+    'the page shows a latency below 3 s that agrees with the picture',
+    async () => {
+      const [says, strip] = [await pageSays(page), await readStrip(page)];
+      const done = says.latencyMs < LATENCY_MAX_MS && strip !== null && Math.abs(strip.ageMs - says.latencyMs) < AGE_ERROR_MAX_MS;
+      return { done, seen: { says, ageMs: strip?.ageMs } };
+    },
+    NOTICE_MS,
+  );
+  console.log(`latency shown ${says.latencyMs} ms, read from the picture ${ageMs} ms`);
+  assert.match(says.badge, /^live \d\.\d s$/i);
+  assert.equal(says.sentence, 'You are watching live.');
+  await screenshot(page, 'live');
+  assert.deepEqual(seen.console, [], 'no console errors');
+  assert.deepEqual(seen.violations, [], 'no violation of the content security policy');
+  assert.deepEqual([...seen.hosts], [new URL(running.server.url).host], 'no request to another host');
+});
+
+pageTest('fits_a_phone_without_sideways_scrolling', PHONE, async ({ page }) => {
+  await untilState(page, ['live'], LIVE_MS);
+  await untilNewer(page, 0, NOTICE_MS);
+  const { scroll, width, video } = await page.evaluate(() => ({
+    scroll: document.documentElement.scrollWidth,
+    width: window.innerWidth,
+    video: document.getElementById('video').getBoundingClientRect().width,
+  }));
+  await screenshot(page, 'phone');
+  assert.ok(scroll <= width, `${scroll} px of content in ${width} px`);
+  assert.ok(video >= width * 0.95, `the picture takes ${video} of ${width} px`);
+});
+
+pageTest('every_button_has_a_name_and_the_keyboard_reaches_it', {}, async ({ page }) => {
+  await untilState(page, ['live'], LIVE_MS);
+  for (const name of ['Pause', 'Unmute', 'Fullscreen']) {
+    await page.getByRole('button', { name, exact: true }).focus();
+    const outline = await page.evaluate(() => getComputedStyle(document.activeElement).outlineStyle);
+    assert.notEqual(outline, 'none', `${name} shows that it has the focus`);
+  }
+  await page.getByRole('button', { name: 'Unmute' }).press('Enter');
+  await page.getByRole('button', { name: 'Mute', exact: true }).waitFor();
+});
+
+pageTest('a_pause_leads_to_the_past_and_a_button_back_to_live', {}, async ({ page }) => {
+  await untilState(page, ['live'], LIVE_MS);
+  await page.keyboard.press('k');
+  await untilState(page, ['paused'], NOTICE_MS);
+  const { capturedMs } = await untilNewer(page, 0, NOTICE_MS);
+  await until('the pause has lasted', async () => ({ done: Date.now() - capturedMs > 6000 }), NOTICE_MS);
+  await page.keyboard.press('k');
+  const behind = await untilState(page, ['behind'], NOTICE_MS);
+  assert.equal(behind.rate, 1, 'the past is played at its own speed');
+  await screenshot(page, 'behind');
+  await page.getByRole('button', { name: 'Jump to live' }).click();
+  await untilState(page, ['live'], NOTICE_MS);
+  await until('live again', async () => ({ done: ((await readStrip(page))?.ageMs ?? Infinity) < LATENCY_MAX_MS }), NOTICE_MS);
+});
+
+/** What a browser does to a page that nobody looks at, and back. Headless browsers cannot hide a page. */
+function setHidden(page, hidden) {
+  return page.evaluate((value) => {
+    Object.defineProperty(document, 'hidden', { configurable: true, value });
+    if (value) {
+      document.getElementById('video').pause();
+    }
+    document.dispatchEvent(new Event('visibilitychange'));
+  }, hidden);
+}
+
+pageTest('a_hidden_page_is_live_again_when_looked_at_but_only_if_it_was', {}, async ({ page }) => {
+  await untilState(page, ['live'], LIVE_MS);
+  await setHidden(page, true);
+  const { capturedMs } = await untilNewer(page, 0, NOTICE_MS);
+  await until('it was hidden for a while', async () => ({ done: Date.now() - capturedMs > 5000 }), NOTICE_MS);
+  await setHidden(page, false);
+  await untilNewer(page, capturedMs + 5000, NOTICE_MS);
+  await untilState(page, ['live'], NOTICE_MS);
+  await page.keyboard.press('ArrowLeft');
+  const past = await untilState(page, ['behind'], NOTICE_MS);
+  await setHidden(page, true);
+  await setHidden(page, false);
+  const { position } = await untilState(page, ['behind'], NOTICE_MS);
+  assert.ok(position < past.position + 2, `no jump: ${past.position}, ${position}`);
+  await until('the past plays on', async () => {
+    const seen = await pageSays(page);
+    return { done: seen.state === 'behind' && seen.position > position + 2.5, seen };
+  }, NOTICE_MS);
+});
+
+test('a_page_opened_before_the_stream_is_ready_waits_and_then_plays', { timeout: 120_000 }, async () => {
+  const server = await startServer();
+  const context = await browser.newContext();
+  try {
+    let ready = false;
+    await context.route('**/cam/index.m3u8', (route) => (ready ? route.continue() : route.fulfill({ status: 503, headers: { 'retry-after': '1' } })));
+    const page = await context.newPage();
+    await page.goto(server.url);
+    assert.equal((await untilState(page, ['starting'], NOTICE_MS)).sentence, 'Waiting for the picture.');
+    ready = true;
+    await untilState(page, ['live'], LIVE_MS);
+  } finally {
+    await context.close();
+    await endServer(server, 'SIGKILL');
+  }
+});
+
+pageTest('a_part_that_arrives_broken_does_not_end_the_playback', {}, async ({ page }) => {
+  await untilState(page, ['live'], LIVE_MS);
+  let broken = 0;
+  await page.route(/\/cam\/.*\.(m4s|mp4)/, (route) => {
+    broken += 1;
+    return broken <= 2 ? route.fulfill({ body: Buffer.alloc(5000, 7) }) : route.continue();
+  });
+  await until('two broken parts were served', async () => ({ done: broken > 2, seen: broken }), NOTICE_MS);
+  const brokenAt = Date.now();
+  await untilNewer(page, brokenAt, RETURN_MS);
+  await untilState(page, ['live'], RETURN_MS);
+});
+
+pageTest('plays_again_without_a_reload_after_the_server_was_killed_and_restarted', {}, async ({ page, running }) => {
+  await untilState(page, ['live'], LIVE_MS);
+  await page.evaluate(() => (window.sameDocument = true));
+  await endServer(running.server, 'SIGKILL');
+  const said = await untilState(page, ['unreachable'], NOTICE_MS);
+  assert.equal(said.sentence, 'The server cannot be reached; this page keeps trying.');
+  await screenshot(page, 'unreachable');
+  const killedAt = Date.now();
+  running.server = await startServer({ port: running.server.port });
+  await untilNewer(page, killedAt, RETURN_MS);
+  await untilState(page, ['live'], NOTICE_MS);
+  assert.equal(await page.evaluate(() => window.sameDocument), true, 'the page was not loaded anew');
+});
+
+pageTest('a_server_that_ends_properly_is_told_as_the_end', {}, async ({ page, running }) => {
+  await untilState(page, ['live'], LIVE_MS);
+  assert.equal(await endServer(running.server, 'SIGINT'), 0, 'exit code after Ctrl-C');
+  const said = await untilState(page, ['ended', 'unreachable'], NOTICE_MS);
+  assert.match(said.sentence, /^The (stream has ended|server cannot be reached)/);
+  await screenshot(page, 'ended');
+  const endedAt = Date.now();
+  running.server = await startServer({ port: running.server.port });
+  await untilNewer(page, endedAt, RETURN_MS);
+  await untilState(page, ['live'], NOTICE_MS);
+});
+
+pageTest('a_camera_that_vanishes_is_told_and_its_return_too', { device: 'test:vanish@8s..14s' }, async ({ page }) => {
+  await untilState(page, ['live', 'camera-lost'], LIVE_MS);
+  const said = await untilState(page, ['camera-lost'], LIVE_MS);
+  assert.match(said.sentence, /^The camera (has been gone since .*|is gone); its picture returns by itself\.$/);
+  await screenshot(page, 'camera-lost');
+  const lostAt = Date.now();
+  await untilState(page, ['live'], RETURN_MS);
+  await untilNewer(page, lostAt, NOTICE_MS);
+});

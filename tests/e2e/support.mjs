@@ -1,0 +1,176 @@
+// Starts the real binary and a real browser, and reads the clock strip from the picture.
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { chromium } from 'playwright-core';
+
+const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
+const BINARY = process.env.HLSCAM_BIN ?? path.join(ROOT, 'target/debug/hlscam');
+const ARTIFACTS = process.env.E2E_ARTIFACTS ?? path.join(ROOT, 'target/e2e');
+const BROWSERS = [
+  process.env.CHROMIUM,
+  '/usr/bin/chromium',
+  '/usr/bin/chromium-browser',
+  '/usr/bin/google-chrome',
+  '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
+];
+
+/** Start-up of the server, in a debug build on a busy machine. */
+const START_MS = 30_000;
+/** How often a condition is looked at. */
+const POLL_MS = 100;
+
+/** Waits until `check` gives something true, and returns it; fails with what was last seen. */
+export async function until(what, check, deadlineMs) {
+  const end = performance.now() + deadlineMs;
+  for (;;) {
+    const { done, seen } = await check();
+    if (done) {
+      return seen;
+    }
+    if (performance.now() > end) {
+      throw new Error(`${what}: not within ${deadlineMs / 1000} s; last seen: ${JSON.stringify(seen)}`);
+    }
+    await sleep(POLL_MS);
+  }
+}
+
+/** A running server. `port` 0 lets the system choose. */
+export async function startServer({ device = 'test', port = 0 } = {}) {
+  if (!existsSync(BINARY)) {
+    throw new Error(`no binary at ${BINARY}: build it with \`cargo build\`, or set HLSCAM_BIN`);
+  }
+  const child = spawn(BINARY, ['--device', device, '--port', String(port)], { stdio: ['ignore', 'ignore', 'pipe'] });
+  const server = { child, log: '', url: '', port: 0, exited: once(child, 'exit') };
+  child.stderr.setEncoding('utf8').on('data', (text) => (server.log += text));
+  server.url = await until(
+    'the server prints its address',
+    () => {
+      if (child.exitCode !== null) {
+        throw new Error(`the server ended with exit code ${child.exitCode}:\n${server.log}`);
+      }
+      const seen = server.log.match(/http:\/\/127\.0\.0\.1:\d+\//)?.[0];
+      return { done: seen !== undefined, seen: seen ?? server.log };
+    },
+    START_MS,
+  );
+  server.port = Number(new URL(server.url).port);
+  return server;
+}
+
+/** Sends a signal, waits for the end, and gives the exit code (null when the signal itself ended it). */
+export async function endServer({ child, exited }, signal) {
+  if (child.exitCode === null && child.signalCode === null) {
+    child.kill(signal);
+  }
+  const [code] = await exited;
+  return code;
+}
+
+/** A browser. Autoplay is left to the browser's own rule, which every real viewer meets: only muted video begins by itself. */
+export async function startBrowser() {
+  const executablePath = BROWSERS.find((candidate) => candidate && existsSync(candidate));
+  if (executablePath === undefined) {
+    throw new Error('no Chromium found: install the package chromium, or set CHROMIUM to the path of the browser');
+  }
+  return chromium.launch({
+    executablePath,
+    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update',
+      '--disable-sync', '--disable-background-timer-throttling', '--disable-renderer-backgrounding', '--disable-backgrounding-occluded-windows'],
+  });
+}
+
+/** Opens the page and keeps note of everything that went wrong in it. */
+export async function openPage(browser, url, options = {}) {
+  const page = await browser.newPage({ viewport: { width: 1280, height: 800 }, ...options });
+  const seen = { console: [], hosts: new Set(), violations: [] };
+  page.on('console', (message) => message.type() === 'error' && seen.console.push(message.text()));
+  page.on('pageerror', (error) => seen.console.push(String(error)));
+  page.on('request', (request) => request.url().startsWith('http') && seen.hosts.add(new URL(request.url()).host));
+  await page.exposeFunction('reportViolation', (violation) => seen.violations.push(violation));
+  await page.addInitScript(() => {
+    document.addEventListener('securitypolicyviolation', (event) => window.reportViolation(`${event.violatedDirective}: ${event.blockedURI}`));
+  });
+  await page.goto(url, { waitUntil: 'domcontentloaded' });
+  return { page, seen };
+}
+
+/** What the page says of itself. */
+export function pageSays(page) {
+  return page.evaluate(() => ({
+    state: document.body.dataset.state,
+    sentence: document.getElementById('status').textContent,
+    badge: document.getElementById('badge').innerText.replace(/\s+/g, ' ').trim(),
+    latencyMs: Number(document.body.dataset.latencyMs || NaN),
+    position: document.getElementById('video').currentTime,
+    rate: document.getElementById('video').playbackRate,
+  }));
+}
+
+/** Waits for one of the states. */
+export function untilState(page, states, deadlineMs) {
+  return until(
+    `the page says ${states.join(' or ')}`,
+    async () => {
+      const seen = await pageSays(page);
+      return { done: states.includes(seen.state), seen };
+    },
+    deadlineMs,
+  );
+}
+
+/** The clock strip of the frame on the screen: `{ capturedMs, number, ageMs }`, or null where it cannot be read. */
+export function readStrip(page) {
+  return page.evaluate(() => {
+    const [columns, rows, side] = [24, 4, 4];
+    const video = document.getElementById('video');
+    if (video.videoWidth === 0) {
+      return null;
+    }
+    const canvas = Object.assign(document.createElement('canvas'), { width: columns * side, height: rows * side });
+    const context = canvas.getContext('2d', { willReadFrequently: true });
+    const cell = video.videoWidth / 40;
+    context.drawImage(video, 0, 0, columns * cell, rows * cell, 0, 0, canvas.width, canvas.height);
+    const now = Date.now();
+    const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
+    const words = Array.from({ length: rows }, (_, row) =>
+      Array.from({ length: columns }, (_, column) => {
+        const at = 4 * ((row * side + side / 2) * canvas.width + column * side + side / 2);
+        return data[at] > 127 ? 1 : 0;
+      }).reduce((word, bit) => word * 2 + bit, 0));
+    const capturedMs = words[0] * 2 ** 24 + words[1];
+    const valid = (words[0] ^ words[1] ^ words[2]) === words[3] && capturedMs > 1.5e12;
+    return valid ? { capturedMs, number: words[2], ageMs: now - capturedMs } : null;
+  });
+}
+
+/** Waits for a frame that is newer than the one given, and returns its strip. */
+export function untilNewer(page, than, deadlineMs) {
+  return until(
+    'a newer frame is shown',
+    async () => {
+      const seen = await readStrip(page);
+      return { done: seen !== null && seen.capturedMs > than, seen };
+    },
+    deadlineMs,
+  );
+}
+
+/** Keeps a picture of the page. */
+export async function screenshot(page, name) {
+  mkdirSync(ARTIFACTS, { recursive: true });
+  await page.screenshot({ path: path.join(ARTIFACTS, `${name}.png`) });
+}
+
+/** Keeps what helps to understand a failure. */
+export async function keepEvidence(name, page, seen, server) {
+  mkdirSync(ARTIFACTS, { recursive: true });
+  const says = await pageSays(page).catch((error) => String(error));
+  const facts = { says, console: seen.console, violations: seen.violations, hosts: [...seen.hosts] };
+  writeFileSync(path.join(ARTIFACTS, `${name}.failed.txt`), `${JSON.stringify(facts, null, 2)}\n\n${server?.log ?? ''}`);
+  await screenshot(page, `${name}.failed`).catch(() => {});
+}

@@ -1,0 +1,130 @@
+//! The command line, through the real binary: exit codes, the one sentence on stderr, help texts.
+
+use std::{
+    ffi::OsStr,
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+};
+
+/// A finished run of the binary.
+struct Run {
+    line: String,
+    output: Output,
+}
+
+/// Runs the binary with arguments that hold no spaces. Nothing of the caller's terminal reaches it.
+fn hlscam(line: &str) -> Run {
+    run(line.split_whitespace())
+}
+
+fn run<A: AsRef<OsStr>>(args: impl IntoIterator<Item = A>) -> Run {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hlscam"));
+    command.args(args).stdin(Stdio::null()).env_remove("COLUMNS").env_remove("RUST_BACKTRACE");
+    let output = command.output().expect("the binary is built with the tests");
+    Run { line: format!("{command:?}"), output }
+}
+
+impl Run {
+    /// It ended with this code.
+    fn exits(self, code: i32) -> Run {
+        assert_eq!(self.output.status.code(), Some(code), "{}\n{}", self.line, self.stderr());
+        self
+    }
+
+    /// It said exactly this on stderr, in one line.
+    fn says(self, sentence: &str) -> Run {
+        assert_eq!(self.stderr(), format!("{sentence}\n"), "{}", self.line);
+        self
+    }
+
+    /// It wrote exactly what the golden file holds; `UPDATE_GOLDEN=1` rewrites the file.
+    fn writes_golden(self, name: &str) -> Run {
+        let path = golden(name);
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            fs::write(&path, self.stdout()).expect("the golden file can be written");
+        }
+        let expect = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        assert_eq!(self.stdout(), expect, "{}: `UPDATE_GOLDEN=1 cargo test` rewrites {name}", self.line);
+        self
+    }
+
+    /// It wrote nothing to stderr.
+    fn says_nothing(self) -> Run {
+        assert_eq!(self.stderr(), "", "{}", self.line);
+        self
+    }
+
+    /// It wrote exactly this to stdout.
+    fn writes(self, text: &str) -> Run {
+        assert_eq!(self.stdout(), text, "{}", self.line);
+        self
+    }
+
+    fn stdout(&self) -> String {
+        String::from_utf8_lossy(&self.output.stdout).into_owned()
+    }
+
+    fn stderr(&self) -> String {
+        String::from_utf8_lossy(&self.output.stderr).into_owned()
+    }
+}
+
+fn golden(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/golden").join(name)
+}
+
+#[test]
+fn help_is_complete() {
+    hlscam("--help").exits(0).says_nothing().writes_golden("help.txt");
+    hlscam("devices --help").exits(0).says_nothing().writes_golden("help-devices.txt");
+    hlscam("bench --help").exits(0).says_nothing().writes_golden("help-bench.txt");
+    hlscam("record --help").exits(0).says_nothing().writes_golden("help-record.txt");
+    hlscam("detect --help").exits(0).says_nothing().writes_golden("help-detect.txt");
+}
+
+#[test]
+fn short_help_is_the_same_help() {
+    assert_eq!(hlscam("-h").exits(0).stdout(), hlscam("--help").exits(0).stdout());
+}
+
+#[test]
+fn version_names_the_program_and_its_version() {
+    hlscam("--version").exits(0).says_nothing().writes(&format!("hlscam {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn a_wrong_command_line_is_one_sentence_and_exit_2() {
+    let wrong = |line: &str, sentence: &str| hlscam(line).exits(2).says(&format!("error: {sentence}")).writes("");
+    wrong("--prot 9000", "there is no option --prot; did you mean --port?");
+    wrong("strem", "there is no command or argument strem; `hlscam --help` lists what there is");
+    wrong("--part 300ms", "--part 300ms: it does not divide the segment of 2s; write 250ms or 400ms");
+    wrong("--window 4s", "--window 4s: players need three segments of 2s; write 6s at least");
+    wrong("--fps 0", "--fps 0: a frame rate is 1 to 240; write it like 30, 29.97 or 30000/1001");
+    wrong("--size 0x0", "--size 0x0: a side is 32 to 8192 pixels; write it like 640x480");
+    wrong("--device rtsp://a/b", "--device rtsp://...: network sources are not supported yet; take a camera, file:PATH or test");
+    wrong("--bind localhost", "--bind localhost: this is a name, not an IP address; write 127.0.0.1");
+    wrong("detect", "`hlscam detect` needs <FILE>...; `hlscam detect --help` explains");
+    wrong("record --output a.mp4", "`hlscam record` needs --duration <TIME>; `hlscam record --help` explains");
+}
+
+#[cfg(unix)]
+#[test]
+fn arguments_that_are_not_text_are_refused_without_a_panic() {
+    use std::os::unix::ffi::OsStrExt;
+    let sentence = "error: an argument is not valid UTF-8; name the file or device by another path";
+    run([OsStr::new("--device"), OsStr::from_bytes(b"\xff\xfe")]).exits(2).says(sentence);
+}
+
+#[test]
+fn a_reader_that_leaves_early_is_no_failure() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_hlscam"))
+        .arg("--help")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary is built with the tests");
+    drop(child.stdout.take());
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!((output.status.code(), output.stderr), (Some(0), Vec::new()));
+}

@@ -1,0 +1,160 @@
+//! The real binary as a running server, and a plain HTTP/1.1 client.
+
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpStream,
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::mpsc::{Receiver, channel},
+    thread,
+    time::Duration,
+};
+
+/// A running server must say where it is, and answer, within this time; a busy machine needs seconds.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
+
+/// The binary, streaming; killed when dropped.
+pub(crate) struct Running {
+    child: Child,
+    /// `127.0.0.1:PORT`.
+    pub(crate) address: String,
+    log: Receiver<String>,
+}
+
+impl Running {
+    /// Starts `hlscam ARGS --port 0` and waits until it tells its address.
+    pub(crate) fn start(args: &[&str]) -> Running {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hlscam"));
+        command.args(args).args(["--port", "0"]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the binary is built with the tests");
+        let stderr = BufReader::new(child.stderr.take().expect("it is piped"));
+        let (lines, log) = channel();
+        thread::spawn(move || stderr.lines().map_while(Result::ok).all(|line| lines.send(line).is_ok()));
+        let mut seen = Vec::new();
+        while let Ok(line) = log.recv_timeout(DEADLINE) {
+            if let Some(url) = line.split_whitespace().find_map(|word| word.strip_prefix("http://127.0.0.1:")) {
+                let address = format!("127.0.0.1:{}", url.trim_end_matches('/'));
+                return Running { child, address, log };
+            }
+            seen.push(line);
+        }
+        child.kill().ok();
+        panic!("{command:?} told no address:\n{}", seen.join("\n"));
+    }
+
+    /// GETs a path. Any answer will do.
+    pub(crate) fn get(&self, path: &str) -> Answer {
+        request(&self.address, path).unwrap_or_else(|error| panic!("GET {path} of {}: {error}", self.address))
+    }
+
+    /// GETs a path until it answers 200 with a body that satisfies `wanted`.
+    pub(crate) fn wait_for(&self, path: &str, wanted: impl Fn(&Answer) -> bool) -> Answer {
+        let deadline = Deadline::start();
+        loop {
+            let answer = self.get(path);
+            if answer.status == 200 && wanted(&answer) {
+                return answer;
+            }
+            assert!(!deadline.is_over(), "GET {path}: {} {}", answer.status, answer.text());
+            thread::park_timeout(Duration::from_millis(50));
+        }
+    }
+
+    /// Asks it to end, as Ctrl-C would, and waits for its end. Returns also what it logged since the start.
+    pub(crate) fn interrupt(mut self) -> (ExitStatus, Vec<String>) {
+        let done = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status().expect("kill is there");
+        assert!(done.success());
+        let status = self.child.wait().expect("it is our child");
+        (status, self.log.iter().collect())
+    }
+
+    /// Kills it, as a power cut would.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().expect("it runs");
+        self.child.wait().expect("it is our child");
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+/// A moment after which a condition is given up.
+pub(crate) struct Deadline(std::time::Instant);
+
+impl Deadline {
+    /// [`DEADLINE`] from now.
+    #[expect(clippy::disallowed_methods, reason = "a deadline for a real process is real time")]
+    pub(crate) fn start() -> Deadline {
+        Deadline(std::time::Instant::now())
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        self.0.elapsed() > DEADLINE
+    }
+}
+
+/// An HTTP answer.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// A header's value; empty where it is not there.
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map_or("", |(_, value)| value)
+    }
+
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.text()))
+    }
+}
+
+/// GETs a path on a connection of its own.
+pub(crate) fn request(address: &str, path: &str) -> std::io::Result<Answer> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(DEADLINE))?;
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes)?;
+    let end = bytes.windows(4).position(|window| window == b"\r\n\r\n").ok_or(std::io::ErrorKind::UnexpectedEof)?;
+    let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
+    let mut lines = head.lines();
+    let status = lines.next().and_then(|line| line.split(' ').nth(1)?.parse().ok()).ok_or(std::io::ErrorKind::InvalidData)?;
+    let headers = lines.filter_map(|line| line.split_once(": ")).map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+    Ok(Answer { status, headers, body: bytes.split_off(end + 4) })
+}
+
+/// The folder of labelled clips beside the checkout; `None`, and a line saying so, where it is not there.
+pub(crate) fn media() -> Option<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/media");
+    if folder.join("labels.json").exists() {
+        return Some(folder);
+    }
+    eprintln!("skipped: no labelled clips beside the checkout");
+    None
+}
+
+/// Runs a command of FFmpeg's; `None`, and a line saying so, where it is not installed. Panics if it fails.
+pub(crate) fn ffmpeg(program: &str, args: &[&str]) -> Option<String> {
+    let output = match Command::new(program).args(args).stdin(Stdio::null()).output() {
+        Ok(output) => output,
+        Err(_) => {
+            eprintln!("skipped: no {program} here");
+            return None;
+        }
+    };
+    let (out, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success() && errors.trim().is_empty(), "{program} {args:?}: {errors}");
+    Some(out.into_owned())
+}

@@ -1,0 +1,279 @@
+//! The rules of the tree itself: file and function length, where native crates are named, links, documented options, what is not
+//! written anywhere. Each rule is a test over the files as they are, so no document can drift from the code unseen.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+/// Lines at which a file is to be split by noun.
+const FILE_LINES_MAX: usize = 500;
+/// Lines at which a function is to be split.
+const FUNCTION_LINES_MAX: usize = 70;
+
+/// Native crates and the files that may name them; a folder stands for the files in it whose path begins so.
+const ADAPTERS: [(&str, &[&str]); 4] = [
+    ("nokhwa", &["src/source/camera"]),
+    ("v4l", &["src/source/camera"]),
+    ("opencv", &["src/detect/haar"]),
+    ("ffmpeg_next", &["src/source/mjpeg", "src/source/media", "src/encode/ffmpeg"]),
+];
+
+/// Folders that hold nothing of ours (`.git` is a file in a worktree).
+const FOREIGN: [&str; 3] = [".git", "target", "node_modules"];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Every file of the project, as paths from its root.
+fn files() -> Vec<PathBuf> {
+    fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(folder).expect("the tree can be read") {
+            let entry = entry.expect("the tree can be read");
+            let path = entry.path();
+            if FOREIGN.iter().any(|name| entry.file_name() == *name) {
+                continue;
+            } else if path.is_dir() {
+                walk(&path, found);
+            } else {
+                found.push(path.strip_prefix(root()).expect("it lies under the root").to_owned());
+            }
+        }
+    }
+    let mut found = Vec::new();
+    walk(root(), &mut found);
+    found.sort();
+    found
+}
+
+/// The text files with one of these extensions, as (path, text).
+fn texts(extensions: &[&str]) -> Vec<(String, String)> {
+    let wanted = |path: &PathBuf| path.extension().is_some_and(|have| extensions.iter().any(|want| have == *want));
+    files().into_iter().filter(wanted).map(|path| (path.display().to_string(), read(&path))).collect()
+}
+
+fn read(path: impl AsRef<Path>) -> String {
+    let path = path.as_ref();
+    fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// Fails with all violations at once, one per line.
+fn expect_none(rule: &str, violations: Vec<String>) {
+    assert!(violations.is_empty(), "{rule}:\n{}", violations.join("\n"));
+}
+
+#[test]
+fn code_files_stay_short() {
+    let long = |(path, text): (String, String)| {
+        let lines = text.lines().count();
+        (lines >= FILE_LINES_MAX).then(|| format!("{path}: {lines} lines, split it by noun"))
+    };
+    let code = texts(&["rs", "js", "mjs", "py", "sh"]);
+    expect_none("code files have fewer than 500 lines", code.into_iter().filter_map(long).collect());
+}
+
+/// Formatted code closes a function with a brace at the function's own indentation.
+fn long_functions(path: &str, text: &str) -> Vec<String> {
+    let lines: Vec<&str> = text.lines().collect();
+    let mut found = Vec::new();
+    for (start, line) in lines.iter().enumerate() {
+        let indent = line.len() - line.trim_start().len();
+        let head = line.trim_start().trim_start_matches("pub ").trim_start_matches("pub(crate) ").trim_start_matches("async ");
+        if !head.trim_start_matches("const ").starts_with("fn ") || line.ends_with(['}', ';']) {
+            continue;
+        }
+        let close = format!("{}}}", " ".repeat(indent));
+        let length = lines[start..].iter().position(|line| *line == close).map_or(0, |end| end + 1);
+        if length >= FUNCTION_LINES_MAX {
+            found.push(format!("{path}:{}: a function of {length} lines", start + 1));
+        }
+    }
+    found
+}
+
+#[test]
+fn functions_stay_short() {
+    let long = texts(&["rs"]).iter().flat_map(|(path, text)| long_functions(path, text)).collect();
+    expect_none("functions have fewer than 70 lines", long);
+}
+
+/// Whether a line of code, comments left out, names a crate.
+fn names_crate(line: &str, name: &str) -> bool {
+    let code = line.split("//").next().unwrap_or_default();
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    code.match_indices(name).any(|(at, _)| {
+        let before = code[..at].chars().next_back();
+        let after = &code[at + name.len()..];
+        let alone = before.is_none_or(|c| !is_word(c) && c != '"' && c != '/' && c != '.');
+        alone && (after.starts_with("::") || (code.trim_start().starts_with("use ") && after.starts_with([';', ' '])))
+    })
+}
+
+#[test]
+fn native_crates_are_named_in_their_adapters_only() {
+    let mut violations = Vec::new();
+    for (path, text) in texts(&["rs"]) {
+        for (name, homes) in ADAPTERS {
+            if homes.iter().any(|home| path.starts_with(home)) {
+                continue;
+            }
+            let named = text.lines().enumerate().filter(|(_, line)| names_crate(line, name));
+            violations
+                .extend(named.map(|(n, _)| format!("{path}:{}: names {name}, which belongs into {}*", n + 1, homes.join("*, "))));
+        }
+    }
+    expect_none("a native crate appears in its adapter only", violations);
+}
+
+#[test]
+fn every_rust_file_says_what_it_is() {
+    // The tests of a file stand beside it and need no introduction.
+    let silent = |(path, text): &(String, String)| !path.ends_with("tests.rs") && !text.starts_with("//! ");
+    let found = texts(&["rs"]).into_iter().filter(silent).map(|(path, _)| format!("{path}: begins without //!"));
+    expect_none("a file begins with its //! line", found.collect());
+}
+
+/// The targets of Markdown links and images in a text, code blocks left out.
+fn links(text: &str) -> Vec<&str> {
+    let prose = text.split("```").step_by(2);
+    prose.flat_map(|part| part.split("](").skip(1)).filter_map(|rest| rest.split(')').next()).collect()
+}
+
+#[test]
+fn relative_links_in_documents_resolve() {
+    let mut violations = Vec::new();
+    for (path, text) in texts(&["md"]) {
+        let folder = root().join(&path).parent().expect("a file lies in a folder").to_owned();
+        for link in links(&text) {
+            let target = link.split('#').next().unwrap_or_default();
+            if !target.is_empty() && !target.contains(':') && !folder.join(target).exists() {
+                violations.push(format!("{path}: {link} does not exist"));
+            }
+        }
+    }
+    expect_none("relative links in documents resolve", violations);
+}
+
+/// The names that a Cargo.toml depends on.
+fn cargo_dependencies(manifest: &str) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    let mut inside = false;
+    for line in manifest.lines() {
+        if let Some(table) = line.strip_prefix('[') {
+            inside = table.trim_end_matches(']').ends_with("dependencies");
+        } else if let (true, Some((name, _))) = (inside, line.split_once('=')) {
+            names.insert(name.trim().split('.').next().unwrap_or_default().to_owned());
+        }
+    }
+    names
+}
+
+/// The names that a package.json depends on; none where there is no such file.
+fn npm_dependencies(path: &str) -> BTreeSet<String> {
+    let Ok(text) = fs::read_to_string(root().join(path)) else { return BTreeSet::new() };
+    let package: serde_json::Value = serde_json::from_str(&text).expect("package.json is JSON");
+    let tables = ["dependencies", "devDependencies"].into_iter().filter_map(|table| package[table].as_object());
+    tables.flat_map(|table| table.keys().cloned()).collect()
+}
+
+#[test]
+fn every_dependency_has_its_reason_written_down() {
+    let record = "docs/decisions/0002-dependencies.md";
+    let reasons: BTreeSet<String> = read(record)
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split_once('`'))
+        .map(|(name, _)| name.to_owned())
+        .collect();
+    let mut used = cargo_dependencies(&read("Cargo.toml"));
+    used.extend(npm_dependencies("web/package.json"));
+    used.extend(npm_dependencies("tests/e2e/package.json"));
+    let unexplained = used.difference(&reasons).map(|name| format!("{record}: no line for {name}"));
+    let unused = reasons.difference(&used).map(|name| format!("{record}: {name} is not used any more"));
+    expect_none("every dependency has its line, and no other has", unexplained.chain(unused).collect());
+}
+
+/// What hlscam prints when it is asked for help on a command (on itself for an empty one).
+fn help(command: &str) -> String {
+    let arguments = command.split_whitespace().chain(["--help"]);
+    let output = Command::new(env!("CARGO_BIN_EXE_hlscam")).args(arguments).output().expect("hlscam can be started");
+    assert!(output.status.success(), "`hlscam {command} --help` fails");
+    String::from_utf8(output.stdout).expect("help is UTF-8")
+}
+
+/// The commands that the main help lists.
+fn commands(help: &str) -> Vec<String> {
+    let listed = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    let names =
+        listed.filter(|line| line.starts_with("  ") && !line.starts_with("   ")).filter_map(|line| line.split_whitespace().next());
+    names.filter(|name| *name != "help").map(str::to_owned).collect()
+}
+
+/// Long options at the head of a line, as help texts list them.
+fn listed_options(help: &str) -> BTreeSet<String> {
+    let heads = help.lines().map(str::trim_start).filter(|line| line.starts_with('-'));
+    heads.filter_map(|line| long_options(line).next()).collect()
+}
+
+/// Every `--word` in a text, but for the two that every program has.
+fn long_options(text: &str) -> impl Iterator<Item = String> + '_ {
+    text.match_indices("--").filter_map(|(at, _)| {
+        let before = text[..at].chars().next_back();
+        let name: String =
+            text[at + 2..].chars().take_while(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || *c == '-').collect();
+        let alone = before.is_none_or(|c| !c.is_alphanumeric() && c != '-' && c != '|');
+        (alone && name.starts_with(|c: char| c.is_ascii_lowercase()) && name != "help" && name != "version")
+            .then(|| format!("--{name}"))
+    })
+}
+
+#[test]
+fn documented_options_are_the_options_there_are() {
+    let main = help("");
+    let mut real = listed_options(&main);
+    for command in commands(&main) {
+        real.extend(listed_options(&help(&command)));
+    }
+    assert!(real.contains("--device"), "the help text lists the options: {main}");
+    let documented: BTreeSet<String> = long_options(&read("docs/configuration.md")).collect();
+    let missing = real.difference(&documented).map(|name| format!("docs/configuration.md: {name} is missing"));
+    let invented = documented.difference(&real).map(|name| format!("docs/configuration.md: hlscam has no {name}"));
+    expect_none("docs/configuration.md lists the options of `hlscam --help`", missing.chain(invented).collect());
+}
+
+#[test]
+fn nothing_is_left_to_do_and_no_path_of_one_machine_is_named() {
+    // Put together here, so that this file does not break its own rule.
+    let banned =
+        [["TO", "DO"].concat(), ["FIX", "ME"].concat(), ["/wo", "rk/"].concat(), ["/ro", "ot/"].concat(), ["/ho", "me/"].concat()];
+    let mut violations = Vec::new();
+    for path in files() {
+        // Pictures and other binary files have no text to read.
+        let Ok(text) = fs::read_to_string(root().join(&path)) else { continue };
+        for (n, line) in text.lines().enumerate() {
+            violations.extend(
+                banned
+                    .iter()
+                    .filter(|word| line.contains(word.as_str()))
+                    .map(|word| format!("{}:{}: {word}", path.display(), n + 1)),
+            );
+        }
+    }
+    expect_none("nothing is left to do and no path of one machine is named", violations);
+}
+
+#[test]
+fn the_rules_see_what_they_are_for() {
+    assert!(names_crate("use lens::core::Mat;", "lens"));
+    assert!(names_crate("    let x: lens_next::Frame = y;", "lens_next"));
+    assert!(!names_crate("// use lens::core::Mat;", "lens"));
+    assert!(!names_crate("    path(\"/dev/lens/by-id\")", "lens"));
+    assert_eq!(links("see [a](b.md#c) and ![d](e.png)\n```\n[x](y)\n```\n"), ["b.md#c", "e.png"]);
+    assert_eq!(cargo_dependencies("[features]\na = []\n[dependencies]\nb = \"1\"\nc.d = 2\n[lints.rust]\ne = 1").len(), 2);
+    assert_eq!(long_options("| `--part` | x---y, a--b, --fps=3 |").collect::<Vec<_>>(), ["--part", "--fps"]);
+    assert_eq!(commands("Commands:\n  record  x\n          more\n  help  y\n\nOptions:\n"), ["record"]);
+    let long = format!("fn f() {{\n{}}}\n", "    x();\n".repeat(FUNCTION_LINES_MAX));
+    assert_eq!(long_functions("f.rs", &long).len(), 1);
+}

@@ -1,0 +1,65 @@
+/**
+ * When to try again, and what a playlist says about whether it is worth it. Pure.
+ */
+
+/** The first wait, and the longest: a page left open must be back soon after the server is, and be no burden until then. */
+const FIRST_MS = 500;
+const LONGEST_MS = 3000;
+
+/**
+ * The wait before a try.
+ * @param {number} tries that failed so far
+ */
+export function waitMs(tries) {
+  return Math.min(LONGEST_MS, FIRST_MS * 2 ** Math.min(tries, 10));
+}
+
+/**
+ * @typedef {object} PlaylistFacts
+ * @property {boolean} valid it is a playlist at all, and has something to play
+ * @property {boolean} ended nothing will be added to it
+ * @property {string | null} child the first media playlist, if this is a multivariant one
+ */
+
+/**
+ * The little one must know of a playlist before a player is built on it.
+ * @param {string} text
+ * @returns {PlaylistFacts}
+ */
+export function playlistFacts(text) {
+  const lines = text.split('\n').map((line) => line.trim());
+  const stream = lines.findIndex((line) => line.startsWith('#EXT-X-STREAM-INF'));
+  const child = stream < 0 ? null : (lines.slice(stream + 1).find((line) => line !== '' && !line.startsWith('#')) ?? null);
+  const media = lines.some((line) => line.startsWith('#EXTINF') || line.startsWith('#EXT-X-PART:'));
+  return {
+    valid: lines[0] === '#EXTM3U' && (child !== null || media),
+    ended: lines.includes('#EXT-X-ENDLIST'),
+    child,
+  };
+}
+
+/**
+ * @typedef {object} Listed a segment as a playlist lists it
+ * @property {number} number media sequence number
+ * @property {number | null} date capture time of its start, Unix milliseconds
+ */
+
+/** Dates of one segment may differ by rounding; two runs differ by more. */
+const SAME_DATE_MS = 500;
+
+/**
+ * Whether a playlist belongs to another run of the server than the one before it: its numbers went back, or a number now stands for
+ * another time. A player that went on would wait for segments that never come.
+ * @param {readonly Listed[]} before @param {readonly Listed[]} after both in order
+ */
+export function isAnotherRun(before, after) {
+  const [last, now] = [before.at(-1), after.at(-1)];
+  if (last === undefined || now === undefined) {
+    return false;
+  }
+  if (now.number < last.number - 1) {
+    return true;
+  }
+  const same = after.find(({ number }) => number === last.number);
+  return same !== undefined && same.date !== null && last.date !== null && Math.abs(same.date - last.date) > SAME_DATE_MS;
+}

@@ -1,0 +1,151 @@
+/**
+ * What the viewer is told: one state of a closed set, and one plain sentence for it.
+ *
+ * Pure: facts in, state out. The facts come from the player's events, from `api/status` and from what the user did.
+ */
+
+/** @typedef {'connecting' | 'starting' | 'live' | 'behind' | 'paused' | 'camera-lost' | 'ended' | 'unreachable'} State */
+
+/** Every state there is. @type {readonly State[]} */
+export const STATES = ['connecting', 'starting', 'live', 'behind', 'paused', 'camera-lost', 'ended', 'unreachable'];
+
+/**
+ * @typedef {object} Source what `api/status` says of the camera
+ * @property {'live' | 'lost' | 'ended' | 'unknown'} state
+ * @property {Date | null} since when it was lost
+ * @property {string} name empty when not told
+ */
+
+/**
+ * @typedef {object} Facts
+ * @property {'none' | 'heard' | 'lost'} contact whether the server answers; `none` before the first answer
+ * @property {Source} source
+ * @property {'none' | 'shown' | 'ended'} stream whether this stream has shown a picture, or is over
+ * @property {boolean} moving whether the picture moved in the last moments
+ * @property {boolean} paused by the user, or because the browser wants a click first
+ * @property {boolean} following the user wants the live edge, not the past
+ */
+
+/** The source of a server that tells nothing. @type {Source} */
+export const UNKNOWN_SOURCE = { state: 'unknown', since: null, name: '' };
+
+/**
+ * The state that the facts amount to. The order is that of what matters most to somebody who looks at the picture: a picture that
+ * cannot come at all, then one that is not what the camera sees, then one that the user holds back.
+ * @param {Facts} facts
+ * @returns {State}
+ */
+export function stateOf({ contact, source, stream, moving, paused, following }) {
+  if (following && (stream === 'ended' || (source.state === 'ended' && contact === 'heard' && !moving))) {
+    return 'ended';
+  }
+  if (contact === 'lost') {
+    return 'unreachable';
+  }
+  if (contact === 'none') {
+    return 'connecting';
+  }
+  if (source.state === 'lost' && following && !paused) {
+    return 'camera-lost';
+  }
+  if (stream === 'none' && !paused) {
+    return 'starting';
+  }
+  if (paused) {
+    return 'paused';
+  }
+  if (!moving) {
+    return 'starting';
+  }
+  return following ? 'live' : 'behind';
+}
+
+/**
+ * The sentence for a state.
+ * @param {State} state
+ * @param {Date | null} since when the camera was lost
+ * @param {(date: Date) => string} clock writes a time of day
+ * @returns {string}
+ */
+export function sentenceFor(state, since, clock) {
+  switch (state) {
+    case 'connecting':
+      return 'Connecting to the server.';
+    case 'starting':
+      return 'Waiting for the picture.';
+    case 'live':
+      return 'You are watching live.';
+    case 'behind':
+      return 'You are watching the past.';
+    case 'paused':
+      return 'Paused.';
+    case 'camera-lost':
+      return since
+        ? `The camera has been gone since ${clock(since)}; its picture returns by itself.`
+        : 'The camera is gone; its picture returns by itself.';
+    case 'ended':
+      return 'The stream has ended; a new one will start here by itself.';
+    case 'unreachable':
+      return 'The server cannot be reached; this page keeps trying.';
+  }
+}
+
+/**
+ * The source as `api/status` tells it. Every field is optional there, so anything unexpected counts as not told.
+ * @param {unknown} status
+ * @returns {Source}
+ */
+export function sourceOf(status) {
+  const source = field(status, 'source');
+  const name = field(source, 'name');
+  const since = new Date(String(field(source, 'silent_since')));
+  const states = /** @type {Record<string, Source['state']>} */ ({ live: 'live', silent: 'lost', lost: 'lost', ended: 'ended' });
+  return {
+    state: states[String(field(source, 'state'))] ?? 'unknown',
+    since: Number.isNaN(since.getTime()) ? null : since,
+    name: typeof name === 'string' ? name : '',
+  };
+}
+
+/**
+ * What else `api/status` tells that a viewer may like to know, as short phrases.
+ * @param {unknown} status
+ * @returns {string[]}
+ */
+export function detailsOf(status) {
+  return [
+    counted(field(field(status, 'detection'), 'faces'), 'face', 'faces'),
+    counted(field(status, 'viewers'), 'viewer', 'viewers'),
+  ].filter((phrase) => phrase !== '');
+}
+
+/** Hosts that only this machine can reach. */
+const LOOPBACK = /^(localhost|127(\.\d+){3}|\[::1\])$/;
+
+/**
+ * Whether anyone on the network can watch. A server that does not tell is not accused, nor one that is reached by this machine's own
+ * name: it may be closed to the others.
+ * @param {unknown} status
+ * @param {string} host the page's own, as `location.hostname` writes it
+ */
+export function isUnprotected(status, host) {
+  return field(status, 'protected') === false && !LOOPBACK.test(host);
+}
+
+/**
+ * @param {unknown} count
+ * @param {string} one
+ * @param {string} many
+ */
+function counted(count, one, many) {
+  return typeof count === 'number' ? `${count} ${count === 1 ? one : many}` : '';
+}
+
+/**
+ * @param {unknown} value
+ * @param {string} name
+ * @returns {unknown}
+ */
+function field(value, name) {
+  return value !== null && typeof value === 'object' ? /** @type {Record<string, unknown>} */ (value)[name] : undefined;
+}

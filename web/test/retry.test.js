@@ -1,0 +1,44 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { isAnotherRun, playlistFacts, waitMs } from '../retry.js';
+
+test('waits_grow_from_half_a_second_to_three_and_stay_there', () => {
+  assert.deepEqual([0, 1, 2, 3, 4, 100, Infinity].map(waitMs), [500, 1000, 2000, 3000, 3000, 3000, 3000]);
+});
+
+/** @type {[string, string, import('../retry.js').PlaylistFacts][]} */
+const PLAYLISTS = [
+  ['multivariant', '#EXTM3U\n#EXT-X-INDEPENDENT-SEGMENTS\n#EXT-X-STREAM-INF:BANDWIDTH=1\n\n# note\nvideo.m3u8\n', { valid: true, ended: false, child: 'video.m3u8' }],
+  ['media', '#EXTM3U\r\n#EXT-X-TARGETDURATION:2\r\n#EXTINF:2.0,\r\n1.m4s\r\n', { valid: true, ended: false, child: null }],
+  ['one part so far', '#EXTM3U\n#EXT-X-PART:DURATION=0.2,URI="1.0.m4s"\n', { valid: true, ended: false, child: null }],
+  ['ended', '#EXTM3U\n#EXTINF:2.0,\n1.m4s\n#EXT-X-ENDLIST\n', { valid: true, ended: true, child: null }],
+  ['empty so far', '#EXTM3U\n#EXT-X-TARGETDURATION:2\n', { valid: false, ended: false, child: null }],
+  ['variant without an address', '#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\n', { valid: false, ended: false, child: null }],
+  ['a page of somebody else', '<!doctype html>', { valid: false, ended: false, child: null }],
+  ['nothing', '', { valid: false, ended: false, child: null }],
+];
+for (const [name, text, facts] of PLAYLISTS) {
+  test(`playlist: ${name}`, () => assert.deepEqual(playlistFacts(text), facts));
+}
+
+const DATE = Date.parse('2026-11-20T14:00:00Z');
+/** @param {number} first @param {number} last @param {number} shift */
+const listed = (first, last, shift = 0) =>
+  Array.from({ length: last - first + 1 }, (_, i) => ({ number: first + i, date: DATE + (first + i) * 2000 + shift }));
+
+/** @type {[string, import('../retry.js').Listed[], import('../retry.js').Listed[], boolean][]} */
+const RUNS = [
+  ['the first playlist', [], listed(1, 3), false],
+  ['one segment on', listed(1, 3), listed(2, 4), false],
+  ['the same again', listed(1, 3), listed(1, 3), false],
+  ['an older copy from a cache', listed(1, 4), listed(1, 3), false],
+  ['numbers start over', listed(40, 60), listed(1, 2, 500_000), true],
+  ['numbers start over and have caught up', listed(1, 3), listed(1, 5, 9000), true],
+  ['dates rounded otherwise', listed(1, 3), listed(1, 4, 1), false],
+  ['no dates', [{ number: 3, date: null }], [{ number: 3, date: null }, { number: 4, date: null }], false],
+  ['everything moved on while asleep', listed(1, 3), listed(90, 95), false],
+  ['an empty one', listed(1, 3), [], false],
+];
+for (const [name, before, after, another] of RUNS) {
+  test(`run: ${name}`, () => assert.equal(isAnotherRun(before, after), another));
+}

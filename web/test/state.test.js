@@ -1,0 +1,94 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { STATES, UNKNOWN_SOURCE, detailsOf, isUnprotected, sentenceFor, sourceOf, stateOf } from '../state.js';
+
+/** @type {import('../state.js').Facts} */
+const LIVE = { contact: 'heard', source: UNKNOWN_SOURCE, stream: 'shown', moving: true, paused: false, following: true };
+const source = (/** @type {import('../state.js').Source['state']} */ state) => ({ ...UNKNOWN_SOURCE, state });
+
+/** @type {[string, Partial<import('../state.js').Facts>, import('../state.js').State][]} */
+const CASES = [
+  ['all well', {}, 'live'],
+  ['all well, and the server says so', { source: source('live') }, 'live'],
+  ['nothing heard yet', { contact: 'none', stream: 'none', moving: false }, 'connecting'],
+  ['server there, stream not yet', { stream: 'none', moving: false }, 'starting'],
+  ['picture stands still', { moving: false }, 'starting'],
+  ['watching the past', { following: false }, 'behind'],
+  ['paused by the user', { paused: true, moving: false }, 'paused'],
+  ['paused in the past', { paused: true, moving: false, following: false }, 'paused'],
+  ['the browser wants a click before it plays', { stream: 'none', paused: true, moving: false }, 'paused'],
+  ['camera gone, its slate plays', { source: source('lost') }, 'camera-lost'],
+  ['camera gone before the first picture', { source: source('lost'), stream: 'none', moving: false }, 'camera-lost'],
+  ['camera gone while the past is watched', { source: source('lost'), following: false }, 'behind'],
+  ['camera gone while paused', { source: source('lost'), paused: true, moving: false }, 'paused'],
+  ['server gone', { contact: 'lost', moving: false }, 'unreachable'],
+  ['server gone, buffer still plays', { contact: 'lost' }, 'unreachable'],
+  ['server never there', { contact: 'lost', stream: 'none', moving: false }, 'unreachable'],
+  ['server gone after the camera', { contact: 'lost', source: source('lost'), moving: false }, 'unreachable'],
+  ['ended', { stream: 'ended', moving: false }, 'ended'],
+  ['ended, and then the server left', { stream: 'ended', contact: 'lost', moving: false }, 'ended'],
+  ['ended while the past is watched', { stream: 'ended', following: false }, 'behind'],
+  ['the server says that it ended', { source: source('ended'), moving: false }, 'ended'],
+  ['a former end does not hide that the server is gone', { source: source('ended'), contact: 'lost', moving: false }, 'unreachable'],
+];
+
+for (const [name, change, expected] of CASES) {
+  test(`state: ${name}`, () => assert.equal(stateOf({ ...LIVE, ...change }), expected));
+}
+
+test('any_combination_of_facts_gives_a_state_of_the_set_with_one_sentence', () => {
+  let count = 0;
+  for (const contact of /** @type {const} */ (['none', 'heard', 'lost'])) {
+    for (const of of /** @type {const} */ (['live', 'lost', 'ended', 'unknown'])) {
+      for (const stream of /** @type {const} */ (['none', 'shown', 'ended'])) {
+        for (let bits = 0; bits < 8; bits += 1) {
+          const facts = { contact, source: source(of), stream, moving: !!(bits & 1), paused: !!(bits & 2), following: !!(bits & 4) };
+          const state = stateOf(facts);
+          assert.ok(STATES.includes(state));
+          assert.match(sentenceFor(state, null, String), /^[A-Z][^.]*\.$/);
+          count += 1;
+        }
+      }
+    }
+  }
+  assert.equal(count, 288);
+});
+
+test('live_is_said_only_of_a_moving_picture_from_a_server_that_answers', () => {
+  for (const change of [{ contact: 'lost' }, { contact: 'none' }, { moving: false }, { paused: true }, { following: false }, { stream: 'none' }]) {
+    assert.notEqual(stateOf(/** @type {any} */ ({ ...LIVE, ...change })), 'live', JSON.stringify(change));
+  }
+});
+
+test('the_sentence_of_a_lost_camera_tells_since_when', () => {
+  const since = new Date('2026-11-20T14:03:12Z');
+  const sentence = sentenceFor('camera-lost', since, (date) => date.toISOString().slice(11, 19));
+  assert.equal(sentence, 'The camera has been gone since 14:03:12; its picture returns by itself.');
+});
+
+test('status_is_read_field_by_field_and_anything_odd_counts_as_not_told', () => {
+  const since = '2026-11-20T14:03:12.000Z';
+  assert.deepEqual(sourceOf({ source: { state: 'live', silent_since: null, name: 'C920' } }), { state: 'live', since: null, name: 'C920' });
+  assert.deepEqual(sourceOf({ source: { state: 'silent', silent_since: since } }), { state: 'lost', since: new Date(since), name: '' });
+  assert.equal(sourceOf({ source: { state: 'lost' } }).state, 'lost');
+  for (const odd of [null, undefined, 7, 'text', [], {}, { source: null }, { source: { state: 3, name: {}, silent_since: 'soon' } }]) {
+    assert.deepEqual(sourceOf(odd), UNKNOWN_SOURCE);
+    assert.deepEqual(detailsOf(odd), []);
+    assert.equal(isUnprotected(odd, '10.0.0.7'), false);
+  }
+});
+
+test('details_count_in_words', () => {
+  assert.deepEqual(detailsOf({ viewers: 1, detection: { faces: 2 } }), ['2 faces', '1 viewer']);
+  assert.deepEqual(detailsOf({ viewers: 0 }), ['0 viewers']);
+});
+
+test('only_a_server_that_says_so_is_called_unprotected_and_only_on_a_network', () => {
+  for (const host of ['192.168.1.20', 'camera.lan', '[fd00::1]', '127.example.org']) {
+    assert.equal(isUnprotected({ protected: false }, host), true, host);
+    assert.equal(isUnprotected({ protected: true }, host), false, host);
+  }
+  for (const host of ['localhost', '127.0.0.1', '127.0.1.1', '[::1]']) {
+    assert.equal(isUnprotected({ protected: false }, host), false, host);
+  }
+});
