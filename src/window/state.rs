@@ -285,10 +285,11 @@ impl State {
 
     /// Drops from the front what is beyond the span or the bytes, but never below 3 target durations (§6.2.2).
     fn unlist(&mut self) {
-        let floor = self.config.target_duration() * 3;
         while let Some(front) = self.segments.get(self.unlisted) {
             let left = self.sums.span - front.duration;
             let too_long = left >= self.config.span && self.listed().len() > LISTED_MIN;
+            // A tick for each segment: a client adds up rounded lengths, and must not come out below.
+            let floor = self.config.target_duration() * 3 + Span(self.listed().len() as i64);
             if !(too_long || self.too_big()) || left < floor {
                 break;
             }

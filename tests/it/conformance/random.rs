@@ -51,13 +51,26 @@ struct Live {
     discontinuity: bool,
     marks: u32,
     open_mark: Option<DateRange>,
+    /// When each segment was first listed, by its name.
+    first_listed: BTreeMap<String, Ticks>,
 }
 
 impl Live {
     fn new(config: WindowConfig) -> Live {
         let clock = Arc::new(ManualClock::at(WallTime(1_795_191_552_000_000)));
         let window = Arc::new(Window::new(config.clone(), clock.clone()));
-        let live = Live { config, window, clock, msn: 1, index: 0, init: 1, discontinuity: false, marks: 0, open_mark: None };
+        let live = Live {
+            config,
+            window,
+            clock,
+            msn: 1,
+            index: 0,
+            init: 1,
+            discontinuity: false,
+            marks: 0,
+            open_mark: None,
+            first_listed: BTreeMap::new(),
+        };
         live.window.push(live.init());
         live
     }
@@ -102,6 +115,7 @@ impl Live {
     }
 
     fn end(&mut self) -> Cut {
+        self.first_listed.insert(format!("seg-r-{}.m4s", self.msn), self.clock.now());
         self.index = 0;
         self.msn += 1;
         Cut::End(Msn(self.msn - 1))
@@ -171,8 +185,8 @@ struct Client {
     iframes: History,
     copy: BTreeMap<&'static str, String>,
     files: BTreeMap<String, Listed>,
-    /// First listing and longest playlist, by segment.
-    stays: BTreeMap<String, (Ticks, i64, i64)>,
+    /// The longest playlist that listed a segment, 10 µs, by the segment's name.
+    longest: BTreeMap<String, i64>,
 }
 
 impl Client {
@@ -205,9 +219,10 @@ impl Client {
         let three_targets = ticks(3 * playlist.target());
         let mut due: BTreeMap<String, Ticks> = BTreeMap::new();
         for segment in &playlist.segments {
-            let stay = self.stays.entry(segment.uri.clone()).or_insert((now, segment.duration, 0));
-            stay.2 = stay.2.max(playlist.duration());
-            due.insert(segment.uri.clone(), stay.0 + ticks(stay.1 + stay.2));
+            let longest = self.longest.entry(segment.uri.clone()).or_default();
+            *longest = playlist.duration().max(*longest);
+            let first_listed = live.first_listed.get(&segment.uri).copied().unwrap_or(now);
+            due.insert(segment.uri.clone(), first_listed + ticks(segment.duration + *longest));
             due.extend(segment.map.iter().map(|map| (map.clone(), now)));
         }
         for part in playlist.segments.iter().chain([&playlist.growing]).flat_map(|segment| &segment.parts) {
