@@ -1,7 +1,28 @@
 //! Finding things in a picture. One detector per thread; it works on the luma plane alone.
 
-use crate::time::{Span, Ticks};
+use crate::{
+    config::{CascadeSpec, DetectConfig},
+    time::{Span, TICKS_PER_S, Ticks},
+};
 use serde::Serialize;
+
+#[cfg(feature = "opencv")]
+pub mod haar;
+pub mod watcher;
+
+/// How long a result is drawn: longer than a few missed runs at 10 per second, shorter than a ghost that anyone would notice.
+pub const HOLD: Span = Span::from_ms(500);
+
+/// OpenCV's cascades by our names for them, beside the embedded `face`.
+pub const SYSTEM_CASCADES: [(&str, &str); 7] = [
+    ("face-alt2", "haarcascade_frontalface_alt2.xml"),
+    ("profile", "haarcascade_profileface.xml"),
+    ("eye", "haarcascade_eye.xml"),
+    ("smile", "haarcascade_smile.xml"),
+    ("upperbody", "haarcascade_upperbody.xml"),
+    ("fullbody", "haarcascade_fullbody.xml"),
+    ("cat", "haarcascade_frontalcatface.xml"),
+];
 
 /// A box in full-picture pixels, left-top corner and lengths. It lies inside the picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -38,6 +59,41 @@ pub struct Detection {
     pub took: Span,
 }
 
+impl Detection {
+    /// The boxes to draw on a picture captured at `at`: none once the result is older than [`HOLD`].
+    pub fn boxes_at(&self, at: Ticks) -> &[BoundingBox] {
+        if at.since(self.at) <= HOLD { &self.boxes } else { &[] }
+    }
+}
+
+/// Whether a picture is due for a look: the first one of each `1 / fps` of media time is, so jitter does not lower the rate.
+pub fn is_due(at: Ticks, last_run_at: Option<Ticks>, fps: f64) -> bool {
+    let turn = |at: Ticks| (at.0 as f64 * fps / TICKS_PER_S as f64).floor();
+    last_run_at.is_none_or(|last| turn(at) != turn(last))
+}
+
+/// The cascade of that name, one of [`SYSTEM_CASCADES`] or `face`.
+pub fn cascade_named(name: &str) -> Option<CascadeSpec> {
+    let system = || SYSTEM_CASCADES.iter().find(|(ours, _)| *ours == name);
+    if name == "face" { Some(CascadeSpec::Face) } else { system().map(|(ours, _)| CascadeSpec::System(ours)) }
+}
+
+/// Makes the detector that is asked for; `None` where nothing is to be searched.
+pub fn open(config: &DetectConfig) -> Result<Option<Box<dyn Detector>>, DetectError> {
+    let Some(cascade) = &config.cascade else { return Ok(None) };
+    open_cascade(cascade, config.width).map(Some)
+}
+
+#[cfg(feature = "opencv")]
+fn open_cascade(cascade: &CascadeSpec, width: u32) -> Result<Box<dyn Detector>, DetectError> {
+    Ok(Box::new(haar::HaarDetector::new(cascade, width)?))
+}
+
+#[cfg(not(feature = "opencv"))]
+fn open_cascade(_cascade: &CascadeSpec, _width: u32) -> Result<Box<dyn Detector>, DetectError> {
+    Err(DetectError("cannot detect: this build is without OpenCV; build it with the feature opencv, or pass --detect none".into()))
+}
+
 /// Finds boxes in luma planes. `&mut self`: an OpenCV classifier is never shared between threads.
 pub trait Detector: Send {
     /// Looks at one plane. An error is logged and counted by the caller, and the stream goes on.
@@ -48,3 +104,47 @@ pub trait Detector: Send {
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct DetectError(pub String);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::FrameRate;
+
+    /// Which of the frames of a second of `rate` are looked at.
+    fn due_of(rate: FrameRate, n_frames: i64, fps: f64) -> Vec<i64> {
+        let mut last = None;
+        let mut due = Vec::new();
+        for n in 0..n_frames {
+            let at = Ticks(0) + rate.frame_start(n);
+            if is_due(at, last, fps) {
+                last = Some(at);
+                due.push(n);
+            }
+        }
+        due
+    }
+
+    #[test]
+    fn pictures_are_looked_at_as_often_as_asked() {
+        assert_eq!(due_of(FrameRate::whole(30), 12, 10.0), [0, 3, 6, 9]);
+        assert_eq!(due_of(FrameRate::whole(25), 25, 10.0).len(), 10);
+        assert_eq!(due_of(FrameRate { num: 30_000, den: 1001 }, 300, 10.0).len(), 100);
+        assert_eq!(due_of(FrameRate::whole(5), 5, 10.0), [0, 1, 2, 3, 4]);
+        assert_eq!(due_of(FrameRate::whole(30), 90, 0.5), [0, 60]);
+    }
+
+    #[test]
+    fn an_old_result_is_not_drawn() {
+        let boxes = vec![BoundingBox { x: 1, y: 2, width: 3, height: 4 }];
+        let detection = Detection { at: Ticks(900), boxes, took: Span::ZERO };
+        assert_eq!(detection.boxes_at(Ticks(900) + HOLD).len(), 1);
+        assert_eq!(detection.boxes_at(Ticks(901) + HOLD).len(), 0);
+    }
+
+    #[test]
+    fn cascades_go_by_our_names() {
+        assert_eq!(cascade_named("face"), Some(CascadeSpec::Face));
+        assert_eq!(cascade_named("cat"), Some(CascadeSpec::System("cat")));
+        assert_eq!(cascade_named("dog"), None);
+    }
+}

@@ -1,0 +1,253 @@
+//! Runs a detector on a thread of its own, beside the stream: it looks at the newest picture, and nobody ever waits for it.
+
+use super::{Detection, Detector, Luma, is_due};
+use crate::{
+    picture::Picture,
+    status::Counter,
+    time::{Clock, Ticks},
+};
+use std::{
+    io,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    thread::JoinHandle,
+};
+
+/// A detector at work. Dropping it ends and joins its thread.
+pub struct Watcher {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What a watcher has done so far.
+#[derive(Debug, Default)]
+pub struct WatcherCounts {
+    /// Pictures looked at, with success or not.
+    pub runs: Counter,
+    /// Runs that failed.
+    pub errors: Counter,
+    /// Pictures that were due and were replaced by a newer one before the detector came to them.
+    pub skips: Counter,
+}
+
+/// Told of every successful run, on the detector's thread.
+pub type OnRun = Box<dyn FnMut(&Detection) + Send>;
+
+struct Shared {
+    fps: f64,
+    clock: Arc<dyn Clock>,
+    slot: Mutex<Slot>,
+    filled: Condvar,
+    latest: Mutex<Arc<Detection>>,
+    counts: WatcherCounts,
+}
+
+/// Room for one picture: the newest wins.
+#[derive(Default)]
+struct Slot {
+    picture: Option<Arc<Picture>>,
+    last_run_at: Option<Ticks>,
+    is_stopping: bool,
+}
+
+impl Watcher {
+    /// Starts the thread `detect`, which looks at most `fps` times per second of media time.
+    pub fn start(detector: Box<dyn Detector>, fps: f64, clock: Arc<dyn Clock>, on_run: OnRun) -> io::Result<Watcher> {
+        let shared = Arc::new(Shared {
+            fps,
+            clock,
+            slot: Mutex::default(),
+            filled: Condvar::new(),
+            latest: Mutex::default(),
+            counts: WatcherCounts::default(),
+        });
+        let thread = std::thread::Builder::new().name("detect".into()).spawn({
+            let shared = shared.clone();
+            move || watch(&shared, detector, on_run)
+        })?;
+        Ok(Watcher { shared, thread: Some(thread) })
+    }
+
+    /// Offers a picture. Returns at once; a picture that is not due is left out.
+    pub fn give(&self, picture: &Arc<Picture>) {
+        let mut slot = lock(&self.shared.slot);
+        if !is_due(picture.at, slot.last_run_at, self.shared.fps) {
+            return;
+        }
+        let replaced = slot.picture.replace(picture.clone());
+        drop(slot);
+        self.shared.filled.notify_one();
+        if replaced.is_some() {
+            self.shared.counts.skips.bump();
+        }
+    }
+
+    /// The newest result; an empty one before the first run. Cheap enough to ask for every frame.
+    pub fn latest(&self) -> Arc<Detection> {
+        lock(&self.shared.latest).clone()
+    }
+
+    /// What it has done so far.
+    pub fn counts(&self) -> &WatcherCounts {
+        &self.shared.counts
+    }
+}
+
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        lock(&self.shared.slot).is_stopping = true;
+        self.shared.filled.notify_one();
+        if let Some(thread) = self.thread.take() {
+            // Panics of the detector are caught on the thread; one of ours has been printed by then, and there is nothing to add.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn watch(shared: &Shared, mut detector: Box<dyn Detector>, mut on_run: OnRun) {
+    let mut errors_in_a_row = 0u64;
+    while let Some(picture) = wait_for_picture(shared) {
+        shared.counts.runs.bump();
+        let begun = shared.clock.now();
+        match look(detector.as_mut(), &picture) {
+            Ok(boxes) => {
+                if errors_in_a_row > 0 {
+                    tracing::info!("detection works again, after {errors_in_a_row} failed runs");
+                    errors_in_a_row = 0;
+                }
+                let detection = Arc::new(Detection { at: picture.at, boxes, took: shared.clock.now().since(begun) });
+                *lock(&shared.latest) = detection.clone();
+                on_run(&detection);
+            }
+            Err(error) => {
+                // Once per burst: a detector that fails on every picture would fill the log.
+                if errors_in_a_row == 0 {
+                    tracing::warn!("detection failed: {error}; the stream goes on without new boxes");
+                }
+                errors_in_a_row += 1;
+                shared.counts.errors.bump();
+            }
+        }
+    }
+}
+
+/// The next picture to look at; `None` when it is time to end.
+fn wait_for_picture(shared: &Shared) -> Option<Arc<Picture>> {
+    let mut slot = lock(&shared.slot);
+    loop {
+        if slot.is_stopping {
+            return None;
+        }
+        if let Some(picture) = slot.picture.take() {
+            slot.last_run_at = Some(picture.at);
+            return Some(picture);
+        }
+        slot = shared.filled.wait(slot).unwrap_or_else(PoisonError::into_inner);
+    }
+}
+
+/// One run; a panic inside the detector is an error like any other.
+fn look(detector: &mut dyn Detector, picture: &Picture) -> Result<Vec<super::BoundingBox>, String> {
+    let (luma, size) = (picture.planes().y, picture.size());
+    let luma = Luma { bytes: luma, width: size.width(), height: size.height() };
+    match catch_unwind(AssertUnwindSafe(|| detector.detect(luma))) {
+        Ok(result) => result.map_err(|error| error.to_string()),
+        Err(_) => Err("the detector panicked".into()),
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        detect::{BoundingBox, DetectError},
+        picture::Size,
+        time::{ManualClock, Span, WallTime},
+    };
+    use std::sync::mpsc::{Receiver, Sender, channel};
+
+    type Answer = fn() -> Result<Vec<BoundingBox>, DetectError>;
+
+    /// Tells when it begins a picture, and does with it what the test answers.
+    struct Puppet {
+        began: Sender<Ticks>,
+        answers: Receiver<Answer>,
+        n_runs: i64,
+    }
+
+    impl Detector for Puppet {
+        fn detect(&mut self, _luma: Luma<'_>) -> Result<Vec<BoundingBox>, DetectError> {
+            self.began.send(Ticks(self.n_runs)).expect("the test listens");
+            self.n_runs += 1;
+            self.answers.recv().expect("the test answers")()
+        }
+    }
+
+    struct Bench {
+        watcher: Watcher,
+        began: Receiver<Ticks>,
+        answer: Sender<Answer>,
+        done: Receiver<Detection>,
+    }
+
+    fn bench(fps: f64) -> Bench {
+        let ((began_tx, began), (answer, answers), (done_tx, done)) = (channel(), channel(), channel());
+        let clock = Arc::new(ManualClock::at(WallTime(0)));
+        let on_run: OnRun = Box::new(move |detection| done_tx.send(detection.clone()).expect("the test listens"));
+        let puppet = Puppet { began: began_tx, answers, n_runs: 0 };
+        Bench { watcher: Watcher::start(Box::new(puppet), fps, clock, on_run).expect("a thread"), began, answer, done }
+    }
+
+    fn picture(at_ms: i64) -> Arc<Picture> {
+        Arc::new(Picture::black(Size::new(64, 48).expect("even"), Ticks(0) + Span::from_ms(at_ms)))
+    }
+
+    fn one_box() -> Result<Vec<BoundingBox>, DetectError> {
+        Ok(vec![BoundingBox { x: 1, y: 2, width: 3, height: 4 }])
+    }
+
+    #[test]
+    fn the_newest_picture_wins_and_nobody_waits() {
+        let bench = bench(10.0);
+        assert_eq!(*bench.watcher.latest(), Detection::default());
+        bench.watcher.give(&picture(0));
+        bench.began.recv().expect("it begins");
+        for at_ms in [33, 66, 100, 133, 166] {
+            bench.watcher.give(&picture(at_ms));
+        }
+        bench.answer.send(one_box).expect("it listens");
+        assert_eq!(bench.done.recv().expect("a result").at, Ticks(0));
+        bench.began.recv().expect("it begins again");
+        bench.answer.send(one_box).expect("it listens");
+        assert_eq!(bench.done.recv().expect("a result").at, Ticks(0) + Span::from_ms(166));
+        assert_eq!(bench.watcher.latest().boxes, one_box().expect("a box"));
+        let counts = bench.watcher.counts();
+        assert_eq!((counts.runs.get(), counts.errors.get(), counts.skips.get()), (2, 0, 2));
+    }
+
+    #[test]
+    fn a_failing_or_panicking_detector_leaves_the_last_result() {
+        let bench = bench(1000.0);
+        let answers: [Answer; 4] = [one_box, || Err(DetectError("no".into())), || panic!("on purpose"), || Ok(Vec::new())];
+        for (idx, answer) in answers.into_iter().enumerate() {
+            bench.watcher.give(&picture(10 * idx as i64));
+            bench.began.recv().expect("it begins");
+            bench.answer.send(answer).expect("it listens");
+        }
+        let results: Vec<i64> = bench.done.iter().take(2).map(|detection| detection.at.0 / 900).collect();
+        assert_eq!(results, [0, 3]);
+        let counts = bench.watcher.counts();
+        assert_eq!((counts.runs.get(), counts.errors.get()), (4, 2));
+    }
+
+    #[test]
+    fn dropping_it_ends_its_thread() {
+        let Bench { watcher, began, .. } = bench(10.0);
+        drop(watcher);
+        assert!(began.recv().is_err(), "the detector has gone with its thread");
+    }
+}
