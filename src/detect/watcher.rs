@@ -168,10 +168,12 @@ mod tests {
     };
     use std::sync::mpsc::{Receiver, Sender, channel};
 
+    type Answer = fn() -> Result<Vec<BoundingBox>, DetectError>;
+
     /// Tells when it begins a picture, and does with it what the test answers.
     struct Puppet {
         began: Sender<Ticks>,
-        answers: Receiver<fn() -> Result<Vec<BoundingBox>, DetectError>>,
+        answers: Receiver<Answer>,
         n_runs: i64,
     }
 
@@ -186,7 +188,7 @@ mod tests {
     struct Bench {
         watcher: Watcher,
         began: Receiver<Ticks>,
-        answer: Sender<fn() -> Result<Vec<BoundingBox>, DetectError>>,
+        answer: Sender<Answer>,
         done: Receiver<Detection>,
     }
 
@@ -233,8 +235,7 @@ mod tests {
     #[test]
     fn a_failing_or_panicking_detector_leaves_the_last_result() {
         let bench = bench(1000.0);
-        let answers: [fn() -> Result<Vec<BoundingBox>, DetectError>; 4] =
-            [one_box, || Err(DetectError("no".into())), || panic!("on purpose"), || Ok(Vec::new())];
+        let answers: [Answer; 4] = [one_box, || Err(DetectError("no".into())), || panic!("on purpose"), || Ok(Vec::new())];
         for (idx, answer) in answers.into_iter().enumerate() {
             bench.watcher.give(&picture(10 * idx as i64));
             bench.began.recv().expect("it begins");

@@ -1,48 +1,145 @@
 use super::*;
+use crate::{
+    paint::strip::Strip,
+    picture::{PicturePool, Size as PictureSize},
+    source::test::draw::Scene,
+    time::Ticks,
+};
+use std::{io::Write, process::Command};
+
+const WIDTH: u32 = 640;
+
+fn detector() -> HaarDetector {
+    HaarDetector::new(&CascadeSpec::Face, WIDTH).expect("the embedded cascade")
+}
+
+fn luma(bytes: &[u8], width: usize) -> Luma<'_> {
+    Luma { bytes, width, height: bytes.len() / width }
+}
+
+/// Whether a hit is on this face: its centre lies in the face, and it is not of quite another size.
+fn is_on(hit: BoundingBox, face: BoundingBox) -> bool {
+    let centre = (hit.x + hit.width / 2, hit.y + hit.height / 2);
+    let inside = |at: u32, from: u32, length: u32| (from..from + length).contains(&at);
+    let ratio = f64::from(hit.width) / f64::from(face.width);
+    inside(centre.0, face.x, face.width) && inside(centre.1, face.y, face.height) && (0.6..1.6).contains(&ratio)
+}
 
 #[test]
-fn measure() {
-    let cpu = || {
-        let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
-        text.split(' ').next().unwrap().parse::<u64>().unwrap() as f64 / 1e6
-    };
-    let Ok(runs) = std::env::var("MEASURE") else { return };
-    for run in runs.split(' ') {
-        let p: Vec<&str> = run.split(',').collect();
-        let cascade = super::super::cascade_named(p[0]).unwrap();
-        let width: u32 = p[4].parse().unwrap();
-        let mut d = HaarDetector::new(&cascade, width).unwrap();
-        d.search = Search {
-            scale_factor: p[1].parse().unwrap(),
-            neighbours_min: p[2].parse().unwrap(),
-            width_min: p[3].parse::<f64>().unwrap() / 640.0,
-        };
-        let mut out = String::from("{");
-        let (mut n, mut ms, mut max) = (0, 0.0, 0.0f64);
-        let mut files: Vec<_> = std::fs::read_dir("/tmp/drawn/gray").unwrap().map(|e| e.unwrap().path()).collect();
-        files.sort();
-        for path in files {
-            let bytes = std::fs::read(&path).unwrap();
-            let mut rows = Vec::new();
-            let mut text = String::new();
-            for (f, frame) in bytes.chunks(640 * 480).enumerate() {
-                if f % 3 == 0 {
-                    let t = cpu();
-                    let boxes = d.detect(Luma { bytes: frame, width: 640, height: 480 }).unwrap();
-                    let t = cpu() - t;
-                    ms += t;
-                    max = max.max(t);
-                    n += 1;
-                    text = format!("{:?}", boxes.iter().map(|b| [b.x, b.y, b.width, b.height]).collect::<Vec<_>>());
-                }
-                rows.push(format!("{{\"frame\":{f},\"boxes\":{text}}}"));
+fn every_drawn_face_is_found_once_and_nothing_else() {
+    let (pool, mut detector) = (PicturePool::default(), detector());
+    for (width, height) in [(320, 240), (640, 480), (480, 640), (1280, 720), (1920, 1080)] {
+        let scene = Scene::new(u64::from(width), 2, PictureSize::new(width, height).expect("even"));
+        for number in (0..10).map(|n| n * 74) {
+            let picture = scene.draw(Strip { unix_ms: 1_795_191_552_123, number }, Ticks(0), &pool);
+            let hits = detector.detect(luma(picture.planes().y, width as usize)).expect("it runs");
+            let faces = scene.face_boxes(number);
+            for face in &faces {
+                let n_hits = hits.iter().filter(|hit| is_on(**hit, *face)).count();
+                assert_eq!(n_hits, 1, "{width}x{height} frame {number}: {face:?} in {hits:?}");
             }
-            if out.len() > 1 {
-                out.push(',')
-            }
-            out += &format!("\"{}.mkv\":[{}]", path.file_stem().unwrap().to_str().unwrap(), rows.join(","));
+            assert_eq!(hits.len(), faces.len(), "{width}x{height} frame {number}: {hits:?}");
         }
-        std::fs::write(format!("/tmp/drawn/{run}.json"), out + "}").unwrap();
-        eprintln!("MS {run} mean {:.2} max {max:.2}", ms / n as f64);
+    }
+}
+
+#[test]
+fn a_picture_smaller_than_the_cascade_has_nothing_in_it() {
+    assert_eq!(detector().detect(luma(&[128; 64], 8)).expect("it runs"), []);
+    assert!(detector().detect(Luma { bytes: &[], width: 640, height: 480 }).is_err());
+}
+
+#[test]
+fn nested_hits_become_the_one_with_more_neighbours() {
+    let square = |x, y, width| BoundingBox { x, y, width, height: width };
+    let (large, small, apart) = (square(100, 100, 80), square(110, 110, 50), square(160, 150, 80));
+    assert_eq!(merge_nested(vec![(small, 3), (large, 9)]), [large]);
+    assert_eq!(merge_nested(vec![(small, 9), (large, 3)]), [small]);
+    assert_eq!(merge_nested(vec![(large, 5), (apart, 4)]), [large, apart]);
+    assert_eq!(merge_nested(Vec::new()), []);
+}
+
+#[test]
+fn hits_are_mapped_back_and_cut_to_the_picture() {
+    let plane = Luma { bytes: &[], width: 1280, height: 720 };
+    let mapped = |x, y, side| in_full_pixels(Rect::new(x, y, side, side), 2.0, plane);
+    assert_eq!(mapped(10, 20, 30), Some(BoundingBox { x: 20, y: 40, width: 60, height: 60 }));
+    assert_eq!(mapped(-5, 350, 30), Some(BoundingBox { x: 0, y: 700, width: 50, height: 20 }));
+    assert_eq!(mapped(700, 20, 30), None);
+}
+
+#[test]
+fn every_system_cascade_loads_where_opencv_data_is_installed() {
+    for (name, _) in SYSTEM_CASCADES {
+        match HaarDetector::new(&CascadeSpec::System(name), WIDTH) {
+            Ok(mut detector) => assert!(detector.detect(luma(&[128; 320 * 240], 320)).is_ok(), "{name}"),
+            Err(error) => assert!(error.to_string().contains("install the package opencv-data"), "{error}"),
+        }
+    }
+}
+
+#[test]
+fn a_bad_cascade_is_answered_with_one_sentence() {
+    let refused = |path: &Path| {
+        let error = HaarDetector::new(&CascadeSpec::File(path.to_owned()), WIDTH).err().expect("it is refused").to_string();
+        assert!(!error.contains('\n'), "{error}");
+        error.replace(&path.display().to_string(), "FILE")
+    };
+    let missing = Path::new("no-such-cascade.xml");
+    assert_eq!(
+        refused(missing),
+        "cannot read the cascade FILE: No such file or directory (os error 2); pass the path of a readable file"
+    );
+    let no_cascade = "cannot use FILE for detection: it is no cascade of OpenCV; pass one of its haarcascade or lbpcascade files";
+    let texts: [&[u8]; 7] = [
+        b"",
+        b"hello",
+        b"\xff\xfe<",
+        b"<?xml version=\"1.0\"?>\n<opencv_storage>\0</opencv_storage>",
+        b"<?xml version=\"1.0\"?>\n<opencv_storage></opencv_storage>",
+        b"<?xml version=\"1.0\"?>\n<opencv_storage><cascade><stageType>BOOST</stageType></cascade></opencv_storage>",
+        &FACE_XML[..FACE_XML.len() / 2],
+    ];
+    for text in texts {
+        let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
+        file.write_all(text).expect("it can be written");
+        assert_eq!(refused(file.path()), no_cascade, "{:?}", text.get(..80));
+    }
+    let name = HaarDetector::new(&CascadeSpec::System("dog"), WIDTH).err().expect("it is not there").to_string();
+    assert!(name.starts_with("cannot find dog for --detect dog; install the package opencv-data"), "{name}");
+}
+
+/// Frames of a clip as luma planes of 640×480; `None`, saying so, where the clips or ffmpeg are absent.
+fn clip(name: &str) -> Option<Vec<u8>> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/media").join(name);
+    if !path.is_file() {
+        eprintln!("skipped: {name} is not there");
+        return None;
+    }
+    let mut ffmpeg = Command::new("ffmpeg");
+    let output = ffmpeg.args(["-v", "error", "-i"]).arg(&path).args(["-pix_fmt", "gray", "-f", "rawvideo", "-"]).output();
+    match output {
+        Ok(output) if output.status.success() => Some(output.stdout),
+        _ => {
+            eprintln!("skipped: ffmpeg does not run");
+            None
+        }
+    }
+}
+
+#[test]
+fn a_real_face_is_found_in_most_pictures_and_none_where_none_is() {
+    let mut detector = detector();
+    let mut n_hits = |name: &str| {
+        let frames = clip(name)?;
+        let planes: Vec<&[u8]> = frames.chunks_exact(640 * 480).step_by(15).collect();
+        let hits = planes.iter().map(|plane| detector.detect(luma(plane, 640)).expect("it runs").len());
+        Some((hits.collect::<Vec<_>>(), planes.len()))
+    };
+    if let Some((hits, n_planes)) = n_hits("help.mkv") {
+        assert!(hits.iter().filter(|n| **n == 1).count() * 10 >= n_planes * 8, "{hits:?}");
+    }
+    if let Some((hits, _)) = n_hits("none-bottles.mkv") {
+        assert!(hits.iter().sum::<usize>() <= 1, "{hits:?}");
     }
 }

@@ -40,6 +40,8 @@ const HALF_WIDTH_MAX: f32 = 0.11;
 const SMALLEST: f32 = 0.7;
 /// How much of its field a face may fill, so that it has room to move.
 const FIELD_FILLED_MAX: f32 = 0.8;
+/// Space around a face in its field, in units of half its width: a detector's box is larger than the face, and must lie in the picture.
+const MARGIN: f32 = 0.2;
 /// Half width in pixels under which a face is a smudge, and is left out.
 const HALF_WIDTH_MIN: f32 = 4.0;
 /// Frames that a face takes from one side of its field to the other: 3 to 6 s at 30 fps, the pace of someone who walks about.
@@ -79,7 +81,7 @@ pub struct Scene {
 
 struct Face {
     sprite: Sprite,
-    /// Left-top corner of the field that belongs to this face alone, and the room to move in it.
+    /// Left-top corner of the place that belongs to this face alone, and the room to move in it.
     field: (usize, usize),
     room: (usize, usize),
     /// Frames of one crossing, across and down, and where in it frame 0 stands.
@@ -148,12 +150,14 @@ fn faces(seed: u64, n_faces: usize, size: Size) -> Vec<Face> {
     let face = |idx: usize| {
         let shrink = (1.0 - SMALLEST) * idx as f32 / (n_faces - 1).max(1) as f32;
         let sprite = Sprite::new(largest * (1.0 - shrink));
-        let room = (field_width.saturating_sub(sprite.width), field_height.saturating_sub(sprite.height));
+        let margin = (MARGIN * sprite.half_width) as usize;
+        let room = |field: usize, sprite: usize| field.saturating_sub(sprite + 2 * margin);
+        let room = (room(field_width, sprite.width), room(field_height, sprite.height));
         let pick = |what: u64| {
             let random = random(seed, idx as u64, what);
             CROSSING_FRAMES.start + random % (CROSSING_FRAMES.end - CROSSING_FRAMES.start)
         };
-        let field = (idx % columns * field_width, top + idx / columns * field_height);
+        let field = (idx % columns * field_width + margin, top + idx / columns * field_height + margin);
         Face { sprite, field, room, crossing: (pick(1), pick(2)), phase: (pick(3), pick(4)) }
     };
     if largest * SMALLEST < HALF_WIDTH_MIN { Vec::new() } else { (0..n_faces).map(face).collect() }
@@ -248,13 +252,13 @@ fn fill_noise(plane: &mut [u8], width: usize, seed: u64, range: std::ops::RangeI
         let t = (position % spacing) as f32 / spacing as f32;
         t * t * (3.0 - 2.0 * t)
     };
+    let across: Vec<(usize, f32)> = (0..width).map(|x| (x / spacing, blend(x))).collect();
     for (y, row) in plane.chunks_exact_mut(width).enumerate() {
         let (knot_y, down) = (y / spacing, blend(y));
         let knots: Vec<f32> =
             (0..width / spacing + 2).map(|x| knot(x, knot_y) + (knot(x, knot_y + 1) - knot(x, knot_y)) * down).collect();
-        for (x, pixel) in row.iter_mut().enumerate() {
-            let (from, to) = (knots[x / spacing], knots[x / spacing + 1]);
-            *pixel = (from + (to - from) * blend(x)) as u8;
+        for (pixel, (knot, blend)) in row.iter_mut().zip(&across) {
+            *pixel = (knots[*knot] + (knots[knot + 1] - knots[*knot]) * blend) as u8;
         }
     }
 }
