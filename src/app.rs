@@ -14,13 +14,12 @@ use crate::{
         self as detection, Detection,
         watcher::{OnRun, Watcher},
     },
-    encode::{Encoder, ffmpeg},
+    encode,
     picture::PicturePool,
     pipeline::{ClockStrip, Detections, EncoderOpener, PipelineParts},
     segment::Msn,
     source::{
-        Source, camera,
-        media::{MediaSource, Pace},
+        Pace, Source, camera, open_file,
         test::{Script, TestOpener},
     },
     status::{Asked, Status},
@@ -162,7 +161,7 @@ fn source_opener(config: &StreamConfig, clock: &Arc<dyn Clock>) -> Result<Opener
         }
         SourceSpec::File(path) => {
             let pace = if config.once { Pace::Once(clock) } else { Pace::Looped(clock) };
-            Box::new(move || MediaSource::open(&path, pace.clone(), pool.clone()).map(|source| Box::new(source) as Box<dyn Source>))
+            Box::new(move || open_file(&path, pace.clone(), pool.clone()))
         }
     })
 }
@@ -170,10 +169,10 @@ fn source_opener(config: &StreamConfig, clock: &Arc<dyn Clock>) -> Result<Opener
 /// Opens encoders; a fallback is told in the log.
 fn encoder_opener() -> EncoderOpener {
     Box::new(|encode: &EncodeConfig, size, rate, gop_frames| {
-        let (encoder, warning) = ffmpeg::open(ffmpeg::Settings { encode: encode.clone(), size, rate, gop_frames })?;
+        let (encoder, warning) = encode::open(encode::Settings { encode: encode.clone(), size, rate, gop_frames })?;
         if let Some(warning) = warning {
             tracing::warn!("{warning}");
         }
-        Ok(Box::new(encoder) as Box<dyn Encoder>)
+        Ok(encoder)
     })
 }

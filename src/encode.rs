@@ -1,13 +1,14 @@
 //! H.264 encoding: paced pictures in, access units out.
 
 use crate::{
+    config::EncodeConfig,
     picture::{Picture, Size},
     time::{FrameRate, Span, Ticks},
 };
 use bytes::Bytes;
 
 #[cfg(feature = "ffmpeg")]
-pub mod ffmpeg;
+mod ffmpeg;
 pub mod nal;
 
 /// One encoded frame.
@@ -68,6 +69,34 @@ pub struct EncoderInput<'a> {
     pub duration: Span,
     /// Must become an IDR.
     pub key: bool,
+}
+
+/// What an encoder is opened for.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Encoder, preset and bit rate as asked.
+    pub encode: EncodeConfig,
+    /// Picture size.
+    pub size: Size,
+    /// The frame grid.
+    pub rate: FrameRate,
+    /// Frames from one IDR to the next; they are forced from outside, this is what rate control plans with.
+    pub gop_frames: u32,
+}
+
+/// The encoder that is tried last; the FFmpeg of every distribution has it.
+pub const FALLBACK: &str = "libx264";
+
+/// Opens the encoder asked for, or [`FALLBACK`] where that does not open; then the second value says why.
+#[cfg(feature = "ffmpeg")]
+pub fn open(settings: Settings) -> Result<(Box<dyn Encoder>, Option<String>), EncodeError> {
+    ffmpeg::open(settings).map(|(encoder, warning)| (Box::new(encoder) as Box<dyn Encoder>, warning))
+}
+
+/// There is no encoder in this build.
+#[cfg(not(feature = "ffmpeg"))]
+pub fn open(_settings: Settings) -> Result<(Box<dyn Encoder>, Option<String>), EncodeError> {
+    Err(EncodeError("cannot encode: this build is without FFmpeg; build it with the feature ffmpeg".to_owned()))
 }
 
 /// An H.264 encoder. Made, used and dropped on the encode thread.

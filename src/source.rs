@@ -4,15 +4,18 @@
 //! capture time and hands it on; the [pacer](crate::pacer) makes an even grid of them.
 
 use crate::{
-    picture::{Picture, Size},
-    time::{FrameRate, Span},
+    picture::{Picture, PicturePool, Size},
+    time::{Clock, FrameRate, Span},
 };
 use serde::Serialize;
-use std::path::PathBuf;
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 pub mod camera;
 #[cfg(feature = "ffmpeg")]
-pub mod media;
+mod media;
 pub mod mjpeg;
 pub mod test;
 
@@ -78,6 +81,29 @@ pub enum SourceError {
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct OpenError(pub String);
+
+/// How fast pictures come.
+#[derive(Clone)]
+pub enum Pace {
+    /// Each at its time on this clock; after the end, from the beginning again.
+    Looped(Arc<dyn Clock>),
+    /// Each at its time on this clock; the source ends with the file.
+    Once(Arc<dyn Clock>),
+    /// As fast as they can be decoded, stamped with the file's own time from zero; the source ends with the file.
+    Unpaced,
+}
+
+/// Opens a file that FFmpeg reads.
+#[cfg(feature = "ffmpeg")]
+pub fn open_file(path: &Path, pace: Pace, pool: PicturePool) -> Result<Box<dyn Source>, OpenError> {
+    media::MediaSource::open(path, pace, pool).map(|source| Box::new(source) as Box<dyn Source>)
+}
+
+/// There is no FFmpeg in this build.
+#[cfg(not(feature = "ffmpeg"))]
+pub fn open_file(path: &Path, _pace: Pace, _pool: PicturePool) -> Result<Box<dyn Source>, OpenError> {
+    Err(OpenError(format!("cannot open {}: this build is without FFmpeg; build it with the feature ffmpeg", path.display())))
+}
 
 /// What is asked of a source; the source comes as near as it can, or refuses.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

@@ -8,7 +8,7 @@ use crate::{
     picture::{Picture, PicturePool},
     pipeline::{ClockStrip, Pipeline, PipelineParts},
     segment::Msn,
-    source::{Source, SourceError, SourceFormat, media::MediaSource, media::Pace},
+    source::{Pace, Source, SourceError, SourceFormat, open_file},
     status::{Asked, Status},
     time::{Clock, Span, SystemClock, Ticks},
 };
@@ -56,7 +56,7 @@ pub(super) fn run(config: &StreamConfig, listing: Listing) -> Result<(), Failure
 /// The stages' shared stopwatch.
 struct Bench {
     clock: Arc<dyn Clock>,
-    source: MediaSource,
+    source: Box<dyn Source>,
     detector: Option<Box<dyn Detector>>,
     detect_fps: f64,
     newest: Arc<Mutex<Arc<Detection>>>,
@@ -100,7 +100,7 @@ impl Bench {
 }
 
 fn measure(path: &Path, config: &StreamConfig) -> Result<Report, Failure> {
-    let source = MediaSource::open(path, Pace::Unpaced, PicturePool::default()).map_err(failed)?;
+    let source = open_file(path, Pace::Unpaced, PicturePool::default()).map_err(failed)?;
     let format: SourceFormat = source.format().clone();
     let rate = config.wish.rate.unwrap_or(format.rate);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());

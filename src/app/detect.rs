@@ -6,7 +6,7 @@ use crate::{
     console::listing::{self, FoundInFrame},
     detect::{self, BoundingBox, Detector, Luma},
     picture::{Picture, PicturePool},
-    source::{Source, SourceError, media::MediaSource, media::Pace},
+    source::{Pace, SourceError, open_file},
     time::Ticks,
 };
 use std::path::Path;
@@ -23,7 +23,7 @@ pub(super) fn run(config: &DetectFilesConfig) -> Result<(), Failure> {
 }
 
 fn search(path: &Path, mut detector: Box<dyn Detector>, config: &DetectFilesConfig) -> Result<(), Failure> {
-    let mut source = MediaSource::open(path, Pace::Unpaced, PicturePool::default()).map_err(failed)?;
+    let mut source = open_file(path, Pace::Unpaced, PicturePool::default()).map_err(failed)?;
     let (mut frame, mut boxes, mut last_run) = (0, Vec::new(), None);
     loop {
         let picture = match source.next() {

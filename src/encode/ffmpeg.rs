@@ -1,16 +1,9 @@
 //! The FFmpeg adapter: any H.264 encoder of libavcodec behind [`Encoder`]. No FFmpeg type leaves this file.
 
-use super::{EncodeError, EncodedFrame, Encoder, EncoderInput, VideoParams, nal};
-use crate::{
-    config::EncodeConfig,
-    picture::{Picture, Size},
-    time::{FrameRate, TICKS_PER_S},
-};
+use super::{EncodeError, EncodedFrame, Encoder, EncoderInput, FALLBACK, Settings, VideoParams, nal};
+use crate::{picture::Picture, time::TICKS_PER_S};
 use ffmpeg_next::{Dictionary, Error, Rational, codec, color, encoder, format::Pixel, frame, packet, picture};
 use std::collections::VecDeque;
-
-/// The encoder that is always tried last; the FFmpeg of every distribution has it.
-pub const FALLBACK: &str = "libx264";
 
 /// Pictures that an encoder may hold back. Hardware encoders hold a few; more means that it has stalled.
 const DELAY_FRAMES_MAX: usize = 64;
@@ -19,21 +12,8 @@ const DELAY_FRAMES_MAX: usize = 64;
 /// (640×480 at 60 fps; a slice per thread costs some bits and CPU, so small pictures are left whole).
 const SINGLE_THREAD_PIXELS_PER_S: f64 = 640.0 * 480.0 * 60.0;
 
-/// What an encoder is opened for.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// Encoder, preset and bit rate as asked.
-    pub encode: EncodeConfig,
-    /// Picture size.
-    pub size: Size,
-    /// The frame grid.
-    pub rate: FrameRate,
-    /// Frames from one IDR to the next; they are forced from outside, this is what rate control plans with.
-    pub gop_frames: u32,
-}
-
 /// An open encoder.
-pub struct FfmpegEncoder {
+pub(super) struct FfmpegEncoder {
     video: encoder::Video,
     name: String,
     settings: Settings,
@@ -44,8 +24,8 @@ pub struct FfmpegEncoder {
     inside: VecDeque<EncodedFrame>,
 }
 
-/// Opens the encoder asked for, or [`FALLBACK`] where that does not open; then the second value says why.
-pub fn open(settings: Settings) -> Result<(FfmpegEncoder, Option<String>), EncodeError> {
+/// As [`super::open`].
+pub(super) fn open(settings: Settings) -> Result<(FfmpegEncoder, Option<String>), EncodeError> {
     // FFmpeg's own chatter would tear the status line; its errors reach us as return codes.
     ffmpeg_next::util::log::set_level(ffmpeg_next::util::log::Level::Fatal);
     let asked = settings.encode.encoder.clone();
@@ -206,7 +186,11 @@ fn fill(frame: &mut frame::Video, picture: &Picture) -> Result<(), EncodeError> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::time::{Span, Ticks};
+    use crate::{
+        config::EncodeConfig,
+        picture::Size,
+        time::{FrameRate, Span, Ticks},
+    };
 
     fn settings(encoder: &str) -> Settings {
         let encode = EncodeConfig { encoder: encoder.to_owned(), preset: "veryfast".to_owned(), bitrate: 1_000_000 };
@@ -228,7 +212,7 @@ mod tests {
             let out = encode(&mut encoder, n);
             assert_eq!(out.len(), 1, "frame {n}");
             assert_eq!((out[0].at, out[0].key, out[0].captured), (Ticks(n * 3000), n % 10 == 0, Ticks(n * 3000 - 100)));
-            assert_eq!(u32::from_be_bytes(out[0].data[..4].try_into().expect("4 bytes")) as usize + 4 <= out[0].data.len(), true);
+            assert!(u32::from_be_bytes(out[0].data[..4].try_into().expect("4 bytes")) as usize + 4 <= out[0].data.len());
         }
         assert_eq!(encoder.finish().expect("ends"), []);
     }

@@ -28,6 +28,9 @@ mod feed;
 mod grab;
 #[cfg(feature = "camera")]
 mod open;
+#[cfg(not(feature = "camera"))]
+#[path = "camera/absent.rs"]
+mod open;
 
 #[cfg(all(feature = "camera", not(target_os = "linux")))]
 mod elsewhere;
@@ -39,7 +42,6 @@ use elsewhere as platform;
 #[cfg(all(feature = "camera", target_os = "linux"))]
 use linux as platform;
 
-#[cfg(feature = "camera")]
 pub use open::{devices, open};
 
 /// A camera that has sent nothing for this long has stalled. The slowest listed rate of a webcam is 5 fps, and exposure in the dark

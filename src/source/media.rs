@@ -2,7 +2,7 @@
 //!
 //! In real time a picture is handed out when its time has come, and the file is looped; unpaced, as fast as it can be decoded.
 
-use super::{NEXT_WAIT_MAX, OpenError, Source, SourceError, SourceFormat};
+use super::{NEXT_WAIT_MAX, OpenError, Pace, Source, SourceError, SourceFormat};
 use crate::{
     picture::{Picture, PicturePool, SIDE_MAX, Size},
     time::{Clock, FrameRate, Span, TICKS_PER_S, Ticks},
@@ -14,7 +14,7 @@ use ffmpeg_next::{
     packet::Packet,
     software::scaling,
 };
-use std::{path::Path, sync::Arc};
+use std::path::Path;
 
 /// The rate taken where a file names none that makes sense.
 const RATE_DEFAULT: FrameRate = FrameRate::whole(30);
@@ -25,19 +25,8 @@ const RATE_MAX: f64 = 240.0;
 /// Packets in a row that give no picture before the file is called broken.
 const EMPTY_PACKETS_MAX: u32 = 10_000;
 
-/// How fast pictures come.
-#[derive(Clone)]
-pub enum Pace {
-    /// Each at its time on this clock; after the end, from the beginning again.
-    Looped(Arc<dyn Clock>),
-    /// Each at its time on this clock; the source ends with the file.
-    Once(Arc<dyn Clock>),
-    /// As fast as they can be decoded, stamped with the file's own time from zero; the source ends with the file.
-    Unpaced,
-}
-
 /// An open file.
-pub struct MediaSource {
+pub(super) struct MediaSource {
     input: format::context::Input,
     stream: usize,
     time_base: Rational,
@@ -77,8 +66,8 @@ impl Timeline {
 }
 
 impl MediaSource {
-    /// Opens a file. `rate` overrides what the file says of its frame rate, for choosing the grid only.
-    pub fn open(path: &Path, pace: Pace, pool: PicturePool) -> Result<MediaSource, OpenError> {
+    /// Opens a file.
+    pub(super) fn open(path: &Path, pace: Pace, pool: PicturePool) -> Result<MediaSource, OpenError> {
         ffmpeg_next::util::log::set_level(ffmpeg_next::util::log::Level::Fatal);
         let name = path.display();
         let failed = |error: Error| OpenError(format!("cannot read {name} as a video: {error}; name a file that FFmpeg plays"));
@@ -282,7 +271,7 @@ fn copy_planes(from: &frame::Video, to: &mut Picture) {
 mod tests {
     use super::*;
     use crate::time::{ManualClock, WallTime};
-    use std::path::PathBuf;
+    use std::{path::PathBuf, sync::Arc};
 
     /// A two-second clip at 10 fps, made by the FFmpeg command; `None` where there is none.
     fn clip(dir: &Path, options: &[&str]) -> Option<PathBuf> {

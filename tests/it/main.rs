@@ -7,5 +7,6 @@ mod conformance;
 mod http;
 #[cfg(all(feature = "ffmpeg", feature = "opencv"))]
 mod pipeline;
+#[cfg(all(feature = "ffmpeg", feature = "opencv"))]
 mod support;
 mod tidy;

@@ -39,6 +39,7 @@ impl Running {
             seen.push(line);
         }
         child.kill().ok();
+        child.wait().ok();
         panic!("{command:?} told no address:\n{}", seen.join("\n"));
     }
 
@@ -66,12 +67,6 @@ impl Running {
         assert!(done.success());
         let status = self.child.wait().expect("it is our child");
         (status, self.log.iter().collect())
-    }
-
-    /// Kills it, as a power cut would.
-    pub(crate) fn kill(mut self) {
-        self.child.kill().expect("it runs");
-        self.child.wait().expect("it is our child");
     }
 }
 
@@ -101,18 +96,12 @@ impl Deadline {
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
-    pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
 }
 
 impl Answer {
     pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
-    }
-
-    /// A header's value; empty where it is not there.
-    pub(crate) fn header(&self, name: &str) -> &str {
-        self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map_or("", |(_, value)| value)
     }
 
     pub(crate) fn json(&self) -> serde_json::Value {
@@ -129,10 +118,9 @@ pub(crate) fn request(address: &str, path: &str) -> std::io::Result<Answer> {
     stream.read_to_end(&mut bytes)?;
     let end = bytes.windows(4).position(|window| window == b"\r\n\r\n").ok_or(std::io::ErrorKind::UnexpectedEof)?;
     let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
-    let mut lines = head.lines();
-    let status = lines.next().and_then(|line| line.split(' ').nth(1)?.parse().ok()).ok_or(std::io::ErrorKind::InvalidData)?;
-    let headers = lines.filter_map(|line| line.split_once(": ")).map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
-    Ok(Answer { status, headers, body: bytes.split_off(end + 4) })
+    let status =
+        head.lines().next().and_then(|line| line.split(' ').nth(1)?.parse().ok()).ok_or(std::io::ErrorKind::InvalidData)?;
+    Ok(Answer { status, body: bytes.split_off(end + 4) })
 }
 
 /// The folder of labelled clips beside the checkout; `None`, and a line saying so, where it is not there.

@@ -1,0 +1,19 @@
+//! What stands for the cameras in a build without them.
+
+use crate::{
+    picture::PicturePool,
+    source::{Device, OpenError, Source, Wish},
+    time::Clock,
+};
+use std::sync::Arc;
+
+/// None can be listed.
+pub fn devices() -> Vec<Device> {
+    Vec::new()
+}
+
+/// None can be opened.
+pub fn open(selector: &str, _wish: Wish, _clock: Arc<dyn Clock>, _pool: PicturePool) -> Result<Box<dyn Source>, OpenError> {
+    let advice = "build it with the feature camera, or try --device test";
+    Err(OpenError(format!("cannot open camera {selector}: this build is without cameras; {advice}")))
+}
