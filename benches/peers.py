@@ -59,5 +59,6 @@ def versions(binary):
     lines = []
     for command in ([binary, "--version"], ["ffmpeg", "-version"], ["gst-launch-1.0", "--gst-version"]):
         if shutil.which(command[0]):
-            lines.append(subprocess.run(command, capture_output=True, text=True).stdout.splitlines()[0].split(" Copyright")[0])
+            said = subprocess.run(command, capture_output=True, text=True).stdout
+            lines.append(said.partition("\n")[0].split(" Copyright")[0])
     return lines
