@@ -16,8 +16,9 @@ const PHASE_MAX_PERCENT: i64 = 75;
 /// After this long without a picture the old one is no longer shown as if it were live.
 pub const SILENCE_MAX: Span = Span::from_ms(1000);
 
-/// A grid point waits this long for a late picture beyond the lateness seen lately, in frames.
-const PATIENCE_FRAMES: i64 = 1;
+/// A grid point waits this long for a late picture beyond the lateness seen lately: half a part, so that a silent source delays no part
+/// beyond its time, and longer than a busy machine keeps a thread waiting. A slow source is not waited for: its next picture fills the gap.
+const PATIENCE: Span = Span::from_ms(100);
 
 /// Longest lateness (capture to arrival) that the pacer adapts to. A picture later than that is better dropped than waited for.
 const LATENESS_MAX: Span = Span::from_ms(500);
@@ -129,7 +130,7 @@ impl Pacer {
     /// Until when to wait for the next picture before [`Pacer::tick`] has something to say.
     pub fn deadline(&self) -> Ticks {
         let frame = self.rate.frame_span();
-        let due = self.at(self.next) + Span(frame.0 * PHASE_MAX_PERCENT / 100) + self.lateness + frame * PATIENCE_FRAMES;
+        let due = self.at(self.next) + Span(frame.0 * PHASE_MAX_PERCENT / 100) + self.lateness + PATIENCE;
         match self.last_capture {
             Some(_) => due,
             // How late a source is shows with its first picture.

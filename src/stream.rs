@@ -112,17 +112,17 @@ impl EncodeLoop {
         Ok(())
     }
 
-    /// One turn of the loop: a picture has come, or time has passed. `false` when the sink wants no more.
+    /// One turn of the loop: a picture has come, or time has passed without one. `false` when the sink wants no more.
     fn turn(&mut self, pacer: &mut Pacer, captured: Option<Captured>, now: Ticks) -> Result<bool, PipelineError> {
+        // A picture that waited in the queue while the encoder was busy is not late: its point is not given away by the clock.
+        let Some(Captured { picture, arrived }) = captured else {
+            return pacer.tick(now).into_iter().try_fold(true, |goes_on, frame| Ok(goes_on && self.put(frame)?));
+        };
         let mut goes_on = true;
-        for frame in pacer.tick(now) {
-            goes_on = goes_on && self.put(frame)?;
-        }
-        let Some(captured) = captured else { return Ok(goes_on) };
-        for frame in pacer.push(captured.picture.at, now) {
+        for frame in pacer.push(picture.at, arrived) {
             if frame.shown == Shown::Fresh {
-                self.last = Some(captured.picture.clone());
-                self.status.pace_latency.add(now.since(captured.arrived));
+                self.last = Some(picture.clone());
+                self.status.pace_latency.add(now.since(arrived));
             }
             goes_on = goes_on && self.put(frame)?;
         }
