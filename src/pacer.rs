@@ -23,8 +23,12 @@ const PATIENCE: Span = Span::from_ms(100);
 /// Longest lateness (capture to arrival) that the pacer adapts to. A picture later than that is better dropped than waited for.
 const LATENESS_MAX: Span = Span::from_ms(500);
 
-/// Grid points filled by one call at most; a longer hole (the machine slept) becomes a restart of the grid.
-pub const FILL_FRAMES_MAX: i64 = 600;
+/// Grid points filled by one call at most: what [`HOLE_MAX`] holds at the highest rate.
+const FILL_FRAMES_MAX: i64 = 720;
+
+/// A grid that is this far behind the clock is not filled any more: the machine slept, or cannot encode what it is asked to. Filling
+/// would only make the stream later and later; a discontinuity brings it back to live.
+pub const HOLE_MAX: Span = Span::from_ms(3000);
 
 /// What a grid point shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -150,7 +154,7 @@ impl Pacer {
 
     /// Whether `now` lies so far beyond the grid that filling the hole makes no sense: begin a new grid, with a discontinuity.
     pub fn is_beyond_repair(&self, now: Ticks) -> bool {
-        now.since(self.at(self.next)) > self.rate.frame_span() * FILL_FRAMES_MAX
+        now.since(self.at(self.next)) > HOLE_MAX.max(self.rate.frame_span() * 2)
     }
 
     fn shown_without_picture(&self, at: Ticks) -> Shown {
@@ -269,10 +273,10 @@ mod tests {
     }
 
     #[test]
-    fn a_hole_of_half_a_minute_is_beyond_repair() {
+    fn a_grid_that_is_seconds_late_is_beyond_repair() {
         let pacer = Pacer::new(FPS, Ticks(0));
-        assert!(!pacer.is_beyond_repair(Ticks(15 * 90_000)));
-        assert!(pacer.is_beyond_repair(Ticks(30 * 90_000)));
+        assert!(!pacer.is_beyond_repair(Ticks(2 * 90_000)));
+        assert!(pacer.is_beyond_repair(Ticks(4 * 90_000)));
     }
 
     proptest! {

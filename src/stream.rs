@@ -5,7 +5,7 @@
 
 use crate::{
     capture::{Capture, Captured},
-    pacer::{PacedFrame, Pacer, SILENCE_MAX, Shown},
+    pacer::{HOLE_MAX, PacedFrame, Pacer, SILENCE_MAX, Shown},
     picture::Picture,
     pipeline::{Pipeline, PipelineError, PipelineParts},
     segment::Cut,
@@ -99,7 +99,11 @@ impl EncodeLoop {
             let start = captured.as_ref().map_or(now, |captured| captured.picture.at.min(now));
             let pacer = pacer.get_or_insert_with(|| Pacer::new(rate, start));
             if pacer.is_beyond_repair(now) {
-                tracing::warn!("the machine stood still; the stream goes on behind a discontinuity");
+                tracing::warn!(
+                    "the stream fell {} s behind and goes on behind a discontinuity; if this machine did not sleep it cannot keep up: \
+                     try --preset ultrafast, or a smaller --size or --fps",
+                    HOLE_MAX.as_s()
+                );
                 pacer.restart(start);
                 let cuts = self.pipeline.interrupt()?;
                 goes_on = self.hand_on(cuts);

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { endServer, keepEvidence, openPage, pageSays, readStrip, screenshot, startBrowser, startServer, until, untilNewer, untilState } from './support.mjs';
+import { endServer, keepEvidence, openPage, pageSays, readStrip, screenshot, startBrowser, startServer, until, untilNewer, untilReady, untilState } from './support.mjs';
 
 /** From opening the page to a live picture, on a busy machine. */
 const LIVE_MS = 20_000;
@@ -26,6 +26,7 @@ function pageTest(name, { device, ...options }, body) {
     const running = { server: await startServer({ device }) };
     let opened;
     try {
+      await untilReady(running.server);
       opened = await openPage(browser, running.server.url, options);
       await body({ ...opened, running });
     } catch (error) {

@@ -62,6 +62,15 @@ export async function startServer({ device = 'test', port = 0 } = {}) {
   return server;
 }
 
+/** Waits until a player that comes now gets a picture: what it asks before is answered 503, which the browser logs as an error. */
+export function untilReady(server) {
+  const ask = async () => {
+    const answer = await fetch(new URL('readyz', server.url));
+    return { done: answer.ok, seen: await answer.text() };
+  };
+  return until('the stream is ready', ask, START_MS);
+}
+
 /** Sends a signal, waits for the end, and gives the exit code (null when the signal itself ended it). */
 export async function endServer({ child, exited }, signal) {
   if (child.exitCode === null && child.signalCode === null) {
