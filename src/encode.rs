@@ -11,6 +11,9 @@ use bytes::Bytes;
 mod ffmpeg;
 pub mod nal;
 
+#[cfg(feature = "ffmpeg")]
+pub(crate) use ffmpeg::settle as settle_ffmpeg;
+
 /// One encoded frame.
 #[derive(Clone, PartialEq, Eq)]
 pub struct EncodedFrame {

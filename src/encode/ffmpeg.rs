@@ -3,7 +3,7 @@
 use super::{EncodeError, EncodedFrame, Encoder, EncoderInput, FALLBACK, Settings, VideoParams, nal};
 use crate::{picture::Picture, time::TICKS_PER_S};
 use ffmpeg_next::{Dictionary, Error, Rational, codec, color, encoder, format::Pixel, frame, packet, picture};
-use std::collections::VecDeque;
+use std::{collections::VecDeque, sync::Once};
 
 /// Pictures that an encoder may hold back. Hardware encoders hold a few; more means that it has stalled.
 const DELAY_FRAMES_MAX: usize = 64;
@@ -24,10 +24,19 @@ pub(super) struct FfmpegEncoder {
     inside: VecDeque<EncodedFrame>,
 }
 
+/// Gives FFmpeg's errors their texts, which is not safe to do twice at a time, and ends its chatter: it would tear the status line, and
+/// what matters of it reaches us as return codes. Every adapter of FFmpeg calls it first.
+pub(crate) fn settle() {
+    static SETTLED: Once = Once::new();
+    SETTLED.call_once(|| {
+        ffmpeg_next::util::error::register_all();
+        ffmpeg_next::util::log::set_level(ffmpeg_next::util::log::Level::Fatal);
+    });
+}
+
 /// As [`super::open`].
 pub(super) fn open(settings: Settings) -> Result<(FfmpegEncoder, Option<String>), EncodeError> {
-    // FFmpeg's own chatter would tear the status line; its errors reach us as return codes.
-    ffmpeg_next::util::log::set_level(ffmpeg_next::util::log::Level::Fatal);
+    settle();
     let asked = settings.encode.encoder.clone();
     match FfmpegEncoder::open(&asked, settings.clone()) {
         Ok(encoder) => Ok((encoder, None)),

@@ -4,6 +4,7 @@
 
 use super::{NEXT_WAIT_MAX, OpenError, Pace, Source, SourceError, SourceFormat};
 use crate::{
+    encode::settle_ffmpeg,
     picture::{Picture, PicturePool, SIDE_MAX, Size},
     time::{Clock, FrameRate, Span, TICKS_PER_S, Ticks},
 };
@@ -68,7 +69,7 @@ impl Timeline {
 impl MediaSource {
     /// Opens a file.
     pub(super) fn open(path: &Path, pace: Pace, pool: PicturePool) -> Result<MediaSource, OpenError> {
-        ffmpeg_next::util::log::set_level(ffmpeg_next::util::log::Level::Fatal);
+        settle_ffmpeg();
         let name = path.display();
         let failed = |error: Error| OpenError(format!("cannot read {name} as a video: {error}; name a file that FFmpeg plays"));
         if let Err(error) = std::fs::metadata(path) {
@@ -335,9 +336,11 @@ mod tests {
         let dir = tempfile::tempdir().expect("a folder");
         let text = dir.path().join("notes.txt");
         std::fs::write(&text, "no video at all").expect("writes");
-        for (path, expect) in
-            [(dir.path().join("gone.mkv"), "No such file"), (text, "as a video"), (dir.path().to_owned(), "as a video")]
-        {
+        for (path, expect) in [
+            (dir.path().join("gone.mkv"), "No such file"),
+            (text, "as a video: Invalid data found when processing input;"),
+            (dir.path().to_owned(), "as a video"),
+        ] {
             let error = MediaSource::open(&path, Pace::Unpaced, PicturePool::default()).err().expect("refused").to_string();
             assert!(error.contains(expect) && !error.contains('\n'), "{error}");
         }

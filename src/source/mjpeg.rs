@@ -25,7 +25,7 @@ mod decoder {
         Dictionary, Error, Packet,
         codec::{Id, context::Context, decoder},
         frame,
-        util::{color, error::EAGAIN, format::Pixel, log},
+        util::{color, error::EAGAIN, format::Pixel},
     };
 
     /// Decodes one JPEG at a time; holds FFmpeg's decoder and one frame of it.
@@ -43,8 +43,7 @@ mod decoder {
             let refused =
                 |error: Error| OpenError(format!("cannot start FFmpeg's mjpeg decoder: {error}; install a complete FFmpeg"));
             ffmpeg_next::init().map_err(refused)?;
-            // Process-wide, as FFmpeg's log is. What it would print of each bad picture, the caller counts.
-            log::set_level(log::Level::Fatal);
+            crate::encode::settle_ffmpeg();
             let codec = decoder::find(Id::MJPEG).ok_or_else(|| refused(Error::DecoderNotFound))?;
             let mut options = Dictionary::new();
             options.set("max_pixels", &(SIDE_MAX * SIDE_MAX).to_string());
