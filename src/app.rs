@@ -19,13 +19,13 @@ use crate::{
     pipeline::{ClockStrip, Detections, EncoderOpener, PipelineParts},
     segment::Msn,
     source::{
-        Pace, Source, camera, open_file,
+        Pace, Source, SourceFormat, camera, open_file,
         test::{Script, TestOpener},
     },
     status::{Asked, Status},
     time::{Clock, FrameRate},
 };
-use std::sync::Arc;
+use std::{ops::ControlFlow, sync::Arc};
 
 /// Seed of the drawn test source: any number, and always the same pictures.
 const TEST_SEED: u64 = 1;
@@ -57,14 +57,12 @@ fn devices(form: Listing) -> Result<(), Failure> {
         Listing::Text => out(&listing::devices(&devices)),
         Listing::Json => out(&listing::devices_json(&devices).map_err(failed)?),
     }
+    .map(drop)
 }
 
-/// Writes a result to stdout. A reader that is gone is no failure.
-fn out(text: &str) -> Result<(), Failure> {
-    match console::out(text) {
-        Ok(_) => Ok(()),
-        Err(error) => Err(Failure(format!("cannot write to stdout: {error}; give it a file or a terminal"))),
-    }
+/// Writes a result to stdout. `Break` when the reader is gone, which is no failure: there is nothing left to do.
+fn out(text: &str) -> Result<ControlFlow<()>, Failure> {
+    console::out(text).map_err(|error| Failure(format!("cannot write to stdout: {error}; give it a file or a terminal")))
 }
 
 /// The parts of a stream that stand before its packaging.
@@ -175,4 +173,11 @@ fn encoder_opener() -> EncoderOpener {
         }
         Ok(encoder)
     })
+}
+
+/// Says what was opened, and why so.
+fn tell_format(format: &SourceFormat) {
+    let SourceFormat { name, size, rate, pixels, reason } = format;
+    let why = if reason.is_empty() { String::new() } else { format!(" ({reason})") };
+    tracing::info!("{name}: {size} at {rate} fps, {pixels}{why}");
 }

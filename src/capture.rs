@@ -2,14 +2,17 @@
 //!
 //! It never waits for anybody downstream. Its queue to the encoder holds [`QUEUE_MAX`] pictures and the newest win: what is
 //! overtaken is counted. The detector is shown each picture and takes the newest when it has time.
+//!
+//! The stream has one size, that of the format opened first. A picture of another size, from a camera that changed its mind or that was
+//! replaced by another one, is fitted into it.
 
 use crate::{
-    picture::Picture,
-    source::{NEXT_WAIT_MAX, OpenError, Source, SourceError, SourceFormat},
+    picture::{Picture, PicturePool, Size, fit},
+    source::{Losses, NEXT_WAIT_MAX, OpenError, Source, SourceError, SourceFormat},
     status::{SourceState, Status},
     time::{Clock, Span, Ticks},
 };
-use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
 use std::{
     sync::{
         Arc,
@@ -64,6 +67,8 @@ pub struct Capture {
     pub thread: thread::JoinHandle<()>,
     /// Raised to end it.
     pub stop: Arc<AtomicBool>,
+    /// Disconnected when the thread has ended.
+    pub ended: Receiver<()>,
 }
 
 /// Opens the source on its own thread and starts to take pictures. Returns when the source is open, or why it is not.
@@ -73,12 +78,31 @@ pub fn start(parts: CaptureParts) -> Result<Capture, OpenError> {
     let overtaken = pictures.clone();
     let stop = Arc::new(AtomicBool::new(false));
     let stopped = stop.clone();
-    let thread = thread::Builder::new().name("capture".to_owned()).spawn(move || run(parts, stopped, &sender, &overtaken, &opened));
+    let (ending, ended) = bounded(0);
+    let thread = thread::Builder::new().name("capture".to_owned()).spawn(move || {
+        run(parts, stopped, &sender, &overtaken, &opened);
+        drop(ending);
+    });
     let thread = thread.map_err(|error| OpenError(format!("cannot start the capture thread: {error}")))?;
     match outcome.recv() {
-        Ok(Ok(format)) => Ok(Capture { format, pictures, thread, stop }),
+        Ok(Ok(format)) => Ok(Capture { format, pictures, thread, stop, ended }),
         Ok(Err(error)) => Err(error),
         Err(_) => Err(OpenError("the source failed while it was opened; this is a bug, please report it".to_owned())),
+    }
+}
+
+/// A source that has not ended by then is held by its driver, and the process ends without it.
+const END_MAX: Span = Span::from_ms(3000);
+
+impl Capture {
+    /// Ends the thread and waits for it, but not for ever.
+    pub fn end(self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if self.ended.recv_timeout(END_MAX.to_duration()) == Err(RecvTimeoutError::Timeout) {
+            tracing::warn!("{} does not end; leaving it", self.format.name);
+        } else {
+            self.thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        }
     }
 }
 
@@ -99,10 +123,15 @@ fn run(
     };
     parts.status.set_format(source.format());
     opened.send(Ok(source.format().clone())).ok();
-    let mut taker = Taker { last: parts.clock.now(), parts, stop };
+    let size = source.format().size;
+    let mut taker =
+        Taker { last: parts.clock.now(), parts, stop, size, losses: Losses::default(), seen: size, pool: PicturePool::default() };
     while !taker.stopped() {
         match source.next() {
-            Ok(picture) => taker.take(picture, sender, overtaken),
+            Ok(picture) => {
+                taker.count_losses(source.losses());
+                taker.take(picture, sender, overtaken);
+            }
             Err(SourceError::Silent) => taker.note_silence(),
             Err(SourceError::Damaged(reason)) => taker.note_damage(&reason),
             Err(SourceError::Ended) => {
@@ -129,6 +158,14 @@ struct Taker {
     stop: Arc<AtomicBool>,
     /// When the last picture came.
     last: Ticks,
+    /// The stream's size.
+    size: Size,
+    /// What the source said last that it lost.
+    losses: Losses,
+    /// The size of the last picture.
+    seen: Size,
+    /// Where fitted pictures are made.
+    pool: PicturePool,
 }
 
 impl Taker {
@@ -137,6 +174,7 @@ impl Taker {
     }
 
     fn take(&mut self, picture: Picture, sender: &Sender<Captured>, overtaken: &Receiver<Captured>) {
+        let picture = Arc::new(self.fitted(picture));
         let status = &self.parts.status;
         self.last = self.parts.clock.now();
         status.pictures.mark(self.last);
@@ -144,7 +182,6 @@ impl Taker {
         if status.state() != SourceState::Live {
             status.set_state(SourceState::Live, None);
         }
-        let picture = Arc::new(picture);
         (self.parts.tap)(&picture);
         let mut captured = Captured { picture, arrived: self.last };
         while let Err(TrySendError::Full(again)) = sender.try_send(captured) {
@@ -153,6 +190,21 @@ impl Taker {
                 status.overtaken.bump();
             }
         }
+    }
+
+    /// The source counts from its opening; the status from the stream's beginning.
+    fn count_losses(&mut self, losses: Losses) {
+        self.parts.status.overtaken.add(losses.dropped.saturating_sub(self.losses.dropped));
+        self.parts.status.truncated.add(losses.truncated.saturating_sub(self.losses.truncated));
+        self.losses = losses;
+    }
+
+    fn fitted(&mut self, picture: Picture) -> Picture {
+        if picture.size() != self.seen {
+            self.seen = picture.size();
+            tracing::warn!("pictures are now {}, and are fitted into the stream's {}", self.seen, self.size);
+        }
+        if self.seen == self.size { picture } else { fit(&picture, self.size, &self.pool) }
     }
 
     fn note_silence(&self) {
@@ -189,7 +241,7 @@ impl Taker {
                     tracing::info!("{} is back after {:.1} s", source.format().name, gone.as_s());
                     self.parts.status.set_format(source.format());
                     self.parts.status.reopened.bump();
-                    self.last = self.parts.clock.now();
+                    self.losses = Losses::default();
                     return Some(source);
                 }
                 Err(error) => tracing::debug!("still lost: {error}"),
@@ -253,18 +305,27 @@ mod tests {
         }
     }
 
+    /// What one opening gives: the results of `next`, or why it fails.
+    type Opening = Result<Vec<Result<(), SourceError>>, &'static str>;
+
     /// Runs one script per opening.
-    fn capture(scripts: Vec<Result<Vec<Result<(), SourceError>>, &'static str>>) -> (Result<Capture, OpenError>, Arc<Status>) {
+    fn capture(scripts: Vec<Opening>) -> (Result<Capture, OpenError>, Arc<Status>) {
+        capture_sized(scripts.into_iter().map(|script| (format().size, script)).collect())
+    }
+
+    /// The same with the size of the pictures.
+    fn capture_sized(scripts: Vec<(Size, Opening)>) -> (Result<Capture, OpenError>, Arc<Status>) {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
         let status = Arc::new(Status::new(Asked::default()));
         let mut scripts = scripts.into_iter();
         let opener: Opener = {
             let clock = clock.clone();
             Box::new(move || match scripts.next() {
-                Some(Ok(steps)) => {
-                    Ok(Box::new(Script { format: format(), steps: steps.into_iter(), clock: clock.clone() }) as Box<dyn Source>)
+                Some((size, Ok(steps))) => {
+                    let format = SourceFormat { size, ..format() };
+                    Ok(Box::new(Script { format, steps: steps.into_iter(), clock: clock.clone() }) as Box<dyn Source>)
                 }
-                Some(Err(error)) => Err(OpenError(error.to_owned())),
+                Some((_, Err(error))) => Err(OpenError(error.to_owned())),
                 None => Err(OpenError("no more".to_owned())),
             })
         };
@@ -285,6 +346,16 @@ mod tests {
         thread.join().expect("no panic");
         assert_eq!((pictures.iter().count(), status.overtaken.get()), (QUEUE_MAX, 10 - QUEUE_MAX as u64));
         assert_eq!(status.state(), SourceState::Ended);
+    }
+
+    #[test]
+    fn a_picture_of_another_size_is_fitted_into_the_stream() {
+        let (small, large) = (Size::new(8, 4).expect("even"), format().size);
+        let lost = Err(SourceError::Lost("swapped".to_owned()));
+        let (capture, _) = capture_sized(vec![(large, Ok(vec![Ok(()), lost])), (small, Ok(vec![Ok(())]))]);
+        let Capture { pictures, thread, .. } = capture.expect("opens");
+        thread.join().expect("no panic");
+        assert_eq!(pictures.iter().map(|captured| captured.picture.size()).collect::<Vec<_>>(), [large, large]);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! [`read`] makes it from what was [typed](crate::cli); its checks are in `config/check.rs`, the notation in `config/quantity.rs`.
 
 use crate::{
+    record::Overwrite,
     source::Wish,
     time::{FrameRate, Span, TICKS_PER_S},
 };
@@ -45,6 +46,10 @@ pub const BITRATE_DEFAULT: u32 = 2_000_000;
 pub const BIND_DEFAULT: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 /// Port when none is asked: the usual second port of HTTP, open to every user.
 pub const PORT_DEFAULT: u16 = 8080;
+
+/// The presets of libx264; another encoder has its own, which are handed to it as they are.
+pub const X264_PRESETS: [&str; 10] =
+    ["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow", "placebo"];
 
 /// Why a command line has no meaning: one sentence that says what, why, and what to do instead.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -103,16 +108,7 @@ pub struct RecordConfig {
     /// The MP4 file.
     pub output: PathBuf,
     /// What becomes of a file that is there already.
-    pub existing: Existing,
-}
-
-/// What becomes of a file that is there already.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Existing {
-    /// It is kept, and the recording refused.
-    Keep,
-    /// It is replaced.
-    Replace,
+    pub overwrite: Overwrite,
 }
 
 /// Which files are searched.
@@ -230,6 +226,14 @@ pub struct EncodeConfig {
     pub bitrate: u32,
 }
 
+impl EncodeConfig {
+    /// The same for the encoder that is always there; a preset that it does not know was meant for another one.
+    pub fn fallback(&self) -> EncodeConfig {
+        let preset = if X264_PRESETS.contains(&self.preset.as_str()) { &self.preset } else { PRESET_DEFAULT };
+        EncodeConfig { encoder: ENCODER_DEFAULT.to_owned(), preset: preset.to_owned(), bitrate: self.bitrate }
+    }
+}
+
 /// How the stream is cut, and how much is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PackageConfig {
@@ -266,16 +270,13 @@ pub struct Grid {
 }
 
 impl Grid {
-    /// The grid nearest to the lengths asked. `package.segment` is a multiple of `package.part`, so the number of parts in a segment is
-    /// exact; a part is the nearest whole number of frames.
+    /// The grid nearest to the lengths asked: a part is the nearest whole number of frames, a segment the nearest whole number of those.
     pub fn new(rate: FrameRate, package: &PackageConfig) -> Grid {
-        let frames = (package.part.as_s() * rate.as_f64()).round() as u32;
-        Grid {
-            rate,
-            part_frames: frames.max(1),
-            segment_parts: (package.segment.0 / package.part.0).max(1) as u32,
-            key_parts: ((GOP_SPAN.0 + package.part.0 / 2) / package.part.0).max(1) as u32,
-        }
+        let frames = |span: Span| span.as_s() * rate.as_f64();
+        let part_frames = (frames(package.part).round() as u32).max(1);
+        // Counted in parts as they are, not as they were asked: at 1 fps a part is a second, and two make a segment of two seconds.
+        let parts = |span: Span| ((frames(span) / f64::from(part_frames)).round() as u32).max(1);
+        Grid { rate, part_frames, segment_parts: parts(package.segment), key_parts: parts(GOP_SPAN) }
     }
 
     /// Frames in a segment.
@@ -319,8 +320,8 @@ mod tests {
         assert_eq!(at(30, 1).part_target(), Span::from_ms(200));
         assert_eq!((at(25, 1).part_frames, at(25, 1).segment_frames()), (5, 50));
         assert_eq!((at(30_000, 1001).part_target(), at(30_000, 1001).segment_target()), (Span(18_018), Span(180_180)));
-        assert_eq!((at(15, 2).part_frames, at(15, 2).segment_frames()), (2, 20));
-        assert_eq!((at(1, 1).part_frames, at(1, 1).segment_frames()), (1, 10));
+        assert_eq!((at(15, 2).part_frames, at(15, 2).segment_frames()), (2, 16));
+        assert_eq!((at(1, 1).part_frames, at(1, 1).segment_frames(), at(1, 1).key_parts), (1, 2, 1));
     }
 
     #[test]

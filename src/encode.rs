@@ -26,8 +26,6 @@ pub struct EncodedFrame {
     /// The access unit in AVCC form: each NAL unit behind its length, 4 bytes big-endian (ISO 14496-15 §5.3).
     /// Parameter sets and access unit delimiters are left out.
     pub data: Bytes,
-    /// When the picture in it was captured, on the stream's clock; for measuring.
-    pub captured: Ticks,
 }
 
 /// What a decoder must know before the first frame.

@@ -4,14 +4,14 @@
 //! point of the frame grid exactly one picture: the one captured nearest to it, or the one before again. What it repeats and drops is
 //! counted.
 //!
-//! A picture may lie up to [`PHASE_MAX`] frames off its point. That is more than half a frame on purpose: a camera whose rate differs
+//! A picture may lie up to [`PHASE_MAX_PERCENT`] frames off its point. That is more than half a frame on purpose: a camera whose rate differs
 //! a little from the grid's drifts through all phases, and at half a frame its jitter would drop and repeat by turns. With the wider
 //! band a slip costs one repeat or one drop, and then the phase is far from the border again.
 
 use crate::time::{FrameRate, Span, Ticks};
 
 /// How far from its grid point a picture may be captured, in hundredths of a frame.
-const PHASE_MAX_PERCENT: i64 = 75;
+pub const PHASE_MAX_PERCENT: i64 = 75;
 
 /// After this long without a picture the old one is no longer shown as if it were live.
 pub const SILENCE_MAX: Span = Span::from_ms(1000);
@@ -20,7 +20,7 @@ pub const SILENCE_MAX: Span = Span::from_ms(1000);
 /// beyond its time, and longer than a busy machine keeps a thread waiting. A slow source is not waited for: its next picture fills the gap.
 const PATIENCE: Span = Span::from_ms(100);
 
-/// Longest lateness (capture to arrival) that the pacer adapts to. A picture later than that is better dropped than waited for.
+/// Longest lateness (capture to arrival) that the pacer adapts to; a picture that is later counts as captured that long ago.
 const LATENESS_MAX: Span = Span::from_ms(500);
 
 /// Grid points filled by one call at most: what [`HOLE_MAX`] holds at the highest rate.
@@ -110,8 +110,9 @@ impl Pacer {
         let late = now.since(captured).clamp(Span::ZERO, LATENESS_MAX);
         // Falls by an eighth of the difference: one slow picture is forgotten within half a second.
         self.lateness = late.max(self.lateness - Span((self.lateness.0 - late.0).max(0) / 8));
-        // A stamp from the future would hold back everything after it.
-        let captured = captured.min(now);
+        // A stamp from the future would hold back everything after it. One that is older than is waited for would always find its point
+        // given away: a camera that is late by more than that is shown as if it were just that late.
+        let captured = captured.max(now - LATENESS_MAX).min(now);
         let offset = captured.since(self.at(self.next)).0 * 100;
         let frame = self.rate.frame_span().0;
         if offset < -PHASE_MAX_PERCENT * frame && self.next > 0 {
@@ -269,6 +270,17 @@ mod tests {
             let captured = Ticks(n * 3000);
             assert_eq!(pacer.tick(captured + late), [], "frame {n}");
             assert_eq!(pacer.push(captured, captured + late).len(), 1, "frame {n}");
+        }
+    }
+
+    #[test]
+    fn a_camera_that_is_always_a_second_late_is_live() {
+        let mut pacer = Pacer::new(FPS, Ticks(90_000) - LATENESS_MAX);
+        for n in 0..60 {
+            let captured = Ticks(n * 3000);
+            let now = captured + Span::from_ms(1000);
+            assert_eq!(pacer.tick(now), [], "frame {n}");
+            assert_eq!(pacer.push(captured, now).iter().map(|point| point.shown).collect::<Vec<_>>(), [Shown::Fresh], "frame {n}");
         }
     }
 

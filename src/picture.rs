@@ -3,6 +3,10 @@
 //! The whole pipeline works on this shape; nothing on the hot path is RGB.
 //! A picture is shared by `Arc` between the encoder and the detector, and copied only by the one that draws on it.
 
+mod fit;
+
+pub use fit::fit;
+
 use crate::time::Ticks;
 use std::{
     fmt,

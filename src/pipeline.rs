@@ -1,11 +1,12 @@
 //! From a paced frame to parts and segments: paint, encode, cut. The live stream, `record` and `bench` all run this.
 //!
-//! It owns no thread and no clock. A new picture size or a stepped wall clock restarts it behind an EXT-X-DISCONTINUITY.
+//! It owns no thread. All its pictures have one size. A stepped wall clock, and a hole in the grid, restart it behind an
+//! EXT-X-DISCONTINUITY.
 
 use crate::{
     config::{EncodeConfig, Grid, Overlay, PackageConfig},
     detect::Detection,
-    encode::{EncodeError, EncodedFrame, Encoder, EncoderInput},
+    encode::{self, EncodeError, EncodedFrame, Encoder, EncoderInput},
     pacer::{PacedFrame, Shown},
     paint::{
         self, KeepClear,
@@ -130,10 +131,6 @@ impl Pipeline {
     pub fn put(&mut self, frame: PacedFrame, fresh: Option<&Arc<Picture>>) -> Result<Vec<Cut>, PipelineError> {
         let mut cuts = Vec::new();
         if let Some(fresh) = fresh {
-            if self.last.as_ref().is_some_and(|last| last.size() != fresh.size()) {
-                tracing::info!("pictures are now {}; the stream goes on behind a discontinuity", fresh.size());
-                cuts.extend(self.interrupt()?);
-            }
             self.last = Some(fresh.clone());
         }
         if self.frame_in_segment(frame.number) == 0 && self.wall_has_stepped(frame.at) {
@@ -218,7 +215,7 @@ impl Pipeline {
     fn open(&mut self, size: Size, frame: PacedFrame) -> Result<(), PipelineError> {
         let gop = self.grid.part_frames * self.grid.key_parts;
         let encoder = (self.parts.opener)(&self.parts.encode, size, self.parts.rate, gop)?;
-        self.parts.status.set_encoder(encoder.name(), "");
+        self.parts.status.set_encoder(encoder.name(), "", self.parts.rate.as_f64());
         self.encoder = Some(encoder);
         self.stretch_due = true;
         self.first_frame = frame.number;
@@ -233,8 +230,8 @@ impl Pipeline {
         if self.encoder_failures >= ENCODER_FAILURES_MAX {
             return Err(error.into());
         }
-        tracing::error!("{error}; opening libx264 instead");
-        self.parts.encode.encoder = crate::config::ENCODER_DEFAULT.to_owned();
+        tracing::error!("{error}; opening {} instead", encode::FALLBACK);
+        self.parts.encode = self.parts.encode.fallback();
         self.encoder = None;
         Ok(())
     }
@@ -256,7 +253,7 @@ impl Pipeline {
         let Some((encoder, params)) = self.encoder.as_ref().and_then(|encoder| Some((encoder, encoder.params()?))) else {
             return Err(EncodeError("the encoder gave a frame without parameter sets".to_owned()).into());
         };
-        self.parts.status.set_encoder(encoder.name(), &params.codecs());
+        self.parts.status.set_encoder(encoder.name(), &params.codecs(), self.parts.rate.as_f64());
         let stretch = Stretch { params: params.clone(), grid: self.grid, anchor: self.anchor };
         match self.segmenter.as_mut() {
             Some(segmenter) => cuts.extend(segmenter.restart(stretch)?),

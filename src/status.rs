@@ -147,6 +147,8 @@ struct Facts {
     encoder: String,
     codecs: String,
     pacer: PacerCounts,
+    /// Frames per second of the grid.
+    grid_fps: f64,
 }
 
 /// What all threads of one stream tell of themselves.
@@ -160,7 +162,9 @@ pub struct Status {
     pub pictures: RateMeter,
     /// Pictures that were damaged and left out.
     pub damaged: Counter,
-    /// Pictures that were overtaken in the queue to the encoder.
+    /// Pictures that are shown although their end was missing.
+    pub truncated: Counter,
+    /// Pictures that were overtaken by newer ones on the way to the encoder, in the source or in the queue.
     pub overtaken: Counter,
     /// Times that the source was opened again.
     pub reopened: Counter,
@@ -182,9 +186,9 @@ pub struct Status {
     pub paint_latency: Samples,
     /// Encoding.
     pub encode_latency: Samples,
-    /// From the last encoded frame of a part to its publication.
+    /// Cutting a part from its encoded frames.
     pub package_latency: Samples,
-    /// From capture of a part's oldest frame to the part's publication.
+    /// From the grid point of a part's oldest frame, which is its capture to the nearest frame, to the part's publication.
     pub total_latency: Samples,
     facts: Mutex<Facts>,
 }
@@ -194,7 +198,7 @@ pub struct Status {
 pub struct Asked {
     /// When it began.
     pub started: WallTime,
-    /// Frames per second of the grid's detector runs; zero when nothing is searched.
+    /// Detector runs per second, at most; zero when nothing is searched.
     pub detect_fps: f64,
     /// What is searched, by name.
     pub cascade: String,
@@ -233,9 +237,10 @@ impl Status {
         lock(&self.facts).silent_since
     }
 
-    /// The encoder was opened.
-    pub fn set_encoder(&self, name: &str, codecs: &str) {
+    /// An encoder was opened for that many frames per second.
+    pub fn set_encoder(&self, name: &str, codecs: &str, fps: f64) {
         let mut facts = lock(&self.facts);
+        facts.grid_fps = fps;
         facts.encoder = name.to_owned();
         facts.codecs = codecs.to_owned();
     }
@@ -247,7 +252,7 @@ impl Status {
 
     /// Share of a frame's time that painting and encoding take; above 1 the machine cannot keep up.
     pub fn encoder_load(&self) -> f64 {
-        let fps = lock(&self.facts).format.as_ref().map_or(0.0, |format| format.rate.as_f64());
+        let fps = lock(&self.facts).grid_fps;
         let busy_ms = self.encode_latency.percentiles().p50 + self.paint_latency.percentiles().p50;
         round(busy_ms * fps / 1000.0, 1000.0)
     }
@@ -268,6 +273,7 @@ impl Status {
             fps_in: self.pictures.per_s(now),
             pictures: facts.pacer.pictures,
             damaged: self.damaged.get(),
+            truncated: self.truncated.get(),
             reopened: self.reopened.get(),
         };
         let (encoder, codecs, pacer) = (facts.encoder.clone(), facts.codecs.clone(), facts.pacer);
@@ -292,6 +298,7 @@ impl Status {
                 faces: self.faces.get(),
                 runs: self.detector.runs.get(),
                 errors: self.detector.errors.get(),
+                skipped: self.detector.skips.get(),
                 took_ms: self.run_took.percentiles(),
             },
             encoder: EncoderReport { name: encoder, codecs, bitrate: self.asked.bitrate, load: self.encoder_load() },
@@ -338,6 +345,7 @@ pub struct SourceReport {
     pub fps_in: f64,
     pub pictures: u64,
     pub damaged: u64,
+    pub truncated: u64,
     pub reopened: u64,
 }
 
@@ -361,6 +369,7 @@ pub struct DetectionReport {
     pub faces: u64,
     pub runs: u64,
     pub errors: u64,
+    pub skipped: u64,
     pub took_ms: Percentiles,
 }
 

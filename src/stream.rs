@@ -10,13 +10,19 @@ use crate::{
     pipeline::{Pipeline, PipelineError, PipelineParts},
     segment::Cut,
     status::Status,
-    time::{Clock, FrameRate, Ticks},
+    time::{Clock, FrameRate, Span, Ticks},
 };
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use std::{
-    sync::{Arc, atomic::Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
 };
+
+/// The encode thread sees within this time that it is to end.
+const STOP_WAIT_MAX: Span = Span::from_ms(250);
 
 /// Takes what was cut by one frame, on the encode thread; `false` ends the stream.
 pub type Sink = Box<dyn FnMut(Vec<Cut>) -> bool + Send>;
@@ -48,7 +54,8 @@ pub fn start(capture: Capture, parts: StreamParts) -> std::io::Result<Stream> {
         let StreamParts { pipeline, sink, frames_max, clock, status } = parts;
         let rate = pipeline.rate;
         let frames_left = frames_max.unwrap_or(u64::MAX);
-        let encode = EncodeLoop { pipeline: Pipeline::new(pipeline), sink, frames_left, clock, status, last: None };
+        let pipeline = Pipeline::new(pipeline);
+        let encode = EncodeLoop { pipeline, sink, stop: stop.clone(), frames_left, clock, status, last: None };
         let result = encode.run(&pictures, rate);
         // An encoder that failed, or a sink that wants no more, ends the source too.
         stop.store(true, Ordering::Relaxed);
@@ -67,16 +74,22 @@ impl Stream {
     pub fn end(self) -> Result<(), PipelineError> {
         let Stream { capture, encode } = self;
         capture.stop.store(true, Ordering::Relaxed);
-        // The queue must not stay open on our side, or the encoder would wait for ever.
-        drop(capture.pictures);
-        capture.thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        encode.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        // The encoder first: it needs nobody, and viewers get their last segment while a camera may still be held in its driver.
+        let result = encode.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        capture.end();
+        result
     }
+}
+
+/// Where a grid begins that begins with this picture: at its capture, unless it has waited while the machine stood still.
+fn grid_start(captured: &Captured, now: Ticks) -> Ticks {
+    captured.picture.at.max(now - SILENCE_MAX).min(now)
 }
 
 struct EncodeLoop {
     pipeline: Pipeline,
     sink: Sink,
+    stop: Arc<AtomicBool>,
     frames_left: u64,
     clock: Arc<dyn Clock>,
     status: Arc<Status>,
@@ -85,34 +98,44 @@ struct EncodeLoop {
 
 impl EncodeLoop {
     fn run(mut self, pictures: &Receiver<Captured>, rate: FrameRate) -> Result<(), PipelineError> {
+        let result = self.pace(pictures, rate);
+        // Whatever ended it, what is inside is not lost.
+        let rest = self.pipeline.finish();
+        let cuts = result.and(rest)?;
+        self.hand_on(cuts);
+        Ok(())
+    }
+
+    fn pace(&mut self, pictures: &Receiver<Captured>, rate: FrameRate) -> Result<(), PipelineError> {
         // The grid begins with the first picture, so that the first frame waits for nothing.
         let mut pacer: Option<Pacer> = None;
         let mut goes_on = true;
-        while goes_on {
-            let wait = pacer.as_ref().map_or(SILENCE_MAX, |pacer| pacer.deadline().since(self.clock.now()));
+        while goes_on && !self.stop.load(Ordering::Relaxed) {
+            let wait = pacer.as_ref().map_or(STOP_WAIT_MAX, |pacer| pacer.deadline().since(self.clock.now()).min(STOP_WAIT_MAX));
             let captured = match pictures.recv_timeout(wait.to_duration()) {
                 Ok(captured) => Some(captured),
                 Err(RecvTimeoutError::Timeout) => None,
-                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Disconnected) => return Ok(()),
             };
             let now = self.clock.now();
-            let start = captured.as_ref().map_or(now, |captured| captured.picture.at.min(now));
-            let pacer = pacer.get_or_insert_with(|| Pacer::new(rate, start));
+            let pacer = match (&mut pacer, &captured) {
+                (Some(pacer), _) => pacer,
+                (none, Some(captured)) => none.insert(Pacer::new(rate, grid_start(captured, now))),
+                (None, None) => continue,
+            };
             if pacer.is_beyond_repair(now) {
                 tracing::warn!(
                     "the stream fell {} s behind and goes on behind a discontinuity; if this machine did not sleep it cannot keep up: \
                      try --preset ultrafast, or a smaller --size or --fps",
                     HOLE_MAX.as_s()
                 );
-                pacer.restart(start);
+                pacer.restart(captured.as_ref().map_or(now, |captured| grid_start(captured, now)));
                 let cuts = self.pipeline.interrupt()?;
                 goes_on = self.hand_on(cuts);
             }
             goes_on = goes_on && self.turn(pacer, captured, now)?;
             self.status.set_pacer(pacer.counts());
         }
-        let cuts = self.pipeline.finish()?;
-        self.hand_on(cuts);
         Ok(())
     }
 

@@ -1,13 +1,12 @@
 //! `hlscam bench FILE`: the live pipeline on one thread, unpaced and without the server, to see what each stage costs.
 
-use super::{Failure, encoder_opener, failed, out};
+use super::{Failure, failed, out, pipeline_parts};
 use crate::{
     config::{Listing, SourceSpec, StreamConfig},
     detect::{self, Detection, Detector, Luma},
     pacer::{Pacer, Shown},
     picture::{Picture, PicturePool},
-    pipeline::{ClockStrip, Pipeline, PipelineParts},
-    segment::Msn,
+    pipeline::{Detections, Pipeline},
     source::{Pace, Source, SourceError, SourceFormat, open_file},
     status::{Asked, Status},
     time::{Clock, Span, SystemClock, Ticks},
@@ -50,7 +49,7 @@ pub(super) fn run(config: &StreamConfig, listing: Listing) -> Result<(), Failure
         Listing::Json => serde_json::to_string(&report).unwrap_or_default(),
         Listing::Text => text(&report),
     };
-    out(&text)
+    out(&text).map(drop)
 }
 
 /// The stages' shared stopwatch.
@@ -105,21 +104,12 @@ fn measure(path: &Path, config: &StreamConfig) -> Result<Report, Failure> {
     let rate = config.wish.rate.unwrap_or(format.rate);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
     let newest = Arc::new(Mutex::new(Arc::new(Detection::default())));
-    let mut pipeline = Pipeline::new(PipelineParts {
-        encode: config.encode.clone(),
-        package: config.package,
-        overlay: config.overlay,
-        clock_strip: if config.clock_strip { ClockStrip::Burn } else { ClockStrip::None },
-        rate,
-        first_msn: Msn(1),
-        opener: encoder_opener(),
-        detections: Box::new({
-            let newest = newest.clone();
-            move || newest.lock().unwrap_or_else(PoisonError::into_inner).clone()
-        }),
-        clock: clock.clone(),
-        status: Arc::new(Status::new(Asked::default())),
+    let detections: Detections = Box::new({
+        let newest = newest.clone();
+        move || newest.lock().unwrap_or_else(PoisonError::into_inner).clone()
     });
+    let status = Arc::new(Status::new(Asked::default()));
+    let mut pipeline = Pipeline::new(pipeline_parts(config, rate, detections, &clock, &status));
     let mut bench = Bench {
         clock: clock.clone(),
         source,

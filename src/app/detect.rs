@@ -9,7 +9,7 @@ use crate::{
     source::{Pace, SourceError, open_file},
     time::Ticks,
 };
-use std::path::Path;
+use std::{ops::ControlFlow, path::Path};
 
 /// Searches every file in turn, as often as the live stream would.
 pub(super) fn run(config: &DetectFilesConfig) -> Result<(), Failure> {
@@ -17,19 +17,28 @@ pub(super) fn run(config: &DetectFilesConfig) -> Result<(), Failure> {
         // A detector per file, so that no file's result depends on the one before.
         let detect = DetectConfig { cascade: Some(config.cascade.clone()), fps: config.fps, width: config.width };
         let Some(detector) = detect::open(&detect).map_err(failed)? else { continue };
-        search(file, detector, config)?;
+        if search(file, detector, config)?.is_break() {
+            break;
+        }
     }
     Ok(())
 }
 
-fn search(path: &Path, mut detector: Box<dyn Detector>, config: &DetectFilesConfig) -> Result<(), Failure> {
+fn search(path: &Path, mut detector: Box<dyn Detector>, config: &DetectFilesConfig) -> Result<ControlFlow<()>, Failure> {
     let mut source = open_file(path, Pace::Unpaced, PicturePool::default()).map_err(failed)?;
     let (mut frame, mut boxes, mut last_run) = (0, Vec::new(), None);
     loop {
         let picture = match source.next() {
             Ok(picture) => picture,
-            Err(SourceError::Ended) => return Ok(()),
-            Err(SourceError::Damaged(_) | SourceError::Silent) => continue,
+            Err(SourceError::Ended) if frame == 0 => {
+                return Err(Failure(format!("{} holds no picture that can be decoded", path.display())));
+            }
+            Err(SourceError::Ended) => return Ok(ControlFlow::Continue(())),
+            Err(SourceError::Damaged(reason)) => {
+                tracing::warn!("{}: left out a damaged picture behind frame {frame}: {reason}", path.display());
+                continue;
+            }
+            Err(SourceError::Silent) => continue,
             Err(SourceError::Lost(reason)) => return Err(Failure(reason)),
         };
         if detect::is_due(picture.at, last_run, config.fps) {
@@ -37,9 +46,12 @@ fn search(path: &Path, mut detector: Box<dyn Detector>, config: &DetectFilesConf
             last_run = Some(picture.at);
         }
         let found = FoundInFrame { file: path, frame, at: picture.at.since(Ticks::default()), boxes: &boxes };
-        match config.listing {
-            Listing::Text => out(&listing::found(found))?,
-            Listing::Json => out(&listing::found_json(found).map_err(failed)?)?,
+        let text = match config.listing {
+            Listing::Text => listing::found(found),
+            Listing::Json => listing::found_json(found).map_err(failed)?,
+        };
+        if out(&text)?.is_break() {
+            return Ok(ControlFlow::Break(()));
         }
         frame += 1;
     }

@@ -1,6 +1,6 @@
 //! The default command: stream a source, until it ends or the user ends it.
 
-use super::{Failure, Wiring, failed, interrupt::Interrupt, pipeline_parts};
+use super::{Failure, Wiring, failed, interrupt::Interrupt, pipeline_parts, tell_format};
 use crate::{
     capture::{self, CaptureParts},
     config::{CascadeSpec, Grid, ServerConfig, StreamConfig},
@@ -87,7 +87,7 @@ impl Live {
     fn watch(&self, interrupt: &Interrupt, console: &Console, config: &StreamConfig) {
         let mut display = console.status();
         let what = config.detect.cascade.as_ref().map(CascadeSpec::what);
-        while !interrupt.wait(STATUS_PERIOD) && !self.stream.has_ended() {
+        while !interrupt.wait(STATUS_PERIOD) && !self.stream.has_ended() && !self.served.is_finished() {
             display.show(&self.status_line(what), self.clock.now());
         }
     }
@@ -157,10 +157,4 @@ fn base_36(mut number: i64) -> String {
         number /= 36;
     }
     digits.into_iter().rev().collect()
-}
-
-fn tell_format(format: &SourceFormat) {
-    let SourceFormat { name, size, rate, pixels, reason } = format;
-    let why = if reason.is_empty() { String::new() } else { format!(" ({reason})") };
-    tracing::info!("{name}: {size} at {rate} fps, {pixels}{why}");
 }

@@ -1,9 +1,9 @@
 //! `hlscam record`: the live pipeline into an MP4 file, for a given time.
 
-use super::{Failure, Wiring, failed, interrupt::Interrupt, pipeline_parts};
+use super::{Failure, Wiring, failed, interrupt::Interrupt, pipeline_parts, tell_format};
 use crate::{
     capture::{self, CaptureParts},
-    config::{Existing, RecordConfig, StreamConfig},
+    config::{RecordConfig, StreamConfig},
     console::{Console, STATUS_PERIOD},
     record::{Mp4File, Overwrite, RecordError, Recording, numbered},
     segment::Cut,
@@ -21,25 +21,24 @@ const FILES_MAX: usize = 1000;
 /// Records until the time is over, the source ends, or the user ends it.
 pub(super) fn run(config: &StreamConfig, record: &RecordConfig, console: &Console) -> Result<(), Failure> {
     let interrupt = Interrupt::install()?;
-    let overwrite = match record.existing {
-        Existing::Keep => Overwrite::Refuse,
-        Existing::Replace => Overwrite::Replace,
-    };
-    let file = Mp4File::create(&record.output, overwrite).map_err(failed)?;
+    // Told before anything is opened; the file itself is made, or emptied, only once there is something to record.
+    if record.overwrite == Overwrite::Refuse && record.output.exists() {
+        return Err(failed(RecordError::Exists(record.output.clone())));
+    }
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
     let Wiring { clock, status, opener, tap, detections, watcher } = Wiring::new(config, clock)?;
-    let capture = capture::start(CaptureParts { opener, tap, clock: clock.clone(), status: status.clone() });
-    let capture = match capture {
-        Ok(capture) => capture,
+    let capture = capture::start(CaptureParts { opener, tap, clock: clock.clone(), status: status.clone() }).map_err(failed)?;
+    tell_format(&capture.format);
+    let file = match Mp4File::create(&record.output, record.overwrite) {
+        Ok(file) => file,
         Err(error) => {
-            // Nothing was recorded: no empty file is left behind.
-            file.finish().ok();
+            capture.end();
             return Err(failed(error));
         }
     };
     let rate = config.wish.rate.unwrap_or(capture.format.rate);
     let frames = ((record.duration.as_s() * rate.as_f64()).round() as u64).max(1);
-    let recorder = Arc::new(Mutex::new(Recorder::new(file, record.output.clone(), overwrite)));
+    let recorder = Arc::new(Mutex::new(Recorder::new(file, record.output.clone(), record.overwrite)));
     let sink: Sink = {
         let recorder = recorder.clone();
         Box::new(move |cuts| lock(&recorder).take(&cuts))
@@ -53,11 +52,13 @@ pub(super) fn run(config: &StreamConfig, record: &RecordConfig, console: &Consol
     }
     let ended = stream.end();
     drop((watcher, display));
-    for recording in lock(&recorder).finish().map_err(failed)? {
-        let Recording { path, frames, duration, bytes } = recording;
+    let (recordings, error) = lock(&recorder).finish();
+    for Recording { path, frames, duration, bytes } in recordings {
         console.print(&format!("{}: {frames} frames, {:.1} s, {:.1} MB", path.display(), duration.as_s(), bytes as f64 / 1e6));
     }
-    ended.map_err(failed)
+    // Why the stream failed says more than that nothing was recorded.
+    ended.map_err(failed)?;
+    error.map_or(Ok(()), |error| Err(failed(error)))
 }
 
 /// The files of one recording: a second one begins where the format changes.
@@ -84,8 +85,9 @@ impl Recorder {
 
     /// Writes what was cut; `false` when no more can be written.
     fn take(&mut self, cuts: &[Cut]) -> bool {
-        let result = cuts.iter().try_for_each(|cut| self.push(cut));
-        self.error = result.err();
+        if self.error.is_none() {
+            self.error = cuts.iter().try_for_each(|cut| self.push(cut)).err();
+        }
         self.error.is_none()
     }
 
@@ -103,18 +105,33 @@ impl Recorder {
     }
 
     /// Finishes the last file. What was written before an error stays and plays.
-    fn finish(&mut self) -> Result<Vec<Recording>, RecordError> {
-        let last = self.file.take().map(Mp4File::finish).transpose();
-        match self.error.take() {
-            Some(error) => Err(error),
-            None => {
-                self.recordings.extend(last?);
-                Ok(std::mem::take(&mut self.recordings))
-            }
+    fn finish(&mut self) -> (Vec<Recording>, Option<RecordError>) {
+        match self.file.take().map(Mp4File::finish).transpose() {
+            Ok(last) => self.recordings.extend(last),
+            Err(error) => self.error = self.error.take().or(Some(error)),
         }
+        (std::mem::take(&mut self.recordings), self.error.take())
     }
 }
 
 fn lock(recorder: &Mutex<Recorder>) -> MutexGuard<'_, Recorder> {
     recorder.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::segment::Msn;
+
+    #[test]
+    fn an_error_stays_told_whatever_comes_after_it() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("out.mp4");
+        let mut recorder =
+            Recorder::new(Mp4File::create(&path, Overwrite::Refuse).expect("makes it"), path.clone(), Overwrite::Refuse);
+        recorder.error = Some(RecordError::Exists(path));
+        assert!(!recorder.take(&[Cut::End(Msn(1))]), "cuts after an error are not taken");
+        let (recordings, error) = recorder.finish();
+        assert!(recordings.is_empty() && matches!(error, Some(RecordError::Exists(_))));
+    }
 }

@@ -60,13 +60,7 @@ fn from_annex_b(stream: &[u8], start: Ticks) -> (VideoParams, Vec<EncodedFrame>)
                     let n = frames.len() as i64;
                     let at = start + rate.frame_start(n);
                     let duration = (start + rate.frame_start(n + 1)).since(at);
-                    frames.push(EncodedFrame {
-                        at,
-                        duration,
-                        key: kind == 5,
-                        data: std::mem::take(&mut unit).into(),
-                        captured: at,
-                    });
+                    frames.push(EncodedFrame { at, duration, key: kind == 5, data: std::mem::take(&mut unit).into() });
                 }
             }
         }

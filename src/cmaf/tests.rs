@@ -21,7 +21,7 @@ pub(crate) fn params() -> VideoParams {
 }
 
 fn frame(at: i64, duration: i64, key: bool, data: &'static [u8]) -> EncodedFrame {
-    EncodedFrame { at: Ticks(at), duration: Span(duration), key, data: Bytes::from_static(data), captured: Ticks(at) }
+    EncodedFrame { at: Ticks(at), duration: Span(duration), key, data: Bytes::from_static(data) }
 }
 
 #[test]
@@ -127,7 +127,7 @@ proptest! {
         let mut at = start;
         let frames: Vec<EncodedFrame> = shapes.iter().enumerate().map(|(n, &(len, duration, key))| {
             let frame = EncodedFrame {
-                at: Ticks(at), duration: Span(duration), key, data: vec![n as u8; len].into(), captured: Ticks(at),
+                at: Ticks(at), duration: Span(duration), key, data: vec![n as u8; len].into(),
             };
             at += duration;
             frame

@@ -3,9 +3,9 @@
 //! Pure: whether a file, a camera or a port is really there is found out, and told, by whoever opens it.
 
 use super::{
-    CascadeSpec, Command, DetectConfig, DetectFilesConfig, ENCODER_DEFAULT, EncodeConfig, Existing, Invocation, Listing, Overlay,
-    PART_MIN, PackageConfig, RecordConfig, ServerConfig, SourceSpec, StreamConfig, UsageError, Verbosity, WINDOW_BYTES_DEFAULT,
-    WINDOW_DEFAULT,
+    CascadeSpec, Command, DetectConfig, DetectFilesConfig, ENCODER_DEFAULT, EncodeConfig, Invocation, Listing, Overlay, PART_MIN,
+    PackageConfig, RecordConfig, ServerConfig, SourceSpec, StreamConfig, UsageError, Verbosity, WINDOW_BYTES_DEFAULT,
+    WINDOW_DEFAULT, X264_PRESETS,
     quantity::{self, shown, span_text},
 };
 use crate::{
@@ -13,7 +13,9 @@ use crate::{
         BenchArgs, Cli, CommandArgs, CutArgs, DetectFilesArgs, EncodeArgs, PictureArgs, PipelineArgs, RecordArgs, SearchArgs,
         SearchPaceArgs, ServerArgs, SourceArgs, StreamArgs, WindowArgs,
     },
+    detect,
     picture::SIDE_MAX,
+    record::Overwrite,
     source::{Wish, test::Script},
     time::Span,
 };
@@ -42,11 +44,6 @@ const RECORD_MIN: Span = Span::from_ms(100);
 /// Longest recording.
 const RECORD_MAX: Span = Span::from_ms(24 * 3_600_000);
 
-/// The presets of libx264; another encoder has its own, which FFmpeg checks.
-const X264_PRESETS: [&str; 10] =
-    ["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow", "placebo"];
-/// Our names for OpenCV's data files, beside `face` and `none`.
-const SYSTEM_CASCADES: [&str; 7] = ["face-alt2", "profile", "eye", "smile", "upperbody", "fullbody", "cat"];
 /// File names with these endings are videos, not cameras.
 const VIDEO_ENDINGS: [&str; 7] = [".mp4", ".mkv", ".mov", ".avi", ".webm", ".ts", ".mjpeg"];
 
@@ -92,8 +89,8 @@ fn record(args: &RecordArgs) -> Result<Command, UsageError> {
     if !ending.is_some_and(|ending| ending == "mp4" || ending == "m4v") {
         return refuse("--output", &args.output.to_string_lossy(), "a recording is an MP4 file; write a name that ends in .mp4");
     }
-    let existing = if args.force { Existing::Replace } else { Existing::Keep };
-    Ok(Command::Record(config, RecordConfig { duration, output: args.output.clone(), existing }))
+    let overwrite = if args.force { Overwrite::Replace } else { Overwrite::Refuse };
+    Ok(Command::Record(config, RecordConfig { duration, output: args.output.clone(), overwrite }))
 }
 
 fn detect_files(args: &DetectFilesArgs) -> Result<Command, UsageError> {
@@ -108,10 +105,14 @@ fn detect_files(args: &DetectFilesArgs) -> Result<Command, UsageError> {
 fn pipeline(source: SourceSpec, once: bool, args: &PipelineArgs) -> Result<StreamConfig, UsageError> {
     let (cascade, width) = search(&args.search)?;
     let fps = search_pace(&args.pace)?;
+    let wish = wish(&args.picture)?;
+    if let (SourceSpec::File(_), Some(size)) = (&source, &args.picture.size) {
+        return refuse("--size", size, "a file keeps its own size; leave it out");
+    }
     Ok(StreamConfig {
         source,
         once,
-        wish: wish(&args.picture)?,
+        wish,
         detect: DetectConfig { cascade, fps, width },
         overlay: overlay(&args.picture.overlay)?,
         clock_strip: args.picture.clock_strip,
@@ -181,14 +182,13 @@ fn search(args: &SearchArgs) -> Result<(Option<CascadeSpec>, u32), UsageError> {
     let typed = args.detect.as_str();
     let cascade = match typed {
         "none" => None,
-        "face" => Some(CascadeSpec::Face),
         _ if typed.contains(['/', '\\']) || typed.to_ascii_lowercase().ends_with(".xml") => {
             Some(CascadeSpec::File(PathBuf::from(typed)))
         }
-        _ => match SYSTEM_CASCADES.iter().find(|name| **name == typed) {
-            Some(name) => Some(CascadeSpec::System(name)),
+        _ => match detect::cascade_named(typed) {
+            Some(cascade) => Some(cascade),
             None => {
-                let names = SYSTEM_CASCADES.join(", ");
+                let names = detect::SYSTEM_CASCADES.map(|(name, _)| name).join(", ");
                 return refuse("--detect", typed, &format!("nothing of that name is known; write face, {names}, none or PATH.xml"));
             }
         },

@@ -1,7 +1,7 @@
 //! The FFmpeg adapter: any H.264 encoder of libavcodec behind [`Encoder`]. No FFmpeg type leaves this file.
 
 use super::{EncodeError, EncodedFrame, Encoder, EncoderInput, FALLBACK, Settings, VideoParams, nal};
-use crate::{picture::Picture, time::TICKS_PER_S};
+use crate::{config::PRESET_DEFAULT, picture::Picture, time::TICKS_PER_S};
 use ffmpeg_next::{Dictionary, Error, Rational, codec, color, encoder, format::Pixel, frame, packet, picture};
 use std::{collections::VecDeque, sync::Once};
 
@@ -41,6 +41,7 @@ pub(super) fn open(settings: Settings) -> Result<(FfmpegEncoder, Option<String>)
     match FfmpegEncoder::open(&asked, settings.clone()) {
         Ok(encoder) => Ok((encoder, None)),
         Err(error) if asked != FALLBACK => {
+            let settings = Settings { encode: settings.encode.fallback(), ..settings };
             let encoder = FfmpegEncoder::open(FALLBACK, settings)?;
             Ok((encoder, Some(format!("{error}; using {FALLBACK} instead"))))
         }
@@ -112,8 +113,8 @@ impl Encoder for FfmpegEncoder {
         self.frame.set_kind(if input.key { picture::Type::I } else { picture::Type::None });
         let failed = |error: Error| EncodeError(format!("encoder {} refused a picture: {error}", self.name));
         self.video.send_frame(&self.frame).map_err(failed)?;
-        let EncoderInput { at, duration, key, picture } = input;
-        self.inside.push_back(EncodedFrame { at, duration, key, data: bytes::Bytes::new(), captured: picture.at });
+        let EncoderInput { at, duration, key, .. } = input;
+        self.inside.push_back(EncodedFrame { at, duration, key, data: bytes::Bytes::new() });
         self.drain()
     }
 
@@ -163,8 +164,13 @@ fn options(name: &str, settings: &Settings) -> Dictionary<'static> {
         options.set("tune", "zerolatency");
         let pixels_per_s = settings.size.luma_len() as f64 * settings.rate.as_f64();
         options.set("threads", if pixels_per_s <= SINGLE_THREAD_PIXELS_PER_S { "1" } else { "auto" });
-    } else if name.ends_with("_nvenc") {
-        options.set("preset", "p3");
+        return options;
+    }
+    // libx264's presets mean nothing to another encoder; whoever names one of its own gets it.
+    if settings.encode.preset != PRESET_DEFAULT {
+        options.set("preset", &settings.encode.preset);
+    }
+    if name.ends_with("_nvenc") {
         options.set("tune", "ull");
         options.set("zerolatency", "1");
     }
@@ -220,7 +226,7 @@ mod tests {
         for n in 0..30 {
             let out = encode(&mut encoder, n);
             assert_eq!(out.len(), 1, "frame {n}");
-            assert_eq!((out[0].at, out[0].key, out[0].captured), (Ticks(n * 3000), n % 10 == 0, Ticks(n * 3000 - 100)));
+            assert_eq!((out[0].at, out[0].key), (Ticks(n * 3000), n % 10 == 0));
             assert!(u32::from_be_bytes(out[0].data[..4].try_into().expect("4 bytes")) as usize + 4 <= out[0].data.len());
         }
         assert_eq!(encoder.finish().expect("ends"), []);
@@ -239,7 +245,9 @@ mod tests {
         for (name, reason) in
             [("h264_moon", "no H.264 encoder called h264_moon"), ("h264_v4l2m2m", "cannot open encoder h264_v4l2m2m")]
         {
-            let (encoder, warning) = open(settings(name)).expect("falls back");
+            let mut settings = settings(name);
+            settings.encode.preset = "p4".to_owned();
+            let (encoder, warning) = open(settings).expect("falls back");
             assert_eq!(encoder.name(), FALLBACK);
             assert!(
                 warning.as_deref().is_some_and(|text| text.contains(reason) && text.ends_with("using libx264 instead")),

@@ -39,7 +39,6 @@ fn synthetic(frames: i64, format: u8) -> Vec<Cut> {
         duration: Span(3000),
         key: n % 30 == 0,
         data: vec![n as u8; 10 + n as usize % 7].into(),
-        captured: START,
     };
     cuts(&params, &(0..frames).map(frame).collect::<Vec<_>>())
 }

@@ -23,7 +23,7 @@ pub(super) fn stretch(format: u8) -> Stretch {
 
 pub(super) fn frame(at: i64, duration: i64, key: bool) -> EncodedFrame {
     let data = Bytes::copy_from_slice(&at.to_be_bytes());
-    EncodedFrame { at: Ticks(at), duration: Span(duration), key, data, captured: Ticks(at) }
+    EncodedFrame { at: Ticks(at), duration: Span(duration), key, data }
 }
 
 /// Runs a script, a character per event: `K` a key frame, `.` another frame, `g` one that begins a tick late, `R` a restart with a
@@ -129,7 +129,7 @@ fn drive(grid: Grid, first: Msn, start: i64, events: &[Event]) -> Outcome {
                 let duration = (Ticks(origin) + grid.rate.frame_start(n + 1)).since(at);
                 let data: Bytes = (0..len).map(|byte| (n as usize + byte) as u8).collect();
                 n += 1;
-                outcome.cuts.extend(segmenter.push(EncodedFrame { at, duration, key, data: data.clone(), captured: at }).unwrap());
+                outcome.cuts.extend(segmenter.push(EncodedFrame { at, duration, key, data: data.clone() }).unwrap());
                 if key || since_key.is_some() {
                     since_key = Some(since_key.unwrap_or(0) + 1);
                     outcome.frames += 1;

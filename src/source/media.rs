@@ -23,6 +23,9 @@ const RATE_DEFAULT: FrameRate = FrameRate::whole(30);
 /// Frame rates above this are a broken header, not a video.
 const RATE_MAX: f64 = 240.0;
 
+/// A jump in a file's time stamps beyond this is damage, or an edit that nobody wants to sit through.
+const GAP_MAX: Span = Span::from_ms(10_000);
+
 /// Packets in a row that give no picture before the file is called broken.
 const EMPTY_PACKETS_MAX: u32 = 10_000;
 
@@ -52,15 +55,21 @@ struct Timeline {
     first: Option<Ticks>,
     /// Clock time of the file's first picture in this round.
     origin: Option<Ticks>,
+    /// Place of the last picture in this round.
+    last: Option<Span>,
     /// Where the next picture would be, from `origin`, if the file did not say.
     next: Span,
 }
 
 impl Timeline {
-    /// The place of a picture from the start of this round; strictly growing whatever the file says.
+    /// The place of a picture from the start of this round; strictly growing, and never more than [`GAP_MAX`] ahead, whatever the file
+    /// says.
     fn place(&mut self, stamp: Option<Ticks>) -> Span {
         let first = *self.first.get_or_insert(stamp.unwrap_or_default());
-        let place = stamp.map_or(self.next, |stamp| stamp.since(first)).max(self.next - self.rate.frame_span());
+        let said = stamp.map_or(self.next, |stamp| Span(stamp.0.saturating_sub(first.0)));
+        let earliest = self.last.map_or(Span::ZERO, |last| last + Span(1));
+        let place = said.clamp(earliest, earliest.max(self.next + GAP_MAX));
+        self.last = Some(place);
         self.next = place + self.rate.frame_start(1);
         place
     }
@@ -101,7 +110,7 @@ impl MediaSource {
             converter: None,
             decoded: frame::Video::empty(),
             converted: frame::Video::empty(),
-            timeline: Timeline { rate, first: None, origin: None, next: Span::ZERO },
+            timeline: Timeline { rate, first: None, origin: None, last: None, next: Span::ZERO },
             format,
             pool,
             pace,
@@ -149,7 +158,8 @@ impl MediaSource {
     fn take_decoded(&mut self) -> Result<Picture, SourceError> {
         let stamp = self.decoded.timestamp().map(|stamp| {
             let ticks = i128::from(stamp) * i128::from(self.time_base.numerator()) * i128::from(TICKS_PER_S);
-            Ticks((ticks / i128::from(self.time_base.denominator().max(1))) as i64)
+            let ticks = ticks / i128::from(self.time_base.denominator().max(1));
+            Ticks(ticks.clamp(i128::from(i64::MIN), i128::from(i64::MAX)) as i64)
         });
         let place = self.timeline.place(stamp);
         let (width, height) = (self.decoded.width() & !1, self.decoded.height() & !1);
@@ -174,7 +184,11 @@ impl MediaSource {
         let fits = |context: &scaling::Context| *context.input() == definition(format);
         let converter = match self.converter.take().filter(fits) {
             Some(converter) => converter,
-            None => scaling::Context::get(format, width, height, Pixel::YUV420P, width, height, scaling::Flags::BILINEAR)?,
+            None => {
+                // The last one had another size or format.
+                self.converted = frame::Video::empty();
+                scaling::Context::get(format, width, height, Pixel::YUV420P, width, height, scaling::Flags::BILINEAR)?
+            }
         };
         // An odd last row or column is left out by asking for the even size alone.
         self.decoded.set_width(width);
@@ -197,6 +211,7 @@ impl MediaSource {
         self.timeline.origin = self.timeline.origin.map(|origin| origin + self.timeline.next);
         self.timeline.next = Span::ZERO;
         self.timeline.first = None;
+        self.timeline.last = None;
         Ok(())
     }
 

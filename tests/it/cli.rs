@@ -128,3 +128,30 @@ fn a_reader_that_leaves_early_is_no_failure() {
     let output = child.wait_with_output().expect("it ends");
     assert_eq!((output.status.code(), output.stderr), (Some(0), Vec::new()));
 }
+
+#[test]
+fn what_the_world_refuses_is_told_in_one_sentence() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = taken.local_addr().expect("an address").port();
+    let check = |line: &str, expect: &str| {
+        let run = hlscam(line).exits(1);
+        let stderr = run.stderr();
+        // Log lines may stand before it; it is the last word, and one line.
+        let last = stderr.lines().last().unwrap_or_default();
+        assert!(last.starts_with("error: ") && last.contains(expect), "{line}: {stderr}");
+        assert_eq!(stderr.matches("error: ").count(), 1, "{line}: {stderr}");
+    };
+    check(&format!("--device test --port {port}"), "the port is in use; pass --port");
+    check("--device test --bind 203.0.113.7 --port 0", "it is not an address of this host");
+    check("--device file:there/is/none.mkv --port 0", "cannot open there/is/none.mkv");
+    check("record --device test --duration 1s --output there/is/none.mp4", "its folder does not exist");
+    if cfg!(feature = "opencv") {
+        check("--device test --detect ./none.xml --port 0", "cannot read the cascade ./none.xml");
+        check("--device test --detect ./Cargo.toml --port 0", "it is no cascade");
+    }
+    if cfg!(feature = "ffmpeg") {
+        check("--device file:Cargo.toml --port 0", "cannot read Cargo.toml as a video: Invalid data found");
+        check("bench Cargo.toml", "cannot read Cargo.toml as a video");
+        check("detect Cargo.toml", "cannot read Cargo.toml as a video");
+    }
+}

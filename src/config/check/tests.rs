@@ -1,4 +1,5 @@
 use super::*;
+use crate::record::Overwrite;
 use crate::{
     cli,
     config::{
@@ -53,14 +54,14 @@ fn without_options_the_defaults_are_meant() {
 #[test]
 fn every_option_reaches_its_stage() {
     let (config, server) = streamed(
-        "--device file:a.mp4 --once --size 1280x720 --fps 29.97 --overlay none --clock-strip --detect cat --detect-fps 2.5 \
+        "--device file:a.mp4 --once --fps 29.97 --overlay none --clock-strip --detect cat --detect-fps 2.5 \
          --detect-width 320 --encoder h264_vaapi --preset p1 --bitrate 2.5M --part 500ms --segment 1s --window 24h \
          --window-bytes 500M --bind ::1 --port 0",
     );
     let expect = StreamConfig {
         source: SourceSpec::File("a.mp4".into()),
         once: true,
-        wish: Wish { size: Size::new(1280, 720), rate: Some(FrameRate { num: 30_000, den: 1001 }) },
+        wish: Wish { size: None, rate: Some(FrameRate { num: 30_000, den: 1001 }) },
         detect: DetectConfig { cascade: Some(CascadeSpec::System("cat")), fps: 2.5, width: 320 },
         overlay: Overlay::None,
         clock_strip: true,
@@ -192,9 +193,9 @@ fn an_address_that_is_none_is_refused() {
 fn recording_needs_a_length_and_an_mp4() {
     let line = "record --device test --duration 30s --output out.mp4";
     let command = |line: &str| meaning(line).map(|invocation| invocation.command);
-    let expect = |existing| RecordConfig { duration: Span::from_ms(30_000), output: "out.mp4".into(), existing };
-    assert!(matches!(command(line), Ok(Command::Record(_, record)) if record == expect(Existing::Keep)));
-    assert!(matches!(command(&format!("{line} --force")), Ok(Command::Record(_, record)) if record == expect(Existing::Replace)));
+    let expect = |overwrite| RecordConfig { duration: Span::from_ms(30_000), output: "out.mp4".into(), overwrite };
+    assert!(matches!(command(line), Ok(Command::Record(_, record)) if record == expect(Overwrite::Refuse)));
+    assert!(matches!(command(&format!("{line} --force")), Ok(Command::Record(_, record)) if record == expect(Overwrite::Replace)));
     check("record --duration 0s --output out.mp4", "--duration 0s: a recording is 100ms to 24h long; write 30s or 5m");
     check("record --duration 1s --output out.mkv", "--output out.mkv: a recording is an MP4 file; write a name that ends in .mp4");
 }
