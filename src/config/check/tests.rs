@@ -6,7 +6,6 @@ use crate::{
         BIND_DEFAULT, BITRATE_DEFAULT, DETECT_FPS_DEFAULT, DETECT_WIDTH_DEFAULT, PART_DEFAULT, PORT_DEFAULT, PRESET_DEFAULT,
         SEGMENT_DEFAULT,
     },
-    picture::Size,
     time::FrameRate,
 };
 use std::ffi::OsString;
