@@ -1,6 +1,7 @@
 //! Playlists: what the window holds, as text. Pure. What is finished lies rendered and compressed in the window's rolls; here it is put
 //! between a head and a tail that are written anew for each version, once for all who ask.
 
+pub mod dash;
 pub mod hls;
 pub mod name;
 pub mod roll;
@@ -45,11 +46,13 @@ pub enum Kind {
     Video(Extent),
     /// The I-frame playlist.
     IFrames(Extent),
+    /// The manifest of MPEG-DASH.
+    Manifest,
 }
 
 impl Kind {
     /// How many there are.
-    pub const COUNT: usize = 7;
+    pub const COUNT: usize = 8;
 
     /// Its place among them.
     pub fn index(self) -> usize {
@@ -57,6 +60,7 @@ impl Kind {
             Kind::Multivariant => 0,
             Kind::Video(extent) => 1 + extent as usize,
             Kind::IFrames(extent) => 4 + extent as usize,
+            Kind::Manifest => 7,
         }
     }
 
@@ -66,6 +70,7 @@ impl Kind {
             Kind::Multivariant => Kind::Multivariant,
             Kind::Video(_) => Kind::Video(Extent::Full),
             Kind::IFrames(_) => Kind::IFrames(Extent::Full),
+            Kind::Manifest => Kind::Manifest,
         }
     }
 }
@@ -131,6 +136,7 @@ pub fn render(state: &State, kind: Kind) -> Page {
         Kind::Multivariant => multivariant(state),
         Kind::Video(extent) => video(state, extent),
         Kind::IFrames(extent) => iframes(state, extent),
+        Kind::Manifest => still(state, dash::render(state)),
     }
 }
 
@@ -278,12 +284,8 @@ fn multivariant(state: &State) -> Page {
     if let Some(newest) = state.inits.back() {
         let mut codecs: Vec<String> = state.inits.iter().map(|init| init.params.codecs()).collect();
         codecs.dedup();
-        let frame_rate = state.inits.iter().map(|init| init.params.rate.as_f64()).fold(0.0, f64::max);
-        let ceiling = state.inits.iter().map(|init| u64::from(init.params.bitrate_max)).max().unwrap_or(0);
-        // Declared from the encoder's ceiling, so that it holds before anything is measured; raised by what was seen (§4.4.6.2).
-        let overhead = bit_rate(PART_OVERHEAD_BYTES, state.config.part_target)
-            + bit_rate(FRAME_OVERHEAD_BYTES, Span((90_000.0 / frame_rate.max(0.001)) as i64));
-        let declared = ceiling + overhead;
+        let frame_rate = frame_rate(state);
+        let declared = declared_bandwidth(state);
         let bandwidth = declared.max(state.peaks.segment);
         let measured = bit_rate(state.sums.bytes, state.sums.span);
         let variant = hls::Variant {
@@ -300,8 +302,27 @@ fn multivariant(state: &State) -> Page {
         line(&mut text, hls::StreamInf { variant, frame_rate, uri: name::VIDEO });
         line(&mut text, hls::IFrameStreamInf { variant: scrub, uri: name::IFRAMES });
     }
+    still(state, text)
+}
+
+/// A page that seldom changes: its tag is that of its text, so that a client that asks often gets 304.
+fn still(state: &State, text: String) -> Page {
     let mut crc = flate2::Crc::new();
     crc.update(text.as_bytes());
     let tag = format!("{}-{:08x}", state.config.run, crc.sum());
     Page::new(vec![Piece::Plain(Bytes::from(text))], tag)
+}
+
+/// The highest frame rate of the formats in the window.
+fn frame_rate(state: &State) -> f64 {
+    state.inits.iter().map(|init| init.params.rate.as_f64()).fold(0.0, f64::max)
+}
+
+/// The bit rate that is declared from the encoder's ceiling, so that it holds before anything is measured; what is seen may raise it
+/// (§4.4.6.2).
+fn declared_bandwidth(state: &State) -> u64 {
+    let ceiling = state.inits.iter().map(|init| u64::from(init.params.bitrate_max)).max().unwrap_or(0);
+    let overhead = bit_rate(PART_OVERHEAD_BYTES, state.config.part_target)
+        + bit_rate(FRAME_OVERHEAD_BYTES, Span((90_000.0 / frame_rate(state).max(0.001)) as i64));
+    ceiling + overhead
 }

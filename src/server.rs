@@ -8,6 +8,7 @@ mod api;
 mod assets;
 mod connection;
 mod files;
+mod following;
 mod listener;
 pub mod origin;
 mod routes;

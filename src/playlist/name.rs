@@ -6,6 +6,8 @@ use crate::segment::{InitId, Msn};
 pub const MULTIVARIANT: &str = "index.m3u8";
 /// The media playlist.
 pub const VIDEO: &str = "video.m3u8";
+/// The manifest of MPEG-DASH.
+pub const MANIFEST: &str = "index.mpd";
 /// The I-frame playlist.
 pub const IFRAMES: &str = "iframes.m3u8";
 
@@ -18,9 +20,11 @@ pub enum Name {
     Video,
     /// The I-frame playlist.
     IFrames,
+    /// The manifest of MPEG-DASH.
+    Manifest,
     /// An init segment.
     Init(InitId),
-    /// A whole segment.
+    /// A segment.
     Segment(Msn),
     /// A part.
     Part(Msn, u32),
@@ -33,6 +37,7 @@ impl Name {
             Name::Multivariant => MULTIVARIANT.to_owned(),
             Name::Video => VIDEO.to_owned(),
             Name::IFrames => IFRAMES.to_owned(),
+            Name::Manifest => MANIFEST.to_owned(),
             Name::Init(id) => format!("init-{run}-{}.mp4", id.0),
             Name::Segment(msn) => format!("seg-{run}-{}.m4s", msn.0),
             Name::Part(msn, index) => format!("part-{run}-{}.{index}.m4s", msn.0),
@@ -45,6 +50,7 @@ impl Name {
             MULTIVARIANT => return Some(Name::Multivariant),
             VIDEO => return Some(Name::Video),
             IFRAMES => return Some(Name::IFrames),
+            MANIFEST => return Some(Name::Manifest),
             _ => text.split_once('-')?,
         };
         let rest = rest.strip_prefix(run)?.strip_prefix('-')?;
@@ -73,8 +79,8 @@ mod tests {
 
     #[test]
     fn only_names_that_we_write_are_read() {
-        let names = [Name::Init(InitId(1)), Name::Segment(Msn(7)), Name::Part(Msn(7), 0), Name::Video];
-        assert_eq!(names.map(|name| name.text("r")), ["init-r-1.mp4", "seg-r-7.m4s", "part-r-7.0.m4s", "video.m3u8"]);
+        let names = [Name::Init(InitId(1)), Name::Segment(Msn(7)), Name::Part(Msn(7), 0), Name::Video, Name::Manifest];
+        assert_eq!(names.map(|name| name.text("r")), ["init-r-1.mp4", "seg-r-7.m4s", "part-r-7.0.m4s", "video.m3u8", "index.mpd"]);
         for bad in [
             "",
             "-",

@@ -10,7 +10,7 @@ use crate::{
 };
 use std::{env, fs, io::Read, path::Path};
 
-fn text(feed: &Feed, kind: Kind) -> String {
+pub(super) fn text(feed: &Feed, kind: Kind) -> String {
     feed.read(|state| {
         let page = state.page(kind).expect("there is a segment");
         let plain = String::from_utf8(page.plain().concat()).unwrap();
@@ -21,9 +21,10 @@ fn text(feed: &Feed, kind: Kind) -> String {
     })
 }
 
-/// Compares with `tests/golden/NAME.m3u8`; `UPDATE_GOLDEN=1` writes it anew, for the diff to be reviewed.
-fn check(feed: &Feed, kind: Kind, golden: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(format!("{golden}.m3u8"));
+/// Compares with `tests/golden/NAME.m3u8`, or `.mpd`; `UPDATE_GOLDEN=1` writes it anew, for the diff to be reviewed.
+pub(super) fn check(feed: &Feed, kind: Kind, golden: &str) {
+    let extension = if kind == Kind::Manifest { "mpd" } else { "m3u8" };
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(format!("{golden}.{extension}"));
     let got = text(feed, kind);
     if env::var_os("UPDATE_GOLDEN").is_some() {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -34,7 +35,7 @@ fn check(feed: &Feed, kind: Kind, golden: &str) {
 
 const FULL: Kind = Kind::Video(Extent::Full);
 
-fn fed(script: &str) -> Feed {
+pub(super) fn fed(script: &str) -> Feed {
     let mut feed = Feed::new(config());
     feed.push(script);
     feed

@@ -33,7 +33,7 @@ pub(super) fn status(shared: &Shared) -> Reply {
     match serde_json::to_string(&report) {
         Ok(text) => {
             let headers = vec![("content-type", "application/json".to_owned()), ("cache-control", "no-store".to_owned())];
-            Reply { status: 200, headers, body: vec![Bytes::from(text + "\n")] }
+            Reply { status: 200, headers, body: vec![Bytes::from(text + "\n")], rest: None }
         }
         Err(error) => plain(500, format!("the status cannot be written as JSON: {error}; please report this\n")),
     }
@@ -68,6 +68,9 @@ async fn can_start(shared: &Shared) -> bool {
 }
 
 /// `GET /time`: UTC now, the clock that DASH players set theirs by (ISO/IEC 23009-1 §5.8.5.7, `urn:mpeg:dash:utc:http-xsdate:2014`).
+/// Players on pages of other origins may read it, as they may read the stream.
 pub(super) fn time(shared: &Shared) -> Reply {
-    plain(200, shared.clock.wall().to_string())
+    let mut reply = plain(200, shared.clock.wall().to_string());
+    reply.headers.push(("access-control-allow-origin", "*".to_owned()));
+    reply
 }

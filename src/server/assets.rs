@@ -78,7 +78,7 @@ impl Asset {
         ];
         if if_none_match.is_some_and(|tags| matches(tags, &etag)) {
             headers.push(("etag", etag));
-            return Reply { status: 304, headers, body: Vec::new() };
+            return Reply { status: 304, headers, body: Vec::new(), rest: None };
         }
         headers.push(("etag", etag));
         let Some(content_type) = content_type(self.name) else {
@@ -88,7 +88,7 @@ impl Asset {
         if compressed {
             headers.push(("content-encoding", "gzip".to_owned()));
         }
-        Reply { status: 200, headers, body: vec![if compressed { self.gzip.clone() } else { self.plain.clone() }] }
+        Reply { status: 200, headers, body: vec![if compressed { self.gzip.clone() } else { self.plain.clone() }], rest: None }
     }
 }
 

@@ -4,11 +4,13 @@
 //! The server decodes a request into a [`Request`], calls [`respond`], and writes the [`Reply`] as it stands.
 
 mod directives;
+mod growth;
 mod range;
 mod reply;
 #[cfg(test)]
 mod tests;
 
+pub use growth::{Follower, Growth, Stalled};
 pub use reply::Reply;
 
 use crate::{
@@ -22,6 +24,9 @@ use crate::{
 };
 use directives::{Directives, QUERY_MAX, Wait};
 use reply::Lifetime;
+
+/// ISO/IEC 23009-1 annex C; segments and parts.
+const SEGMENT_TYPE: &str = "video/iso.segment";
 
 /// The methods that matter here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,7 +70,7 @@ pub enum Resolution {
 pub enum Awaited {
     /// A playlist with a certain segment or part.
     Playlist,
-    /// The hinted part.
+    /// The hinted part, or the first part of a segment.
     Part,
 }
 
@@ -100,6 +105,7 @@ pub fn resolve(request: &Request, state: &State) -> Resolution {
     }
     match Name::parse(&request.name, &state.config.run) {
         Some(Name::Multivariant) => Resolution::Ready(page(request, state, Kind::Multivariant, Lifetime::Plain)),
+        Some(Name::Manifest) => Resolution::Ready(page(request, state, Kind::Manifest, Lifetime::Plain)),
         Some(Name::Video) => playlist(request, state, Kind::Video),
         Some(Name::IFrames) => playlist(request, state, Kind::IFrames),
         Some(Name::Init(id)) => match state.init(id) {
@@ -108,25 +114,36 @@ pub fn resolve(request: &Request, state: &State) -> Resolution {
             }
             None => error(404, "no such init segment"),
         },
-        Some(Name::Segment(msn)) => match state.segment(msn) {
-            Some(segment) => Resolution::Ready(whole(request, state, segment)),
-            None => error(404, "no such segment"),
-        },
+        Some(Name::Segment(msn)) => segment(request, state, msn),
         Some(Name::Part(msn, index)) => part(request, state, msn, index),
         None => error(404, "no such file"),
     }
 }
 
+/// A whole segment; the growing one as it grows, for DASH; and the one that comes next, which is waited for: a DASH client counts by
+/// the clock of the camera, and encoding takes a while. HLS lists none of the latter two.
+fn segment(request: &Request, state: &State, msn: Msn) -> Resolution {
+    if let Some(segment) = state.segment(msn) {
+        return Resolution::Ready(whole(request, state, segment));
+    }
+    match state.growing() {
+        Some(growing) if growing.start.msn == msn => Resolution::Ready(reply::growing(request, SEGMENT_TYPE, growing, state)),
+        Some(growing) if growing.start.msn.0 + 1 == msn.0 => Resolution::Await(Awaited::Part),
+        None if state.next_part() == Some((msn, 0)) => Resolution::Await(Awaited::Part),
+        _ => Resolution::Ready(Reply::error(404, "no such segment", Lifetime::Error.seconds(&state.config)).for_method(request)),
+    }
+}
+
 fn whole(request: &Request, state: &State, segment: &Segment) -> Reply {
     let pieces: Vec<_> = segment.parts.iter().map(|part| part.data.clone()).collect();
-    reply::media(request, "video/iso.segment", &pieces, state, state.lifetime(segment))
+    reply::media(request, SEGMENT_TYPE, &pieces, state, state.lifetime(segment))
 }
 
 fn part(request: &Request, state: &State, msn: Msn, index: u32) -> Resolution {
     if let Some((segment, part)) = state.find_part(msn, index) {
         return Resolution::Ready(reply::media(
             request,
-            "video/iso.segment",
+            SEGMENT_TYPE,
             std::slice::from_ref(&part.data),
             state,
             state.lifetime(segment),
@@ -215,7 +232,7 @@ fn advance_part_limit(state: &State) -> u64 {
 
 fn page(request: &Request, state: &State, kind: Kind, lifetime: Lifetime) -> Reply {
     match state.page(kind) {
-        Some(page) => reply::page(request, page, lifetime.seconds(&state.config)),
+        Some(page) => reply::page(request, page, reply::page_type(kind), lifetime.seconds(&state.config)),
         None if state.ended => {
             Reply::error(404, "the stream has ended without a segment", Lifetime::Error.seconds(&state.config)).for_method(request)
         }

@@ -4,7 +4,8 @@
 use super::{
     api,
     assets::{self, Asset},
-    origin::{self, Method, Reply},
+    following::Following,
+    origin::{self, Follower, Method, Reply},
     viewers::Viewers,
 };
 use crate::{
@@ -163,7 +164,12 @@ async fn stream(State(shared): Shares, Extension(Peer(peer)): Extension<Peer>, r
     if reply.status < 400 {
         shared.note_viewer(peer);
     }
-    respond(reply)
+    let rest = reply.rest;
+    let response = respond(reply);
+    match rest {
+        Some(growth) => response.map(|_| Body::new(Following::new(Follower::new(shared.window.clone(), growth)))),
+        None => response,
+    }
 }
 
 /// A header's value, if it is there and text.
@@ -186,7 +192,7 @@ fn refusal<B: HttpBody>(request: &Request<B>) -> Option<Reply> {
 /// A text that nobody may keep.
 pub(super) fn plain(status: u16, text: impl Into<Bytes>) -> Reply {
     let headers = vec![("content-type", TEXT.to_owned()), ("cache-control", "no-store".to_owned())];
-    Reply { status, headers, body: vec![text.into()] }
+    Reply { status, headers, body: vec![text.into()], rest: None }
 }
 
 /// Puts a reply into HTTP; its pieces go to the socket as they are.
@@ -283,7 +289,8 @@ mod tests {
 
     #[test]
     fn a_header_that_is_not_http_is_left_out() {
-        let reply = Reply { status: 200, headers: vec![("etag", "\"a\"".to_owned()), ("x-bad", "a\nb".to_owned())], body: vec![] };
+        let headers = vec![("etag", "\"a\"".to_owned()), ("x-bad", "a\nb".to_owned())];
+        let reply = Reply { status: 200, headers, body: vec![], rest: None };
         let response = respond(reply);
         assert_eq!(response.headers().len(), 1);
     }

@@ -151,6 +151,10 @@ pub struct State {
     pub(crate) held_bytes: u64,
     longest: Span,
     pub(crate) ranges: Ranges,
+    /// First segments of the runs without a discontinuity that reach into the window: the Periods of DASH.
+    pub(crate) stretches: VecDeque<SegmentStart>,
+    /// Wall time of the very first frame.
+    pub(crate) begin: Option<WallTime>,
     pub(crate) ended: bool,
     pub(crate) version: u64,
     /// When this version was made.
@@ -178,6 +182,8 @@ impl State {
             held_bytes: 0,
             longest: Span::ZERO,
             ranges: Ranges::default(),
+            stretches: VecDeque::new(),
+            begin: None,
             ended: false,
             version: 0,
             made: Ticks::default(),
@@ -224,6 +230,10 @@ impl State {
         let before = self.segments.back().map(|segment| (segment.start.msn, segment.start.init));
         debug_assert!(before.is_none_or(|(msn, _)| start.msn.0 == msn.0 + 1), "the segmenter numbers without gaps");
         let map = if before.is_some_and(|(_, init)| init == start.init) { MapLine::Inherited } else { MapLine::Own };
+        self.begin.get_or_insert(start.wall);
+        if self.stretches.is_empty() || start.discontinuity {
+            self.stretches.push_back(start);
+        }
         self.open = Some(Segment {
             start,
             map,
@@ -330,6 +340,9 @@ impl State {
         self.unlisted += 1;
         if let Some(first) = self.segments.get(self.unlisted) {
             self.ranges.forget_before(first.start.wall, self.now, self.config.skip_until());
+            while self.stretches.get(1).is_some_and(|next| next.msn <= first.start.msn) {
+                self.stretches.pop_front();
+            }
         }
     }
 
@@ -424,7 +437,7 @@ impl State {
     pub fn last_number(&self, kind: Kind) -> u64 {
         match kind {
             Kind::IFrames(_) => self.gone.key_frames + self.sums.key_frames,
-            Kind::Video(_) | Kind::Multivariant => self.last().map_or(0, |segment| segment.start.msn.0),
+            Kind::Video(_) | Kind::Multivariant | Kind::Manifest => self.last().map_or(0, |segment| segment.start.msn.0),
         }
     }
 

@@ -1,5 +1,6 @@
 //! The server over real sockets on 127.0.0.1: what each address answers, and how the limits hold.
 
+mod growing;
 mod running;
 mod stream;
 

@@ -1,10 +1,13 @@
 //! Replies: status, headers and the pieces of the body.
 
-use super::{Awaited, Method, Request, range};
+use super::{Awaited, Growth, Method, Request, range};
 use crate::{
-    playlist::Page,
+    playlist::{Kind, Page},
     time::{Span, TICKS_PER_S, WallTime},
-    window::{WindowConfig, state::State},
+    window::{
+        WindowConfig,
+        state::{Segment, State},
+    },
 };
 use bytes::Bytes;
 
@@ -12,6 +15,8 @@ use bytes::Bytes;
 const EXPOSED: &str = "Age, Cache-Control, Content-Length, Content-Range, Date, ETag, Expires, Retry-After";
 /// RFC 8216 §10.
 const PLAYLIST_TYPE: &str = "application/vnd.apple.mpegurl";
+/// ISO/IEC 23009-1 annex C.
+const MANIFEST_TYPE: &str = "application/dash+xml";
 
 /// An answer, ready to be written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +27,8 @@ pub struct Reply {
     pub headers: Vec<(&'static str, String)>,
     /// The pieces of the body, to be written in order; shared with the window, never copied. Empty for HEAD.
     pub body: Vec<Bytes>,
+    /// What follows the pieces as it comes; there is no `Content-Length` then, not for HEAD either.
+    pub rest: Option<Growth>,
 }
 
 /// The cache lifetimes of rfc8216bis appendix B.1, in halves of a target duration.
@@ -54,6 +61,7 @@ impl Reply {
                 ("content-length", length(&body).to_string()),
             ],
             body,
+            rest: None,
         }
     }
 
@@ -102,8 +110,16 @@ fn length(pieces: &[Bytes]) -> u64 {
     pieces.iter().map(|piece| piece.len() as u64).sum()
 }
 
+/// The media type of a playlist.
+pub(super) fn page_type(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Multivariant | Kind::Video(_) | Kind::IFrames(_) => PLAYLIST_TYPE,
+        Kind::Manifest => MANIFEST_TYPE,
+    }
+}
+
 /// A playlist.
-pub(super) fn page(request: &Request, page: &Page, lifetime_s: u64) -> Reply {
+pub(super) fn page(request: &Request, page: &Page, kind: &'static str, lifetime_s: u64) -> Reply {
     let gzip = accepts_gzip(request.accept_encoding.as_deref());
     // Strong tags differ by coding (RFC 9110 §8.8.3.3).
     let tag = if gzip { format!("\"{}-gz\"", page.tag()) } else { format!("\"{}\"", page.tag()) };
@@ -111,7 +127,7 @@ pub(super) fn page(request: &Request, page: &Page, lifetime_s: u64) -> Reply {
         not_modified()
     } else {
         let body = if gzip { page.packed().to_vec() } else { page.plain() };
-        let reply = Reply::new(200, body).with("content-type", PLAYLIST_TYPE);
+        let reply = Reply::new(200, body).with("content-type", kind);
         if gzip { reply.with("content-encoding", "gzip") } else { reply }
     };
     reply = reply.cached(lifetime_s).with("etag", tag).with("vary", "Accept-Encoding");
@@ -140,13 +156,23 @@ pub(super) fn media(request: &Request, kind: &'static str, pieces: &[Bytes], sta
             }
         }
     };
+    kept(reply.with("accept-ranges", "bytes"), state, lifetime).with("etag", tag).for_method(request)
+}
+
+/// A growing segment: part by part as it grows. Its length is not known, so neither `Range` nor `If-None-Match` can be judged, and both
+/// are left unread, as RFC 9110 §14.2 and §13.1 allow. What is sent in the end never changes, so it is cached as the whole one is.
+pub(super) fn growing(request: &Request, kind: &'static str, segment: &Segment, state: &State) -> Reply {
+    let mut reply = Reply::new(200, Vec::new()).with("content-type", kind);
+    reply.headers.retain(|(name, _)| *name != "content-length");
+    reply.rest = Some(Growth { msn: segment.start.msn, next: 0 });
+    kept(reply, state, state.lifetime(segment)).for_method(request)
+}
+
+fn kept(reply: Reply, state: &State, lifetime: Span) -> Reply {
     let seconds = (lifetime.0 / TICKS_PER_S).max(0);
     reply
-        .with("accept-ranges", "bytes")
         .with("cache-control", format!("max-age={seconds}, immutable"))
         .with("expires", http_date(state.wall + Span(seconds * TICKS_PER_S)))
-        .with("etag", tag)
-        .for_method(request)
 }
 
 fn not_modified() -> Reply {

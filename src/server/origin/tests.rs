@@ -61,7 +61,9 @@ fn check(feed: &Feed, target: &str, expect: &str) {
 fn before_the_first_segment_playlists_ask_for_patience() {
     let mut feed = Feed::new(config());
     feed.push("K..");
-    for target in ["index.m3u8", "video.m3u8", "iframes.m3u8", "video.m3u8?_HLS_msn=1&_HLS_part=0", "video.m3u8?_HLS_skip=YES"] {
+    for target in
+        ["index.m3u8", "video.m3u8", "iframes.m3u8", "index.mpd", "video.m3u8?_HLS_msn=1&_HLS_part=0", "video.m3u8?_HLS_skip=YES"]
+    {
         let reply = reply(&feed, &get(target));
         assert_eq!((reply.status, header(&reply, "retry-after")), (503, Some("1")), "{target}");
         assert_eq!(header(&reply, "cache-control"), Some("no-store"));
@@ -69,7 +71,7 @@ fn before_the_first_segment_playlists_ask_for_patience() {
     check(&feed, "video.m3u8?_HLS_part=0", "400");
     check(&feed, "part-r-1.1.m4s", "200");
     check(&feed, "part-r-1.3.m4s", "wait");
-    check(&feed, "seg-r-1.m4s", "404");
+    check(&feed, "seg-r-1.m4s", "200");
     feed.window.end();
     check(&feed, "video.m3u8", "200");
 }
@@ -171,7 +173,7 @@ fn a_hinted_part_is_held_and_an_unknown_one_is_not_found() {
     let mut feed = steady();
     let hint = "part-r-11.2.m4s";
     check(&feed, hint, "wait");
-    for unknown in ["part-r-11.3.m4s", "part-r-12.0.m4s", "part-r-10.5.m4s", "part-r-99.0.m4s", "seg-r-11.m4s", "init-r-2.mp4"] {
+    for unknown in ["part-r-11.3.m4s", "part-r-12.0.m4s", "part-r-10.5.m4s", "part-r-99.0.m4s", "seg-r-13.m4s", "init-r-2.mp4"] {
         check(&feed, unknown, "404");
     }
     feed.push(".");
@@ -344,13 +346,47 @@ proptest! {
         if let Resolution::Ready(reply) = answer(&feed, &request) {
             prop_assert!([200, 206, 304, 400, 404, 405, 414, 416, 503].contains(&reply.status), "{}", reply.status);
             prop_assert!(reply.status != 503 || parts < 5);
-            if method == Method::Get && reply.status != 304 {
+            if method == Method::Get && reply.status != 304 && reply.rest.is_none() {
                 let length = reply.body.concat().len().to_string();
                 prop_assert_eq!(header(&reply, "content-length"), Some(length.as_str()));
             }
             prop_assert!(reply.headers.iter().all(|(_, value)| value.bytes().all(|b| (0x20..0x7f).contains(&b))));
         }
     }
+}
+
+#[test]
+fn the_growing_segment_is_sent_as_it_grows_and_the_next_one_is_waited_for() {
+    let mut feed = steady();
+    for method in [Method::Get, Method::Head] {
+        let request =
+            Request { method, range: Some("bytes=0-9".to_owned()), if_none_match: Some("*".to_owned()), ..get("seg-r-11.m4s") };
+        let reply = reply(&feed, &request);
+        assert_eq!((reply.status, header(&reply, "content-type")), (200, Some("video/iso.segment")));
+        assert_eq!((header(&reply, "content-length"), header(&reply, "accept-ranges")), (None, None));
+        assert!(header(&reply, "cache-control").is_some_and(|value| value.ends_with(", immutable")));
+        assert_eq!((reply.body, reply.rest), (vec![], Some(Growth { msn: Msn(11), next: 0 })));
+    }
+    check(&feed, "seg-r-12.m4s", "wait");
+    check(&feed, "seg-r-13.m4s", "404");
+    feed.push("...|");
+    let whole = reply(&feed, &get("seg-r-11.m4s"));
+    assert_eq!((header(&whole, "content-length"), whole.rest), (Some("7000"), None));
+    check(&feed, "seg-r-12.m4s", "wait");
+    check(&feed, "seg-r-13.m4s", "404");
+    feed.window.end();
+    check(&feed, "seg-r-11.m4s", "200");
+    check(&feed, "seg-r-12.m4s", "404");
+}
+
+#[test]
+fn the_manifest_has_its_type_and_a_tag_that_stays() {
+    let mut feed = steady();
+    let first = reply(&feed, &get("index.mpd?_HLS_msn=x"));
+    assert_eq!((first.status, header(&first, "content-type")), (200, Some("application/dash+xml")));
+    let tag = header(&first, "etag").map(str::to_owned);
+    feed.push("...|K");
+    assert_eq!(reply(&feed, &Request { if_none_match: tag, ..get("index.mpd") }).status, 304);
 }
 
 #[tokio::test(start_paused = true)]

@@ -14,9 +14,9 @@ use std::time::Duration;
 use tokio::io::AsyncReadExt;
 
 const PART: Span = Span::from_ms(200);
-const PARTS: u32 = 10;
+pub(super) const PARTS: u32 = 10;
 
-fn part(msn: u64, index: u32) -> Part {
+pub(super) fn part(msn: u64, index: u32) -> Part {
     let n = (msn as i64 - 1) * i64::from(PARTS) + i64::from(index);
     let data = Bytes::from(format!("[{msn}.{index}]").repeat(1000));
     let independent = index.is_multiple_of(5);
@@ -24,7 +24,7 @@ fn part(msn: u64, index: u32) -> Part {
 }
 
 /// Publishes the init segment and segments 1 to `last`, whole.
-fn publish(server: &Running, last: u64) {
+pub(super) fn publish(server: &Running, last: u64) {
     let params = VideoParams {
         size: Size::new(640, 480).expect("even"),
         rate: FrameRate::whole(30),
@@ -40,7 +40,7 @@ fn publish(server: &Running, last: u64) {
 }
 
 /// Begins a segment with its first part.
-fn open(server: &Running, msn: u64) {
+pub(super) fn open(server: &Running, msn: u64) {
     use hlscam::time::Clock;
     let (at, wall) = (part(msn, 0).at, server.clock.wall());
     let start = SegmentStart { msn: Msn(msn), at, wall, init: InitId(1), discontinuity: false };

@@ -1,0 +1,213 @@
+//! The manifest of MPEG-DASH (MPD, ISO/IEC 23009-1): the same init segments and segments as HLS, told as a rule instead of a list.
+//!
+//! A Period is a run of segments without a discontinuity. Within it every segment is as long as the frame grid says, so a number gives
+//! a time and nothing must be listed: the text changes only with a Period, and not with each part.
+
+pub mod elements;
+#[cfg(test)]
+mod tests;
+
+use super::{declared_bandwidth, name::Name};
+use crate::{
+    segment::{Msn, SegmentStart},
+    time::{FrameRate, Span, TICKS_PER_S, WallTime},
+    window::{
+        WindowConfig,
+        state::{Segment, State},
+    },
+};
+use elements::*;
+
+/// What stands before the element.
+const DECLARATION: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
+/// The rules that the manifest keeps: segments by number (ISO/IEC 23009-1 §8.4), CMAF, and DASH-IF's low-latency guidelines.
+const PROFILES: &str = "urn:mpeg:dash:profile:isoff-live:2011,urn:mpeg:dash:profile:cmaf:2019,\
+                        http://www.dashif.org/guidelines/low-latency-live-v5";
+/// `/time`, from the manifest's place: a player on a network without internet must not need a clock from elsewhere.
+const CLOCK_URL: &str = "../time";
+/// The latency asked of players, in parts: two that are being written and fetched, and three of buffer, as HLS's PART-HOLD-BACK.
+const LATENCY_PARTS: i64 = 5;
+/// The lowest latency asked: below it dash.js stalls on a machine that also encodes.
+const LATENCY_MIN: Span = Span::from_ms(1000);
+/// A player further behind than this many times the target jumps instead of playing faster.
+const LATENCY_MAX_TIMES: i64 = 3;
+/// How much slower and faster a player may play to keep the latency; beyond it movement looks wrong.
+const RATE: (&str, &str) = ("0.9", "1.1");
+
+/// How numbers and times hang together in a Period.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Timing {
+    /// Units per tick of 90 kHz; 1 but for rates that do not divide it.
+    scale: u64,
+    /// Length of a segment in units, exactly.
+    duration: u64,
+    /// Length of a segment, cut to a tick.
+    span: Span,
+}
+
+impl Timing {
+    fn new(rate: FrameRate, config: &WindowConfig) -> Timing {
+        let (num, den) = (i128::from(rate.num), i128::from(rate.den));
+        // The part target is the length of a part's frames rounded up, by less than a frame.
+        let part_frames = (i128::from(config.part_target.0) * num / (i128::from(TICKS_PER_S) * den)).max(1);
+        let frames = part_frames * i128::from(config.segment_parts);
+        let ticks = i128::from(TICKS_PER_S) * frames * den;
+        let common = gcd(ticks, num);
+        Timing { scale: (num / common) as u64, duration: (ticks / common) as u64, span: rate.frame_start(frames as i64) }
+    }
+}
+
+fn gcd(a: i128, b: i128) -> i128 {
+    if b == 0 { a.max(1) } else { gcd(b, a % b) }
+}
+
+/// Renders the manifest of a state that lists at least one segment.
+pub fn render(state: &State) -> String {
+    let mut text = DECLARATION.to_owned();
+    let mut serializer = quick_xml::se::Serializer::new(&mut text);
+    serializer.indent(' ', 2);
+    serde::Serialize::serialize(&manifest(state), serializer).expect("a string takes everything, and no name here is dynamic");
+    text.push('\n');
+    text
+}
+
+/// The times of the run's clock that a Period spans, in µs since its zero.
+#[derive(Clone, Copy, Debug)]
+struct Times {
+    /// Number of the first segment that it ever had.
+    named: Msn,
+    first: SegmentStart,
+    start_us: i64,
+    /// Its length; not known while it goes on.
+    len_us: Option<i64>,
+}
+
+fn manifest(state: &State) -> Mpd {
+    // Written with milliseconds, so what is cut off here belongs to the first Period's start.
+    let begin = WallTime(state.begin.unwrap_or_default().as_unix_ms() * 1000);
+    let times = times(state, begin);
+    let newest = times.last();
+    let end_us = newest.and_then(|last| last.len_us.map(|len| last.start_us + len));
+    let published_us = end_us.or(newest.map(|newest| newest.start_us)).unwrap_or_default();
+    let config = &state.config;
+    let live = |span: Span| (!state.ended).then(|| duration(span.as_us()));
+    let target = (config.part_target * LATENCY_PARTS).max(LATENCY_MIN);
+    Mpd {
+        xmlns: "urn:mpeg:dash:schema:mpd:2011",
+        profiles: PROFILES,
+        kind: if state.ended { "static" } else { "dynamic" },
+        availability_start_time: begin.to_string(),
+        publish_time: WallTime(begin.0 + published_us).to_string(),
+        minimum_update_period: live(config.target_duration()),
+        time_shift_buffer_depth: live(depth(state)),
+        suggested_presentation_delay: live(config.target_duration() * 3),
+        media_presentation_duration: end_us.map(duration),
+        min_buffer_time: duration(config.part_target.as_us()),
+        max_segment_duration: duration(config.target_duration().as_us()),
+        service: ServiceDescription {
+            id: 0,
+            latency: Latency {
+                target: ms(target),
+                min: ms(config.part_target * 3),
+                max: ms(target * LATENCY_MAX_TIMES),
+                reference_id: 0,
+            },
+            playback_rate: PlaybackRate { min: RATE.0, max: RATE.1 },
+        },
+        periods: times.iter().filter_map(|times| period(state, times)).collect(),
+        utc_timing: UtcTiming::http_xsdate(CLOCK_URL),
+    }
+}
+
+/// How far back a player may go: the window, or less where bytes ran out before time did.
+fn depth(state: &State) -> Span {
+    let whole_run = state.listed().next().map(|first| first.start.wall) == state.begin;
+    if whole_run { state.config.span } else { state.config.span.min(state.sums.span) }
+}
+
+/// The Periods, first to last. Each begins at the date of its first frame, and never before the one before it ends, whatever the wall
+/// clock was set to. After the end the first begins with what is left, for then nothing else says where the past is cut off.
+fn times(state: &State, begin: WallTime) -> Vec<Times> {
+    let mut times: Vec<Times> = Vec::with_capacity(state.stretches.len());
+    let oldest = state.listed().next().filter(|_| state.ended);
+    for (place, stretch) in state.stretches.iter().enumerate() {
+        let first = oldest.filter(|_| place == 0).map_or(*stretch, |oldest| oldest.start);
+        let last: Option<&Segment> = match state.stretches.get(place + 1) {
+            Some(next) => state.segment(Msn(next.msn.0 - 1)),
+            None => state.last().filter(|_| state.ended),
+        };
+        let previous_end = times.last().map_or(0, |before| before.start_us + before.len_us.unwrap_or_default());
+        let start_us = (first.wall.0 - begin.0).max(previous_end);
+        let len_us = last.map(|last| (last.start.at + last.duration).since(first.at).as_us());
+        times.push(Times { named: stretch.msn, first, start_us, len_us });
+    }
+    times
+}
+
+/// A Period. Its init segment is held as long as one of its segments is.
+fn period(state: &State, times: &Times) -> Option<Period> {
+    let first = times.first;
+    let params = &state.init(first.init)?.params;
+    let timing = Timing::new(params.rate, &state.config);
+    let at = first.at.0.max(0) as u64;
+    let run = &state.config.run;
+    let early = (!state.ended).then(|| decimal((timing.span - state.config.part_target).as_us().max(0)));
+    Some(Period {
+        id: format!("{run}-{}", times.named.0),
+        start: duration(times.start_us),
+        duration: times.len_us.map(duration),
+        set: AdaptationSet {
+            id: 0,
+            content_type: "video",
+            mime_type: "video/mp4",
+            segment_alignment: true,
+            start_with_sap: 1,
+            reference: ProducerReferenceTime {
+                id: 0,
+                kind: "captured",
+                wall_clock_time: first.wall.to_string(),
+                presentation_time: at * timing.scale,
+                utc_timing: UtcTiming::http_xsdate(CLOCK_URL),
+            },
+            // Every part begins with a `moof`, not always with a picture that can be decoded alone.
+            resync: Resync { kind: 0, spacing: state.config.part_target.0 as u64 * timing.scale },
+            template: SegmentTemplate {
+                timescale: TICKS_PER_S as u64 * timing.scale,
+                duration: timing.duration,
+                start_number: first.msn.0,
+                presentation_time_offset: at * timing.scale,
+                initialization: Name::Init(first.init).text(run),
+                media: format!("seg-{run}-$Number$.m4s"),
+                availability_time_offset: early,
+                availability_time_complete: (!state.ended).then_some(false),
+            },
+            representation: Representation {
+                id: "video",
+                codecs: params.codecs(),
+                bandwidth: declared_bandwidth(state).max(state.peaks.segment),
+                width: params.size.width() as u32,
+                height: params.size.height() as u32,
+                frame_rate: frame_rate(params.rate),
+            },
+        },
+    })
+}
+
+fn frame_rate(rate: FrameRate) -> String {
+    if rate.num.is_multiple_of(rate.den) { format!("{}", rate.num / rate.den) } else { format!("{}/{}", rate.num, rate.den) }
+}
+
+fn ms(span: Span) -> u64 {
+    span.as_ms().round() as u64
+}
+
+/// Seconds as a decimal, exact to the microsecond and no longer than needed.
+fn decimal(us: i64) -> String {
+    let text = format!("{}.{:06}", us / 1_000_000, us % 1_000_000);
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// An `xs:duration`.
+fn duration(us: i64) -> String {
+    format!("PT{}S", decimal(us))
+}

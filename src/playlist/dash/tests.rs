@@ -1,0 +1,208 @@
+//! Whole manifests, to the letter; and the timeline of any manifest against that of HLS.
+
+use super::*;
+use crate::{
+    playlist::{
+        Kind,
+        tests::{check, fed, text},
+    },
+    window::feed::{BEGIN, Feed, config},
+};
+use proptest::prelude::*;
+
+#[test]
+fn the_first_manifest_has_one_period_that_goes_on() {
+    check(&fed("K....|"), Kind::Manifest, "live_start");
+}
+
+#[test]
+fn a_steady_stream_does_not_change_its_manifest() {
+    let first = text(&fed("K....|"), Kind::Manifest);
+    let mut feed = fed("K....|");
+    for _ in 0..40 {
+        feed.push("K....|K.");
+        assert_eq!(text(&feed, Kind::Manifest), first);
+        feed.push("...|");
+    }
+}
+
+#[test]
+fn a_discontinuity_begins_a_period_of_its_own_format() {
+    check(&fed("K....|K....|!K..|K....|!K"), Kind::Manifest, "discontinuity");
+}
+
+#[test]
+fn periods_leave_with_their_last_segment() {
+    let feed = fed(&format!("K....|!K....|!{}", "K....|".repeat(14)));
+    let found = periods(&text(&feed, Kind::Manifest));
+    assert_eq!(found.iter().map(|period| period.start_number).collect::<Vec<_>>(), [3]);
+}
+
+#[test]
+fn the_end_makes_it_a_recording_of_what_is_left() {
+    let feed = fed(&format!("{}!K....|K.", "K....|".repeat(14)));
+    feed.window.end();
+    check(&feed, Kind::Manifest, "ended");
+}
+
+#[test]
+fn a_window_that_ran_out_of_bytes_is_not_promised() {
+    let mut feed = Feed::new(WindowConfig { bytes_max: 84_000, ..config() });
+    feed.push(&"K....|".repeat(20));
+    let listed = feed.read(|state| state.sums.span);
+    assert!(listed < config().span);
+    let depth = format!("timeShiftBufferDepth=\"{}\"", duration(listed.as_us()));
+    let manifest = text(&feed, Kind::Manifest);
+    assert!(manifest.contains(&depth), "{depth}: {manifest}");
+}
+
+#[test]
+fn segments_are_exact_at_rates_that_do_not_divide_the_clock() {
+    let check = |rate: FrameRate, part_ticks: i64, parts: u32, expect: (u64, u64)| {
+        let config = WindowConfig { part_target: Span(part_ticks), segment_parts: parts, ..config() };
+        let timing = Timing::new(rate, &config);
+        assert_eq!((timing.scale, timing.duration), expect, "{rate}");
+        // Exactly the frames, in units.
+        let frames = part_ticks * i64::from(rate.num) / (90_000 * i64::from(rate.den)) * i64::from(parts);
+        let exact = frames as u64 * u64::from(rate.den) * 90_000 * timing.scale;
+        assert_eq!(timing.duration * u64::from(rate.num), exact);
+    };
+    check(FrameRate::whole(30), 18_000, 5, (1, 90_000));
+    check(FrameRate { num: 30_000, den: 1001 }, 18_018, 5, (1, 90_090));
+    check(FrameRate::whole(7), 12_858, 5, (7, 450_000));
+    check(FrameRate { num: 24_000, den: 1001 }, 18_769, 5, (4, 375_375));
+}
+
+#[test]
+fn numbers_are_written_without_idle_zeros() {
+    let check = |us, expect: &str| assert_eq!(duration(us), expect);
+    check(0, "PT0S");
+    check(1, "PT0.000001S");
+    check(800_000, "PT0.8S");
+    check(10_000_000, "PT10S");
+    check(3_600_500_000, "PT3600.5S");
+}
+
+/// What a player computes with.
+#[derive(Debug)]
+struct Read {
+    start_us: i64,
+    duration_us: Option<i64>,
+    start_number: u64,
+    units: u64,
+    timescale: u64,
+    offset: u64,
+}
+
+/// An attribute of the first element that has it.
+fn attribute<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+    text.split_once(&format!(" {name}=\"")).and_then(|(_, rest)| rest.split_once('"')).map(|(value, _)| value)
+}
+
+fn us(duration: &str) -> i64 {
+    let seconds: f64 = duration.strip_prefix("PT").and_then(|rest| rest.strip_suffix('S')).unwrap().parse().unwrap();
+    (seconds * 1e6).round() as i64
+}
+
+fn periods(manifest: &str) -> Vec<Read> {
+    let read = |text: &str| {
+        let (own, rest) = text.split_once('>').unwrap();
+        let template = rest.split_once("<SegmentTemplate").unwrap().1;
+        let number = |name| attribute(template, name).unwrap().parse().unwrap();
+        Read {
+            start_us: us(attribute(own, "start").unwrap()),
+            duration_us: attribute(own, "duration").map(us),
+            start_number: number("startNumber"),
+            units: number("duration"),
+            timescale: number("timescale"),
+            offset: number("presentationTimeOffset"),
+        }
+    };
+    manifest.split("<Period").skip(1).map(read).collect()
+}
+
+/// What happens to a stream, one by one.
+#[derive(Clone, Debug)]
+enum Event {
+    Segments(usize),
+    /// A short segment, a hole of so many ms, and a new format.
+    Restart {
+        parts: usize,
+        hole_ms: i64,
+    },
+    Step {
+        ms: i64,
+    },
+}
+
+fn events() -> impl Strategy<Value = Vec<Event>> {
+    let event = prop_oneof![
+        3 => (1..8usize).prop_map(Event::Segments),
+        1 => (1..5usize, prop_oneof![Just(0i64), 0..5000i64]).prop_map(|(parts, hole_ms)| Event::Restart { parts, hole_ms }),
+        1 => (-3000..3000i64).prop_map(|ms| Event::Step { ms }),
+    ];
+    prop::collection::vec(event, 1..12)
+}
+
+fn play(feed: &mut Feed, events: &[Event]) {
+    for event in events {
+        match event {
+            Event::Segments(n) => _ = feed.push(&"K....|".repeat(*n)),
+            Event::Restart { parts, hole_ms } => {
+                feed.push(&format!("{}|", &"K...."[..*parts]));
+                feed.clock.advance(Span::from_ms(*hole_ms));
+                feed.push("!K....|");
+            }
+            Event::Step { ms } => {
+                feed.push("K....|");
+                feed.clock.step_wall(Span::from_ms(*ms));
+                feed.push("!K....|");
+            }
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn the_timeline_is_that_of_hls(events in events(), growing in 0..5usize, ended: bool) {
+        let mut feed = Feed::new(config());
+        feed.push("K....|");
+        play(&mut feed, &events);
+        feed.push(&"K...."[..growing]);
+        if ended {
+            feed.window.end();
+        }
+        let manifest = text(&feed, Kind::Manifest);
+        prop_assert_eq!(attribute(&manifest, "availabilityStartTime").map(str::to_owned), Some(BEGIN.to_string()));
+        let found = periods(&manifest);
+        let clock_only_forward = !events.iter().any(|event| matches!(event, Event::Step { ms } if *ms < 0));
+        let segments: Vec<_> = feed.read(|state| state.listed().chain(state.growing()).cloned().collect());
+        for segment in &segments {
+            let msn = segment.start.msn.0;
+            let period = found.iter().rev().find(|period| period.start_number <= msn).expect("every segment has a Period");
+            let units = (msn - period.start_number) * period.units;
+            // The media time that a player expects is the one in `tfdt`.
+            prop_assert_eq!((period.offset + units) * 90_000 / period.timescale, segment.start.at.0 as u64);
+            // The moment on the timeline is EXT-X-PROGRAM-DATE-TIME.
+            let date = BEGIN.0 + period.start_us + (units * 1_000_000 / period.timescale) as i64;
+            prop_assert!(!clock_only_forward || (date - segment.start.wall.0).abs() <= 1, "{} of {}", segment.start.wall, msn);
+        }
+        for (period, next) in found.iter().zip(found.iter().skip(1)) {
+            // As many segments as there are, so that no number of the next Period is asked for in this one.
+            let len = period.duration_us.expect("a Period that is over has a duration");
+            let count = (len as u64 * period.timescale).div_ceil(period.units * 1_000_000);
+            prop_assert_eq!(count, next.start_number - period.start_number);
+            let listed = |msn| segments.iter().find(|segment| segment.start.msn.0 == msn);
+            let hole = match (listed(next.start_number - 1), listed(next.start_number)) {
+                (Some(last), Some(first)) => first.start.wall.0 - (last.start.wall + last.duration).0,
+                _ => next.start_us - period.start_us - len,
+            };
+            prop_assert!(next.start_us >= period.start_us + len, "Periods do not overlap");
+            prop_assert!(!clock_only_forward || (next.start_us - period.start_us - len - hole).abs() <= 2, "no gap but a hole");
+        }
+        let last = found.last().expect("a Period");
+        prop_assert_eq!(last.duration_us.is_some(), ended);
+        let total = attribute(&manifest, "mediaPresentationDuration").map(us);
+        prop_assert_eq!(total, last.duration_us.map(|len| last.start_us + len));
+    }
+}
