@@ -135,7 +135,7 @@ fn pipeline_parts(
 fn on_run(status: Arc<Status>) -> OnRun {
     Box::new(move |detection| {
         status.run_took.add(detection.took);
-        status.faces.set(detection.boxes.len() as u64);
+        status.faces.set(detection.boxes_at(detection.at).len() as u64);
     })
 }
 

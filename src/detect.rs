@@ -4,15 +4,13 @@ use crate::{
     config::{CascadeSpec, DetectConfig},
     picture::Picture,
     time::{Span, TICKS_PER_S, Ticks},
+    track::{Tracked, Tracker, Tracks},
 };
 use serde::Serialize;
 
 #[cfg(feature = "opencv")]
 pub mod haar;
 pub mod watcher;
-
-/// How long a result is drawn: longer than a few missed runs at 10 per second, shorter than a ghost that anyone would notice.
-pub const HOLD: Span = Span::from_ms(500);
 
 /// OpenCV's cascades by our names for them, beside the embedded `face`.
 pub const SYSTEM_CASCADES: [(&str, &str); 7] = [
@@ -57,21 +55,30 @@ impl<'a> Luma<'a> {
     }
 }
 
-/// What one run of the detector found.
+/// One thing that a run found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hit {
+    /// Where it is.
+    pub area: BoundingBox,
+    /// Neighbouring single hits that were grouped into it: the more, the surer.
+    pub strength: u32,
+}
+
+/// What is known after one run of the detector.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Detection {
     /// Capture time of the picture that was looked at.
     pub at: Ticks,
-    /// What was found, in no order.
-    pub boxes: Vec<BoundingBox>,
+    /// What is followed; none before the first run.
+    pub tracks: Option<Tracks>,
     /// How long the run took, wall clock of the detector's thread.
     pub took: Span,
 }
 
 impl Detection {
-    /// The boxes to draw on a picture captured at `at`: none once the result is older than [`HOLD`].
-    pub fn boxes_at(&self, at: Ticks) -> &[BoundingBox] {
-        if at.since(self.at) <= HOLD { &self.boxes } else { &[] }
+    /// What to draw on a picture captured at `at`.
+    pub fn boxes_at(&self, at: Ticks) -> Vec<Tracked> {
+        self.tracks.as_ref().map_or_else(Vec::new, |tracks| tracks.boxes_at(at))
     }
 }
 
@@ -105,8 +112,16 @@ fn open_cascade(_cascade: &CascadeSpec, _width: u32) -> Result<Box<dyn Detector>
 
 /// Finds boxes in luma planes. `&mut self`: an OpenCV classifier is never shared between threads.
 pub trait Detector: Send {
-    /// Looks at one plane. An error is logged and counted by the caller, and the stream goes on.
-    fn detect(&mut self, luma: Luma<'_>) -> Result<Vec<BoundingBox>, DetectError>;
+    /// Looks at one plane: wherever something is expected, and as much of the rest as one run has time for; a few runs see everything. An
+    /// error is logged and counted by the caller, and the stream goes on.
+    fn detect(&mut self, luma: Luma<'_>, expected: &[BoundingBox]) -> Result<Vec<Hit>, DetectError>;
+}
+
+/// Looks at a picture with a detector, and has the tracker take what it found.
+pub fn follow(detector: &mut dyn Detector, tracker: &mut Tracker, picture: &Picture) -> Result<(), DetectError> {
+    let hits = detector.detect(Luma::of(picture), &tracker.expected_at(picture.at))?;
+    tracker.update(picture.at, picture.size(), &hits);
+    Ok(())
 }
 
 /// Why a detector could not be made or could not run: one sentence.
@@ -140,14 +155,6 @@ mod tests {
         assert_eq!(due_of(FrameRate { num: 30_000, den: 1001 }, 300, 10.0).len(), 100);
         assert_eq!(due_of(FrameRate::whole(5), 5, 10.0), [0, 1, 2, 3, 4]);
         assert_eq!(due_of(FrameRate::whole(30), 90, 0.5), [0, 60]);
-    }
-
-    #[test]
-    fn an_old_result_is_not_drawn() {
-        let boxes = vec![BoundingBox { x: 1, y: 2, width: 3, height: 4 }];
-        let detection = Detection { at: Ticks(900), boxes, took: Span::ZERO };
-        assert_eq!(detection.boxes_at(Ticks(900) + HOLD).len(), 1);
-        assert_eq!(detection.boxes_at(Ticks(901) + HOLD).len(), 0);
     }
 
     #[test]

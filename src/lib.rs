@@ -23,6 +23,7 @@ pub mod pacer;
 
 pub mod detect;
 pub mod paint;
+pub mod track;
 
 pub mod encode;
 

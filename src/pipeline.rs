@@ -277,14 +277,14 @@ impl Pipeline {
         }
         let detection = (self.parts.detections)();
         let boxes = match self.parts.overlay {
-            Overlay::Boxes => detection.boxes_at(last.at),
-            Overlay::None => &[],
+            Overlay::Boxes => detection.boxes_at(last.at).into_iter().map(|tracked| tracked.area).collect(),
+            Overlay::None => Vec::new(),
         };
         if boxes.is_empty() && self.parts.clock_strip != ClockStrip::Burn {
             return last.clone();
         }
         let mut picture = self.pool.copy(last);
-        paint::draw_boxes(&mut picture, boxes, clear);
+        paint::draw_boxes(&mut picture, &boxes, clear);
         Arc::new(self.stamped(picture, frame))
     }
 

@@ -3,13 +3,14 @@
 use super::{Failure, failed, out, pipeline_parts};
 use crate::{
     config::{Listing, SourceSpec, StreamConfig},
-    detect::{self, Detection, Detector, Luma},
+    detect::{self, Detection, Detector},
     pacer::{Pacer, Shown},
     picture::{Picture, PicturePool},
     pipeline::{Detections, Pipeline},
     source::{Pace, Source, SourceError, SourceFormat, open_file},
     status::{Asked, Status},
     time::{Clock, Span, SystemClock, Ticks},
+    track::Tracker,
 };
 use serde::Serialize;
 use std::{
@@ -57,6 +58,7 @@ struct Bench {
     clock: Arc<dyn Clock>,
     source: Box<dyn Source>,
     detector: Option<Box<dyn Detector>>,
+    tracker: Tracker,
     detect_fps: f64,
     newest: Arc<Mutex<Arc<Detection>>>,
     last_run: Option<Ticks>,
@@ -88,12 +90,13 @@ impl Bench {
             return Ok(());
         }
         let begin = self.clock.now();
-        let boxes = detector.detect(Luma::of(picture)).map_err(failed)?;
+        detect::follow(detector.as_mut(), &mut self.tracker, picture).map_err(failed)?;
         let took = self.clock.now().since(begin);
         self.detect = self.detect + took;
         self.runs += 1;
         self.last_run = Some(picture.at);
-        *self.newest.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(Detection { at: picture.at, boxes, took });
+        *self.newest.lock().unwrap_or_else(PoisonError::into_inner) =
+            Arc::new(Detection { at: picture.at, tracks: self.tracker.tracks(), took });
         Ok(())
     }
 }
@@ -114,6 +117,7 @@ fn measure(path: &Path, config: &StreamConfig) -> Result<Report, Failure> {
         clock: clock.clone(),
         source,
         detector: detect::open(&config.detect).map_err(failed)?,
+        tracker: Tracker::default(),
         detect_fps: config.detect.fps,
         newest,
         last_run: None,

@@ -4,10 +4,11 @@ use super::{Failure, failed, out};
 use crate::{
     config::{DetectConfig, DetectFilesConfig, Listing},
     console::listing::{self, FoundInFrame},
-    detect::{self, BoundingBox, Detector, Luma},
-    picture::{Picture, PicturePool},
+    detect::{self, BoundingBox, Detector},
+    picture::PicturePool,
     source::{Pace, SourceError, open_file},
     time::Ticks,
+    track::Tracker,
 };
 use std::{ops::ControlFlow, path::Path};
 
@@ -26,7 +27,7 @@ pub(super) fn run(config: &DetectFilesConfig) -> Result<(), Failure> {
 
 fn search(path: &Path, mut detector: Box<dyn Detector>, config: &DetectFilesConfig) -> Result<ControlFlow<()>, Failure> {
     let mut source = open_file(path, Pace::Unpaced, PicturePool::default()).map_err(failed)?;
-    let (mut frame, mut boxes, mut last_run) = (0, Vec::new(), None);
+    let (mut frame, mut tracker, mut last_run) = (0, Tracker::default(), None);
     loop {
         let picture = match source.next() {
             Ok(picture) => picture,
@@ -42,9 +43,10 @@ fn search(path: &Path, mut detector: Box<dyn Detector>, config: &DetectFilesConf
             Err(SourceError::Lost(reason)) => return Err(Failure(reason)),
         };
         if detect::is_due(picture.at, last_run, config.fps) {
-            boxes = find(&mut *detector, &picture)?;
+            detect::follow(&mut *detector, &mut tracker, &picture).map_err(failed)?;
             last_run = Some(picture.at);
         }
+        let boxes: Vec<BoundingBox> = tracker.boxes_at(picture.at).into_iter().map(|tracked| tracked.area).collect();
         let found = FoundInFrame { file: path, frame, at: picture.at.since(Ticks::default()), boxes: &boxes };
         let text = match config.listing {
             Listing::Text => listing::found(found),
@@ -55,8 +57,4 @@ fn search(path: &Path, mut detector: Box<dyn Detector>, config: &DetectFilesConf
         }
         frame += 1;
     }
-}
-
-fn find(detector: &mut dyn Detector, picture: &Picture) -> Result<Vec<BoundingBox>, Failure> {
-    detector.detect(Luma::of(picture)).map_err(failed)
 }

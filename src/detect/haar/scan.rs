@@ -1,0 +1,170 @@
+//! The two steps of a search: a coarse scan that proposes, and a close look at what is proposed or expected.
+
+use opencv::{
+    core::{Mat, Rect, Size, ToInputArray, Vector},
+    imgproc,
+    objdetect::{self, CascadeClassifier},
+    prelude::*,
+};
+
+/// Runs over which a coarse scan is spread, each with every so-manieth size: a new face is proposed within 0.2 s at 10 runs per second, and
+/// neighbouring sizes propose it in runs that follow each other.
+const TURNS: usize = 2;
+/// Most places that one run looks at closely for the coarse scan; a picture with more is noise, and must not take the time of the next run.
+const PROPOSALS_MAX: usize = 12;
+/// Single hits that overlap so much (OpenCV's measure) are one proposal.
+const PROPOSAL_EPS: f64 = 0.3;
+
+/// A close look reaches so far beyond each side of the place, in its lengths: a passing face moves half its width between two runs, and
+/// its track knows half of that.
+const MARGIN: f64 = 0.4;
+/// Sizes of a close look, as parts of the place's width: a step of the coarse scan to either side.
+const CLOSE_MIN: f64 = 0.78;
+const CLOSE_MAX: f64 = 1.3;
+/// Step between two sizes of a close look: so fine that a face is hit in several of them.
+const CLOSE_STEP: f64 = 1.15;
+/// Width of the place in a close look, in windows of the cascade: OpenCV looks at every pixel only from twice the window on, which the
+/// smallest size reaches.
+const CLOSE_WINDOWS: f64 = 2.6;
+
+/// How a plane is searched.
+#[derive(Clone, Copy)]
+pub(super) struct Search {
+    /// Step between two sizes of the coarse scan, above 1.
+    pub(super) step: f64,
+    /// Neighbouring single hits that make a hit in a close look.
+    pub(super) neighbours_min: i32,
+    /// Smallest width of a hit, as a part of the plane's width; never under the cascade's own window.
+    pub(super) width_min: f64,
+}
+
+/// A classifier and the buffers of its search.
+pub(super) struct Scanner {
+    classifier: CascadeClassifier,
+    window: Size,
+    search: Search,
+    /// Which of the [`TURNS`] comes next.
+    turn: usize,
+    /// The plane at each size of the coarse scan, reduced so that what is searched is as large as the window.
+    levels: Vec<Mat>,
+    close: Mat,
+    rects: Vector<Rect>,
+    neighbours: Vector<i32>,
+}
+
+impl Scanner {
+    pub(super) fn new(classifier: CascadeClassifier, window: Size, search: Search) -> Scanner {
+        let (rects, neighbours) = (Vector::new(), Vector::new());
+        Scanner { classifier, window, search, turn: 0, levels: Vec::new(), close: Mat::default(), rects, neighbours }
+    }
+
+    /// The hits with their neighbours, in pixels of the plane.
+    pub(super) fn scan(
+        &mut self,
+        plane: &(impl MatTraitConst + ToInputArray),
+        expected: &[Rect],
+    ) -> opencv::Result<Vec<(Rect, i32)>> {
+        let mut hits = Vec::new();
+        for place in expected {
+            self.look_closely(plane, *place, &mut hits)?;
+        }
+        let proposals = self.propose(plane)?;
+        // What is expected has been looked at, and a proposal there says nothing new.
+        let is_new = |place: &Rect| !expected.iter().any(|seen| holds_centre(*seen, *place));
+        for place in proposals.into_iter().filter(is_new).take(PROPOSALS_MAX) {
+            self.look_closely(plane, place, &mut hits)?;
+        }
+        Ok(hits)
+    }
+
+    /// Scans this turn's sizes coarsely; the proposals, best first.
+    fn propose(&mut self, plane: &(impl MatTraitConst + ToInputArray)) -> opencv::Result<Vec<Rect>> {
+        let turn = self.turn;
+        self.turn = (turn + 1) % TURNS;
+        let mut singles: Vector<Rect> = Vector::new();
+        let first = (f64::from(plane.cols()) * self.search.width_min / f64::from(self.window.width)).max(1.0);
+        for level in 0.. {
+            let factor = first * self.search.step.powi(level as i32);
+            let length = |length: i32| (f64::from(length) / factor).round() as i32;
+            let size = Size::new(length(plane.cols()), length(plane.rows()));
+            if size.width < self.window.width || size.height < self.window.height {
+                break;
+            }
+            self.reduce(plane, level, size)?;
+            if level % TURNS != turn {
+                continue;
+            }
+            // One size, not grouped.
+            let (image, window) = (&self.levels[level], self.window);
+            self.classifier.detect_multi_scale(image, &mut self.rects, self.search.step, 0, 0, window, window)?;
+            let whole = |rect: Rect| in_plane(rect, factor, (0, 0));
+            // Twice, because OpenCV's grouping drops what stands alone.
+            self.rects.iter().map(whole).for_each(|rect| (0..2).for_each(|_| singles.push(rect)));
+        }
+        let mut weights = Vector::new();
+        objdetect::group_rectangles_weights(&mut singles, &mut weights, 1, PROPOSAL_EPS)?;
+        let mut proposals: Vec<(i32, Rect)> = weights.iter().zip(singles.iter()).collect();
+        proposals.sort_by_key(|(weight, _)| std::cmp::Reverse(*weight));
+        Ok(proposals.into_iter().map(|(_, rect)| rect).collect())
+    }
+
+    /// Makes a level of the coarse scan from the level before it, which is cheaper than from the plane.
+    fn reduce(&mut self, plane: &(impl MatTraitConst + ToInputArray), level: usize, size: Size) -> opencv::Result<()> {
+        if self.levels.len() <= level {
+            self.levels.push(Mat::default());
+        }
+        match self.levels.split_at_mut(level) {
+            (before, [image, ..]) if level > 0 => imgproc::resize(&before[level - 1], image, size, 0.0, 0.0, imgproc::INTER_LINEAR),
+            (_, [image, ..]) => imgproc::resize(plane, image, size, 0.0, 0.0, imgproc::INTER_AREA),
+            _ => Ok(()),
+        }
+    }
+
+    /// Looks at a place and around it, in sizes near its own.
+    fn look_closely(
+        &mut self,
+        plane: &(impl MatTraitConst + ToInputArray),
+        place: Rect,
+        hits: &mut Vec<(Rect, i32)>,
+    ) -> opencv::Result<()> {
+        let margin = |length: i32| (f64::from(length) * MARGIN).round() as i32;
+        let (across, down) = (margin(place.width), margin(place.height));
+        let around = Rect::new(place.x - across, place.y - down, place.width + 2 * across, place.height + 2 * down);
+        let around = around & Rect::new(0, 0, plane.cols(), plane.rows());
+        // A place at the picture's edge may have been cut, so the longer side counts.
+        let windows = |length: i32, window: i32| f64::from(length) / f64::from(window);
+        let factor = windows(place.width, self.window.width).max(windows(place.height, self.window.height)) / CLOSE_WINDOWS;
+        let length = |length: i32| ((f64::from(length) / factor).round() as i32).max(1);
+        if around.width < 1 || around.height < 1 || factor <= 0.0 {
+            return Ok(());
+        }
+        let size = Size::new(length(around.width), length(around.height));
+        let method = if factor > 1.0 { imgproc::INTER_AREA } else { imgproc::INTER_LINEAR };
+        imgproc::resize(&plane.roi(around)?, &mut self.close, size, 0.0, 0.0, method)?;
+        let side = |part: f64| {
+            let lengths =
+                [self.window.width, self.window.height].map(|length| (f64::from(length) * CLOSE_WINDOWS * part).round() as i32);
+            Size::new(lengths[0], lengths[1])
+        };
+        let (size_min, size_max) = (side(CLOSE_MIN), side(CLOSE_MAX));
+        let (rects, neighbours) = (&mut self.rects, &mut self.neighbours);
+        let neighbours_min = self.search.neighbours_min;
+        self.classifier.detect_multi_scale2(&self.close, rects, neighbours, CLOSE_STEP, neighbours_min, 0, size_min, size_max)?;
+        let found = self.rects.iter().zip(self.neighbours.iter());
+        hits.extend(found.map(|(rect, neighbours)| (in_plane(rect, factor, (around.x, around.y)), neighbours)));
+        Ok(())
+    }
+}
+
+/// A rectangle of a reduced part of the plane that begins at `corner`, in pixels of the plane.
+fn in_plane(rect: Rect, factor: f64, corner: (i32, i32)) -> Rect {
+    let scaled = |length: i32| (f64::from(length) * factor).round() as i32;
+    Rect::new(corner.0 + scaled(rect.x), corner.1 + scaled(rect.y), scaled(rect.width), scaled(rect.height))
+}
+
+/// Whether the centre of `inner` lies in `outer`, and neither is twice as wide as the other.
+fn holds_centre(outer: Rect, inner: Rect) -> bool {
+    let (x, y) = (inner.x + inner.width / 2, inner.y + inner.height / 2);
+    let is_inside = (outer.x..outer.x + outer.width).contains(&x) && (outer.y..outer.y + outer.height).contains(&y);
+    is_inside && inner.width < 2 * outer.width && outer.width < 2 * inner.width
+}

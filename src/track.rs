@@ -1,0 +1,255 @@
+//! From hits to tracks: which hits of different runs are the same thing, where it is now, and whether it is there at all. Pure.
+//!
+//! A strong hit begins a track, and a weaker one continues it. A track is shown once enough of its first runs agree, is held for a
+//! moment when it is lost, and is remembered for longer, so that it keeps its id when it comes back.
+
+use crate::{
+    detect::{BoundingBox, Hit},
+    picture::Size,
+    time::{Span, Ticks},
+};
+
+/// Neighbours of a hit that begins a track. On labelled clips the false hits have 2 or 3, rarely more, and a face in plain sight has 6 or
+/// more in nearly every run.
+pub const STRENGTH_TO_BEGIN: u32 = 5;
+/// A track is shown after so many hits…
+pub const CONFIRM_HITS: u32 = 2;
+/// …within so many runs: one run may miss a face, and what was there but once is a curtain.
+pub const CONFIRM_RUNS: u32 = 3;
+/// How long a track is shown after its last hit: longer than a few missed runs at 10 per second, shorter than a ghost that anyone
+/// would notice.
+pub const HOLD: Span = Span::from_ms(500);
+/// How long a track that is not shown any more waits for its face: a hand or a passer-by hides one for about a second.
+pub const REMEMBER: Span = Span::from_ms(1500);
+/// How long a lost face is believed to move on as it did: as long as it is shown.
+const COAST: Span = HOLD;
+/// Most things followed at once; a false hit in every corner of a noisy picture must not cost more than that.
+pub const TRACKS_MAX: usize = 16;
+
+/// Part of the way from the predicted to the measured centre: Haar's boxes tremble by a few pixels, which half of the way halves.
+const POSITION_GAIN: f64 = 0.6;
+/// Part of the measured change of speed that is believed, per run.
+const SPEED_GAIN: f64 = 0.3;
+/// Both of these between the first two hits, the only measure of speed so far.
+const FIRST_GAIN: f64 = 0.8;
+/// A first move of less than this part of the width is trembling, not speed.
+const TREMBLE: f64 = 0.12;
+/// Part of the way from the old to the measured lengths: a face grows slowly, and a box that breathes is ugly.
+const LENGTH_GAIN: f64 = 0.3;
+/// Fastest speed, in widths per second: someone who runs past the camera. More is a wrong match.
+const SPEED_MAX: f64 = 10.0;
+
+/// A hit this near the predicted centre is the same thing, in widths: two heads side by side are further apart.
+const GATE: f64 = 0.6;
+/// The gate grows with the time since the last hit, in widths per second: a passing face moves five widths a second, which a track of one
+/// hit cannot know, and one that has a speed knows to within half.
+const GATE_GROWTH_UNKNOWN: f64 = 5.0;
+const GATE_GROWTH_KNOWN: f64 = 2.0;
+/// The gate never grows wider, in widths: further off it is someone else.
+const GATE_MAX: f64 = 1.5;
+/// A hit more than so many times as wide or as narrow as the track is something else: nobody comes nearer that fast.
+const WIDTH_RATIO_MAX: f64 = 1.6;
+/// A track without a hit that shares so much of the smaller area with one that has a hit has been replaced by it.
+const REPLACED_MIN: f64 = 0.4;
+
+/// What stays the same thing from frame to frame.
+pub type TrackId = u64;
+
+/// A track as it is drawn on one frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tracked {
+    /// The same in all frames, and never used again.
+    pub id: TrackId,
+    /// Where it is in this frame; inside the picture.
+    pub area: BoundingBox,
+}
+
+/// One thing that is followed.
+#[derive(Clone, Debug, PartialEq)]
+struct Track {
+    id: TrackId,
+    /// Time of the last hit, for which the centre and the lengths hold.
+    at: Ticks,
+    /// Centre, in pixels.
+    x: f64,
+    y: f64,
+    width: f64,
+    height: f64,
+    /// Speed of the centre, in pixels per second.
+    speed_x: f64,
+    speed_y: f64,
+    n_hits: u32,
+    /// The last runs, the newest in the lowest bit: hit or not.
+    runs: u32,
+    is_confirmed: bool,
+}
+
+/// What was being followed after one run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tracks {
+    size: Size,
+    tracks: Vec<Track>,
+}
+
+/// Follows what a detector finds.
+#[derive(Debug, Default)]
+pub struct Tracker {
+    last: Option<(Ticks, Tracks)>,
+    n_ids: TrackId,
+}
+
+impl Tracker {
+    /// Takes what a run on the picture of `size` captured at `at` found. Another size or a time that does not grow begins anew.
+    pub fn update(&mut self, at: Ticks, size: Size, hits: &[Hit]) {
+        let mut tracks = match self.last.take() {
+            Some((before, old)) if before < at && old.size == size => old.tracks,
+            _ => Vec::new(),
+        };
+        let mut free: Vec<Hit> = hits.iter().copied().filter(|hit| hit.area.width > 0 && hit.area.height > 0).collect();
+        tracks.iter_mut().for_each(|track| track.runs <<= 1);
+        for (track, hit) in matches(&tracks, &free, at) {
+            tracks[track].take(free[hit], at);
+            free[hit].strength = 0;
+        }
+        let hit_now: Vec<Track> = tracks.iter().filter(|track| track.at == at).cloned().collect();
+        tracks.retain(|track| {
+            track.is_alive(at, size) && (track.at == at || !hit_now.iter().any(|new| track.is_replaced_by(new, at)))
+        });
+        free.retain(|hit| hit.strength >= STRENGTH_TO_BEGIN);
+        free.sort_by_key(|hit| std::cmp::Reverse(hit.strength));
+        for hit in free.into_iter().take(TRACKS_MAX.saturating_sub(tracks.len())) {
+            tracks.push(Track::begin(self.n_ids, hit, at));
+            self.n_ids += 1;
+        }
+        self.last = Some((at, Tracks { size, tracks }));
+    }
+
+    /// Where things are expected in a picture captured at `at`: what is shown, what may be, and what was lost a moment ago.
+    pub fn expected_at(&self, at: Ticks) -> Vec<BoundingBox> {
+        let Some((_, tracks)) = &self.last else { return Vec::new() };
+        tracks.tracks.iter().filter_map(|track| track.area_at(at, tracks.size)).collect()
+    }
+
+    /// What to draw on a picture captured at `at`.
+    pub fn boxes_at(&self, at: Ticks) -> Vec<Tracked> {
+        self.last.as_ref().map_or_else(Vec::new, |(_, tracks)| tracks.boxes_at(at))
+    }
+
+    /// What is followed now, to be kept beside the tracker; none before the first run.
+    pub fn tracks(&self) -> Option<Tracks> {
+        self.last.as_ref().map(|(_, tracks)| tracks.clone())
+    }
+}
+
+impl Tracks {
+    /// What to draw on a picture captured at `at`: the confirmed tracks whose last hit is at most [`HOLD`] old.
+    pub fn boxes_at(&self, at: Ticks) -> Vec<Tracked> {
+        let shown = self.tracks.iter().filter(|track| track.is_confirmed && at.since(track.at) <= HOLD);
+        shown.filter_map(|track| Some(Tracked { id: track.id, area: track.area_at(at, self.size)? })).collect()
+    }
+}
+
+impl Track {
+    fn begin(id: TrackId, hit: Hit, at: Ticks) -> Track {
+        let (x, y) = centre(hit.area);
+        let (width, height) = (f64::from(hit.area.width), f64::from(hit.area.height));
+        Track { id, at, x, y, width, height, speed_x: 0.0, speed_y: 0.0, n_hits: 1, runs: 1, is_confirmed: false }
+    }
+
+    /// The centre at a time near the last hit.
+    fn centre_at(&self, at: Ticks) -> (f64, f64) {
+        let seconds = Span(at.since(self.at).0.clamp(-COAST.0, COAST.0)).as_s();
+        (self.x + self.speed_x * seconds, self.y + self.speed_y * seconds)
+    }
+
+    /// How far a hit at `at` is from where this is expected, in widths; `None` if it is something else.
+    fn distance(&self, hit: Hit, at: Ticks) -> Option<f64> {
+        let ratio = f64::from(hit.area.width) / self.width;
+        if !(1.0 / WIDTH_RATIO_MAX..=WIDTH_RATIO_MAX).contains(&ratio) {
+            return None;
+        }
+        let ((x, y), (hit_x, hit_y)) = (self.centre_at(at), centre(hit.area));
+        let distance = (hit_x - x).hypot(hit_y - y) / self.width;
+        let growth = if self.n_hits == 1 { GATE_GROWTH_UNKNOWN } else { GATE_GROWTH_KNOWN };
+        let gate = (GATE + growth * at.since(self.at).as_s()).min(GATE_MAX);
+        (distance <= gate).then_some(distance)
+    }
+
+    /// Takes a hit of a later run.
+    fn take(&mut self, hit: Hit, at: Ticks) {
+        let ((x, y), (hit_x, hit_y)) = (self.centre_at(at), centre(hit.area));
+        let (off_x, off_y) = (hit_x - x, hit_y - y);
+        let seconds = at.since(self.at).as_s();
+        let (position_gain, speed_gain) = match self.n_hits {
+            1 if off_x.hypot(off_y) >= TREMBLE * self.width => (FIRST_GAIN, FIRST_GAIN),
+            1 => (POSITION_GAIN, 0.0),
+            _ => (POSITION_GAIN, SPEED_GAIN),
+        };
+        self.width += LENGTH_GAIN * (f64::from(hit.area.width) - self.width);
+        self.height += LENGTH_GAIN * (f64::from(hit.area.height) - self.height);
+        let limit = SPEED_MAX * self.width;
+        self.speed_x = (self.speed_x + speed_gain * off_x / seconds).clamp(-limit, limit);
+        self.speed_y = (self.speed_y + speed_gain * off_y / seconds).clamp(-limit, limit);
+        (self.x, self.y) = (x + position_gain * off_x, y + position_gain * off_y);
+        self.at = at;
+        self.n_hits += 1;
+        self.runs |= 1;
+        self.is_confirmed |= (self.runs & recent_runs()).count_ones() >= CONFIRM_HITS;
+    }
+
+    /// Whether it is worth following on.
+    fn is_alive(&self, at: Ticks, size: Size) -> bool {
+        let (x, y) = self.centre_at(at);
+        let is_inside = (0.0..=size.width() as f64).contains(&x) && (0.0..=size.height() as f64).contains(&y);
+        // One that is not shown goes when the next run cannot confirm it any more.
+        let is_recent = if self.is_confirmed { at.since(self.at) <= REMEMBER } else { (self.runs << 1) & recent_runs() != 0 };
+        is_inside && is_recent
+    }
+
+    fn is_replaced_by(&self, other: &Track, at: Ticks) -> bool {
+        let common = |a: f64, a_length: f64, b: f64, b_length: f64| {
+            ((a + a_length / 2.0).min(b + b_length / 2.0) - (a - a_length / 2.0).max(b - b_length / 2.0)).max(0.0)
+        };
+        let ((x, y), (other_x, other_y)) = (self.centre_at(at), other.centre_at(at));
+        let shared = common(x, self.width, other_x, other.width) * common(y, self.height, other_y, other.height);
+        shared >= REPLACED_MIN * (self.width * self.height).min(other.width * other.height)
+    }
+
+    /// Its box at a time near the last hit, cut to the picture; `None` outside of it.
+    fn area_at(&self, at: Ticks, size: Size) -> Option<BoundingBox> {
+        let (x, y) = self.centre_at(at);
+        let edge = |at: f64, side: usize| at.round().clamp(0.0, side as f64) as u32;
+        let (left, right) = (edge(x - self.width / 2.0, size.width()), edge(x + self.width / 2.0, size.width()));
+        let (top, bottom) = (edge(y - self.height / 2.0, size.height()), edge(y + self.height / 2.0, size.height()));
+        (right > left && bottom > top).then(|| BoundingBox { x: left, y: top, width: right - left, height: bottom - top })
+    }
+}
+
+/// The bits of [`Track::runs`] that count for the confirmation.
+const fn recent_runs() -> u32 {
+    (1 << CONFIRM_RUNS) - 1
+}
+
+fn centre(area: BoundingBox) -> (f64, f64) {
+    (f64::from(area.x) + f64::from(area.width) / 2.0, f64::from(area.y) + f64::from(area.height) / 2.0)
+}
+
+/// Pairs of track and hit, each at most once: what is shown comes before what may be, and near before far.
+fn matches(tracks: &[Track], hits: &[Hit], at: Ticks) -> Vec<(usize, usize)> {
+    let mut pairs: Vec<(bool, f64, usize, usize)> = Vec::new();
+    for (t, track) in tracks.iter().enumerate() {
+        let near = hits.iter().enumerate().filter_map(|(h, hit)| Some((!track.is_confirmed, track.distance(*hit, at)?, t, h)));
+        pairs.extend(near);
+    }
+    pairs.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
+    let mut chosen: Vec<(usize, usize)> = Vec::new();
+    for (_, _, track, hit) in pairs {
+        if chosen.iter().all(|(t, h)| *t != track && *h != hit) {
+            chosen.push((track, hit));
+        }
+    }
+    chosen
+}
+
+#[cfg(test)]
+mod tests;
