@@ -88,6 +88,8 @@ struct Track {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tracks {
     size: Size,
+    /// From the run before to the last one.
+    interval: Span,
     tracks: Vec<Track>,
 }
 
@@ -101,9 +103,9 @@ pub struct Tracker {
 impl Tracker {
     /// Takes what a run on the picture of `size` captured at `at` found. Another size or a time that does not grow begins anew.
     pub fn update(&mut self, at: Ticks, size: Size, hits: &[Hit]) {
-        let mut tracks = match self.last.take() {
-            Some((before, old)) if before < at && old.size == size => old.tracks,
-            _ => Vec::new(),
+        let (mut tracks, interval) = match self.last.take() {
+            Some((before, old)) if before < at && old.size == size => (old.tracks, at.since(before)),
+            _ => (Vec::new(), Span::ZERO),
         };
         let mut free: Vec<Hit> = hits.iter().copied().filter(|hit| hit.area.width > 0 && hit.area.height > 0).collect();
         tracks.iter_mut().for_each(|track| track.runs <<= 1);
@@ -121,7 +123,7 @@ impl Tracker {
             tracks.push(Track::begin(self.n_ids, hit, at));
             self.n_ids += 1;
         }
-        self.last = Some((at, Tracks { size, tracks }));
+        self.last = Some((at, Tracks { size, interval, tracks }));
     }
 
     /// Where things are expected in a picture captured at `at`: what is shown, what may be, and what was lost a moment ago.
@@ -142,9 +144,11 @@ impl Tracker {
 }
 
 impl Tracks {
-    /// What to draw on a picture captured at `at`: the confirmed tracks whose last hit is at most [`HOLD`] old.
+    /// What to draw on a picture captured at `at`: the confirmed tracks whose last hit is at most [`HOLD`] old, or two runs where a slow
+    /// detector needs longer for them.
     pub fn boxes_at(&self, at: Ticks) -> Vec<Tracked> {
-        let shown = self.tracks.iter().filter(|track| track.is_confirmed && at.since(track.at) <= HOLD);
+        let hold = HOLD.max(self.interval * 2);
+        let shown = self.tracks.iter().filter(|track| track.is_confirmed && at.since(track.at) <= hold);
         shown.filter_map(|track| Some(Tracked { id: track.id, area: track.area_at(at, self.size)? })).collect()
     }
 }

@@ -197,3 +197,15 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_slow_detector_leaves_its_boxes_until_the_next_run() {
+    let second = Span::from_ms(1000);
+    let mut tracker = Tracker::default();
+    for run in 0..3 {
+        tracker.update(Ticks(0) + second * run, size(), &[hit(100, 100, 60, SURE)]);
+    }
+    let last = Ticks(0) + second * 2;
+    assert_eq!(tracker.boxes_at(last + second).len(), 1);
+    assert_eq!(tracker.boxes_at(last + second * 2 + Span(1)).len(), 0);
+}
