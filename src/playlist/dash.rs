@@ -27,6 +27,8 @@ const PROFILES: &str = "urn:mpeg:dash:profile:isoff-live:2011,urn:mpeg:dash:prof
 const CLOCK_URL: &str = "../time";
 /// The latency asked of players, in parts: two that are being written and fetched, and three of buffer, as HLS's PART-HOLD-BACK.
 const LATENCY_PARTS: i64 = 5;
+/// The least depth, in target durations: the delay of players that know nothing of low latency, and two segments.
+const DEPTH_MIN_TARGETS: i64 = 5;
 /// The lowest latency asked: below it dash.js stalls on a machine that also encodes.
 const LATENCY_MIN: Span = Span::from_ms(1000);
 /// A player further behind than this many times the target jumps instead of playing faster.
@@ -88,7 +90,12 @@ fn manifest(state: &State) -> Mpd {
     let times = times(state, begin);
     let newest = times.last();
     let end_us = newest.and_then(|last| last.len_us.map(|len| last.start_us + len));
-    let published_us = end_us.or(newest.map(|newest| newest.start_us)).unwrap_or_default();
+    let published = match (newest, state.last()) {
+        // The depth changed with the last whole segment.
+        (_, Some(last)) if state.ended || depth(state) < state.config.span => last.start.wall + last.duration,
+        (Some(newest), _) => newest.first.wall,
+        (None, _) => begin,
+    };
     let config = &state.config;
     let live = |span: Span| (!state.ended).then(|| duration(span.as_us()));
     let target = (config.part_target * LATENCY_PARTS).max(LATENCY_MIN);
@@ -97,7 +104,7 @@ fn manifest(state: &State) -> Mpd {
         profiles: PROFILES,
         kind: if state.ended { "static" } else { "dynamic" },
         availability_start_time: begin.to_string(),
-        publish_time: WallTime(begin.0 + published_us).to_string(),
+        publish_time: published.to_string(),
         minimum_update_period: live(config.target_duration()),
         time_shift_buffer_depth: live(depth(state)),
         suggested_presentation_delay: live(config.target_duration() * 3),
@@ -119,10 +126,10 @@ fn manifest(state: &State) -> Mpd {
     }
 }
 
-/// How far back a player may go: the window, or less where bytes ran out before time did.
+/// How far back a player may go: the window once it is full, before that and where bytes ran out what is there. FFmpeg's reader plays the
+/// same segment again and again when the depth reaches beyond the stream's start, or is less than where it begins to play.
 fn depth(state: &State) -> Span {
-    let whole_run = state.listed().next().map(|first| first.start.wall) == state.begin;
-    if whole_run { state.config.span } else { state.config.span.min(state.sums.span) }
+    state.config.span.min(state.sums.span.max(state.config.target_duration() * DEPTH_MIN_TARGETS))
 }
 
 /// The Periods, first to last. Each begins at the date of its first frame, and never before the one before it ends, whatever the wall

@@ -16,9 +16,9 @@ fn the_first_manifest_has_one_period_that_goes_on() {
 }
 
 #[test]
-fn a_steady_stream_does_not_change_its_manifest() {
-    let first = text(&fed("K....|"), Kind::Manifest);
-    let mut feed = fed("K....|");
+fn a_full_window_does_not_change_its_manifest() {
+    let mut feed = fed(&"K....|".repeat(12));
+    let first = text(&feed, Kind::Manifest);
     for _ in 0..40 {
         feed.push("K....|K.");
         assert_eq!(text(&feed, Kind::Manifest), first);
@@ -43,6 +43,12 @@ fn the_end_makes_it_a_recording_of_what_is_left() {
     let feed = fed(&format!("{}!K....|K.", "K....|".repeat(14)));
     feed.window.end();
     check(&feed, Kind::Manifest, "ended");
+}
+
+#[test]
+fn the_depth_never_reaches_beyond_the_start_once_there_is_enough_to_play() {
+    let depth = |segments| attribute(&text(&fed(&"K....|".repeat(segments)), Kind::Manifest), "timeShiftBufferDepth").map(us);
+    assert_eq!([1, 5, 8, 12, 20].map(depth), [5, 5, 8, 12, 12].map(|s| Some(s * 1_000_000)));
 }
 
 #[test]

@@ -382,6 +382,7 @@ fn the_growing_segment_is_sent_as_it_grows_and_the_next_one_is_waited_for() {
 #[test]
 fn the_manifest_has_its_type_and_a_tag_that_stays() {
     let mut feed = steady();
+    feed.push("...|").push(&"K....|".repeat(5)).push("K.");
     let first = reply(&feed, &get("index.mpd?_HLS_msn=x"));
     assert_eq!((first.status, header(&first, "content-type")), (200, Some("application/dash+xml")));
     let tag = header(&first, "etag").map(str::to_owned);

@@ -1,0 +1,66 @@
+// MPEG-DASH in a player that is not ours: dash.js in a real browser, on the real binary with its drawn test source.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { endServer, keepEvidence, openPage, readStrip, startBrowser, startServer, until, untilNewer, untilReady } from './support.mjs';
+
+const DASH_JS = fileURLToPath(new URL('node_modules/dashjs/dist/modern/umd/dash.mediaplayer.min.js', import.meta.url));
+
+/** From the script's start to a picture, on a busy machine. */
+const LIVE_MS = 20_000;
+/** How long it is watched. */
+const WATCHED_MS = 8000;
+/** The manifest asks for 1 s; a busy machine needs more. */
+const LATENCY_MAX_MS = 3000;
+
+/** Plays the manifest in place of whatever the page shows; the clock strip is read from the element `video`. */
+function play(url) {
+  const video = Object.assign(document.createElement('video'), { id: 'video', muted: true });
+  document.body.replaceChildren(video);
+  const player = window.dashjs.MediaPlayer().create();
+  window.player = player;
+  window.failures = [];
+  player.on('error', ({ error }) => window.failures.push(error?.message ?? String(error)));
+  player.initialize(video, url, true);
+}
+
+test('dash_js_plays_with_low_latency_and_the_picture_advances', { timeout: 120_000 }, async () => {
+  const browser = await startBrowser();
+  const server = await startServer();
+  let opened;
+  try {
+    await untilReady(server);
+    // The page of the server's own origin lends its address only; its policy would forbid the script.
+    opened = await openPage(browser, new URL('healthz', server.url).href, { bypassCSP: true });
+    const { page, seen } = opened;
+    const refused = [];
+    page.on('response', (answer) => answer.status() >= 400 && refused.push(`${answer.status()} ${answer.url()}`));
+    await page.addScriptTag({ path: DASH_JS });
+    await page.evaluate(play, new URL('cam/index.mpd', server.url).href);
+    const first = await untilNewer(page, 0, LIVE_MS);
+    const later = await untilNewer(page, first.capturedMs + WATCHED_MS, WATCHED_MS * 2);
+    assert.ok(later.number > first.number, `frame numbers advance: ${first.number}, ${later.number}`);
+    const age = await until(
+      'the picture is live',
+      async () => {
+        const strip = await readStrip(page);
+        return { done: strip !== null && strip.ageMs < LATENCY_MAX_MS, seen: strip?.ageMs };
+      },
+      WATCHED_MS,
+    );
+    const says = await page.evaluate(() => ({ low: window.player.getLowLatencyModeEnabled(), failures: window.failures }));
+    console.log(`dash.js shows a picture ${age} ms old`);
+    assert.deepEqual(says, { low: true, failures: [] });
+    assert.deepEqual(refused, [], 'nothing is asked for that is not there');
+    assert.deepEqual([...seen.hosts], [new URL(server.url).host], 'no request to another host, for the time neither');
+  } catch (error) {
+    if (opened) {
+      await keepEvidence('dash', opened.page, opened.seen, server).catch(() => {});
+    }
+    throw error;
+  } finally {
+    await browser.close();
+    await endServer(server, 'SIGKILL');
+  }
+});
