@@ -1,6 +1,6 @@
 # The front door. `make run` and `make test` install what is missing, then do their job.
 .DEFAULT_GOAL := help
-.PHONY: help setup build run test test-unit test-e2e test-camera bench lint fmt clean
+.PHONY: help setup build run test test-unit test-e2e test-camera score bench lint fmt clean
 
 # What the compiler must be told about this machine's libraries.
 ENV := eval "$$(scripts/setup --env)" &&
@@ -32,6 +32,9 @@ test-e2e: ## Runs the tests in a real browser only
 test-camera: ## Runs the tests with a real V4L2 camera in a virtual machine only
 	@scripts/setup test
 	@scripts/test camera
+
+score: build ## Scores face detection on the labelled clips of ../shared, if they are there
+	@scripts/score-faces
 
 bench: ## Measures hlscam beside its peers: BENCH="--long" make bench for the ten-minute run
 	@scripts/setup bench

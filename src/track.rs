@@ -16,13 +16,13 @@ pub const STRENGTH_TO_BEGIN: u32 = 5;
 pub const CONFIRM_HITS: u32 = 2;
 /// …within so many runs: one run may miss a face, and what was there but once is a curtain.
 pub const CONFIRM_RUNS: u32 = 3;
-/// How long a track is shown after its last hit: longer than a few missed runs at 10 per second, shorter than a ghost that anyone
-/// would notice.
-pub const HOLD: Span = Span::from_ms(500);
+/// How long a track is shown after its last hit: longer than a hand before the face or a glance aside mostly takes, shorter than a ghost
+/// that anyone would mind.
+pub const HOLD: Span = Span::from_ms(700);
 /// How long a track that is not shown any more waits for its face: a hand or a passer-by hides one for about a second.
 pub const REMEMBER: Span = Span::from_ms(1500);
-/// How long a lost face is believed to move on as it did: as long as it is shown.
-const COAST: Span = HOLD;
+/// How long a lost face is believed to move on as it did: people turn and stop.
+const COAST: Span = Span::from_ms(500);
 /// Most things followed at once; a false hit in every corner of a noisy picture must not cost more than that.
 pub const TRACKS_MAX: usize = 16;
 

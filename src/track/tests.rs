@@ -48,8 +48,8 @@ fn a_track_is_shown_after_enough_hits_and_only_a_strong_one_begins_it() {
 fn a_lost_track_is_held_then_hidden_and_comes_back_with_its_id() {
     let face = &[hit(100, 100, 60, SURE)][..];
     let none: &[Hit] = &[];
-    let held = [face, face, none, none, none, none, none, none, none, face, face];
-    assert_eq!(follow(&held), "- 0@100 0@100 0@100 0@100 0@100 0@100 - - 0@100 0@100");
+    let held = [face, face, none, none, none, none, none, none, none, none, none, face, face];
+    assert_eq!(follow(&held), "- 0@100 0@100 0@100 0@100 0@100 0@100 0@100 0@100 - - 0@100 0@100");
     let forgotten: Vec<&[Hit]> = [face, face].into_iter().chain([none; 16]).chain([face, face]).collect();
     assert!(follow(&forgotten).ends_with("- - 1@100"), "{}", follow(&forgotten));
 }

@@ -7,7 +7,7 @@ use opencv::{
     prelude::*,
 };
 
-/// Runs over which a coarse scan is spread, each with every so-manieth size: a new face is proposed within 0.2 s at 10 runs per second, and
+/// Runs over which a coarse scan is spread, each with every second size: a new face is proposed within 0.2 s at 10 runs per second, and
 /// neighbouring sizes propose it in runs that follow each other.
 const TURNS: usize = 2;
 /// Most places that one run looks at closely for the coarse scan; a picture with more is noise, and must not take the time of the next run.
@@ -16,16 +16,24 @@ const PROPOSALS_MAX: usize = 12;
 const PROPOSAL_EPS: f64 = 0.3;
 
 /// A close look reaches so far beyond each side of the place, in its lengths: a passing face moves half its width between two runs, and
-/// its track knows half of that.
-const MARGIN: f64 = 0.4;
-/// Sizes of a close look, as parts of the place's width: a step of the coarse scan to either side.
-const CLOSE_MIN: f64 = 0.78;
-const CLOSE_MAX: f64 = 1.3;
+/// after its first hit nothing is known of that.
+const MARGIN: f64 = 0.5;
+/// Sizes of a close look at a proposal, as parts of its width: a step of the coarse scan to either side.
+const PROPOSED: Sizes = Sizes { min: 0.78, max: 1.3 };
+/// Sizes of a close look at what is expected: nobody comes nearer by more than that between two runs, and every size costs.
+const EXPECTED: Sizes = Sizes { min: 0.87, max: 1.2 };
 /// Step between two sizes of a close look: so fine that a face is hit in several of them.
 const CLOSE_STEP: f64 = 1.15;
 /// Width of the place in a close look, in windows of the cascade: OpenCV looks at every pixel only from twice the window on, which the
 /// smallest size reaches.
 const CLOSE_WINDOWS: f64 = 2.6;
+
+/// Smallest and largest size of a close look, as parts of the place's width.
+#[derive(Clone, Copy)]
+struct Sizes {
+    min: f64,
+    max: f64,
+}
 
 /// How a plane is searched.
 #[derive(Clone, Copy)]
@@ -66,13 +74,13 @@ impl Scanner {
     ) -> opencv::Result<Vec<(Rect, i32)>> {
         let mut hits = Vec::new();
         for place in expected {
-            self.look_closely(plane, *place, &mut hits)?;
+            hits.extend(self.look_closely(plane, *place, EXPECTED)?);
         }
         let proposals = self.propose(plane)?;
         // What is expected has been looked at, and a proposal there says nothing new.
         let is_new = |place: &Rect| !expected.iter().any(|seen| holds_centre(*seen, *place));
         for place in proposals.into_iter().filter(is_new).take(PROPOSALS_MAX) {
-            self.look_closely(plane, place, &mut hits)?;
+            hits.extend(self.look_closely(plane, place, PROPOSED)?);
         }
         Ok(hits)
     }
@@ -120,13 +128,13 @@ impl Scanner {
         }
     }
 
-    /// Looks at a place and around it, in sizes near its own.
+    /// Looks at a place and around it; the hits with their neighbours, in pixels of the plane.
     fn look_closely(
         &mut self,
         plane: &(impl MatTraitConst + ToInputArray),
         place: Rect,
-        hits: &mut Vec<(Rect, i32)>,
-    ) -> opencv::Result<()> {
+        sizes: Sizes,
+    ) -> opencv::Result<Vec<(Rect, i32)>> {
         let margin = |length: i32| (f64::from(length) * MARGIN).round() as i32;
         let (across, down) = (margin(place.width), margin(place.height));
         let around = Rect::new(place.x - across, place.y - down, place.width + 2 * across, place.height + 2 * down);
@@ -136,7 +144,7 @@ impl Scanner {
         let factor = windows(place.width, self.window.width).max(windows(place.height, self.window.height)) / CLOSE_WINDOWS;
         let length = |length: i32| ((f64::from(length) / factor).round() as i32).max(1);
         if around.width < 1 || around.height < 1 || factor <= 0.0 {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let size = Size::new(length(around.width), length(around.height));
         let method = if factor > 1.0 { imgproc::INTER_AREA } else { imgproc::INTER_LINEAR };
@@ -146,13 +154,12 @@ impl Scanner {
                 [self.window.width, self.window.height].map(|length| (f64::from(length) * CLOSE_WINDOWS * part).round() as i32);
             Size::new(lengths[0], lengths[1])
         };
-        let (size_min, size_max) = (side(CLOSE_MIN), side(CLOSE_MAX));
+        let (size_min, size_max) = (side(sizes.min), side(sizes.max));
         let (rects, neighbours) = (&mut self.rects, &mut self.neighbours);
         let neighbours_min = self.search.neighbours_min;
         self.classifier.detect_multi_scale2(&self.close, rects, neighbours, CLOSE_STEP, neighbours_min, 0, size_min, size_max)?;
         let found = self.rects.iter().zip(self.neighbours.iter());
-        hits.extend(found.map(|(rect, neighbours)| (in_plane(rect, factor, (around.x, around.y)), neighbours)));
-        Ok(())
+        Ok(found.map(|(rect, neighbours)| (in_plane(rect, factor, (around.x, around.y)), neighbours)).collect())
     }
 }
 
