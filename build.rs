@@ -6,14 +6,7 @@ use std::{
 };
 
 /// Where distributions put OpenCV's data files. `HLSCAM_CASCADE_DIR` comes first.
-const CASCADE_DIRS: [&str; 6] = [
-    "/usr/share/opencv4/haarcascades",
-    "/usr/share/opencv5/haarcascades",
-    "/usr/local/share/opencv4/haarcascades",
-    "/usr/share/opencv/haarcascades",
-    "/opt/homebrew/share/opencv4/haarcascades",
-    "/opt/homebrew/opt/opencv/share/opencv4/haarcascades",
-];
+const CASCADE_DIRS: [&str; 6] = include!("src/detect/cascade_dirs.rs");
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");

@@ -22,14 +22,7 @@ use scan::{Scanner, Search};
 static FACE_XML: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/face.xml"));
 
 /// Where distributions put OpenCV's data files; `HLSCAM_CASCADE_DIR` comes before them.
-const CASCADE_DIRS: [&str; 6] = [
-    "/usr/share/opencv4/haarcascades",
-    "/usr/share/opencv5/haarcascades",
-    "/usr/local/share/opencv4/haarcascades",
-    "/usr/share/opencv/haarcascades",
-    "/opt/homebrew/share/opencv4/haarcascades",
-    "/opt/homebrew/opt/opencv/share/opencv4/haarcascades",
-];
+const CASCADE_DIRS: [&str; 6] = include!("cascade_dirs.rs");
 /// Largest cascade file that is read; OpenCV's own are under 4 MB, and a device file would never end.
 const CASCADE_BYTES_MAX: u64 = 32 << 20;
 
