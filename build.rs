@@ -6,7 +6,7 @@ use std::{
 };
 
 /// Where distributions put OpenCV's data files. `HLSCAM_CASCADE_DIR` comes first.
-const CASCADE_DIRS: [&str; 6] = include!("src/detect/cascade_dirs.rs");
+const CASCADE_DIRS: [&str; 6] = include!("src/detect/cascade_dirs.in");
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");

@@ -22,7 +22,7 @@ use scan::{Scanner, Search};
 static FACE_XML: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/face.xml"));
 
 /// Where distributions put OpenCV's data files; `HLSCAM_CASCADE_DIR` comes before them.
-const CASCADE_DIRS: [&str; 6] = include!("cascade_dirs.rs");
+const CASCADE_DIRS: [&str; 6] = include!("cascade_dirs.in");
 /// Largest cascade file that is read; OpenCV's own are under 4 MB, and a device file would never end.
 const CASCADE_BYTES_MAX: u64 = 32 << 20;
 
