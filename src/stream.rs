@@ -55,7 +55,7 @@ pub fn start(capture: Capture, parts: StreamParts) -> std::io::Result<Stream> {
         let rate = pipeline.rate;
         let frames_left = frames_max.unwrap_or(u64::MAX);
         let pipeline = Pipeline::new(pipeline);
-        let encode = EncodeLoop { pipeline, sink, stop: stop.clone(), frames_left, clock, status, last: None };
+        let encode = EncodeLoop { pipeline, sink, stop: stop.clone(), frames_left, clock, status };
         let result = encode.run(&pictures, rate);
         // An encoder that failed, or a sink that wants no more, ends the source too.
         stop.store(true, Ordering::Relaxed);
@@ -93,17 +93,16 @@ struct EncodeLoop {
     frames_left: u64,
     clock: Arc<dyn Clock>,
     status: Arc<Status>,
-    last: Option<Arc<Picture>>,
 }
 
 impl EncodeLoop {
     fn run(mut self, pictures: &Receiver<Captured>, rate: FrameRate) -> Result<(), PipelineError> {
         let result = self.pace(pictures, rate);
-        // Whatever ended it, what is inside is not lost.
-        let rest = self.pipeline.finish();
-        let cuts = result.and(rest)?;
-        self.hand_on(cuts);
-        Ok(())
+        // Whatever ended it, what is inside is not lost; why it ended is told before why the rest could not be had.
+        let rest = self.pipeline.finish().map(|cuts| {
+            self.hand_on(cuts);
+        });
+        result.and(rest)
     }
 
     fn pace(&mut self, pictures: &Receiver<Captured>, rate: FrameRate) -> Result<(), PipelineError> {
@@ -143,21 +142,20 @@ impl EncodeLoop {
     fn turn(&mut self, pacer: &mut Pacer, captured: Option<Captured>, now: Ticks) -> Result<bool, PipelineError> {
         // A picture that waited in the queue while the encoder was busy is not late: its point is not given away by the clock.
         let Some(Captured { picture, arrived }) = captured else {
-            return pacer.tick(now).into_iter().try_fold(true, |goes_on, frame| Ok(goes_on && self.put(frame)?));
+            return pacer.tick(now).into_iter().try_fold(true, |goes_on, frame| Ok(goes_on && self.put(frame, None)?));
         };
         let mut goes_on = true;
         for frame in pacer.push(picture.at, arrived) {
-            if frame.shown == Shown::Fresh {
-                self.last = Some(picture.clone());
+            let fresh = (frame.shown == Shown::Fresh).then_some(&picture);
+            if fresh.is_some() {
                 self.status.pace_latency.add(now.since(arrived));
             }
-            goes_on = goes_on && self.put(frame)?;
+            goes_on = goes_on && self.put(frame, fresh)?;
         }
         Ok(goes_on)
     }
 
-    fn put(&mut self, frame: PacedFrame) -> Result<bool, PipelineError> {
-        let fresh = self.last.as_ref().filter(|_| frame.shown == Shown::Fresh);
+    fn put(&mut self, frame: PacedFrame, fresh: Option<&Arc<Picture>>) -> Result<bool, PipelineError> {
         let cuts = self.pipeline.put(frame, fresh)?;
         self.frames_left -= 1;
         Ok(self.hand_on(cuts) && self.frames_left > 0)
