@@ -36,6 +36,10 @@ pub mod stream;
 pub mod playlist;
 pub mod window;
 
+pub mod events;
+pub mod marker;
+pub mod store;
+
 pub mod record;
 
 pub mod server;
