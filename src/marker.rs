@@ -8,11 +8,8 @@ pub mod journal;
 pub mod observer;
 pub mod range;
 
-use crate::time::WallTime;
+use crate::{detect::kind::Kind, time::WallTime};
 use serde::{Deserialize, Serialize, Serializer};
-
-/// Longest kind: it is part of ids, of playlists and of topics.
-pub const KIND_LEN_MAX: usize = 32;
 
 /// A marker, as it is told in JSON.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -74,9 +71,9 @@ pub struct Best {
     pub at: WallTime,
 }
 
-/// Whether a kind can be one: lower-case letters, digits and hyphens.
+/// Whether a kind can be one: what clients mark is named as what the detector finds.
 pub fn is_kind(text: &str) -> bool {
-    (1..=KIND_LEN_MAX).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+    Kind::named(text).is_some()
 }
 
 /// The id of the marker of that kind and number.

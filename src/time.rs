@@ -157,6 +157,17 @@ impl WallTime {
         (0.0..=WallTime::LAST_S).contains(&seconds).then(|| WallTime((seconds * 1e6).round() as i64))
     }
 
+    /// Date and time of day where this computer is, with the offset from UTC: `2026-11-24 06:51:48+01:00`.
+    pub fn to_local(self) -> String {
+        self.in_zone(jiff::tz::TimeZone::system())
+    }
+
+    /// RFC 3339, with the space that its section 5.6 allows for people to read.
+    fn in_zone(self, zone: jiff::tz::TimeZone) -> String {
+        let timestamp = jiff::Timestamp::from_microsecond(self.0).unwrap_or(jiff::Timestamp::MAX);
+        timestamp.to_zoned(zone).strftime("%Y-%m-%d %H:%M:%S%:z").to_string()
+    }
+
     /// The last second of the year 9999, beyond which RFC 3339 has no form.
     const LAST_S: f64 = 253_402_300_799.0;
 }
@@ -344,6 +355,13 @@ mod tests {
         check("99999999999999999999", None);
         check("yesterday", None);
         check("2026-11-20", None);
+    }
+
+    #[test]
+    fn local_time_tells_its_offset_from_utc() {
+        let text = |hours: i8| WallTime(1_795_191_552_123_999).in_zone(jiff::tz::Offset::constant(hours).to_time_zone());
+        assert_eq!([text(0), text(-5)], ["2026-11-20 16:19:12+00:00", "2026-11-20 11:19:12-05:00"]);
+        assert!(WallTime(i64::MAX).to_local().starts_with("9999-12-3"));
     }
 
     #[test]

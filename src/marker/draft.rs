@@ -2,8 +2,11 @@
 //!
 //! A refusal is one sentence for the client: what is wrong, and what to send instead.
 
-use super::{KIND_LEN_MAX, Marker, is_kind};
-use crate::time::{Span, WallTime};
+use super::{Marker, is_kind};
+use crate::{
+    detect::kind::KIND_CHARS_MAX,
+    time::{Span, WallTime},
+};
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 
 /// Longest text, in characters: a line beside a seek bar.
@@ -83,7 +86,7 @@ fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> R
 pub fn draft(body: &[u8], now: WallTime) -> Result<Draft, BadJson> {
     let Posted { kind, text, begin, end, data } = parse(body)?;
     if !is_kind(&kind) {
-        return refuse(format!("kind must be 1 to {KIND_LEN_MAX} of a-z, 0-9 and hyphen, like \"door-bell\""));
+        return refuse(format!("kind must be 1 to {KIND_CHARS_MAX} of a-z, 0-9 and hyphen, like \"door-bell\""));
     }
     let begin = begin.map_or(Ok(now.whole_ms()), |begin| time("begin", begin, now))?;
     let end = end.map(|end| time("end", end, now)).transpose()?;

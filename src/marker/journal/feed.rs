@@ -97,7 +97,7 @@ pub(super) fn seen_of(run: &Detection) -> Vec<(u64, Seen)> {
             width: share(tracked.area.width, across),
             height: share(tracked.area.height, down),
         };
-        (tracked.id, Seen { kind: "face".to_owned(), area, confidence: None })
+        (tracked.id, Seen { kind: tracked.kind.name().to_owned(), area, confidence: Some(tracked.confidence) })
     });
     seen.collect()
 }

@@ -1,5 +1,6 @@
 use super::*;
 use crate::{
+    detect::kind::Kind,
     events::Heard,
     status::Asked,
     store::Place,
@@ -56,7 +57,7 @@ impl Bench {
         let area = crate::detect::BoundingBox { x: 64, y: 48, width: 64, height: 96 };
         let now = self.clock.now();
         for ago_ms in [200, 100, 0] {
-            tracker.update(now - Span::from_ms(ago_ms), size, &[crate::detect::Hit { area, strength: 20 }]);
+            tracker.update(now - Span::from_ms(ago_ms), size, &[crate::detect::Hit { kind: Kind::FACE, area, strength: 20 }]);
         }
         self.runs.give(&Detection { at: now, tracks: tracker.tracks(), took: Span::from_ms(3) });
     }
