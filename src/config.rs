@@ -3,6 +3,7 @@
 //! [`read`] makes it from what was [typed](crate::cli); its checks are in `config/check.rs`, the notation in `config/quantity.rs`.
 
 use crate::{
+    paint::mask::Mask,
     record::Overwrite,
     source::Wish,
     time::{FrameRate, Span, TICKS_PER_S},
@@ -150,6 +151,8 @@ pub struct StreamConfig {
     pub detect: DetectConfig,
     /// What is burnt in.
     pub overlay: Overlay,
+    /// What is never shown, whatever is there.
+    pub masks: Vec<Mask>,
     /// The capture time is drawn as a clock strip, on any source.
     pub clock_strip: bool,
     /// How it is encoded.
@@ -206,13 +209,15 @@ impl CascadeSpec {
     }
 }
 
-/// What is burnt into the picture.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Overlay {
+/// What is burnt into the picture; nothing by default.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Overlay {
     /// Boxes around what was found.
-    Boxes,
-    /// Nothing.
-    None,
+    pub boxes: bool,
+    /// The kind and id of what was found, beside it.
+    pub labels: bool,
+    /// The time of capture.
+    pub clock: bool,
 }
 
 /// How it is encoded.

@@ -64,6 +64,13 @@ pub struct Tracked {
     pub area: BoundingBox,
 }
 
+impl Tracked {
+    /// What it is, in a word.
+    pub fn kind(&self) -> &'static str {
+        "face"
+    }
+}
+
 /// One thing that is followed.
 #[derive(Clone, Debug, PartialEq)]
 struct Track {

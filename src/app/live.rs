@@ -66,7 +66,9 @@ struct Live {
 impl Live {
     fn start(config: &StreamConfig, wiring: Wiring, listener: Listener) -> Result<Live, Failure> {
         let Wiring { clock, status, opener, tap, detections, watcher } = wiring;
-        let capture = capture::start(CaptureParts { opener, tap, clock: clock.clone(), status: status.clone() }).map_err(failed)?;
+        let capture =
+            capture::start(CaptureParts { opener, tap, masks: config.masks.clone(), clock: clock.clone(), status: status.clone() })
+                .map_err(failed)?;
         let format = capture.format.clone();
         tell_format(&format);
         let rate = config.wish.rate.unwrap_or(format.rate);

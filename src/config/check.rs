@@ -44,6 +44,9 @@ const RECORD_MIN: Span = Span::from_ms(100);
 /// Longest recording.
 const RECORD_MAX: Span = Span::from_ms(24 * 3_600_000);
 
+/// What can be drawn.
+const OVERLAYS: &str = "boxes, labels, clock";
+
 /// File names with these endings are videos, not cameras.
 const VIDEO_ENDINGS: [&str; 7] = [".mp4", ".mkv", ".mov", ".avi", ".webm", ".ts", ".mjpeg"];
 
@@ -115,6 +118,7 @@ fn pipeline(source: SourceSpec, once: bool, args: &PipelineArgs) -> Result<Strea
         wish,
         detect: DetectConfig { cascade, fps, width },
         overlay: overlay(&args.picture.overlay)?,
+        masks: args.picture.mask.iter().map(|text| asked("--mask", text, quantity::mask)).collect::<Result<_, _>>()?,
         clock_strip: args.picture.clock_strip,
         encode: encode(&args.encode)?,
         package: package(&args.cut)?,
@@ -171,11 +175,23 @@ fn wish(args: &PictureArgs) -> Result<Wish, UsageError> {
 }
 
 fn overlay(text: &str) -> Result<Overlay, UsageError> {
-    match text {
-        "boxes" => Ok(Overlay::Boxes),
-        "none" => Ok(Overlay::None),
-        _ => refuse("--overlay", text, "there is no such overlay; write boxes or none"),
+    let mut overlay = Overlay::default();
+    if text == "none" {
+        return Ok(overlay);
     }
+    for name in text.split(',') {
+        match name.trim() {
+            "boxes" => overlay.boxes = true,
+            "labels" => overlay.labels = true,
+            "clock" => overlay.clock = true,
+            "none" => return refuse("--overlay", text, "none stands alone; leave it or the others out"),
+            name => {
+                let why = format!("there is no overlay \"{}\"; write none, or some of {OVERLAYS} with commas between", shown(name));
+                return refuse("--overlay", text, &why);
+            }
+        }
+    }
+    Ok(overlay)
 }
 
 fn search(args: &SearchArgs) -> Result<(Option<CascadeSpec>, u32), UsageError> {

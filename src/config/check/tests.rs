@@ -6,6 +6,7 @@ use crate::{
         BIND_DEFAULT, BITRATE_DEFAULT, DETECT_FPS_DEFAULT, DETECT_WIDTH_DEFAULT, PART_DEFAULT, PORT_DEFAULT, PRESET_DEFAULT,
         SEGMENT_DEFAULT,
     },
+    paint::mask::{Mask, Measure},
     time::FrameRate,
 };
 use std::ffi::OsString;
@@ -37,7 +38,8 @@ fn without_options_the_defaults_are_meant() {
         once: false,
         wish: Wish { size: None, rate: None },
         detect: DetectConfig { cascade: Some(CascadeSpec::Face), fps: DETECT_FPS_DEFAULT, width: DETECT_WIDTH_DEFAULT },
-        overlay: Overlay::Boxes,
+        overlay: Overlay { boxes: true, ..Overlay::default() },
+        masks: Vec::new(),
         clock_strip: false,
         encode: EncodeConfig { encoder: "libx264".to_owned(), preset: PRESET_DEFAULT.to_owned(), bitrate: BITRATE_DEFAULT },
         package: PackageConfig {
@@ -52,8 +54,9 @@ fn without_options_the_defaults_are_meant() {
 
 #[test]
 fn every_option_reaches_its_stage() {
+    let mask = |left, top| Mask { left, top, width: Measure::Percent(100.0), height: Measure::Pixels(9) };
     let (config, server) = streamed(
-        "--device file:a.mp4 --once --fps 29.97 --overlay none --clock-strip --detect cat --detect-fps 2.5 \
+        "--device file:a.mp4 --once --fps 29.97 --overlay clock,labels,clock --mask 0,50%,100%,9 --mask 64,0.5%,100%,9 --clock-strip --detect cat --detect-fps 2.5 \
          --detect-width 320 --encoder h264_vaapi --preset p1 --bitrate 2.5M --part 500ms --segment 1s --window 24h \
          --window-bytes 500M --bind ::1 --port 0",
     );
@@ -62,7 +65,8 @@ fn every_option_reaches_its_stage() {
         once: true,
         wish: Wish { size: None, rate: Some(FrameRate { num: 30_000, den: 1001 }) },
         detect: DetectConfig { cascade: Some(CascadeSpec::System("cat")), fps: 2.5, width: 320 },
-        overlay: Overlay::None,
+        overlay: Overlay { boxes: false, labels: true, clock: true },
+        masks: vec![mask(Measure::Pixels(0), Measure::Percent(50.0)), mask(Measure::Pixels(64), Measure::Percent(0.5))],
         clock_strip: true,
         encode: EncodeConfig { encoder: "h264_vaapi".to_owned(), preset: "p1".to_owned(), bitrate: 2_500_000 },
         package: PackageConfig {
@@ -111,7 +115,29 @@ fn a_picture_that_cannot_be_is_refused() {
     check("--fps 0", "--fps 0: a frame rate is 1 to 240; write it like 30, 29.97 or 30000/1001");
     check("--fps -5", "--fps -5: a frame rate is 1 to 240; write it like 30, 29.97 or 30000/1001");
     check("--fps NaN", "--fps NaN: a frame rate is 1 to 240; write it like 30, 29.97 or 30000/1001");
-    check("--overlay box", "--overlay box: there is no such overlay; write boxes or none");
+    check(
+        "--overlay box",
+        "--overlay box: there is no overlay \"box\"; write none, or some of boxes, labels, clock with commas between",
+    );
+    check(
+        "--overlay boxes,",
+        "--overlay boxes,: there is no overlay \"\"; write none, or some of boxes, labels, clock with commas between",
+    );
+    check("--overlay boxes,none", "--overlay boxes,none: none stands alone; leave it or the others out");
+    assert_eq!(streamed("--overlay none").0.overlay, Overlay::default());
+}
+
+#[test]
+fn a_mask_that_cannot_be_is_refused() {
+    for text in ["", "1,2,3", "1,2,3,4,5", "a,b,c,d", "-1,0,9,9", "0,0,NaN,9", "0,0,101%,9", "0,0,,9", "1.5,0,9,9", "0,0,9,%"] {
+        let (typed, shown) = if text.is_empty() { ("''", String::new()) } else { (text, format!(" {text}")) };
+        let why = "this is no mask; write left, top, width and height in pixels or per cent, like 0,0,120,80 or 50%,0,50%,25%";
+        check(&format!("--mask {typed}"), &format!("--mask{shown}: {why}"));
+    }
+    for text in ["0,0,0,9", "0,0,9,0.0%"] {
+        let why = "a mask of no size hides nothing; give it a width and a height";
+        check(&format!("--mask {text}"), &format!("--mask {text}: {why}"));
+    }
 }
 
 #[test]
