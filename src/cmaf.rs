@@ -207,7 +207,7 @@ fn preamble(captured: WallTime, at: Ticks) -> Result<Vec<u8>, CmafError> {
 fn ntp(at: WallTime) -> u64 {
     let (s, us) = (at.0.div_euclid(1_000_000), at.0.rem_euclid(1_000_000));
     let seconds = (s + NTP_TO_UNIX_S).rem_euclid(1 << 32) as u64;
-    seconds << 32 | ((us as u64) << 32) / 1_000_000
+    (seconds << 32) | (((us as u64) << 32) / 1_000_000)
 }
 
 /// What is true of all frames stands once in `tfhd`; only the sizes are told frame by frame.
