@@ -3,9 +3,11 @@
 //! [`read`] makes it from what was [typed](crate::cli); its checks are in `config/check.rs`, the notation in `config/quantity.rs`.
 
 use crate::{
+    detect::kind::Kind,
     paint::mask::Mask,
     record::Overwrite,
     source::Wish,
+    store::Place,
     time::{FrameRate, Span, TICKS_PER_S},
 };
 use std::{
@@ -70,7 +72,7 @@ pub struct Invocation {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
     /// Stream a source, until it ends or Ctrl-C.
-    Stream(StreamConfig, ServerConfig),
+    Stream(StreamConfig, ServerConfig, EventsConfig),
     /// List the cameras of this host.
     Devices(Listing),
     /// Run a file through the pipeline unpaced; its source is [`SourceSpec::File`], played once.
@@ -117,12 +119,8 @@ pub struct RecordConfig {
 pub struct DetectFilesConfig {
     /// The files, in the order given; at least one.
     pub files: Vec<PathBuf>,
-    /// The cascade.
-    pub cascade: CascadeSpec,
-    /// Runs per second of the file's time, as the live stream would; frames between two show the boxes of the first.
-    pub fps: f64,
-    /// Width in pixels to which a wider picture is reduced before the search.
-    pub width: u32,
+    /// What is searched, and how often per second of the file's time, as in the live stream; at least one cascade.
+    pub detect: DetectConfig,
     /// How the boxes are written.
     pub listing: Listing,
 }
@@ -164,8 +162,8 @@ pub struct StreamConfig {
 /// What is searched, and how often.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DetectConfig {
-    /// The cascade; `None` searches nothing.
-    pub cascade: Option<CascadeSpec>,
+    /// The cascades, each of another kind; none of them searches nothing.
+    pub cascades: Vec<CascadeSpec>,
     /// Runs per second.
     pub fps: f64,
     /// Width in pixels to which a wider picture is reduced before the search.
@@ -194,7 +192,25 @@ impl fmt::Display for CascadeSpec {
     }
 }
 
+impl DetectConfig {
+    /// What is searched, as it is typed after `--detect`.
+    pub fn what(&self) -> String {
+        let names: Vec<String> = self.cascades.iter().map(CascadeSpec::to_string).collect();
+        if names.is_empty() { "none".to_owned() } else { names.join(",") }
+    }
+}
+
 impl CascadeSpec {
+    /// The kind of what it finds.
+    pub fn kind(&self) -> Kind {
+        match self {
+            // The same cascade, embedded and of the system.
+            CascadeSpec::Face | CascadeSpec::System("face-alt2") => Kind::FACE,
+            CascadeSpec::System(name) => Kind::named(name).expect("our names are names of kinds"),
+            CascadeSpec::File(path) => Kind::of_file(path),
+        }
+    }
+
     /// What it finds, in the plural, for the status line.
     pub fn what(&self) -> &'static str {
         match self {
@@ -259,6 +275,13 @@ pub struct ServerConfig {
     pub bind: IpAddr,
     /// The port; 0 lets the system choose.
     pub port: u16,
+}
+
+/// Where markers are kept, and who is told of events.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventsConfig {
+    /// Where markers are kept.
+    pub place: Place,
 }
 
 /// The frame grid and its cuts: every part, segment and GOP is a whole number of frames.

@@ -33,8 +33,13 @@ pub mod segment;
 pub mod pipeline;
 pub mod stream;
 
+pub mod coding;
 pub mod playlist;
 pub mod window;
+
+pub mod events;
+pub mod marker;
+pub mod store;
 
 pub mod record;
 

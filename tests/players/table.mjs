@@ -10,7 +10,7 @@ const FOLDER = path.join(process.env.CARGO_TARGET_DIR ?? path.join(ROOT, 'target
 /** What is between these lines of the document comes from here. */
 const [BEGIN, END] = ['<!-- measured -->', '<!-- /measured -->'];
 
-/** Writes the table beside the build, and into the document that PLAYERS_DOC names. */
+/** Writes the table beside the build, and into the document that PLAYERS_DOC names, from the repository's folder. */
 export function keepTable(watched) {
   const rows = watched
     .map(({ player, version, strips }) => [player.name, version, player.protocol, 'plays', `${(latencyMs(strips) / 1000).toFixed(1)} s`, player.note ?? ''])
@@ -19,8 +19,8 @@ export function keepTable(watched) {
   const table = [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |\n`).join('');
   mkdirSync(FOLDER, { recursive: true });
   writeFileSync(path.join(FOLDER, 'table.md'), table);
-  const document = process.env.PLAYERS_DOC;
-  if (document) {
+  if (process.env.PLAYERS_DOC) {
+    const document = path.resolve(ROOT, process.env.PLAYERS_DOC);
     const text = readFileSync(document, 'utf8');
     const [before, rest] = text.split(BEGIN);
     writeFileSync(document, `${before}${BEGIN}\n\n${table}\n${END}${rest.split(END)[1]}`);
