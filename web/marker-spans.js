@@ -7,6 +7,17 @@ const WIDTH_MIN = 3;
 /** Spans of a kind that come nearer to each other than this are drawn as one. */
 const GAP_MIN = 1;
 
+/** Colours that the style sheet has for kinds: `--kind-0` and so on. */
+export const COLOURS = 6;
+/** Kinds that have a colour of their own; others get one by their name, so that it is the same tomorrow. */
+const FIRST_KINDS = ['face', 'note', 'motion', 'person'];
+
+/** The number of a kind's colour. @param {string} kind */
+export function colourOf(kind) {
+  const known = FIRST_KINDS.indexOf(kind);
+  return known >= 0 ? known : [...kind].reduce((sum, letter) => sum + letter.charCodeAt(0), 0) % COLOURS;
+}
+
 /**
  * @typedef {object} Span
  * @property {string} kind

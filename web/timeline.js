@@ -42,6 +42,11 @@ export class Timeline {
     return this.#mode === 'whole';
   }
 
+  /** Whether there is a shorter stretch to show. */
+  get canZoomIn() {
+    return this.#view.to - this.#view.from > SPAN_MIN_MS;
+  }
+
   /** The window slid, grew, or is that of another stream. @param {Stretch} window */
   setWindow(window) {
     this.#window = window;

@@ -7,6 +7,7 @@ import { PLAYLIST_URL, newEngine } from './engines.js';
 import { KeyMap } from './keys.js';
 import { connect, show, showAbout, showSound, video } from './page.js';
 import { Player } from './player.js';
+import { connectTimeline } from './rewind.js';
 import { Server } from './server.js';
 import { UNKNOWN_SOURCE, detailsOf, isUnprotected, sentenceFor, sourceOf, stateOf } from './state.js';
 
@@ -74,6 +75,7 @@ keys.add(
   { keys: ['Home'], text: 'Oldest picture', run: () => player.seekToTime(player.window?.startMs ?? 0) },
   { keys: ['End'], text: 'Live', run: () => player.jumpToLive() },
 );
+connectTimeline(player, keys);
 connect(player, keys);
 player.start();
 server.start();

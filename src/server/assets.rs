@@ -19,6 +19,7 @@ macro_rules! web {
 const FILES: &[(&str, &[u8])] = &web![
     "index.html",
     "style.css",
+    "timeline.css",
     "icon.svg",
     "viewer.js",
     "page.js",
@@ -33,6 +34,24 @@ const FILES: &[(&str, &[u8])] = &web![
     "clock.js",
     "keys.js",
     "retry.js",
+    "rewind.js",
+    "seek-bar.js",
+    "bar-drawing.js",
+    "timeline.js",
+    "ticks.js",
+    "preview.js",
+    "thumbnails.js",
+    "key-frames.js",
+    "markers.js",
+    "marker-store.js",
+    "marker-feed.js",
+    "marker-spans.js",
+    "marker-list.js",
+    "events.js",
+    "note.js",
+    "keep.js",
+    "moment.js",
+    "taps.js",
 ];
 
 /// The player, which build.rs takes from npm.

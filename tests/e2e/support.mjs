@@ -133,16 +133,17 @@ export function untilState(page, states, deadlineMs) {
 }
 
 /** The clock strip of the frame on the screen: `{ capturedMs, number, ageMs }`, or null where it cannot be read. */
-export function readStrip(page) {
-  return page.evaluate(() => {
+export function readStrip(page, selector = '#video') {
+  return page.evaluate((shown) => {
     const [columns, rows, side] = [24, 4, 4];
-    const video = document.getElementById('video');
-    if (video.videoWidth === 0) {
+    const video = document.querySelector(shown);
+    const width = video.videoWidth ?? video.naturalWidth ?? video.width;
+    if (width === 0) {
       return null;
     }
     const canvas = Object.assign(document.createElement('canvas'), { width: columns * side, height: rows * side });
     const context = canvas.getContext('2d', { willReadFrequently: true });
-    const cell = video.videoWidth / 40;
+    const cell = width / 40;
     context.drawImage(video, 0, 0, columns * cell, rows * cell, 0, 0, canvas.width, canvas.height);
     const now = Date.now();
     const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
@@ -154,7 +155,7 @@ export function readStrip(page) {
     const capturedMs = words[0] * 2 ** 24 + words[1];
     const valid = (words[0] ^ words[1] ^ words[2]) === words[3] && capturedMs > 1.5e12;
     return valid ? { capturedMs, number: words[2], ageMs: now - capturedMs } : null;
-  });
+  }, selector);
 }
 
 /** Waits for a frame that is newer than the one given, and returns its strip. */
