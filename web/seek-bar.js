@@ -57,7 +57,11 @@ export class SeekBar {
     this.#marks = marks;
     this.#listen();
     player.addEventListener('window', () => this.tick());
-    player.video.addEventListener('seeked', () => this.#seekWish());
+    player.addEventListener('change', () => (this.#toldAt = -Infinity));
+    player.video.addEventListener('seeked', () => {
+      this.#toldAt = -Infinity;
+      this.#seekWish();
+    });
     new ResizeObserver(() => this.tick()).observe(parts.bar);
   }
 
@@ -90,6 +94,7 @@ export class SeekBar {
       return;
     }
     this.#timeline.setWindow({ from: window.startMs, to: window.endMs });
+    this.#seekWish();
     const at = this.#wish ?? this.#player.captureTime;
     if (at !== null) {
       if (this.#gesture === 'none') {

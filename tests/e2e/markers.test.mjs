@@ -2,19 +2,19 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { endServer, keepEvidence, openPage, readStrip, screenshot, startBrowser, startServer, until, untilReady, untilState } from './support.mjs';
+import { LIGHT, endServer, keepEvidence, openPage, readStrip, screenshot, startBrowser, startServer, until, untilReady, untilState } from './support.mjs';
 
 const LIVE_MS = 20_000;
 const NOTICE_MS = 10_000;
 /** A jump goes to this long before the beginning of a marker. */
 const BEFORE_MS = 2000;
-/** A frame of 30 per second, and half of one for the grid. */
-const FRAME_ERROR_MS = 34 + 17;
+/** A frame of 10 per second, and half of one for the grid. */
+const FRAME_ERROR_MS = 100 + 50;
 
 let browser;
 let server;
 before(async () => {
-  [browser, server] = await Promise.all([startBrowser(), startServer()]);
+  [browser, server] = await Promise.all([startBrowser(), startServer({ options: LIGHT })]);
   await untilReady(server);
 });
 after(async () => {

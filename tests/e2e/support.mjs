@@ -39,12 +39,15 @@ export async function until(what, check, deadlineMs) {
   }
 }
 
+/** Options for a picture that costs little, so that a busy machine neither repeats frames nor loses the source. */
+export const LIGHT = ['--size', '320x240', '--fps', '10'];
+
 /** A running server. `port` 0 lets the system choose. */
-export async function startServer({ device = 'test', port = 0 } = {}) {
+export async function startServer({ device = 'test', port = 0, options = [] } = {}) {
   if (!existsSync(BINARY)) {
     throw new Error(`no binary at ${BINARY}: build it with \`cargo build\`, or set HLSCAM_BIN`);
   }
-  const child = spawn(BINARY, ['--device', device, '--port', String(port)], { stdio: ['ignore', 'ignore', 'pipe'] });
+  const child = spawn(BINARY, ['--device', device, '--port', String(port), ...options], { stdio: ['ignore', 'ignore', 'pipe'] });
   const server = { child, log: '', url: '', port: 0, exited: once(child, 'exit') };
   child.stderr.setEncoding('utf8').on('data', (text) => (server.log += text));
   server.url = await until(

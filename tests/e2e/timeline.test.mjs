@@ -3,12 +3,12 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
-import { endServer, keepEvidence, openPage, pageSays, readStrip, screenshot, startBrowser, startServer, until, untilReady, untilState } from './support.mjs';
+import { LIGHT, endServer, keepEvidence, openPage, pageSays, readStrip, screenshot, startBrowser, startServer, until, untilReady, untilState } from './support.mjs';
 
 const LIVE_MS = 20_000;
 const NOTICE_MS = 10_000;
-/** A frame of 30 per second, and half of one for the grid: it shows the picture captured nearest to each of its points. */
-const FRAME_ERROR_MS = 34 + 17;
+/** A frame of 10 per second, and half of one for the grid: it shows the picture captured nearest to each of its points. */
+const FRAME_ERROR_MS = 100 + 50;
 /** Key frames are a second apart. */
 const KEY_FRAME_MS = 1000;
 /** What must be there to go back to, before the first test begins. */
@@ -19,7 +19,7 @@ const PHONE = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch:
 let browser;
 let server;
 before(async () => {
-  [browser, server] = await Promise.all([startBrowser(), startServer()]);
+  [browser, server] = await Promise.all([startBrowser(), startServer({ options: [...LIGHT, '--detect', 'none'] })]);
   await untilReady(server);
   await until('there is a past', async () => {
     const status = await (await fetch(new URL('api/status', server.url))).json();
