@@ -3,7 +3,7 @@
  */
 
 import { isAnotherRun } from './retry.js';
-import { bufferedEnd } from './buffer.js';
+import { bufferedEnd, lacksBeginning } from './buffer.js';
 
 /** @typedef {import('./player.js').Engine} Engine */
 /** @typedef {import('./player.js').EngineEvents} EngineEvents */
@@ -75,9 +75,11 @@ export class HlsEngine {
     this.hls.on(Class.Events.ERROR, (_, error) => this.#error(error));
     this.hls.loadSource(url);
     this.hls.attachMedia(video);
+    video.addEventListener('seeking', this.#freeStuckSeek);
   }
 
   destroy() {
+    this.#video.removeEventListener('seeking', this.#freeStuckSeek);
     this.hls.destroy();
   }
 
@@ -151,6 +153,7 @@ export class HlsEngine {
   /** @param {import('hls.js').LevelDetails} details */
   #playlistLoaded(details) {
     this.#events.heard(true);
+    this.#freeStuckSeek();
     const before = this.#newest;
     const listed = (/** @type {import('hls.js').Fragment | undefined} */ fragment) =>
       fragment ? { number: Number(fragment.sn), date: fragment.programDateTime } : null;
@@ -167,6 +170,18 @@ export class HlsEngine {
       this.#events.windowChanged();
     }
   }
+
+  /**
+   * hls.js 1.7 takes a fragment for buffered when only its later parts are, and then waits for ever at a position before those. Rid of
+   * them it loads the fragment again.
+   */
+  #freeStuckSeek = () => {
+    const { currentTime, seeking } = this.#video;
+    const fragment = this.#fragmentBefore(({ start }) => start <= currentTime);
+    if (HlsClass && seeking && fragment && lacksBeginning(this.#video, fragment)) {
+      this.hls.trigger(HlsClass.Events.BUFFER_FLUSHING, { startOffset: fragment.start, endOffset: fragment.end, type: null });
+    }
+  };
 
   /** @param {number} partEnd in the player's time */
   #partBuffered(partEnd) {
