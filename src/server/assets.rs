@@ -2,10 +2,10 @@
 
 use super::{origin::Reply, routes::plain};
 use bytes::Bytes;
-use flate2::{Compression, write::GzEncoder};
+use flate2::{Compression, read::GzDecoder, write::GzEncoder};
 use std::{
     hash::{DefaultHasher, Hash, Hasher},
-    io::Write,
+    io::{Read, Write},
 };
 
 /// Embeds files of `web/` under their names.
@@ -23,42 +23,52 @@ const FILES: &[(&str, &[u8])] = &web![
     "viewer.js",
     "page.js",
     "player.js",
+    "options.js",
     "engines.js",
     "hls-engine.js",
+    "dash-engine.js",
     "native-engine.js",
     "buffer.js",
     "latency.js",
     "server.js",
     "state.js",
+    "stats.js",
     "clock.js",
     "keys.js",
+    "kiosk.js",
     "retry.js",
 ];
 
-/// The player, which build.rs takes from npm.
-const HLS_JS: (&str, &[u8]) = ("hls.js", include_bytes!(concat!(env!("OUT_DIR"), "/hls.js")));
+/// The players, which build.rs takes from npm and compresses. dash.js is loaded only by those who ask for it.
+const PLAYERS: [(&str, &[u8]); 2] = [
+    ("hls.js", include_bytes!(concat!(env!("OUT_DIR"), "/hls.js.gz"))),
+    ("dash.js", include_bytes!(concat!(env!("OUT_DIR"), "/dash.js.gz"))),
+];
 
 /// One embedded file, compressed once.
 #[derive(Debug)]
 pub(super) struct Asset {
     name: &'static str,
-    plain: Bytes,
+    /// None where only the compressed file is embedded.
+    plain: Option<Bytes>,
     gzip: Bytes,
     /// Names the content; each encoding adds its own mark (RFC 9110 §8.8.3.3).
     hash: String,
 }
 
-/// All embedded files. Compresses them, which takes some 20 ms.
+/// All embedded files. Compresses those that are not yet, which takes a few milliseconds.
 pub(super) fn load() -> Vec<Asset> {
-    FILES.iter().chain([&HLS_JS]).map(|(name, bytes)| Asset::new(name, bytes)).collect()
+    let own = FILES.iter().map(|(name, bytes)| Asset::new(name, bytes));
+    own.chain(PLAYERS.iter().map(|(name, gzip)| Asset::packed(name, gzip))).collect()
 }
 
 impl Asset {
     fn new(name: &'static str, bytes: &'static [u8]) -> Asset {
-        // One build has one standard library, and with it one hash per content; more is not asked of an entity tag.
-        let mut hasher = DefaultHasher::new();
-        bytes.hash(&mut hasher);
-        Asset { name, plain: Bytes::from_static(bytes), gzip: gzip(bytes), hash: format!("{:016x}", hasher.finish()) }
+        Asset { name, plain: Some(Bytes::from_static(bytes)), gzip: gzip(bytes), hash: hash(bytes) }
+    }
+
+    fn packed(name: &'static str, gzip: &'static [u8]) -> Asset {
+        Asset { name, plain: None, gzip: Bytes::from_static(gzip), hash: hash(gzip) }
     }
 
     /// The paths that it is served at.
@@ -75,7 +85,8 @@ impl Asset {
 
     /// The answer to a request with these headers.
     pub(super) fn reply(&self, if_none_match: Option<&str>, accept_encoding: Option<&str>) -> Reply {
-        let compressed = self.gzip.len() < self.plain.len() && accept_encoding.is_some_and(takes_gzip);
+        let shorter = self.plain.as_ref().is_none_or(|plain| self.gzip.len() < plain.len());
+        let compressed = shorter && accept_encoding.is_some_and(takes_gzip);
         let etag = if compressed { format!("\"{}-gzip\"", self.hash) } else { format!("\"{}\"", self.hash) };
         let mut headers = vec![
             // The tag is asked about each time, so that a new version of hlscam is seen at once.
@@ -93,9 +104,17 @@ impl Asset {
         headers.push(("content-type", content_type.to_owned()));
         if compressed {
             headers.push(("content-encoding", "gzip".to_owned()));
+            return Reply { status: 200, headers, body: vec![self.gzip.clone()], rest: None };
         }
-        Reply { status: 200, headers, body: vec![if compressed { self.gzip.clone() } else { self.plain.clone() }], rest: None }
+        Reply { status: 200, headers, body: vec![self.plain.clone().unwrap_or_else(|| gunzip(&self.gzip))], rest: None }
     }
+}
+
+/// One build has one standard library, and with it one hash per content; more is not asked of an entity tag.
+fn hash(bytes: &[u8]) -> String {
+    let mut hasher = DefaultHasher::new();
+    bytes.hash(&mut hasher);
+    format!("{:016x}", hasher.finish())
 }
 
 fn content_type(name: &str) -> Option<&'static str> {
@@ -112,6 +131,13 @@ fn gzip(bytes: &[u8]) -> Bytes {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
     let result = encoder.write_all(bytes).and_then(|()| encoder.finish());
     result.expect("writing to memory does not fail").into()
+}
+
+/// For the few who do not take gzip.
+fn gunzip(bytes: &[u8]) -> Bytes {
+    let mut plain = Vec::new();
+    GzDecoder::new(bytes).read_to_end(&mut plain).expect("build.rs wrote it whole");
+    plain.into()
 }
 
 /// Whether `tag` is among the tags of an If-None-Match (RFC 9110 §13.1.2: the comparison is weak).
@@ -184,6 +210,17 @@ mod tests {
         check(&tag, Some("gzip"), 200);
         assert_eq!(header(&asset.reply(None, Some("gzip")), "content-encoding").as_deref(), Some("gzip"));
         assert_eq!(header(&first, "content-encoding"), None);
+    }
+
+    #[test]
+    fn a_player_is_the_same_compressed_or_not() {
+        for (name, packed) in PLAYERS {
+            let asset = Asset::packed(name, packed);
+            assert_eq!(asset.reply(None, Some("gzip")).body, [Bytes::from_static(packed)]);
+            let plain = asset.reply(None, None).body.concat();
+            assert!(plain.len() > packed.len(), "{name} is whole");
+            assert_eq!(gunzip(&gzip(&plain)), plain);
+        }
     }
 
     #[test]
