@@ -184,8 +184,8 @@ pub struct PictureArgs {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Detection")]
 pub struct SearchArgs {
-    /// What to find: face, face-alt2, profile, eye, smile, upperbody, fullbody, cat or none; or a Haar cascade file, PATH.xml
-    #[arg(long, value_name = "WHAT", default_value = "face")]
+    /// What to find, one or several: face, profile, eye, smile, upperbody, fullbody, cat, or a Haar cascade file, PATH.xml; or none
+    #[arg(long, value_name = "WHAT,...", default_value = "face")]
     pub detect: String,
     /// Width in pixels to which a wider picture is reduced for the search: less is faster, and loses small faces
     #[arg(long, value_name = "PIXELS", default_value = "640")]

@@ -15,7 +15,7 @@ const PADDING: usize = 2;
 /// Names what was found: kind and id, above the box where there is room.
 pub fn draw_labels(picture: &mut Picture, found: &[Tracked], clear: KeepClear) {
     for tracked in found {
-        let caption = Caption::new(format!("{} {}", tracked.kind(), tracked.id), picture.size());
+        let caption = Caption::new(format!("{} {}", tracked.kind, tracked.id), picture.size());
         let place = caption.beside(tracked, picture.size(), clear);
         caption.draw(picture, place, clear);
     }

@@ -1,5 +1,8 @@
 use super::{strip::Strip, *};
-use crate::{detect::BoundingBox, time::Ticks};
+use crate::{
+    detect::{BoundingBox, kind::Kind},
+    time::Ticks,
+};
 use proptest::prelude::*;
 
 fn black(width: u32, height: u32) -> Picture {
@@ -7,7 +10,7 @@ fn black(width: u32, height: u32) -> Picture {
 }
 
 fn found(x: u32, y: u32, width: u32, height: u32) -> Tracked {
-    Tracked { id: 17, area: BoundingBox { x, y, width, height } }
+    Tracked { id: 17, kind: Kind::FACE, confidence: 0.5, area: BoundingBox { x, y, width, height } }
 }
 
 /// Luma as text, a character per pixel: `.` black, `#` brighter than the middle, `-` between.

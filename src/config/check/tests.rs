@@ -37,7 +37,7 @@ fn without_options_the_defaults_are_meant() {
         source: SourceSpec::Camera("0".to_owned()),
         once: false,
         wish: Wish { size: None, rate: None },
-        detect: DetectConfig { cascade: Some(CascadeSpec::Face), fps: DETECT_FPS_DEFAULT, width: DETECT_WIDTH_DEFAULT },
+        detect: DetectConfig { cascades: vec![CascadeSpec::Face], fps: DETECT_FPS_DEFAULT, width: DETECT_WIDTH_DEFAULT },
         overlay: Overlay { boxes: true, ..Overlay::default() },
         masks: Vec::new(),
         clock_strip: false,
@@ -56,7 +56,7 @@ fn without_options_the_defaults_are_meant() {
 fn every_option_reaches_its_stage() {
     let mask = |left, top| Mask { left, top, width: Measure::Percent(100.0), height: Measure::Pixels(9) };
     let (config, server) = streamed(
-        "--device file:a.mp4 --once --fps 29.97 --overlay clock,labels,clock --mask 0,50%,100%,9 --mask 64,0.5%,100%,9 --clock-strip --detect cat --detect-fps 2.5 \
+        "--device file:a.mp4 --once --fps 29.97 --overlay clock,labels,clock --mask 0,50%,100%,9 --mask 64,0.5%,100%,9 --clock-strip --detect cat,profile --detect-fps 2.5 \
          --detect-width 320 --encoder h264_vaapi --preset p1 --bitrate 2.5M --part 500ms --segment 1s --window 24h \
          --window-bytes 500M --bind ::1 --port 0",
     );
@@ -64,7 +64,7 @@ fn every_option_reaches_its_stage() {
         source: SourceSpec::File("a.mp4".into()),
         once: true,
         wish: Wish { size: None, rate: Some(FrameRate { num: 30_000, den: 1001 }) },
-        detect: DetectConfig { cascade: Some(CascadeSpec::System("cat")), fps: 2.5, width: 320 },
+        detect: DetectConfig { cascades: ["cat", "profile"].map(CascadeSpec::System).into(), fps: 2.5, width: 320 },
         overlay: Overlay { boxes: false, labels: true, clock: true },
         masks: vec![mask(Measure::Pixels(0), Measure::Percent(50.0)), mask(Measure::Pixels(64), Measure::Percent(0.5))],
         clock_strip: true,
@@ -144,7 +144,7 @@ fn a_mask_that_cannot_be_is_refused() {
 fn a_search_that_cannot_be_is_refused() {
     check(
         "--detect dog",
-        "--detect dog: nothing of that name is known; write face, face-alt2, profile, eye, smile, upperbody, fullbody, cat, none \
+        "--detect dog: nothing of the name dog is known; write face, face-alt2, profile, eye, smile, upperbody, fullbody, cat, none \
          or PATH.xml",
     );
     for fps in ["0", "61", "-1", "fast", "NaN", "1/2"] {
@@ -152,11 +152,39 @@ fn a_search_that_cannot_be_is_refused() {
         check(&format!("--detect-fps {fps}"), &format!("--detect-fps {fps}: {why}"));
     }
     check("--detect-width 0", "--detect-width 0: the searched picture is 80 to 8192 pixels wide; 640 finds most faces");
-    let cascade = |what: &str| streamed(&format!("--detect {what}")).0.detect.cascade;
-    assert_eq!(cascade("none"), None);
-    assert_eq!(cascade("face-alt2"), Some(CascadeSpec::System("face-alt2")));
-    assert_eq!(cascade("./face"), Some(CascadeSpec::File("./face".into())));
-    assert_eq!(cascade("Mine.XML"), Some(CascadeSpec::File("Mine.XML".into())));
+    let missing = "there is a name missing in the list; write it like face,profile,cat";
+    for list in ["face,", ",face", "face,,cat", ","] {
+        check(&format!("--detect {list}"), &format!("--detect {list}: {missing}"));
+    }
+    check("--detect ''", &format!("--detect: {missing}"));
+    for list in ["none,face", "cat,none"] {
+        let why = "none stands alone; leave it out of the list, or write nothing else";
+        check(&format!("--detect {list}"), &format!("--detect {list}: {why}"));
+    }
+    for (list, kind) in
+        [("face,face", "face"), ("face,cat,face-alt2", "face"), ("cat,./a/Cat.xml", "cat"), ("a/x.xml,b/x.xml", "x")]
+    {
+        let why = format!("two of them find the kind {kind}; leave one out, or give its file another name");
+        check(&format!("--detect {list}"), &format!("--detect {list}: {why}"));
+    }
+    let nine = "face,profile,eye,smile,upperbody,fullbody,cat,./a,./b";
+    check(&format!("--detect {nine}"), &format!("--detect {nine}: more than 8 kinds of things cannot be searched; name fewer"));
+}
+
+#[test]
+fn what_is_searched_is_a_list() {
+    let cascades = |what: &str| streamed(&format!("--detect {what}")).0.detect.cascades;
+    assert_eq!(cascades("none"), []);
+    assert_eq!(cascades("face-alt2"), [CascadeSpec::System("face-alt2")]);
+    assert_eq!(cascades("./face"), [CascadeSpec::File("./face".into())]);
+    assert_eq!(cascades("Mine.XML"), [CascadeSpec::File("Mine.XML".into())]);
+    assert_eq!(
+        cascades("face,profile,a.xml"),
+        [CascadeSpec::Face, CascadeSpec::System("profile"), CascadeSpec::File("a.xml".into())]
+    );
+    let detect = streamed("--detect face,profile,a/My_Car.xml").0.detect;
+    assert_eq!(detect.what(), "face,profile,a/My_Car.xml");
+    assert_eq!(detect.cascades.iter().map(|cascade| cascade.kind().to_string()).collect::<Vec<_>>(), ["face", "profile", "my-car"]);
 }
 
 #[test]
@@ -229,12 +257,10 @@ fn recording_needs_a_length_and_an_mp4() {
 fn files_are_benched_and_searched() {
     let command = |line: &str| meaning(line).map(|invocation| invocation.command);
     let Ok(Command::Bench(config, Listing::Json)) = command("bench a.mp4 --json --detect none") else { panic!("no bench") };
-    assert_eq!((config.source, config.once, config.detect.cascade), (SourceSpec::File("a.mp4".into()), true, None));
+    assert_eq!((config.source, config.once, config.detect.cascades), (SourceSpec::File("a.mp4".into()), true, vec![]));
     let expect = DetectFilesConfig {
-        fps: 10.0,
         files: vec!["a.mp4".into(), "b.mp4".into()],
-        cascade: CascadeSpec::System("eye"),
-        width: 640,
+        detect: DetectConfig { cascades: vec![CascadeSpec::System("eye")], fps: 10.0, width: 640 },
         listing: Listing::Text,
     };
     assert_eq!(command("detect a.mp4 b.mp4 --detect eye"), Ok(Command::Detect(expect)));
