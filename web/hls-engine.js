@@ -87,6 +87,9 @@ export class HlsEngine {
     this.hls.stopLoad();
   }
 
+  /** hls.js steers nothing by itself, as it is set. */
+  setFollowing() {}
+
   get live() {
     return this.hls.liveSyncPosition;
   }

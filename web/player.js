@@ -19,6 +19,7 @@ import { playlistFacts, waitMs } from './retry.js';
  * @property {() => void} stop loads no more, and leaves the picture
  * @property {import('hls.js').default | null} hls
  * @property {boolean} steered whether the latency controller may steer it
+ * @property {(following: boolean) => void} setFollowing tells an engine that steers itself whether it may
  * @property {number | null} live where it wants to be when live
  * @property {number | null} oldest the first position that is worth a seek
  * @property {Window | null} window
@@ -353,6 +354,7 @@ export class Player extends EventTarget {
       ended: () => this.#ended(),
       failed: () => void this.#failed(),
     });
+    this.#engine.setFollowing(this.#following);
     this.#changed();
   }
 
@@ -448,6 +450,7 @@ export class Player extends EventTarget {
   /** @param {boolean} live */
   #follow(live) {
     this.#following = live;
+    this.#engine?.setFollowing(live);
     this.#control.reset();
     this.#setRate(live ? 1 : this.#speed);
     this.#changed();

@@ -1,21 +1,33 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { bufferedEnd, lacksBeginning } from '../buffer.js';
+import { bufferedEnd, lacksBeginning, seekableEnd } from '../buffer.js';
 
-/** A video element with these stretches in its buffer. */
-function video(currentTime, ...stretches) {
-  return { currentTime, buffered: { length: stretches.length, start: (i) => stretches[i][0], end: (i) => stretches[i][1] } };
+/** @param {[number, number][]} stretches @returns {TimeRanges} */
+const ranges = (stretches) => ({ length: stretches.length, start: (i) => stretches[i][0], end: (i) => stretches[i][1] });
+
+/** @type {[string, [number, number][], number, number | null][]} */
+const CASES = [
+  ['empty', [], 0, null],
+  ['inside', [[10, 12]], 11, 12],
+  ['at the end', [[10, 12]], 12, 12],
+  ['a little before the start', [[10, 12]], 9.95, 12],
+  ['before the start', [[10, 12]], 9, null],
+  ['in the first of two', [[1, 2], [10, 12]], 1.5, 2],
+  ['in the gap of two', [[1, 2], [10, 12]], 5, null],
+];
+for (const [name, stretches, currentTime, expected] of CASES) {
+  test(`buffer: ${name}`, () => assert.equal(bufferedEnd({ buffered: ranges(stretches), currentTime }), expected));
 }
 
-test('the_buffer_ends_where_the_stretch_of_the_playhead_does', () => {
-  assert.equal(bufferedEnd(video(5, [0, 2], [4, 8], [9, 12])), 8);
-  assert.equal(bufferedEnd(video(8.95, [4, 8], [9, 12])), 12, 'browsers begin a stretch that is this near');
-  assert.equal(bufferedEnd(video(3, [0, 2], [4, 8])), null);
+test('the_end_that_can_be_played_is_that_of_the_last_stretch', () => {
+  assert.equal(seekableEnd({ seekable: ranges([]) }), null);
+  assert.equal(seekableEnd({ seekable: ranges([[0, 3], [5, 9]]) }), 9);
 });
 
 test('a_fragment_of_which_only_the_end_is_there_lacks_its_beginning', () => {
-  const fragment = { start: 16, end: 18 };
-  const check = (expect, currentTime, ...stretches) => assert.equal(lacksBeginning(video(currentTime, ...stretches), fragment), expect, String(stretches));
+  /** @param {boolean} expect @param {number} currentTime @param {[number, number][]} stretches */
+  const check = (expect, currentTime, ...stretches) =>
+    assert.equal(lacksBeginning({ buffered: ranges(stretches), currentTime }, { start: 16, end: 18 }), expect, String(stretches));
   check(true, 16.5, [17, 20]);
   check(true, 16.5, [17, 17.2]);
   check(true, 16.5, [18, 20]);
