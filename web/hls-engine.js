@@ -40,6 +40,8 @@ const SETTINGS = {
   maxBufferLength: 10,
   // Half a part, set exactly once the playlist tells the part's length. The default would skip parts of 0.2 s.
   maxFragLookUpTolerance: 0.1,
+  // Markers come by api/events. The text track that hls.js would make of EXT-X-DATERANGE begins with a data: URL, which the page forbids.
+  enableDateRangeMetadataCues: false,
   manifestLoadPolicy: { default: ONCE },
   playlistLoadPolicy: { default: QUICK },
   fragLoadPolicy: { default: QUICK },
