@@ -68,13 +68,16 @@ function drawRuler(context, timeline, width, colour) {
   const room = context.measureText('00:00:00').width * LABEL_ROOM;
   const { step, ticks } = ticksOf(timeline.view, Math.max(1, width / room));
   const write = tickWriter(step);
+  const trackLeft = timeline.placeOf(timeline.window.from) * width;
   context.textBaseline = 'middle';
   for (const tick of ticks) {
     const x = Math.round(timeline.placeOf(tick.at) * width);
     const text = write(tick);
     const half = context.measureText(text).width / 2;
-    context.fillStyle = colour('tick');
-    context.fillRect(x, RULER_PX, 1, TRACK_PX);
+    if (x >= trackLeft) {
+      context.fillStyle = colour('tick');
+      context.fillRect(x, RULER_PX, 1, TRACK_PX);
+    }
     // Labels that would be cut are left out, but for a bar so narrow that it had none.
     if (x - half >= 0 && x + half <= width) {
       context.fillStyle = colour(tick.midnight ? 'text' : 'quiet');
