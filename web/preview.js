@@ -6,7 +6,7 @@ import { clockText } from './clock.js';
 import { durationText } from './moment.js';
 import { kindText } from './marker-store.js';
 
-/** Markers named at most. */
+/** Markers named one by one at most; more are counted. */
 const NAMED_MAX = 2;
 
 /** @typedef {import('./thumbnails.js').Thumbnails<HTMLCanvasElement>} Pictures */
@@ -39,7 +39,7 @@ export class Preview {
     this.#at = at;
     this.#box.hidden = false;
     this.#time.textContent = clockText(new Date(at), new Date());
-    this.#text.textContent = markers.slice(0, NAMED_MAX).map(textOf).join(', ') + (markers.length > NAMED_MAX ? ` +${markers.length - NAMED_MAX}` : '');
+    this.#text.textContent = (markers.length > NAMED_MAX ? countsOf(markers) : markers.map(textOf)).join(', ');
     const half = this.#box.offsetWidth / 2;
     this.#box.style.setProperty('left', `${Math.max(half, Math.min(width - half, x))}px`);
     void this.#picture();
@@ -86,4 +86,12 @@ export function copyTo(canvas, picture) {
 function textOf({ kind, text, begin, end }) {
   const what = text === null ? kindText(kind) : `${kindText(kind)}: ${text}`;
   return end === null || end === begin ? what : `${what} (${durationText(end - begin)})`;
+}
+
+/** @param {import('./marker-store.js').Marker[]} markers */
+function countsOf(markers) {
+  /** @type {Map<string, number>} */
+  const counts = new Map();
+  markers.forEach(({ kind }) => counts.set(kind, (counts.get(kind) ?? 0) + 1));
+  return [...counts].map(([kind, count]) => `${kindText(kind)} × ${count}`);
 }
