@@ -5,12 +5,15 @@ use super::{
     api,
     assets::{self, Asset},
     burst::Burst,
+    events,
     following::Following,
+    markers::{self, Bucket},
     origin::{self, Follower, Method, Reply},
     viewers::Viewers,
 };
 use crate::{
     config::STREAM_NAME,
+    marker::journal::Journal,
     status::Status,
     time::{Clock, Ticks},
     window::{WAITERS_MAX, Window},
@@ -36,11 +39,12 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll},
 };
+use tokio::sync::Semaphore;
 
 /// Longest path and query, in bytes: ours have less than 100, and a proxy's token fits. A longer one is answered 414.
 pub const URI_LEN_MAX: usize = 2048;
 
-/// Longest request body, in bytes; nothing that we serve takes one. A longer one is answered 413.
+/// Longest request body, in bytes; what takes one has a limit below. A longer one is answered 413.
 pub const BODY_LEN_MAX: u64 = 16 * 1024;
 
 /// The content security policy (CSP level 3), but for who may frame the answer. The page needs blob URLs for Media Source Extensions and
@@ -72,8 +76,12 @@ pub(super) struct Shared {
     pub(super) window: Arc<Window>,
     pub(super) status: Arc<Status>,
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) journal: Arc<Journal>,
+    /// Places of clients that listen to events.
+    pub(super) subscribers: Arc<Semaphore>,
     assets: Vec<Asset>,
     viewers: Mutex<Viewers>,
+    changes: Mutex<Bucket>,
     crowd: Mutex<Burst>,
 }
 
@@ -84,10 +92,19 @@ pub struct Site {
 }
 
 impl Site {
-    /// The page, the stream in `window`, and the API over `status`.
-    pub fn new(window: Arc<Window>, status: Arc<Status>, clock: Arc<dyn Clock>) -> Site {
-        let shared =
-            Arc::new(Shared { window, status, clock, assets: assets::load(), viewers: Mutex::default(), crowd: Mutex::default() });
+    /// The page, the stream in `window`, and the API over `status` and `journal`.
+    pub fn new(window: Arc<Window>, status: Arc<Status>, clock: Arc<dyn Clock>, journal: Arc<Journal>) -> Site {
+        let shared = Arc::new(Shared {
+            window,
+            status,
+            clock,
+            journal,
+            subscribers: Arc::new(Semaphore::new(events::SUBSCRIBERS_MAX)),
+            assets: assets::load(),
+            viewers: Mutex::default(),
+            changes: Mutex::default(),
+            crowd: Mutex::default(),
+        });
         Site { router: TowerToHyperService::new(router(shared.clone())), shared }
     }
 
@@ -131,6 +148,11 @@ impl Shared {
         self.status.viewers.set(viewers);
     }
 
+    /// Whether one more change is let through now.
+    pub(super) fn take_change(&self) -> bool {
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner).take(self.clock.now())
+    }
+
     fn tell_crowd(&self) {
         if self.crowd.lock().unwrap_or_else(PoisonError::into_inner).begins(self.clock.now()) {
             tracing::warn!("requests are turned away: {WAITERS_MAX} wait for the stream already, the most");
@@ -150,6 +172,10 @@ fn router(shared: Arc<Shared>) -> Router {
     let mut router = Router::new()
         .route(&format!("/{STREAM_NAME}/{{*name}}"), get(stream))
         .route("/api/status", get(async |State(shared): Shares| respond(api::status(&shared))))
+        .route("/api/markers", get(markers::list).post(markers::add))
+        .route("/api/markers/{id}", get(markers::one).patch(markers::edit).delete(markers::remove))
+        .route("/api/events", get(events::events))
+        .route("/api/detections", get(events::detections))
         .route("/healthz", get(async || respond(api::health())))
         .route("/readyz", get(async |State(shared): Shares| respond(api::readiness(&shared).await)))
         .route("/time", get(async |State(shared): Shares| respond(api::time(&shared))));
@@ -164,11 +190,13 @@ fn router(shared: Arc<Shared>) -> Router {
     }
     router
         .fallback(async || respond(plain(404, "there is nothing at this address; the viewer page is at /\n")))
-        .method_not_allowed_fallback(async || respond(plain(405, "this address takes GET and HEAD only\n")))
+        .method_not_allowed_fallback(async || {
+            respond(plain(405, "this address does not take this method; Allow says which it takes\n"))
+        })
         .with_state(shared)
 }
 
-type Shares = State<Arc<Shared>>;
+pub(super) type Shares = State<Arc<Shared>>;
 
 async fn stream(State(shared): Shares, Extension(Peer(peer)): Extension<Peer>, request: axum::extract::Request) -> Response<Body> {
     let headers = request.headers();
@@ -232,7 +260,7 @@ pub(super) fn plain(status: u16, text: impl Into<Bytes>) -> Reply {
 }
 
 /// Puts a reply into HTTP; its pieces go to the socket as they are.
-fn respond(reply: Reply) -> Response<Body> {
+pub(super) fn respond(reply: Reply) -> Response<Body> {
     let status = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let body = if status == StatusCode::NOT_MODIFIED { Body::new(NoBody) } else { Body::new(Pieces::new(reply.body)) };
     let mut response = Response::new(body);
