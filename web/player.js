@@ -74,6 +74,7 @@ export class Player extends EventTarget {
   #wantsPlay = true;
   #refused = false;
   #speed = 1;
+  #stepShownAt = -Infinity;
   #lastPosition = -1;
   #movedAt = -Infinity;
   #builtAt = 0;
@@ -244,8 +245,13 @@ export class Player extends EventTarget {
 
   /** Holds the picture and shows its neighbour. @param {1 | -1} direction */
   stepFrame(direction) {
+    const { video } = this;
+    const frameS = 1 / (this.#engine?.frameRate ?? 1);
     this.pause();
-    this.#goTo(this.video.currentTime + direction / (this.#engine?.frameRate ?? 1));
+    // Where the picture shown begins is known after a step; the middle of its neighbour is missed by no rounding.
+    const known = Math.abs(video.currentTime - this.#stepShownAt) < frameS;
+    this.#goTo((known ? this.#stepShownAt + frameS / 2 : video.currentTime) + direction * frameS);
+    video.requestVideoFrameCallback?.((_, { mediaTime }) => (this.#stepShownAt = mediaTime));
   }
 
   /** The page was hidden and is back: timers slept, so what is in the buffer says nothing of the network. */

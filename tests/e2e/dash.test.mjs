@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { endServer, keepEvidence, openPage, readStrip, startBrowser, startServer, until, untilNewer, untilReady } from './support.mjs';
 
-const DASH_JS = fileURLToPath(new URL('../../web/node_modules/dashjs/dist/modern/umd/dash.mediaplayer.min.js', import.meta.url));
+const DASH_JS = fileURLToPath(new URL('node_modules/dashjs/dist/modern/umd/dash.mediaplayer.min.js', import.meta.url));
 
 /** From the script's start to a picture, on a busy machine. */
 const LIVE_MS = 20_000;

@@ -2,7 +2,8 @@
 
 import assert from 'node:assert/strict';
 import {
-  FOREIGN_NAME, LIVE_MS, NOTICE_MS, openPage, pageSays, pageTests, readStrip, screenshot, startProxy, startSite, until, untilNewer, untilState,
+  FOREIGN_NAME, LIVE_MS, NOTICE_MS, RETURN_MS, endServer, openPage, pageSays, pageTests, readStrip, screenshot, startProxy, startServer,
+  startSite, until, untilNewer, untilState,
 } from './support.mjs';
 
 /** What the page may weigh as it is sent, dash.js left out. */
@@ -71,6 +72,16 @@ pageTest('plays_by_dash_js_when_asked_to', { query: '?player=dash' }, async ({ p
   await untilState(page, ['live'], NOTICE_MS);
   assert.deepEqual(seen.violations, [], 'no violation of the content security policy');
   assert.deepEqual([...seen.hosts], [new URL(running.server.url).host], 'no request to another host');
+});
+
+pageTest('dash_js_plays_again_after_the_server_was_killed_and_restarted', { query: '?player=dash' }, async ({ page, running }) => {
+  await untilState(page, ['live'], LIVE_MS);
+  await endServer(running.server, 'SIGKILL');
+  await untilState(page, ['unreachable'], NOTICE_MS);
+  const killedMs = Date.now();
+  running.server = await startServer({ port: running.server.port });
+  await untilNewer(page, killedMs, RETURN_MS);
+  await untilState(page, ['live'], NOTICE_MS);
 });
 
 pageTest('plays_by_the_browsers_own_hls_where_there_are_no_media_source_extensions', { open: false }, async ({ running, browser }) => {

@@ -13,6 +13,8 @@ const AGE_ERROR_MAX_MS = 300;
 const LATENCY_P50_MAX_MS = 1500;
 /** Readings of the picture's age for the median. */
 const READINGS = 50;
+/** Steps from picture to picture within which two new ones must be met. */
+const STEPS_MAX = 60;
 /** How long a tab is looked away from. */
 const HIDDEN_MS = 30_000;
 
@@ -138,6 +140,44 @@ pageTest('a_hidden_page_is_live_again_when_looked_at_but_only_if_it_was', {}, as
     return { done: seen.state === 'behind' && seen.position > position + 2.5, seen };
   }, NOTICE_MS);
 });
+
+pageTest('a_step_shows_the_neighbouring_picture_and_a_step_back_the_same_again', {}, async ({ page }) => {
+  await untilState(page, ['live'], LIVE_MS);
+  const { capturedMs } = await untilNewer(page, 0, NOTICE_MS);
+  await untilNewer(page, capturedMs + 6000, NOTICE_MS);
+  await page.keyboard.press('ArrowLeft');
+  await untilState(page, ['behind'], NOTICE_MS);
+  await page.keyboard.press(',');
+  await untilState(page, ['paused'], NOTICE_MS);
+  const step = async (key) => {
+    await page.keyboard.press(key);
+    return (await settled(page)).number;
+  };
+  // A busy machine repeats pictures in the stream, so neighbours may be alike.
+  const there = [(await settled(page)).number];
+  while (new Set(there).size < 3 && there.length < STEPS_MAX) {
+    there.push(await step('.'));
+  }
+  assert.deepEqual(there, there.toSorted((a, b) => a - b), 'on is on');
+  assert.ok(new Set(there).size === 3, `steps lead on: ${there}`);
+  for (const number of there.toReversed().slice(1)) {
+    assert.equal(await step(','), number, `the way back from ${there}`);
+  }
+});
+
+/** The strip of a picture that stays. */
+async function settled(page) {
+  let last = null;
+  return until('the picture stays', async () => {
+    const [before, seen] = [last, (await isSeeking(page)) ? null : await readStrip(page)];
+    last = seen;
+    return { done: seen !== null && seen.number === before?.number, seen };
+  }, NOTICE_MS);
+}
+
+function isSeeking(page) {
+  return page.evaluate(() => document.getElementById('video').seeking);
+}
 
 test('a_page_opened_before_the_stream_is_ready_waits_and_then_plays', { timeout: 120_000 }, async () => {
   const server = await startServer();
