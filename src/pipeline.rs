@@ -336,6 +336,8 @@ impl Pipeline {
             ClockStrip::None => KeepClear::Nothing,
             ClockStrip::Source | ClockStrip::Burn => KeepClear::ClockStrip,
         };
+        // A strip that is burnt in later covers its place anyway; one that is in the picture already must stay readable.
+        let keep = if self.parts.clock_strip == ClockStrip::Source { clear } else { KeepClear::Nothing };
         let Overlay { boxes, labels, clock, .. } = self.parts.overlay;
         let is_slate = matches!(frame.shown, Shown::Slate { .. });
         let found = if (boxes || labels) && !is_slate { detection.boxes_at(picture.at) } else { Vec::new() };
@@ -346,8 +348,8 @@ impl Pipeline {
         // A picture that waited long is nobody else's any more, and is drawn on as it is.
         let mut picture = Arc::try_unwrap(picture).unwrap_or_else(|shared| self.pool.copy(&shared));
         match cover {
-            Cover::Places(places) => places.iter().for_each(|place| paint::hide_place(&mut picture, *place, clear)),
-            Cover::Whole => paint::hide_all(&mut picture, clear),
+            Cover::Places(places) => places.iter().for_each(|place| paint::hide_place(&mut picture, *place, keep)),
+            Cover::Whole => paint::hide_all(&mut picture, keep),
         }
         if let Shown::Slate { since } = frame.shown {
             paint::draw_slate(&mut picture, self.anchor.wall_at(since), frame.at.since(since), clear);
@@ -374,3 +376,6 @@ impl Pipeline {
         picture
     }
 }
+
+#[cfg(test)]
+mod tests;
