@@ -1,6 +1,8 @@
 use super::*;
 use crate::{
-    config::{BITRATE_DEFAULT, ENCODER_DEFAULT, PART_DEFAULT, PRESET_DEFAULT, SEGMENT_DEFAULT, WINDOW_BYTES_DEFAULT, WINDOW_DEFAULT},
+    config::{
+        BITRATE_DEFAULT, ENCODER_DEFAULT, PART_DEFAULT, PRESET_DEFAULT, SEGMENT_DEFAULT, WINDOW_BYTES_DEFAULT, WINDOW_DEFAULT,
+    },
     detect::{BoundingBox, Hit, kind::Kind},
     status::Asked,
     time::{ManualClock, WallTime},
@@ -73,10 +75,7 @@ impl Bench {
                 let seen = seen.clone();
                 move |_, _, _, _| Ok(Box::new(Witness(seen.clone())))
             }),
-            detections: Detections {
-                newest: Box::new(Arc::default),
-                hiding: Some(Hiding { runs: receiver, runs_after: 3 }),
-            },
+            detections: Detections { newest: Box::new(Arc::default), hiding: Some(Hiding { runs: receiver, runs_after: 3 }) },
             clock: Arc::new(ManualClock::at(WallTime(0))),
             status: status.clone(),
         };
