@@ -1,110 +1,130 @@
-// Markers and events in a real browser, on the real binary with its drawn test source: server-sent events in a page, and EXT-X-DATERANGE as
-// cues of hls.js.
+// Markers in a real browser: those of the detector and those of the API, on the bar, in the list, and as a way back. One server for all.
 
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
-import { fileURLToPath } from 'node:url';
-import { endServer, keepEvidence, openPage, startBrowser, startServer, until, untilReady } from './support.mjs';
+import { after, before, test } from 'node:test';
+import { LIGHT, endServer, keepEvidence, openPage, readStrip, screenshot, startBrowser, startServer, until, untilReady, untilState } from './support.mjs';
 
-const HLS_JS = fileURLToPath(new URL('../../web/node_modules/hls.js/dist/hls.min.js', import.meta.url));
+const LIVE_MS = 20_000;
+const NOTICE_MS = 10_000;
+/** A jump goes to this long before the beginning of a marker. */
+const BEFORE_MS = 2000;
+/** A frame of 10 per second, and half of one for the grid. */
+const FRAME_ERROR_MS = 100 + 50;
 
-/** From the request to a cue, on a busy machine: a part, a playlist, a frame. */
-const SOON_MS = 30_000;
-/** Cues follow the sum of EXTINF, and dates the clock. */
-const PLACE_MAX_S = 0.5;
+let browser;
+let server;
+before(async () => {
+  [browser, server] = await Promise.all([startBrowser(), startServer({ options: LIGHT })]);
+  await untilReady(server);
+});
+after(async () => {
+  await browser?.close();
+  await endServer(server, 'SIGKILL');
+});
 
-/** Plays the stream in place of whatever the page shows, and keeps the events. */
-function begin(base) {
-  const video = Object.assign(document.createElement('video'), { id: 'video', muted: true, autoplay: true });
-  document.body.replaceChildren(video);
-  const hls = new window.Hls({ lowLatencyMode: true });
-  Object.assign(window, { hls, video, events: [], detections: [] });
-  hls.loadSource(new URL('cam/video.m3u8', base).href);
-  hls.attachMedia(video);
-  const source = new EventSource(new URL('api/events', base).href);
-  for (const name of ['marker-begin', 'marker-change', 'marker-end', 'marker-removed']) {
-    source.addEventListener(name, (event) => window.events.push({ name, id: event.lastEventId, ...JSON.parse(event.data) }));
-  }
-  const detections = new EventSource(new URL('api/detections', base).href);
-  detections.addEventListener('detection', (event) => window.detections.push(JSON.parse(event.data)));
-}
-
-/** The cues of a marker: where they stand, and the attributes that they carry. */
-function cuesOf(id) {
-  const { video, hls } = window;
-  const tracks = Array.from(video.textTracks);
-  tracks.forEach((track) => (track.mode = 'hidden'));
-  const cues = tracks.flatMap((track) => Array.from(track.cues ?? [])).filter((cue) => cue.id === id);
-  const attributes = Object.fromEntries(cues.map((cue) => [cue.value.key, cue.value.data]));
-  const dateOfZero = hls.playingDate ? hls.playingDate.getTime() / 1000 - video.currentTime : null;
-  return { attributes, begin: cues[0]?.startTime, end: cues[0]?.endTime, dateOfZero };
-}
-
-test('markers_are_events_in_a_page_and_cues_of_hls_js', { timeout: 180_000 }, async () => {
-  const browser = await startBrowser();
-  const server = await startServer();
-  let opened;
-  try {
-    await untilReady(server);
-    // The page of the server's own origin lends its address only; its policy would forbid the script.
-    opened = await openPage(browser, new URL('healthz', server.url).href, { bypassCSP: true });
-    const { page } = opened;
-    await page.addScriptTag({ path: HLS_JS });
-    await page.evaluate(begin, server.url);
-    const heard = (name, matches) =>
-      until(`${name} is heard`, async () => {
-        const seen = await page.evaluate(() => window.events);
-        const found = seen.find((event) => event.name === name && matches(event));
-        return { done: found !== undefined, seen: found ?? seen };
-      }, SOON_MS);
-    const cue = (id, what, matches) =>
-      until(`${id} is a cue ${what}`, async () => {
-        const seen = await page.evaluate(cuesOf, id);
-        return { done: seen.begin !== undefined && matches(seen), seen };
-      }, SOON_MS);
-
-    const detection = await until('a face is detected', async () => {
-      const seen = await page.evaluate(() => window.detections.find(({ boxes }) => boxes.length > 0));
-      return { done: seen !== undefined, seen };
-    }, SOON_MS);
-    assert.equal(detection.boxes[0].kind, 'face');
-    const listed = await (await fetch(new URL('api/markers?kind=face', server.url))).json();
-    const face = listed.markers[0];
-    assert.deepEqual([face.kind, face.source], ['face', 'detector']);
-    const faceCue = await cue(face.id, 'of the detector', (seen) => seen.attributes['X-KIND'] === 'face' && seen.dateOfZero !== null);
-    const place = Date.parse(face.begin) / 1000 - faceCue.dateOfZero;
-    assert.ok(Math.abs(faceCue.begin - place) < PLACE_MAX_S, `the cue stands at ${faceCue.begin} s, its date at ${place} s`);
-
-    const posted = await page.evaluate(async () => {
-      const answer = await fetch('api/markers', {
-        method: 'POST',
-        headers: { 'Content-Type': 'application/json' },
-        body: JSON.stringify({ kind: 'door', text: 'the front door' }),
-      });
-      return { status: answer.status, location: answer.headers.get('location'), marker: await answer.json() };
-    });
-    assert.equal(posted.status, 201);
-    assert.equal(posted.location, `markers/${posted.marker.id}`);
-    const door = posted.marker.id;
-    const begun = await heard('marker-begin', ({ marker }) => marker.id === door);
-    assert.match(begun.id, /^[0-9a-z]+-\d+$/, 'a page that comes back can say what it heard last');
-    await cue(door, 'of a client', (seen) => seen.attributes['X-TEXT'] === 'the front door');
-    const end = new Date().toISOString();
-    const target = new URL(`api/markers/${door}`, server.url).href;
-    await page.evaluate(([url, end]) => fetch(url, {
-      method: 'PATCH', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ end }),
-    }), [target, end]);
-    assert.equal((await heard('marker-end', ({ marker }) => marker.id === door)).marker.end, end);
-    await cue(door, 'with its end', (seen) => seen.end - seen.begin < SOON_MS / 1000);
-    await page.evaluate((url) => fetch(url, { method: 'DELETE' }), target);
-    await heard('marker-removed', ({ id }) => id === door);
-  } catch (error) {
-    if (opened) {
-      await keepEvidence('markers', opened.page, opened.seen, server).catch(() => {});
+/** A test with a page of its own that is live. */
+function markersTest(name, options, body) {
+  test(name, { timeout: 120_000 }, async () => {
+    const opened = await openPage(browser, server.url, options);
+    try {
+      await untilState(opened.page, ['live'], LIVE_MS);
+      await body(opened);
+      assert.deepEqual(opened.seen.violations, [], 'no violation of the content security policy');
+    } catch (error) {
+      await keepEvidence(name, opened.page, opened.seen, server);
+      throw error;
+    } finally {
+      await opened.page.close();
     }
-    throw error;
-  } finally {
-    await browser.close();
-    await endServer(server, 'SIGKILL');
-  }
+  });
+}
+
+/** Adds a marker by the API, as another program would. */
+async function post(marker) {
+  const response = await fetch(new URL('api/markers', server.url), {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(marker),
+  });
+  assert.equal(response.status, 201, await response.clone().text());
+  return response.json();
+}
+
+const itemOf = (page, text) => page.locator('#markers li', { hasText: text });
+
+/** How many pixels of the bar have the colour of a kind. */
+function pixelsOf(page, kind) {
+  return page.evaluate((n) => {
+    const canvas = document.getElementById('seek-drawing');
+    const [r, g, b] = getComputedStyle(canvas).getPropertyValue(`--kind-${n}`).trim().match(/[0-9a-f]{2}/gi).map((hex) => parseInt(hex, 16));
+    const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+    let count = 0;
+    for (let at = 0; at < data.length; at += 4) {
+      count += Number(data[at] === r && data[at + 1] === g && data[at + 2] === b);
+    }
+    return count;
+  }, kind);
+}
+
+markersTest('a_face_that_the_detector_finds_appears_by_itself_on_bar_and_list', {}, async ({ page }) => {
+  await itemOf(page, 'Face').first().waitFor({ timeout: LIVE_MS });
+  await until('it is drawn on the bar', async () => {
+    const seen = await pixelsOf(page, 0);
+    return { done: seen > 0, seen };
+  }, NOTICE_MS);
+});
+
+markersTest('a_marker_posted_by_another_program_appears_is_highlighted_and_leads_to_its_moment', {}, async ({ page }) => {
+  await page.keyboard.press('k');
+  await untilState(page, ['paused'], NOTICE_MS);
+  const begin = Date.now() - 5000;
+  const { id } = await post({ kind: 'motion', text: 'the gate opened', begin: new Date(begin).toISOString(), end: new Date(begin + 1500).toISOString() });
+  const item = itemOf(page, 'the gate opened');
+  await item.waitFor({ timeout: NOTICE_MS });
+  assert.match(await item.getAttribute('class'), /news/);
+  assert.match(await item.textContent(), /Motion.*1\.5 s/s);
+  await until('it is drawn on the bar', async () => {
+    const seen = await pixelsOf(page, 2);
+    return { done: seen > 0, seen };
+  }, NOTICE_MS);
+  await item.getByRole('button').click();
+  await until('the picture is that of two seconds before', async () => {
+    const strip = await readStrip(page);
+    const offMs = strip && strip.capturedMs - (begin - BEFORE_MS);
+    return { done: offMs !== null && Math.abs(offMs) <= FRAME_ERROR_MS, seen: offMs };
+  }, NOTICE_MS);
+  await until('it has a picture', async () => {
+    const strip = await item.locator('canvas').evaluate((canvas) => canvas.width > 16);
+    return { done: strip };
+  }, NOTICE_MS);
+  await screenshot(page, 'markers');
+  const response = await fetch(new URL(`api/markers/${id}`, server.url), { method: 'DELETE' });
+  assert.equal(response.status, 204);
+  await item.waitFor({ state: 'detached', timeout: NOTICE_MS });
+});
+
+markersTest('a_note_at_the_moment_shown_is_kept_with_its_text', {}, async ({ page }) => {
+  await page.keyboard.press('k');
+  await untilState(page, ['paused'], NOTICE_MS);
+  const { capturedMs } = await readStrip(page);
+  await page.getByRole('button', { name: 'Add a note' }).click();
+  await page.getByLabel('Text of the note').fill('<b>the parcel</b> & more');
+  await page.keyboard.press('Enter');
+  const item = itemOf(page, '<b>the parcel</b> & more');
+  await item.waitFor({ timeout: NOTICE_MS });
+  const { markers } = await (await fetch(new URL('api/markers?kind=note', server.url))).json();
+  const kept = markers.find(({ text }) => text.includes('the parcel'));
+  assert.ok(Math.abs(Date.parse(kept.begin) - capturedMs) <= FRAME_ERROR_MS, `${kept.begin} for ${new Date(capturedMs).toISOString()}`);
+  assert.equal(kept.begin, kept.end, 'a note has no length');
+});
+
+markersTest('kinds_can_be_hidden_and_shown', {}, async ({ page }) => {
+  await post({ kind: 'note', text: 'hide me', begin: new Date().toISOString(), end: new Date().toISOString() });
+  await itemOf(page, 'hide me').waitFor({ timeout: NOTICE_MS });
+  const chip = page.getByRole('button', { name: /^Note \d+$/ });
+  await chip.click();
+  assert.equal(await chip.getAttribute('aria-pressed'), 'false');
+  await itemOf(page, 'hide me').waitFor({ state: 'detached', timeout: NOTICE_MS });
+  await chip.click();
+  await itemOf(page, 'hide me').waitFor({ timeout: NOTICE_MS });
 });
