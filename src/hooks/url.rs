@@ -25,6 +25,9 @@ impl fmt::Debug for Address {
 
 /// Takes apart an address of that scheme; the reason if it is none.
 pub fn parse(text: &str, scheme: &str) -> Result<Address, String> {
+    if text.contains('#') {
+        return Err("it holds a #, which no address sends; leave it out".to_owned());
+    }
     let uri: Uri = text.parse().map_err(|_| format!("this is no address; write it like {scheme}://host/path"))?;
     match uri.scheme_str() {
         Some(typed) if typed == scheme => {}
