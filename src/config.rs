@@ -4,6 +4,7 @@
 
 use crate::{
     detect::{RUNS_PER_SCAN, kind::Kind},
+    hooks::HooksConfig,
     paint::mask::Mask,
     record::Overwrite,
     source::Wish,
@@ -74,7 +75,7 @@ pub struct Invocation {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
     /// Stream a source, until it ends or Ctrl-C.
-    Stream(StreamConfig, ServerConfig, EventsConfig),
+    Stream(StreamConfig, ServerConfig, Box<EventsConfig>),
     /// List the cameras of this host.
     Devices(Listing),
     /// Run a file through the pipeline unpaced; its source is [`SourceSpec::File`], played once.
@@ -291,6 +292,8 @@ pub struct ServerConfig {
 pub struct EventsConfig {
     /// Where markers are kept.
     pub place: Place,
+    /// Who is told outside of HTTP.
+    pub hooks: HooksConfig,
 }
 
 /// The frame grid and its cuts: every part, segment and GOP is a whole number of frames.

@@ -39,6 +39,7 @@ pub mod playlist;
 pub mod window;
 
 pub mod events;
+pub mod hooks;
 pub mod marker;
 pub mod store;
 

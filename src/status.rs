@@ -4,6 +4,7 @@
 
 use crate::{
     detect::{kind::Kind, watcher::WatcherCounts},
+    hooks::HooksCounts,
     pacer::PacerCounts,
     source::SourceFormat,
     time::{Span, Ticks, WallTime},
@@ -176,6 +177,8 @@ pub struct Status {
     pub encoded: Counter,
     /// What the detector has done; its watcher counts here.
     pub detector: Arc<WatcherCounts>,
+    /// What the hooks have done; they count here.
+    pub hooks: Arc<HooksCounts>,
     /// Frames that were hidden as a whole, because the detector failed or did not keep up.
     pub hidden: Counter,
     /// Length of a run.

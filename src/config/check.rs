@@ -14,6 +14,7 @@ use crate::{
         SearchArgs, SearchPaceArgs, ServerArgs, SourceArgs, StreamArgs, WindowArgs,
     },
     detect,
+    hooks::{HooksConfig, broker::Target as Broker, webhook::Target as Webhook},
     picture::SIDE_MAX,
     record::Overwrite,
     source::{Wish, test::Script},
@@ -73,7 +74,7 @@ pub fn read(cli: &Cli) -> Result<Invocation, UsageError> {
 fn stream(args: &StreamArgs) -> Result<Command, UsageError> {
     let mut config = pipeline(source(&args.source)?, args.source.once, &args.pipeline)?;
     window(&args.window, config.encode.bitrate, &mut config.package)?;
-    Ok(Command::Stream(config, server(&args.server)?, events(&args.events)?))
+    Ok(Command::Stream(config, server(&args.server)?, Box::new(events(&args.events)?)))
 }
 
 fn bench(args: &BenchArgs) -> Result<Command, UsageError> {
@@ -353,7 +354,15 @@ fn events(args: &EventsArgs) -> Result<EventsConfig, UsageError> {
         }
         Some(folder) => Place::Folder(folder.clone()),
     };
-    Ok(EventsConfig { place })
+    // The rest of an address is not repeated: it may hold a password.
+    let hidden = |text: &str| text.split_once("://").map_or_else(|| shown(text), |(scheme, _)| format!("{scheme}://..."));
+    let webhook = args.on_event.as_ref().map(|text| Webhook::parse(text).or_else(|why| refuse("--on-event", &hidden(text), &why)));
+    let broker = args.mqtt.as_ref().map(|text| Broker::parse(text).or_else(|why| refuse("--mqtt", &hidden(text), &why)));
+    if args.on_event_exec.as_ref().is_some_and(|command| command.trim().is_empty()) {
+        return refuse("--on-event-exec", "", "the command is missing; write one for the shell, like 'cat >> events.jsonl'");
+    }
+    let hooks = HooksConfig { webhook: webhook.transpose()?, exec: args.on_event_exec.clone(), broker: broker.transpose()? };
+    Ok(EventsConfig { place, hooks })
 }
 
 fn bind_hint(text: &str) -> String {

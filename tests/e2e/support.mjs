@@ -88,6 +88,14 @@ export function untilReady(server) {
   return until('the stream is ready', ask, START_MS);
 }
 
+/** Waits until there is so much of a past to go back to. */
+export function untilPast(server, ms) {
+  return until('there is a past', async () => {
+    const status = await (await fetch(new URL('api/status', server.url))).json();
+    return { done: status.window.span_s * 1000 > ms, seen: status.window };
+  }, START_MS + ms);
+}
+
 /** Sends a signal, waits for the end, and gives the exit code (null when the signal itself ended it). */
 export async function endServer({ child, exited }, signal) {
   if (child.exitCode === null && child.signalCode === null) {

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
-import { LIGHT, endServer, keepEvidence, openPage, pageSays, readStrip, screenshot, startBrowser, startServer, until, untilReady, untilState } from './support.mjs';
+import { LIGHT, endServer, keepEvidence, openPage, pageSays, readStrip, screenshot, startBrowser, startServer, until, untilPast, untilReady, untilState } from './support.mjs';
 
 const LIVE_MS = 20_000;
 const NOTICE_MS = 10_000;
@@ -21,10 +21,7 @@ let server;
 before(async () => {
   [browser, server] = await Promise.all([startBrowser(), startServer({ options: [...LIGHT, '--detect', 'none'] })]);
   await untilReady(server);
-  await until('there is a past', async () => {
-    const status = await (await fetch(new URL('api/status', server.url))).json();
-    return { done: status.window.span_s * 1000 > PAST_MS, seen: status.window };
-  }, LIVE_MS + PAST_MS);
+  await untilPast(server, PAST_MS);
 });
 after(async () => {
   await browser?.close();

@@ -2,6 +2,7 @@
 
 mod events;
 mod growing;
+mod hooks;
 mod hostile;
 mod markers;
 mod running;
