@@ -152,6 +152,11 @@ impl Events {
         self.ring().closed
     }
 
+    /// What tells the events of this run from those of others.
+    pub fn run(&self) -> &str {
+        &self.run
+    }
+
     /// Events so far.
     pub fn count(&self) -> u64 {
         self.ring().next - 1

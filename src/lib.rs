@@ -24,6 +24,7 @@ pub mod pacer;
 pub mod detect;
 pub mod paint;
 pub mod track;
+pub mod veil;
 
 pub mod encode;
 
@@ -38,6 +39,7 @@ pub mod playlist;
 pub mod window;
 
 pub mod events;
+pub mod hooks;
 pub mod marker;
 pub mod store;
 

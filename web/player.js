@@ -2,7 +2,7 @@
  * The video element with an engine behind it (hls.js, dash.js or the browser's own HLS): builds it, holds it at the live edge, and
  * builds it again after every kind of failure. It decides nothing that latency.js, retry.js or state.js can decide.
  *
- * What other modules of the page may use is public here: `captureTime`, `window`, `following`, `paused`, `speed`, `video`, `hls`,
+ * What other modules of the page may use is public here: `captureTime`, `window`, `positionAt`, `following`, `paused`, `speed`, `video`, `hls`,
  * `play`, `pause`, `togglePlay`, `jumpToLive`, `skip`, `seekToTime`, `setSpeed`, `stepFrame`, and the events
  * - `change`: following, paused, speed or the engine is another now;
  * - `window`: the playlist was read again, so the window has moved on.
@@ -123,6 +123,11 @@ export class Player extends EventTarget {
   /** What can be shown; null while it is not known. */
   get window() {
     return this.#engine?.window ?? null;
+  }
+
+  /** Where in the video element a moment is; null while it is not known. @param {number} ms */
+  positionAt(ms) {
+    return this.#engine?.positionAt(ms) ?? null;
   }
 
   /** Whether the viewer wants the live edge, not the past. */

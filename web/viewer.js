@@ -9,6 +9,7 @@ import { keepScreenOn, shouldLoadAnew } from './kiosk.js';
 import { optionsOf } from './options.js';
 import { announceOverPicture, connectControls, connectPicture, show, showAbout, showSound, showStats, statsShown, video } from './page.js';
 import { Player } from './player.js';
+import { connectTimeline } from './rewind.js';
 import { Server } from './server.js';
 import { UNKNOWN_SOURCE, detailsOf, isUnprotected, sentenceFor, sourceOf, stateOf } from './state.js';
 import { FrameMeter, statsRows } from './stats.js';
@@ -97,6 +98,7 @@ function controls() {
     { keys: ['Home'], text: 'Oldest picture', run: () => player.seekToTime(player.window?.startMs ?? 0) },
     { keys: ['End'], text: 'Live', run: () => player.jumpToLive() },
   );
+  connectTimeline(player, keys);
   connectControls(player, keys);
 }
 

@@ -9,6 +9,7 @@ use crate::{
         line::{Found, StatusLine},
     },
     detect::{Detection, watcher::Watcher},
+    hooks::{Hooks, HooksConfig},
     marker::journal::{self, Journal, JournalParts, Keep, Runs},
     segment::Cut,
     server::{self, Limits, Listener, Site},
@@ -39,7 +40,7 @@ pub(super) fn run(config: &StreamConfig, server: ServerConfig, events: &EventsCo
     let runs = diary.runs.clone();
     let wiring = Wiring::new(config, clock, Box::new(move |detection| runs.give(detection)))?;
     let address = listener.local_addr();
-    let live = Live::start(config, wiring, diary, listener)?;
+    let live = Live::start(config, wiring, diary, events.hooks.clone(), listener)?;
     announce(console, address);
     live.watch(&interrupt, console, config);
     live.end(&interrupt)
@@ -85,6 +86,7 @@ struct Live {
     status: Arc<Status>,
     window: Arc<Window>,
     journal: Arc<Journal>,
+    hooks: Hooks,
     stream: Stream,
     watcher: Option<Arc<Watcher>>,
     format: SourceFormat,
@@ -94,7 +96,7 @@ struct Live {
 }
 
 impl Live {
-    fn start(config: &StreamConfig, wiring: Wiring, diary: Diary, listener: Listener) -> Result<Live, Failure> {
+    fn start(config: &StreamConfig, wiring: Wiring, diary: Diary, hooks: HooksConfig, listener: Listener) -> Result<Live, Failure> {
         let Wiring { clock, status, opener, tap, detections, watcher } = wiring;
         let capture =
             capture::start(CaptureParts { opener, tap, masks: config.masks.clone(), clock: clock.clone(), status: status.clone() })
@@ -110,10 +112,14 @@ impl Live {
             stream::start(capture, StreamParts { pipeline, sink, frames_max: None, clock: clock.clone(), status: status.clone() })
                 .map_err(failed)?;
         let runtime = runtime::Builder::new_multi_thread().worker_threads(SERVER_THREADS).enable_all().build().map_err(failed)?;
+        let hooks = {
+            let _inside = runtime.enter();
+            Hooks::start(hooks, &journal, &status.hooks, status.asked.kinds.clone())
+        };
         let (shutdown, wanted) = oneshot::channel();
         let site = Site::new(window.clone(), status.clone(), clock.clone(), journal.clone());
         let served = runtime.spawn(server::serve(listener, site, Limits::default(), async { wanted.await.unwrap_or(()) }));
-        Ok(Live { clock, status, window, journal, stream, watcher, format, runtime, served, shutdown })
+        Ok(Live { clock, status, window, journal, hooks, stream, watcher, format, runtime, served, shutdown })
     }
 
     /// Shows the status until the stream ends, or the user ends it.
@@ -155,10 +161,15 @@ impl Live {
         self.window.end();
         self.status.set_state(SourceState::Ended, None);
         drop(self.watcher);
+        let hooks = self.runtime.spawn(self.hooks.end());
         interrupt.wait(ENDLIST_SERVED);
         // The server may have failed before; then nobody listens.
         self.shutdown.send(()).ok();
-        let served = self.runtime.block_on(self.served);
+        let served = self.runtime.block_on(async {
+            // A panic in there has been told.
+            hooks.await.ok();
+            self.served.await
+        });
         result.map_err(failed)?;
         served.map_err(failed)?.map_err(failed)
     }

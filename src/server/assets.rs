@@ -23,6 +23,7 @@ macro_rules! web {
 const FILES: &[(&str, &[u8])] = &web![
     "index.html",
     "style.css",
+    "timeline.css",
     "icon.svg",
     "viewer.js",
     "page.js",
@@ -41,6 +42,24 @@ const FILES: &[(&str, &[u8])] = &web![
     "keys.js",
     "kiosk.js",
     "retry.js",
+    "rewind.js",
+    "seek-bar.js",
+    "bar-drawing.js",
+    "timeline.js",
+    "ticks.js",
+    "preview.js",
+    "thumbnails.js",
+    "key-frames.js",
+    "markers.js",
+    "marker-store.js",
+    "marker-feed.js",
+    "marker-spans.js",
+    "marker-list.js",
+    "events.js",
+    "note.js",
+    "keep.js",
+    "moment.js",
+    "taps.js",
 ];
 
 /// The players, which build.rs takes from npm. dash.js is loaded only by those who ask for it.

@@ -26,7 +26,7 @@ async function audit(page, name) {
 pageTest('connecting', { open: false }, async ({ running, browser }) => {
   const context = await browser.newContext();
   // Answers that never come.
-  await context.route(/\/(api|cam|time)/, () => {});
+  await context.route(/\/(api|cam)\/|\/time$/, () => {});
   const page = await context.newPage();
   await page.goto(running.server.url);
   await untilState(page, ['connecting'], NOTICE_MS);

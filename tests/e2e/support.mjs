@@ -53,12 +53,15 @@ export async function until(what, check, deadlineMs) {
   }
 }
 
+/** Options for a picture that costs little, so that a busy machine neither repeats frames nor loses the source. */
+export const LIGHT = ['--size', '320x240', '--fps', '10'];
+
 /** A running server. `port` 0 lets the system choose. */
-export async function startServer({ device = 'test', port = 0 } = {}) {
+export async function startServer({ device = 'test', port = 0, options = [] } = {}) {
   if (!existsSync(BINARY)) {
     throw new Error(`no binary at ${BINARY}: build it with \`cargo build\`, or set HLSCAM_BIN`);
   }
-  const child = spawn(BINARY, ['--device', device, '--port', String(port)], { stdio: ['ignore', 'ignore', 'pipe'] });
+  const child = spawn(BINARY, ['--device', device, '--port', String(port), ...options], { stdio: ['ignore', 'ignore', 'pipe'] });
   const server = { child, log: '', url: '', port: 0, exited: once(child, 'exit') };
   child.stderr.setEncoding('utf8').on('data', (text) => (server.log += text));
   server.url = await until(
@@ -83,6 +86,14 @@ export function untilReady(server) {
     return { done: answer.ok, seen: await answer.text() };
   };
   return until('the stream is ready', ask, START_MS);
+}
+
+/** Waits until there is so much of a past to go back to. */
+export function untilPast(server, ms) {
+  return until('there is a past', async () => {
+    const status = await (await fetch(new URL('api/status', server.url))).json();
+    return { done: status.window.span_s * 1000 > ms, seen: status.window };
+  }, START_MS + ms);
 }
 
 /** Sends a signal, waits for the end, and gives the exit code (null when the signal itself ended it). */
@@ -146,17 +157,18 @@ export function untilState(page, states, deadlineMs) {
   );
 }
 
-/** Reads the clock strip of the frame on the screen; runs in the page, so it knows nothing but what is in it. */
-export function stripInPage() {
+/** Reads the clock strip of the frame on the screen, or of a canvas or image; runs in the page, so it knows nothing but what is in it. */
+export function stripInPage(selector = 'video#video, #video video') {
   const [columns, rows, side] = [24, 4, 4];
   // video.js wraps the element, and the wrapper takes its name.
-  const video = document.querySelector('video#video, #video video');
-  if (!video?.videoWidth) {
+  const video = document.querySelector(selector);
+  const width = video?.videoWidth ?? video?.naturalWidth ?? video?.width;
+  if (!width) {
     return null;
   }
   const canvas = Object.assign(document.createElement('canvas'), { width: columns * side, height: rows * side });
   const context = canvas.getContext('2d', { willReadFrequently: true });
-  const cell = video.videoWidth / 40;
+  const cell = width / 40;
   context.drawImage(video, 0, 0, columns * cell, rows * cell, 0, 0, canvas.width, canvas.height);
   const now = Date.now();
   const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
@@ -171,8 +183,8 @@ export function stripInPage() {
 }
 
 /** The clock strip of the frame on the screen: `{ capturedMs, number, ageMs }`, or null where it cannot be read. */
-export function readStrip(page) {
-  return page.evaluate(stripInPage);
+export function readStrip(page, selector = undefined) {
+  return page.evaluate(stripInPage, selector);
 }
 
 /** Waits for a frame that is newer than the one given, and returns its strip. */
