@@ -25,6 +25,12 @@ export function connectPicture(player) {
   byId('big-play').onclick = () => player.togglePlay();
 }
 
+/** Where there are no controls, what lies over the picture tells the state to screen readers too. */
+export function announceOverPicture() {
+  byId('veil').removeAttribute('aria-hidden');
+  byId('veil').setAttribute('role', 'status');
+}
+
 /** Everything else. @param {import('./player.js').Player} player @param {import('./keys.js').KeyMap} keys */
 export function connectControls(player, keys) {
   const togglePlay = () => player.togglePlay();

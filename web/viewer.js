@@ -7,7 +7,7 @@ import { PLAYLIST_URL, engineMaker, engineName } from './engines.js';
 import { KeyMap } from './keys.js';
 import { keepScreenOn, shouldLoadAnew } from './kiosk.js';
 import { optionsOf } from './options.js';
-import { connectControls, connectPicture, show, showAbout, showSound, showStats, statsShown, video } from './page.js';
+import { announceOverPicture, connectControls, connectPicture, show, showAbout, showSound, showStats, statsShown, video } from './page.js';
 import { Player } from './player.js';
 import { connectTimeline } from './rewind.js';
 import { Server } from './server.js';
@@ -117,7 +117,10 @@ document.addEventListener('visibilitychange', () => {
 connectPicture(player);
 if (options.mode === 'page') {
   controls();
-} else if (options.mode === 'kiosk') {
+} else {
+  announceOverPicture();
+}
+if (options.mode === 'kiosk') {
   keepScreenOn();
 }
 player.start();

@@ -97,6 +97,18 @@ pageTest('camera_lost', { device: 'test:vanish@8s..60s' }, async ({ page }) => {
   await audit(page, 'camera-lost');
 });
 
+pageTest('the_picture_alone', { query: '?embed' }, async ({ page, running }) => {
+  await untilState(page, ['live'], LIVE_MS);
+  await audit(page, 'embed');
+  await page.setViewportSize(PHONE.viewport);
+  const fills = await page.evaluate(() => [document.getElementById('video').clientWidth, document.getElementById('video').clientHeight]);
+  assert.deepEqual(fills, [PHONE.viewport.width, PHONE.viewport.height], 'it fills a narrow frame too');
+  await endServer(running.server, 'SIGKILL');
+  await untilState(page, ['unreachable'], NOTICE_MS);
+  await page.getByRole('status').getByText('The server cannot be reached').waitFor();
+  await audit(page, 'embed-unreachable');
+});
+
 pageTest('on_a_phone', PHONE, async ({ page }) => {
   await untilState(page, ['live'], LIVE_MS);
   await untilNewer(page, 0, NOTICE_MS);
