@@ -81,8 +81,9 @@ impl Wiring {
     fn new(config: &StreamConfig, clock: Arc<dyn Clock>) -> Result<Wiring, Failure> {
         let status = Arc::new(Status::new(Asked {
             started: clock.wall(),
-            detect_fps: config.detect.cascade.as_ref().map_or(0.0, |_| config.detect.fps),
-            cascade: config.detect.cascade.as_ref().map_or_else(|| "none".to_owned(), CascadeSpec::to_string),
+            detect_fps: if config.detect.cascades.is_empty() { 0.0 } else { config.detect.fps },
+            cascade: config.detect.what(),
+            kinds: config.detect.cascades.iter().map(CascadeSpec::kind).collect(),
             bitrate: config.encode.bitrate,
             protected: false,
         }));
@@ -135,7 +136,7 @@ fn pipeline_parts(
 fn on_run(status: Arc<Status>) -> OnRun {
     Box::new(move |detection| {
         status.run_took.add(detection.took);
-        status.faces.set(detection.boxes_at(detection.at).len() as u64);
+        status.set_found(detection.boxes_at(detection.at).iter().map(|tracked| tracked.kind));
     })
 }
 

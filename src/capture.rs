@@ -7,6 +7,10 @@
 //! replaced by another one, is fitted into it.
 
 use crate::{
+    paint::{
+        Area,
+        mask::{self, Mask},
+    },
     picture::{Picture, PicturePool, Size, fit},
     source::{Losses, NEXT_WAIT_MAX, OpenError, Source, SourceError, SourceFormat},
     status::{SourceState, Status},
@@ -51,6 +55,8 @@ pub struct CaptureParts {
     pub opener: Opener,
     /// Sees every picture.
     pub tap: Tap,
+    /// Drawn on every picture before anybody sees it.
+    pub masks: Vec<Mask>,
     /// The stream's clock.
     pub clock: Arc<dyn Clock>,
     /// The stream's status.
@@ -121,11 +127,18 @@ fn run(
             return;
         }
     };
+    let size = source.format().size;
+    let masks = match mask::areas(&parts.masks, size) {
+        Ok(masks) => masks,
+        Err(error) => {
+            opened.send(Err(OpenError(error.to_string()))).ok();
+            return;
+        }
+    };
     parts.status.set_format(source.format());
     opened.send(Ok(source.format().clone())).ok();
-    let size = source.format().size;
-    let mut taker =
-        Taker { last: parts.clock.now(), parts, stop, size, losses: Losses::default(), seen: size, pool: PicturePool::default() };
+    let (last, losses, pool) = (parts.clock.now(), Losses::default(), PicturePool::default());
+    let mut taker = Taker { last, parts, stop, size, masks, losses, seen: size, pool };
     while !taker.stopped() {
         match source.next() {
             Ok(picture) => {
@@ -160,6 +173,8 @@ struct Taker {
     last: Ticks,
     /// The stream's size.
     size: Size,
+    /// What is hidden, in pixels of that size.
+    masks: Vec<Area>,
     /// What the source said last that it lost.
     losses: Losses,
     /// The size of the last picture.
@@ -174,7 +189,9 @@ impl Taker {
     }
 
     fn take(&mut self, picture: Picture, sender: &Sender<Captured>, overtaken: &Receiver<Captured>) {
-        let picture = Arc::new(self.fitted(picture));
+        let mut picture = self.fitted(picture);
+        mask::draw_masks(&mut picture, &self.masks);
+        let picture = Arc::new(picture);
         let status = &self.parts.status;
         self.last = self.parts.clock.now();
         status.pictures.mark(self.last);
@@ -269,10 +286,14 @@ impl Taker {
 mod tests {
     use super::*;
     use crate::{
-        picture::Size,
+        paint::mask::Measure,
+        picture::{LUMA_BLACK, Size},
         status::Asked,
         time::{FrameRate, SystemClock},
     };
+
+    /// All bytes of the pictures that a script plays.
+    const GREY: u8 = 77;
 
     /// Plays a list of results, then ends.
     struct Script {
@@ -284,7 +305,11 @@ mod tests {
     impl Source for Script {
         fn next(&mut self) -> Result<Picture, SourceError> {
             match self.steps.next() {
-                Some(Ok(())) => Ok(Picture::black(self.format.size, self.clock.now())),
+                Some(Ok(())) => {
+                    let mut picture = Picture::black(self.format.size, self.clock.now());
+                    picture.as_bytes_mut().fill(GREY);
+                    Ok(picture)
+                }
                 Some(Err(error)) => Err(error),
                 None => Err(SourceError::Ended),
             }
@@ -315,6 +340,10 @@ mod tests {
 
     /// The same with the size of the pictures.
     fn capture_sized(scripts: Vec<(Size, Opening)>) -> (Result<Capture, OpenError>, Arc<Status>) {
+        capture_masked(scripts, Vec::new())
+    }
+
+    fn capture_masked(scripts: Vec<(Size, Opening)>, masks: Vec<Mask>) -> (Result<Capture, OpenError>, Arc<Status>) {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
         let status = Arc::new(Status::new(Asked::default()));
         let mut scripts = scripts.into_iter();
@@ -329,7 +358,7 @@ mod tests {
                 None => Err(OpenError("no more".to_owned())),
             })
         };
-        let parts = CaptureParts { opener, tap: Box::new(|_| ()), clock, status: status.clone() };
+        let parts = CaptureParts { opener, tap: Box::new(|_| ()), masks, clock, status: status.clone() };
         (start(parts), status)
     }
 
@@ -356,6 +385,32 @@ mod tests {
         let Capture { pictures, thread, .. } = capture.expect("opens");
         thread.join().expect("no panic");
         assert_eq!(pictures.iter().map(|captured| captured.picture.size()).collect::<Vec<_>>(), [large, large]);
+    }
+
+    #[test]
+    fn what_is_masked_is_masked_in_every_picture_of_any_size() {
+        let (small, large) = (Size::new(8, 4).expect("even"), format().size);
+        let lost = Err(SourceError::Lost("swapped".to_owned()));
+        let left_half = Mask {
+            left: Measure::Pixels(0),
+            top: Measure::Pixels(0),
+            width: Measure::Percent(50.0),
+            height: Measure::Percent(100.0),
+        };
+        let scripts = vec![(large, Ok(vec![Ok(()), lost])), (small, Ok(vec![Ok(())]))];
+        let (capture, _) = capture_masked(scripts, vec![left_half]);
+        let Capture { pictures, thread, .. } = capture.expect("opens");
+        thread.join().expect("no panic");
+        let middles: Vec<_> = pictures.iter().map(|captured| captured.picture.planes().y[8 * 16..][..16].to_owned()).collect();
+        assert_eq!(middles, vec![[[LUMA_BLACK; 8], [GREY; 8]].concat(); 2]);
+    }
+
+    #[test]
+    fn a_mask_outside_the_picture_is_an_error_at_once() {
+        let pixels = Measure::Pixels;
+        let outside = Mask { left: pixels(16), top: pixels(0), width: pixels(9), height: pixels(9) };
+        let (capture, _) = capture_masked(vec![(format().size, Ok(vec![Ok(())]))], vec![outside]);
+        assert!(capture.err().is_some_and(|error| error.to_string().starts_with("--mask number 1 lies outside")));
     }
 
     #[test]

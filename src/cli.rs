@@ -18,7 +18,7 @@ Examples:
 
 Lengths of time are a number and a unit: 200ms, 2s, 5m, 24h.
 Bit rates count in thousands (2M is 2,000,000 bit/s), bytes in 1024s (1G is 1,073,741,824 bytes).
-An option given twice counts as given last.";
+An option given twice counts as given last, but every --mask counts.";
 
 /// Widest help text, in columns: longer lines are hard to read.
 const HELP_COLUMNS: usize = 100;
@@ -168,9 +168,13 @@ pub struct PictureArgs {
     /// Frames per second: 30, 29.97 or 30000/1001; the camera's nearest is taken [default: 30 of a camera, else the source's own]
     #[arg(long, value_name = "RATE")]
     pub fps: Option<String>,
-    /// What is drawn into the picture: boxes or none
-    #[arg(long, value_name = "WHAT", default_value = "boxes")]
+    /// What is drawn into the picture: boxes, labels, clock, with commas between; or none
+    #[arg(long, value_name = "LIST", default_value = "boxes")]
     pub overlay: String,
+    /// A place that is never shown, left, top, width and height in pixels or in per cent of the picture; it may be given several
+    /// times
+    #[arg(long, value_name = "X,Y,W,H", allow_hyphen_values = true)]
+    pub mask: Vec<String>,
     /// Draw the capture time as a machine-readable strip, to measure latency (the test source always has it)
     #[arg(long)]
     pub clock_strip: bool,
@@ -180,8 +184,8 @@ pub struct PictureArgs {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Detection")]
 pub struct SearchArgs {
-    /// What to find: face, face-alt2, profile, eye, smile, upperbody, fullbody, cat or none; or a Haar cascade file, PATH.xml
-    #[arg(long, value_name = "WHAT", default_value = "face")]
+    /// What to find, one or several: face, profile, eye, smile, upperbody, fullbody, cat, or a Haar cascade file, PATH.xml; or none
+    #[arg(long, value_name = "WHAT,...", default_value = "face")]
     pub detect: String,
     /// Width in pixels to which a wider picture is reduced for the search: less is faster, and loses small faces
     #[arg(long, value_name = "PIXELS", default_value = "640")]

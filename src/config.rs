@@ -3,6 +3,8 @@
 //! [`read`] makes it from what was [typed](crate::cli); its checks are in `config/check.rs`, the notation in `config/quantity.rs`.
 
 use crate::{
+    detect::kind::Kind,
+    paint::mask::Mask,
     record::Overwrite,
     source::Wish,
     time::{FrameRate, Span, TICKS_PER_S},
@@ -116,12 +118,8 @@ pub struct RecordConfig {
 pub struct DetectFilesConfig {
     /// The files, in the order given; at least one.
     pub files: Vec<PathBuf>,
-    /// The cascade.
-    pub cascade: CascadeSpec,
-    /// Runs per second of the file's time, as the live stream would; frames between two show the boxes of the first.
-    pub fps: f64,
-    /// Width in pixels to which a wider picture is reduced before the search.
-    pub width: u32,
+    /// What is searched, and how often per second of the file's time, as in the live stream; at least one cascade.
+    pub detect: DetectConfig,
     /// How the boxes are written.
     pub listing: Listing,
 }
@@ -150,6 +148,8 @@ pub struct StreamConfig {
     pub detect: DetectConfig,
     /// What is burnt in.
     pub overlay: Overlay,
+    /// What is never shown, whatever is there.
+    pub masks: Vec<Mask>,
     /// The capture time is drawn as a clock strip, on any source.
     pub clock_strip: bool,
     /// How it is encoded.
@@ -161,8 +161,8 @@ pub struct StreamConfig {
 /// What is searched, and how often.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DetectConfig {
-    /// The cascade; `None` searches nothing.
-    pub cascade: Option<CascadeSpec>,
+    /// The cascades, each of another kind; none of them searches nothing.
+    pub cascades: Vec<CascadeSpec>,
     /// Runs per second.
     pub fps: f64,
     /// Width in pixels to which a wider picture is reduced before the search.
@@ -191,7 +191,25 @@ impl fmt::Display for CascadeSpec {
     }
 }
 
+impl DetectConfig {
+    /// What is searched, as it is typed after `--detect`.
+    pub fn what(&self) -> String {
+        let names: Vec<String> = self.cascades.iter().map(CascadeSpec::to_string).collect();
+        if names.is_empty() { "none".to_owned() } else { names.join(",") }
+    }
+}
+
 impl CascadeSpec {
+    /// The kind of what it finds.
+    pub fn kind(&self) -> Kind {
+        match self {
+            // The same cascade, embedded and of the system.
+            CascadeSpec::Face | CascadeSpec::System("face-alt2") => Kind::FACE,
+            CascadeSpec::System(name) => Kind::named(name).expect("our names are names of kinds"),
+            CascadeSpec::File(path) => Kind::of_file(path),
+        }
+    }
+
     /// What it finds, in the plural, for the status line.
     pub fn what(&self) -> &'static str {
         match self {
@@ -206,13 +224,15 @@ impl CascadeSpec {
     }
 }
 
-/// What is burnt into the picture.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Overlay {
+/// What is burnt into the picture; nothing by default.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Overlay {
     /// Boxes around what was found.
-    Boxes,
-    /// Nothing.
-    None,
+    pub boxes: bool,
+    /// The kind and id of what was found, beside it.
+    pub labels: bool,
+    /// The time of capture.
+    pub clock: bool,
 }
 
 /// How it is encoded.

@@ -10,7 +10,10 @@ use serde::Serialize;
 
 #[cfg(feature = "opencv")]
 pub mod haar;
+pub mod kind;
 pub mod watcher;
+
+use kind::Kind;
 
 /// OpenCV's cascades by our names for them, beside the embedded `face`.
 pub const SYSTEM_CASCADES: [(&str, &str); 7] = [
@@ -58,10 +61,21 @@ impl<'a> Luma<'a> {
 /// One thing that a run found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Hit {
+    /// What it is.
+    pub kind: Kind,
     /// Where it is.
     pub area: BoundingBox,
     /// Neighbouring single hits that were grouped into it: the more, the surer.
     pub strength: u32,
+}
+
+/// A thing that is followed, and where it should be in the picture to be searched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Expected {
+    /// What it is.
+    pub kind: Kind,
+    /// Where it should be; inside the picture.
+    pub area: BoundingBox,
 }
 
 /// What is known after one run of the detector.
@@ -96,17 +110,16 @@ pub fn cascade_named(name: &str) -> Option<CascadeSpec> {
 
 /// Makes the detector that is asked for; `None` where nothing is to be searched.
 pub fn open(config: &DetectConfig) -> Result<Option<Box<dyn Detector>>, DetectError> {
-    let Some(cascade) = &config.cascade else { return Ok(None) };
-    open_cascade(cascade, config.width).map(Some)
+    if config.cascades.is_empty() { Ok(None) } else { open_cascades(&config.cascades, config.width).map(Some) }
 }
 
 #[cfg(feature = "opencv")]
-fn open_cascade(cascade: &CascadeSpec, width: u32) -> Result<Box<dyn Detector>, DetectError> {
-    Ok(Box::new(haar::HaarDetector::new(cascade, width)?))
+fn open_cascades(cascades: &[CascadeSpec], width: u32) -> Result<Box<dyn Detector>, DetectError> {
+    Ok(Box::new(haar::HaarDetector::new(cascades, width)?))
 }
 
 #[cfg(not(feature = "opencv"))]
-fn open_cascade(_cascade: &CascadeSpec, _width: u32) -> Result<Box<dyn Detector>, DetectError> {
+fn open_cascades(_cascades: &[CascadeSpec], _width: u32) -> Result<Box<dyn Detector>, DetectError> {
     Err(DetectError("cannot detect: this build is without OpenCV; build it with the feature opencv, or pass --detect none".into()))
 }
 
@@ -114,7 +127,7 @@ fn open_cascade(_cascade: &CascadeSpec, _width: u32) -> Result<Box<dyn Detector>
 pub trait Detector: Send {
     /// Looks at one plane: wherever something is expected, and as much of the rest as one run has time for; a few runs see everything. An
     /// error is logged and counted by the caller, and the stream goes on.
-    fn detect(&mut self, luma: Luma<'_>, expected: &[BoundingBox]) -> Result<Vec<Hit>, DetectError>;
+    fn detect(&mut self, luma: Luma<'_>, expected: &[Expected]) -> Result<Vec<Hit>, DetectError>;
 }
 
 /// Looks at a picture with a detector, and has the tracker take what it found.

@@ -1,16 +1,21 @@
-//! What is burnt into a picture: boxes, text, the slate of a silent source, the clock strip. Pure, on the YUV planes.
+//! What is burnt into a picture: boxes, their labels, the time, masks, the slate of a silent source, the clock strip. Pure, on the YUV
+//! planes.
 //!
 //! Everything clips at the picture's edges, and leaves a clock strip alone where the caller says that there is one.
 //! Called by the encode thread on its own copy of a picture.
 
 use crate::{
-    detect::BoundingBox,
     picture::{CHROMA_NEUTRAL, LUMA_BLACK, LUMA_WHITE, Picture, Size},
     time::{Span, WallTime},
+    track::Tracked,
 };
 
+mod caption;
 mod font;
+pub mod mask;
 pub mod strip;
+
+pub use caption::{draw_clock, draw_labels};
 
 use font::{GLYPH_HEIGHT, GLYPH_WIDTH, glyph};
 
@@ -58,10 +63,10 @@ struct Colour {
     v: u8,
 }
 
-/// Draws the outlines of boxes.
-pub fn draw_boxes(picture: &mut Picture, boxes: &[BoundingBox], clear: KeepClear) {
+/// Draws the outlines of what was found.
+pub fn draw_boxes(picture: &mut Picture, found: &[Tracked], clear: KeepClear) {
     let line = (picture.size().height().div_ceil(LINE_PER_HEIGHT)).max(LINE_MIN) as i64;
-    for a_box in boxes {
+    for a_box in found.iter().map(|tracked| tracked.area) {
         // An even corner, so that a line covers whole chroma samples.
         let (left, top) = (i64::from(a_box.x & !1), i64::from(a_box.y & !1));
         let (right, bottom) =

@@ -273,22 +273,29 @@ impl Pipeline {
             let mut picture = self.pool.copy(last);
             let silent = frame.at.since(since);
             paint::draw_slate(&mut picture, self.anchor.wall_at(since), silent, clear);
-            return Arc::new(self.stamped(picture, frame));
+            return Arc::new(self.stamped(picture, frame, clear));
         }
-        let detection = (self.parts.detections)();
-        let boxes = match self.parts.overlay {
-            Overlay::Boxes => detection.boxes_at(last.at).into_iter().map(|tracked| tracked.area).collect(),
-            Overlay::None => Vec::new(),
-        };
-        if boxes.is_empty() && self.parts.clock_strip != ClockStrip::Burn {
+        let Overlay { boxes, labels, clock } = self.parts.overlay;
+        let found = if boxes || labels { (self.parts.detections)().boxes_at(last.at) } else { Vec::new() };
+        if found.is_empty() && !clock && self.parts.clock_strip != ClockStrip::Burn {
             return last.clone();
         }
         let mut picture = self.pool.copy(last);
-        paint::draw_boxes(&mut picture, &boxes, clear);
-        Arc::new(self.stamped(picture, frame))
+        if boxes {
+            paint::draw_boxes(&mut picture, &found, clear);
+        }
+        if labels {
+            paint::draw_labels(&mut picture, &found, clear);
+        }
+        Arc::new(self.stamped(picture, frame, clear))
     }
 
-    fn stamped(&self, mut picture: Picture, frame: PacedFrame) -> Picture {
+    /// With the times that were asked for; what has no picture of its own, a slate, has the time at which it is shown.
+    fn stamped(&self, mut picture: Picture, frame: PacedFrame, clear: KeepClear) -> Picture {
+        if self.parts.overlay.clock {
+            let at = if matches!(frame.shown, Shown::Slate { .. }) { frame.at } else { picture.at };
+            paint::draw_clock(&mut picture, &self.anchor.wall_at(at).to_local(), clear);
+        }
         if self.parts.clock_strip == ClockStrip::Burn {
             let unix_ms = self.anchor.wall_at(picture.at).as_unix_ms();
             draw_strip(&mut picture, Strip { unix_ms, number: frame.number as u64 });

@@ -3,14 +3,14 @@
 //! Nothing here decides anything and nobody waits for anybody: counters are atomics, and each lock is held for a few instructions.
 
 use crate::{
-    detect::watcher::WatcherCounts,
+    detect::{kind::Kind, watcher::WatcherCounts},
     pacer::PacerCounts,
     source::SourceFormat,
     time::{Span, Ticks, WallTime},
 };
 use serde::Serialize;
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -149,6 +149,8 @@ struct Facts {
     pacer: PacerCounts,
     /// Frames per second of the grid.
     grid_fps: f64,
+    /// What is followed now, of each kind.
+    found: BTreeMap<Kind, u64>,
 }
 
 /// What all threads of one stream tell of themselves.
@@ -174,8 +176,6 @@ pub struct Status {
     pub encoded: Counter,
     /// What the detector has done; its watcher counts here.
     pub detector: Arc<WatcherCounts>,
-    /// Boxes in the last run.
-    pub faces: Gauge,
     /// Length of a run.
     pub run_took: Samples,
     /// From capture to the arrival of the picture in the pipeline (transfer, decoding).
@@ -202,6 +202,8 @@ pub struct Asked {
     pub detect_fps: f64,
     /// What is searched, by name.
     pub cascade: String,
+    /// The kinds of what may be found.
+    pub kinds: Vec<Kind>,
     /// Bit rate, bit/s.
     pub bitrate: u32,
     /// A password is needed to watch.
@@ -211,7 +213,9 @@ pub struct Asked {
 impl Status {
     /// The status of a stream that begins now.
     pub fn new(asked: Asked) -> Status {
-        Status { asked, ..Status::default() }
+        let status = Status { asked, ..Status::default() };
+        status.set_found(std::iter::empty());
+        status
     }
 
     /// The source was opened.
@@ -243,6 +247,13 @@ impl Status {
         facts.grid_fps = fps;
         facts.encoder = name.to_owned();
         facts.codecs = codecs.to_owned();
+    }
+
+    /// What is followed now, the kind of each.
+    pub fn set_found(&self, found: impl Iterator<Item = Kind>) {
+        let mut kinds: BTreeMap<Kind, u64> = self.asked.kinds.iter().map(|kind| (*kind, 0)).collect();
+        found.for_each(|kind| *kinds.entry(kind).or_default() += 1);
+        lock(&self.facts).found = kinds;
     }
 
     /// The pacer's counts.
@@ -277,6 +288,7 @@ impl Status {
             reopened: self.reopened.get(),
         };
         let (encoder, codecs, pacer) = (facts.encoder.clone(), facts.codecs.clone(), facts.pacer);
+        let kinds = facts.found.clone();
         drop(facts);
         StatusReport {
             version: env!("CARGO_PKG_VERSION"),
@@ -295,7 +307,8 @@ impl Status {
             detection: DetectionReport {
                 cascade: self.asked.cascade.clone(),
                 fps: self.asked.detect_fps,
-                faces: self.faces.get(),
+                faces: kinds.values().sum(),
+                kinds,
                 runs: self.detector.runs.get(),
                 errors: self.detector.errors.get(),
                 skipped: self.detector.skips.get(),
@@ -367,6 +380,7 @@ pub struct DetectionReport {
     pub cascade: String,
     pub fps: f64,
     pub faces: u64,
+    pub kinds: BTreeMap<Kind, u64>,
     pub runs: u64,
     pub errors: u64,
     pub skipped: u64,

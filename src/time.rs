@@ -126,6 +126,17 @@ impl WallTime {
     pub fn as_unix_ms(self) -> i64 {
         self.0.div_euclid(1000)
     }
+
+    /// Date and time of day where this computer is, with the offset from UTC: `2026-11-24 06:51:48+01:00`.
+    pub fn to_local(self) -> String {
+        self.in_zone(jiff::tz::TimeZone::system())
+    }
+
+    /// RFC 3339, with the space that its section 5.6 allows for people to read.
+    fn in_zone(self, zone: jiff::tz::TimeZone) -> String {
+        let timestamp = jiff::Timestamp::from_microsecond(self.0).unwrap_or(jiff::Timestamp::MAX);
+        timestamp.to_zoned(zone).strftime("%Y-%m-%d %H:%M:%S%:z").to_string()
+    }
 }
 
 /// RFC 3339 in UTC with milliseconds, as every time that leaves the program is written.
@@ -287,6 +298,13 @@ mod tests {
         assert_eq!(WallTime(1_795_191_552_123_999).to_string(), "2026-11-20T16:19:12.123Z");
         assert_eq!(WallTime(0).to_string(), "1970-01-01T00:00:00.000Z");
         assert_eq!((WallTime(0) + Span::from_ms(1500)).to_string(), "1970-01-01T00:00:01.500Z");
+    }
+
+    #[test]
+    fn local_time_tells_its_offset_from_utc() {
+        let text = |hours: i8| WallTime(1_795_191_552_123_999).in_zone(jiff::tz::Offset::constant(hours).to_time_zone());
+        assert_eq!([text(0), text(-5)], ["2026-11-20 16:19:12+00:00", "2026-11-20 11:19:12-05:00"]);
+        assert!(WallTime(i64::MAX).to_local().starts_with("9999-12-3"));
     }
 
     #[test]

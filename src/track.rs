@@ -4,7 +4,7 @@
 //! moment when it is lost, and is remembered for longer, so that it keeps its id when it comes back.
 
 use crate::{
-    detect::{BoundingBox, Hit},
+    detect::{BoundingBox, Expected, Hit, kind::Kind},
     picture::Size,
     time::{Span, Ticks},
 };
@@ -36,6 +36,8 @@ const FIRST_GAIN: f64 = 0.8;
 const TREMBLE: f64 = 0.12;
 /// Part of the way from the old to the measured lengths: a face grows slowly, and a box that breathes is ugly.
 const LENGTH_GAIN: f64 = 0.3;
+/// Part of the way from the old to the new confidence, per run: it should tell of the last second, not of the last run.
+const CONFIDENCE_GAIN: f64 = 0.2;
 /// Fastest speed, in widths per second: someone who runs past the camera. More is a wrong match.
 const SPEED_MAX: f64 = 10.0;
 
@@ -56,10 +58,15 @@ const REPLACED_MIN: f64 = 0.4;
 pub type TrackId = u64;
 
 /// A track as it is drawn on one frame.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Tracked {
     /// The same in all frames, and never used again.
     pub id: TrackId,
+    /// What it was taken for when it was first seen; it stays that.
+    pub kind: Kind,
+    /// How sure it is that it is there, 0 to 1: half for one that is hit in every run just as strongly as one needs to begin; it sinks
+    /// when hits are weak or missing.
+    pub confidence: f64,
     /// Where it is in this frame; inside the picture.
     pub area: BoundingBox,
 }
@@ -68,6 +75,7 @@ pub struct Tracked {
 #[derive(Clone, Debug, PartialEq)]
 struct Track {
     id: TrackId,
+    kind: Kind,
     /// Time of the last hit, for which the centre and the lengths hold.
     at: Ticks,
     /// Centre, in pixels.
@@ -79,6 +87,8 @@ struct Track {
     speed_x: f64,
     speed_y: f64,
     n_hits: u32,
+    /// Strength of the hits of the last second or so, a run without one counted as nothing.
+    strength: f64,
     /// The last runs, the newest in the lowest bit: hit or not.
     runs: u32,
     is_confirmed: bool,
@@ -108,7 +118,7 @@ impl Tracker {
             _ => (Vec::new(), Span::ZERO),
         };
         let mut free: Vec<Hit> = hits.iter().copied().filter(|hit| hit.area.width > 0 && hit.area.height > 0).collect();
-        tracks.iter_mut().for_each(|track| track.runs <<= 1);
+        tracks.iter_mut().for_each(Track::begin_run);
         for (track, hit) in matches(&tracks, &free, at) {
             tracks[track].take(free[hit], at);
             free[hit].strength = 0;
@@ -127,9 +137,10 @@ impl Tracker {
     }
 
     /// Where things are expected in a picture captured at `at`: what is shown, what may be, and what was lost a moment ago.
-    pub fn expected_at(&self, at: Ticks) -> Vec<BoundingBox> {
+    pub fn expected_at(&self, at: Ticks) -> Vec<Expected> {
         let Some((_, tracks)) = &self.last else { return Vec::new() };
-        tracks.tracks.iter().filter_map(|track| track.area_at(at, tracks.size)).collect()
+        let expected = |track: &Track| Some(Expected { kind: track.kind, area: track.area_at(at, tracks.size)? });
+        tracks.tracks.iter().filter_map(expected).collect()
     }
 
     /// What to draw on a picture captured at `at`.
@@ -149,7 +160,7 @@ impl Tracks {
     pub fn boxes_at(&self, at: Ticks) -> Vec<Tracked> {
         let hold = HOLD.max(self.interval * 2);
         let shown = self.tracks.iter().filter(|track| track.is_confirmed && at.since(track.at) <= hold);
-        shown.filter_map(|track| Some(Tracked { id: track.id, area: track.area_at(at, self.size)? })).collect()
+        shown.filter_map(|track| track.tracked_at(at, self.size)).collect()
     }
 }
 
@@ -157,7 +168,14 @@ impl Track {
     fn begin(id: TrackId, hit: Hit, at: Ticks) -> Track {
         let (x, y) = centre(hit.area);
         let (width, height) = (f64::from(hit.area.width), f64::from(hit.area.height));
-        Track { id, at, x, y, width, height, speed_x: 0.0, speed_y: 0.0, n_hits: 1, runs: 1, is_confirmed: false }
+        let (speed_x, speed_y, strength) = (0.0, 0.0, f64::from(hit.strength));
+        Track { id, kind: hit.kind, at, x, y, width, height, speed_x, speed_y, n_hits: 1, strength, runs: 1, is_confirmed: false }
+    }
+
+    /// A run in which it has not been hit yet.
+    fn begin_run(&mut self) {
+        self.runs <<= 1;
+        self.strength *= 1.0 - CONFIDENCE_GAIN;
     }
 
     /// The centre at a time near the last hit.
@@ -169,7 +187,7 @@ impl Track {
     /// How far a hit at `at` is from where this is expected, in widths; `None` if it is something else.
     fn distance(&self, hit: Hit, at: Ticks) -> Option<f64> {
         let ratio = f64::from(hit.area.width) / self.width;
-        if !(1.0 / WIDTH_RATIO_MAX..=WIDTH_RATIO_MAX).contains(&ratio) {
+        if !self.kind.is_same_thing(hit.kind) || !(1.0 / WIDTH_RATIO_MAX..=WIDTH_RATIO_MAX).contains(&ratio) {
             return None;
         }
         let ((x, y), (hit_x, hit_y)) = (self.centre_at(at), centre(hit.area));
@@ -197,6 +215,7 @@ impl Track {
         (self.x, self.y) = (x + position_gain * off_x, y + position_gain * off_y);
         self.at = at;
         self.n_hits += 1;
+        self.strength += CONFIDENCE_GAIN * f64::from(hit.strength);
         self.runs |= 1;
         self.is_confirmed |= (self.runs & recent_runs()).count_ones() >= CONFIRM_HITS;
     }
@@ -216,7 +235,13 @@ impl Track {
         };
         let ((x, y), (other_x, other_y)) = (self.centre_at(at), other.centre_at(at));
         let shared = common(x, self.width, other_x, other.width) * common(y, self.height, other_y, other.height);
-        shared >= REPLACED_MIN * (self.width * self.height).min(other.width * other.height)
+        self.kind.is_same_thing(other.kind) && shared >= REPLACED_MIN * (self.width * self.height).min(other.width * other.height)
+    }
+
+    /// How it is drawn on a picture captured at `at`.
+    fn tracked_at(&self, at: Ticks, size: Size) -> Option<Tracked> {
+        let confidence = self.strength / (self.strength + f64::from(STRENGTH_TO_BEGIN));
+        Some(Tracked { id: self.id, kind: self.kind, confidence, area: self.area_at(at, size)? })
     }
 
     /// Its box at a time near the last hit, cut to the picture; `None` outside of it.

@@ -1,41 +1,45 @@
 /**
- * The page's elements: shows what viewer.js found out, and turns buttons and keys into its actions. It keeps no state of its own.
+ * The page's elements: shows what viewer.js found out, and turns buttons and keys into commands. It keeps no state of its own.
  */
+
+import { keyText } from './keys.js';
 
 /** Controls over a fullscreen picture hide after this long without a movement. */
 const IDLE_MS = 3000;
-/** How far the arrow keys move. */
-const SKIP_S = 5;
+/** How long a passing message stays. */
+const TOAST_MS = 3000;
 
 /** What the badge says; the rest is "Not live". @type {Partial<Record<import('./state.js').State, string>>} */
 const BADGES = { live: 'Live', behind: 'Behind', 'camera-lost': 'No signal' };
 
 /** @template {HTMLElement} T @param {string} id @returns {T} */
-const byId = (id) => /** @type {T} */ (document.getElementById(id));
+export const byId = (id) => /** @type {T} */ (document.getElementById(id));
 
 /** The video element. */
 export const video = /** @type {HTMLVideoElement} */ (byId('video'));
 
-/**
- * @typedef {object} Actions
- * @property {() => void} togglePlay
- * @property {() => void} jumpToLive
- * @property {(seconds: number) => void} skip
- */
+let toastTimer = 0;
 
-/** @param {Actions} actions */
-export function connect(actions) {
-  byId('play').onclick = actions.togglePlay;
-  byId('big-play').onclick = actions.togglePlay;
-  byId('to-live').onclick = actions.jumpToLive;
+/** @param {import('./player.js').Player} player @param {import('./keys.js').KeyMap} keys */
+export function connect(player, keys) {
+  const togglePlay = () => player.togglePlay();
+  byId('play').onclick = togglePlay;
+  byId('big-play').onclick = togglePlay;
+  byId('to-live').onclick = () => player.jumpToLive();
   byId('mute').onclick = toggleMute;
   byId('fullscreen').onclick = toggleFullscreen;
+  byId('show-help').onclick = () => toggleHelp(keys);
   // A finger that touches the picture means to look at it; a mouse means the picture's own play button.
-  video.onclick = (event) => /** @type {PointerEvent} */ (event).pointerType === 'mouse' && actions.togglePlay();
+  video.onclick = (event) => /** @type {PointerEvent} */ (event).pointerType === 'mouse' && togglePlay();
   byId('stage').ondblclick = toggleFullscreen;
   video.addEventListener('volumechange', showMuted);
   document.addEventListener('fullscreenchange', showFullscreen);
-  document.addEventListener('keydown', (event) => keyPressed(event, actions));
+  document.addEventListener('keydown', (event) => keyPressed(event, keys));
+  keys.add(
+    { keys: ['m'], text: 'Sound on or off', run: toggleMute },
+    { keys: ['f'], text: 'Fullscreen', run: toggleFullscreen },
+    { keys: ['?'], text: 'This help', run: () => toggleHelp(keys) },
+  );
   hideControlsWhenIdle();
   showMuted();
 }
@@ -76,6 +80,13 @@ export function showSound(has) {
   byId('mute').title = has === false ? 'This stream has no sound' : '';
 }
 
+/** Says something in passing, over the picture and to screen readers. @param {string} text */
+export function toast(text) {
+  setText('toast', text);
+  clearTimeout(toastTimer);
+  toastTimer = window.setTimeout(() => setText('toast', ''), TOAST_MS);
+}
+
 /** Writes only what changed, so that a screen reader is not told the same twice. @param {string} id @param {string} text */
 function setText(id, text) {
   const element = byId(id);
@@ -86,7 +97,10 @@ function setText(id, text) {
 
 /** @param {string} id @param {string} label */
 function setLabel(id, label) {
-  byId(id).setAttribute('aria-label', label);
+  const element = byId(id);
+  if (element.getAttribute('aria-label') !== label) {
+    element.setAttribute('aria-label', label);
+  }
 }
 
 function toggleMute() {
@@ -115,28 +129,44 @@ function showFullscreen() {
   setLabel('fullscreen', full ? 'Leave fullscreen' : 'Fullscreen');
 }
 
-/** @param {KeyboardEvent} event @param {Actions} actions */
-function keyPressed(event, { togglePlay, jumpToLive, skip }) {
-  if (event.ctrlKey || event.altKey || event.metaKey || event.defaultPrevented) {
+/** @param {import('./keys.js').KeyMap} keys */
+function toggleHelp(keys) {
+  const help = /** @type {HTMLDialogElement} */ (byId('help'));
+  if (help.open) {
+    help.close();
     return;
   }
-  // A focused button keeps its own keys.
-  const onButton = event.target instanceof HTMLButtonElement && (event.key === ' ' || event.key === 'Enter');
-  /** @type {Record<string, () => void>} */
-  const keys = {
-    ' ': togglePlay,
-    k: togglePlay,
-    m: toggleMute,
-    f: toggleFullscreen,
-    ArrowLeft: () => skip(-SKIP_S),
-    ArrowRight: () => skip(SKIP_S),
-    End: jumpToLive,
-  };
-  const action = keys[event.key];
-  if (action && !onButton) {
+  const rows = keys.commands.flatMap((command) => {
+    const term = document.createElement('dt');
+    term.append(...command.keys.flatMap((key, at) => [at > 0 ? ' ' : '', element('kbd', keyText(key))]));
+    return [term, element('dd', command.text)];
+  });
+  byId('help-keys').replaceChildren(...rows);
+  help.showModal();
+}
+
+/** @param {string} name @param {string} text */
+function element(name, text) {
+  return Object.assign(document.createElement(name), { textContent: text });
+}
+
+/** @param {KeyboardEvent} event @param {import('./keys.js').KeyMap} keys */
+function keyPressed(event, keys) {
+  const command = keys.commandFor(event, focusOf(event.target));
+  // An open dialog has the keyboard to itself.
+  if (command !== null && (event.key === '?' || document.querySelector('dialog[open]') === null)) {
     event.preventDefault();
-    action();
+    command.run();
   }
+}
+
+/** @param {EventTarget | null} target */
+function focusOf(target) {
+  const on = (/** @type {string} */ selector) => target instanceof Element && target.matches(selector);
+  if (on('input, textarea, select, [contenteditable]')) {
+    return 'text';
+  }
+  return on('button, a, summary, [role="button"], [role="option"]') ? 'button' : 'other';
 }
 
 function hideControlsWhenIdle() {

@@ -1,90 +1,100 @@
 /**
- * The video element with hls.js or the browser's own HLS behind it: builds it, holds it at the live edge, and builds it again after
- * every kind of failure. It decides nothing that latency.js, retry.js or state.js can decide; viewer.js is its only caller.
+ * The video element with an engine behind it (hls.js, dash.js or the browser's own HLS): builds it, holds it at the live edge, and
+ * builds it again after every kind of failure. It decides nothing that latency.js, retry.js or state.js can decide.
+ *
+ * What other modules of the page may use is public here: `captureTime`, `window`, `following`, `paused`, `speed`, `video`, `hls`,
+ * `play`, `pause`, `togglePlay`, `jumpToLive`, `skip`, `seekToTime`, `setSpeed`, `stepFrame`, and the events
+ * - `change`: following, paused, speed or the engine is another now;
+ * - `window`: the playlist was read again, so the window has moved on.
+ * Time that passes is no event: who shows it, looks at `captureTime` as often as needed. All dates are Unix milliseconds.
  */
 
+import { bufferedEnd } from './buffer.js';
 import { LatencyController } from './latency.js';
-import { isAnotherRun, playlistFacts, waitMs } from './retry.js';
+import { playlistFacts, waitMs } from './retry.js';
 
-/** hls.js is a script of its own, loaded before the modules; it is missing only if it could not be fetched. */
-const Hls = /** @type {typeof import('hls.js').default | undefined} */ (/** @type {any} */ (globalThis).Hls);
+/**
+ * @typedef {object} Engine one playback of the stream, until it fails; positions are those of the video element, in seconds
+ * @property {() => void} destroy
+ * @property {() => void} stop loads no more, and leaves the picture
+ * @property {import('hls.js').default | null} hls
+ * @property {boolean} steered whether the latency controller may steer it
+ * @property {number | null} live where it wants to be when live
+ * @property {number | null} oldest the first position that is worth a seek
+ * @property {Window | null} window
+ * @property {(position: number) => number | null} dateAt
+ * @property {(ms: number) => number | null} positionAt
+ * @property {boolean | null} hasSound null while it is not known
+ * @property {number} frameRate frames per second
+ */
+
+/** @typedef {{startMs: number, endMs: number}} Window capture times of the oldest and the newest picture that can be shown */
+
+/**
+ * @typedef {object} EngineEvents
+ * @property {(answered: boolean) => void} heard whether the server answered a request
+ * @property {() => void} ready there is something to play
+ * @property {() => void} windowChanged
+ * @property {(part: {end: number, duration: number, newest: boolean}) => void} partArrived as latency.js has it
+ * @property {() => void} ended the stream is over
+ * @property {() => void} failed nothing more will come of this engine
+ */
 
 /** Playback within this of where it should be counts as live: a pause shorter than it is made up for by itself. */
 const LIVE_LAG_S = 3;
+/** Who asks for a moment this near to where live playback is means live. */
+const NOW_S = 0.5;
 /** A picture that has not moved for this long is not called live. */
 const STILL_MS = 2000;
 /** A player that should move and does not for this long is built anew. */
 const STUCK_MS = 6000;
 /** A player that has run for this long has recovered: the next failure is a new one. */
 const RECOVERED_MS = 5000;
-/** Distance kept from the oldest segment, which the server is about to remove. */
-const OLDEST_ROOM_S = 2;
+/** How far a playhead may fall before the oldest position until it is moved on. */
+const FALLEN_OUT_S = 2;
 /** A buffer that is not dry: a few frames. */
 const FULL_S = 0.1;
 /** Longest wait for a playlist before it counts as failed. */
 const PROBE_TIMEOUT_MS = 5000;
 
-/** Retries of hls.js itself: few and quick, as this page rebuilds the player afterwards, for ever. */
-const QUICK = {
-  maxTimeToFirstByteMs: 10_000,
-  maxLoadTimeMs: 20_000,
-  timeoutRetry: { maxNumRetry: 1, retryDelayMs: 0, maxRetryDelayMs: 0 },
-  errorRetry: { maxNumRetry: 2, retryDelayMs: 250, maxRetryDelayMs: 500 },
-};
-const ONCE = { ...QUICK, errorRetry: { maxNumRetry: 0, retryDelayMs: 0, maxRetryDelayMs: 0 } };
-
-/** @type {Partial<import('hls.js').HlsConfig>} */
-const SETTINGS = {
-  lowLatencyMode: true,
-  // liveMaxLatency* stay unset too: hls.js never jumps, for somebody who watches the past means to.
-  // liveSync* stay unset so that PART-HOLD-BACK rules where the player starts; the latency controller takes over from there.
-  maxLiveSyncPlaybackRate: 1,
-  liveSyncOnStallIncrease: 0.1,
-  liveDurationInfinity: true,
-  backBufferLength: 30,
-  maxBufferLength: 10,
-  // Half a part, set exactly once the playlist tells the part's length. The default would skip parts of 0.2 s.
-  maxFragLookUpTolerance: 0.1,
-  manifestLoadPolicy: { default: ONCE },
-  playlistLoadPolicy: { default: QUICK },
-  fragLoadPolicy: { default: QUICK },
-};
-
 /** Plays one live stream for ever. */
-export class Player {
-  /** @type {import('hls.js').default | null} */
-  #hls = null;
+export class Player extends EventTarget {
+  /** The element. */
+  video;
+  /** @type {Engine | null} */
+  #engine = null;
   #control = new LatencyController();
-  #video;
-  #url;
+  #newEngine;
+  #probeUrl;
   #heard;
   /** @type {import('./state.js').Facts['stream']} */
   #stream = 'none';
   #following = true;
   #wantsPlay = true;
   #refused = false;
+  #speed = 1;
   #lastPosition = -1;
   #movedAt = -Infinity;
   #builtAt = 0;
   #failures = 0;
-  #mediaFailedAt = -Infinity;
   #probing = false;
-  /** @type {import('./retry.js').Listed[]} */
-  #listed = [];
 
   /**
    * @param {HTMLVideoElement} video
-   * @param {string} url of the multivariant playlist
-   * @param {(answered: boolean) => void} heard told whether the server answered a request of the player's
+   * @param {object} how
+   * @param {(video: HTMLVideoElement, events: EngineEvents) => Engine} how.newEngine
+   * @param {string} how.probeUrl of the multivariant playlist
+   * @param {(answered: boolean) => void} how.heard told whether the server answered a request of the player's
    */
-  constructor(video, url, heard) {
-    this.#video = video;
-    this.#url = url;
+  constructor(video, { newEngine, probeUrl, heard }) {
+    super();
+    this.video = video;
+    this.#newEngine = newEngine;
+    this.#probeUrl = probeUrl;
     this.#heard = heard;
     video.addEventListener('pause', () => this.#paused());
     video.addEventListener('play', () => this.#played());
-    video.addEventListener('ended', () => (this.#following = true));
-    video.addEventListener('error', () => this.#hls === null && this.#failed());
+    video.addEventListener('ended', () => this.#follow(true));
     video.addEventListener('waiting', () => this.#waiting());
   }
 
@@ -98,63 +108,138 @@ export class Player {
     return {
       stream: this.#stream,
       moving: performance.now() - this.#movedAt < STILL_MS,
-      paused: !this.#wantsPlay || this.#refused,
+      paused: this.paused,
       following: this.#following,
     };
   }
 
-  /** Capture time of the picture shown, Unix milliseconds, or null while it is not known. */
+  /** Capture time of the picture shown, or null while it is not known. */
   get captureTime() {
-    if (this.#stream === 'none') {
-      return null;
-    }
-    if (this.#hls !== null) {
-      return this.#hls.playingDate?.getTime() ?? null;
-    }
-    const start = /** @type {any} */ (this.#video).getStartDate?.().getTime();
-    return Number.isFinite(start) ? start + this.#video.currentTime * 1000 : null;
+    return this.#stream === 'none' ? null : (this.#engine?.dateAt(this.video.currentTime) ?? null);
+  }
+
+  /** What can be shown; null while it is not known. */
+  get window() {
+    return this.#engine?.window ?? null;
+  }
+
+  /** Whether the viewer wants the live edge, not the past. */
+  get following() {
+    return this.#following;
+  }
+
+  /** Whether the picture is held, by the viewer or by a browser that wants a click first. */
+  get paused() {
+    return !this.#wantsPlay || this.#refused;
+  }
+
+  /** The speed that the viewer chose for the past. */
+  get speed() {
+    return this.#speed;
+  }
+
+  /** The instance of hls.js that plays now, or null; another one after each failure (`change`). */
+  get hls() {
+    return this.#engine?.hls ?? null;
   }
 
   /** Whether the stream has sound; null while it is not known. */
   get hasSound() {
-    const levels = this.#hls?.levels ?? [];
-    return levels.length === 0 ? null : levels.some(({ audioCodec }) => audioCodec !== undefined);
+    return this.#engine?.hasSound ?? null;
   }
 
-  /** Pauses or plays, as the user wants. */
+  /** Seconds of buffer ahead of the picture. */
+  get bufferS() {
+    const end = bufferedEnd(this.video);
+    return end === null ? 0 : Math.max(0, end - this.video.currentTime);
+  }
+
+  /** Seconds of buffer that the latency controller aims for; 0 while it does not know. */
+  get leadS() {
+    return this.#control.lead;
+  }
+
+  play() {
+    this.video.play().then(
+      () => this.#setRefused(false),
+      (error) => this.#setRefused(error.name === 'NotAllowedError'),
+    );
+  }
+
+  pause() {
+    this.video.pause();
+  }
+
   togglePlay() {
-    if (this.#video.paused) {
-      this.#play();
+    if (this.video.paused) {
+      this.play();
     } else {
-      this.#video.pause();
+      this.pause();
     }
   }
 
   /** Goes to the newest picture and stays there. */
   jumpToLive() {
-    this.#following = true;
     this.#wantsPlay = true;
-    this.#control.reset();
-    const target = this.#hls?.liveSyncPosition ?? this.#seekableEnd();
-    if (target !== null && target > this.#video.currentTime) {
-      this.#video.currentTime = target;
+    this.#speed = 1;
+    this.#follow(true);
+    const target = this.#engine?.live ?? null;
+    if (target !== null && target > this.video.currentTime) {
+      this.video.currentTime = target;
     }
-    this.#play();
+    this.play();
   }
 
   /** Moves within the window; forward to the edge means live. @param {number} seconds */
   skip(seconds) {
-    const edge = this.#hls?.liveSyncPosition ?? this.#seekableEnd();
+    const edge = this.#engine?.live ?? null;
     if (edge === null) {
       return;
     }
-    const target = this.#video.currentTime + seconds;
+    const target = this.video.currentTime + seconds;
     if (target > edge - LIVE_LAG_S && seconds > 0) {
       this.jumpToLive();
       return;
     }
-    this.#follow(target > edge - LIVE_LAG_S);
-    this.#video.currentTime = Math.max(target, this.#oldest());
+    this.#goTo(target);
+  }
+
+  /**
+   * Shows the picture of that moment, or the nearest that there is; whether it plays or is paused stays. The newest moment means live.
+   * @param {number} ms
+   * @returns {boolean} whether the window is known at all
+   */
+  seekToTime(ms) {
+    const target = this.#engine?.positionAt(ms) ?? null;
+    const edge = this.#engine?.live ?? null;
+    if (target === null || edge === null) {
+      return false;
+    }
+    if (target > edge - NOW_S) {
+      this.jumpToLive();
+    } else {
+      this.#goTo(target);
+    }
+    return true;
+  }
+
+  /** Plays the past faster or slower; live has one speed only, and slower than live is the past. @param {number} speed */
+  setSpeed(speed) {
+    if (this.#following && speed > 1) {
+      return;
+    }
+    this.#speed = speed;
+    if (speed < 1) {
+      this.#follow(false);
+    }
+    this.#setRate(this.#following ? this.video.playbackRate : speed);
+    this.#changed();
+  }
+
+  /** Holds the picture and shows its neighbour. @param {1 | -1} direction */
+  stepFrame(direction) {
+    this.pause();
+    this.#goTo(this.video.currentTime + direction / (this.#engine?.frameRate ?? 1));
   }
 
   /** The page was hidden and is back: timers slept, so what is in the buffer says nothing of the network. */
@@ -176,28 +261,28 @@ export class Player {
 
   /** To be called about ten times a second: steers the rate, and notices what no event tells. */
   tick() {
-    const video = this.#video;
+    const { video } = this;
     const now = performance.now();
     if (video.currentTime !== this.#lastPosition && video.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA) {
       this.#moved(now);
     }
-    if (this.#hls !== null && !video.seeking && !video.paused) {
+    if (!video.seeking && !video.paused) {
       this.#steer(now / 1000);
     }
     const since = Math.max(this.#movedAt, this.#builtAt);
-    if (!this.facts.paused && this.#stream !== 'ended' && !this.#probing && !document.hidden && now - since > STUCK_MS) {
-      this.#failed();
+    if (!this.paused && this.#stream !== 'ended' && !this.#probing && !document.hidden && now - since > STUCK_MS) {
+      void this.#failed();
     }
   }
 
   /** @param {number} now in milliseconds */
   #moved(now) {
     // The first position of a new player is where it begins, not a movement.
-    if (this.#lastPosition >= 0 && !this.#video.paused) {
+    if (this.#lastPosition >= 0 && !this.video.paused) {
       this.#movedAt = now;
       this.#stream = this.#stream === 'none' ? 'shown' : this.#stream;
     }
-    this.#lastPosition = this.#video.currentTime;
+    this.#lastPosition = this.video.currentTime;
     if (now - this.#builtAt > RECOVERED_MS) {
       this.#failures = 0;
     }
@@ -205,17 +290,13 @@ export class Player {
 
   /** @param {number} now in seconds */
   #steer(now) {
-    const video = this.#video;
-    const oldest = this.#oldest();
+    const { video } = this;
     if (!this.#following) {
-      this.#setRate(1);
-      if (video.currentTime < oldest - OLDEST_ROOM_S) {
-        video.currentTime = oldest;
-      }
+      this.#steerPast();
       return;
     }
     const end = bufferedEnd(video);
-    if (end === null || this.#stream !== 'shown') {
+    if (end === null || this.#stream !== 'shown' || !this.#engine?.steered) {
       return;
     }
     const { rate, seekTo } = this.#control.decide({ now, position: video.currentTime, end });
@@ -225,100 +306,69 @@ export class Player {
     }
   }
 
-  /** @param {number} rate */
-  #setRate(rate) {
-    if (this.#video.playbackRate !== rate) {
-      this.#video.playbackRate = rate;
+  /** The past keeps its speed until the present is reached or the window has left it behind. */
+  #steerPast() {
+    const { video } = this;
+    const [oldest, edge] = [this.#engine?.oldest ?? null, this.#engine?.live ?? null];
+    this.#setRate(this.#speed);
+    if (oldest !== null && video.currentTime < oldest - FALLEN_OUT_S) {
+      video.currentTime = oldest;
+    } else if (this.#speed > 1 && edge !== null && video.currentTime > edge - NOW_S) {
+      this.jumpToLive();
     }
   }
 
+  /** @param {number} rate */
+  #setRate(rate) {
+    if (this.video.playbackRate !== rate) {
+      this.video.playbackRate = rate;
+    }
+  }
+
+  /** Leaves live for a position. @param {number} target */
+  #goTo(target) {
+    this.#follow(false);
+    this.video.currentTime = Math.max(target, this.#engine?.oldest ?? 0);
+  }
+
   #build() {
-    this.#hls?.destroy();
-    this.#hls = null;
+    this.#engine?.destroy();
     this.#stream = 'none';
-    this.#listed = [];
     this.#lastPosition = -1;
     this.#movedAt = -Infinity;
     this.#builtAt = performance.now();
     this.#control.reset();
     // A user who paused before a failure still wants it paused.
-    this.#video.autoplay = this.#wantsPlay;
-    if (Hls?.isSupported()) {
-      this.#hls = this.#newHls(Hls);
-    } else {
-      this.#video.src = this.#url;
-      this.#playIfWanted();
-    }
-  }
-
-  /** @param {typeof import('hls.js').default} Hls */
-  #newHls(Hls) {
-    const hls = new Hls(SETTINGS);
-    hls.on(Hls.Events.MANIFEST_PARSED, () => {
-      this.#heard(true);
-      this.#playIfWanted();
+    this.video.autoplay = this.#wantsPlay;
+    this.#engine = this.#newEngine(this.video, {
+      heard: this.#heard,
+      ready: () => this.#playIfWanted(),
+      windowChanged: () => this.dispatchEvent(new Event('window')),
+      partArrived: (part) => this.#partArrived(part),
+      ended: () => this.#ended(),
+      failed: () => void this.#failed(),
     });
-    hls.on(Hls.Events.LEVEL_LOADED, (_, { details }) => this.#playlistLoaded(details));
-    hls.on(Hls.Events.FRAG_BUFFERED, (_, { frag, part }) => this.#partBuffered(part?.end ?? frag.end));
-    hls.on(Hls.Events.ERROR, (_, error) => this.#hlsError(error));
-    hls.loadSource(this.#url);
-    hls.attachMedia(this.#video);
-    return hls;
+    this.#changed();
   }
 
-  /** @param {import('hls.js').LevelDetails} details */
-  #playlistLoaded(details) {
-    this.#heard(true);
-    const listed = details.fragments.map(({ sn, programDateTime }) => ({ number: Number(sn), date: programDateTime }));
-    const changed = isAnotherRun(this.#listed, listed);
-    this.#listed = listed;
-    if (this.#hls !== null && details.partTarget) {
-      this.#hls.config.maxFragLookUpTolerance = details.partTarget / 2;
+  /** @param {{end: number, duration: number, newest: boolean}} part */
+  #partArrived(part) {
+    if (this.#following && !this.video.paused && !document.hidden) {
+      this.#control.partArrived({ now: performance.now() / 1000, ...part });
     }
-    if (changed) {
-      this.#failed();
-    } else if (!details.live) {
-      this.#stream = 'ended';
-      this.#setRate(1);
-      this.#failed();
-    }
-  }
-
-  /** @param {number} partEnd in the player's time */
-  #partBuffered(partEnd) {
-    const details = this.#hls?.latestLevelDetails;
-    const end = bufferedEnd(this.#video);
-    if (!details || end === null || !this.#following || this.#video.paused || document.hidden) {
-      return;
-    }
-    const duration = details.partTarget || details.targetduration;
-    this.#control.partArrived({ now: performance.now() / 1000, end, duration, newest: partEnd > details.edge - duration / 2 });
   }
 
   /** The picture waits. A buffer that ran dry has already told the controller; a full one tells of a device that is too slow. */
   #waiting() {
-    const end = bufferedEnd(this.#video);
-    if (!this.#video.seeking && this.#following && end !== null && end - this.#video.currentTime > FULL_S) {
+    if (!this.video.seeking && this.#following && this.bufferS > FULL_S) {
       this.#control.stalled();
     }
   }
 
-  /** @param {import('hls.js').ErrorData} error */
-  #hlsError(error) {
-    if (error.response !== undefined) {
-      this.#heard((error.response.code ?? 0) > 0);
-    }
-    if (!error.fatal || this.#hls === null) {
-      return;
-    }
-    const now = performance.now();
-    if (error.type === Hls?.ErrorTypes.MEDIA_ERROR && now - this.#mediaFailedAt > RECOVERED_MS) {
-      this.#mediaFailedAt = now;
-      this.#hls.recoverMediaError();
-      this.#playIfWanted();
-      return;
-    }
-    this.#failed();
+  #ended() {
+    this.#stream = 'ended';
+    this.#setRate(1);
+    void this.#failed();
   }
 
   /** What plays now is over or broken: looks for something to play until it is found, then builds a new player on it. */
@@ -329,7 +379,7 @@ export class Player {
     this.#probing = true;
     const ended = this.#stream === 'ended';
     if (!ended) {
-      this.#hls?.stopLoad();
+      this.#engine?.stop();
     }
     do {
       await sleep(ended ? waitMs(Infinity) : waitMs(this.#failures));
@@ -342,8 +392,8 @@ export class Player {
   /** Asks for the playlists by hand, so that the last picture stays on the screen until there is another. */
   async #canPlay() {
     try {
-      const top = await this.#playlist(this.#url);
-      const facts = top?.child ? await this.#playlist(new URL(top.child, new URL(this.#url, document.baseURI)).href) : top;
+      const top = await this.#playlist(this.#probeUrl);
+      const facts = top?.child ? await this.#playlist(new URL(top.child, new URL(this.#probeUrl, document.baseURI)).href) : top;
       return facts !== null && facts.valid && !facts.ended;
     } catch {
       this.#heard(false);
@@ -360,22 +410,24 @@ export class Player {
 
   #playIfWanted() {
     if (this.#wantsPlay) {
-      this.#play();
+      this.play();
     }
   }
 
-  #play() {
-    this.#video.play().then(
-      () => (this.#refused = false),
-      (error) => (this.#refused = error.name === 'NotAllowedError'),
-    );
+  /** @param {boolean} refused */
+  #setRefused(refused) {
+    if (this.#refused !== refused) {
+      this.#refused = refused;
+      this.#changed();
+    }
   }
 
   /** Only a pause that the user can have meant counts: browsers pause hidden, ended and emptied videos by themselves. */
   #paused() {
-    if (!document.hidden && !this.#video.ended && this.#video.readyState > 0 && !this.#probing) {
+    if (!document.hidden && !this.video.ended && this.video.readyState > 0 && !this.#probing) {
       this.#wantsPlay = false;
       this.#setRate(1);
+      this.#changed();
     }
   }
 
@@ -383,8 +435,8 @@ export class Player {
     this.#refused = false;
     if (!this.#wantsPlay) {
       this.#wantsPlay = true;
-      const edge = this.#hls?.liveSyncPosition ?? this.#seekableEnd();
-      this.#follow(this.#following && edge !== null && edge - this.#video.currentTime < LIVE_LAG_S);
+      const edge = this.#engine?.live ?? null;
+      this.#follow(this.#following && edge !== null && edge - this.video.currentTime < LIVE_LAG_S);
     }
   }
 
@@ -392,31 +444,13 @@ export class Player {
   #follow(live) {
     this.#following = live;
     this.#control.reset();
-    this.#setRate(1);
+    this.#setRate(live ? 1 : this.#speed);
+    this.#changed();
   }
 
-  #oldest() {
-    const start = this.#hls?.latestLevelDetails?.fragmentStart;
-    return start === undefined ? 0 : start + OLDEST_ROOM_S;
+  #changed() {
+    this.dispatchEvent(new Event('change'));
   }
-
-  #seekableEnd() {
-    const { seekable } = this.#video;
-    return seekable.length > 0 ? seekable.end(seekable.length - 1) : null;
-  }
-}
-
-/**
- * The end of the buffer that holds the playhead.
- * @param {HTMLVideoElement} video
- */
-function bufferedEnd({ buffered, currentTime }) {
-  for (let i = buffered.length - 1; i >= 0; i -= 1) {
-    if (buffered.start(i) - 0.1 <= currentTime && currentTime <= buffered.end(i)) {
-      return buffered.end(i);
-    }
-  }
-  return null;
 }
 
 /** @param {number} ms */

@@ -50,16 +50,16 @@ const SAME_DATE_MS = 500;
 /**
  * Whether a playlist belongs to another run of the server than the one before it: its numbers went back, or a number now stands for
  * another time. A player that went on would wait for segments that never come.
- * @param {readonly Listed[]} before @param {readonly Listed[]} after both in order
+ * @param {Listed | null} last of the playlist before
+ * @param {Listed | null} newest of this playlist
+ * @param {Listed | null} same what this playlist lists under the number of `last`
  */
-export function isAnotherRun(before, after) {
-  const [last, now] = [before.at(-1), after.at(-1)];
-  if (last === undefined || now === undefined) {
+export function isAnotherRun(last, newest, same) {
+  if (last === null || newest === null) {
     return false;
   }
-  if (now.number < last.number - 1) {
+  if (newest.number < last.number - 1) {
     return true;
   }
-  const same = after.find(({ number }) => number === last.number);
-  return same !== undefined && same.date !== null && last.date !== null && Math.abs(same.date - last.date) > SAME_DATE_MS;
+  return same !== null && same.date !== null && last.date !== null && Math.abs(same.date - last.date) > SAME_DATE_MS;
 }

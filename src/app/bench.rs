@@ -5,6 +5,7 @@ use crate::{
     config::{Listing, SourceSpec, StreamConfig},
     detect::{self, Detection, Detector},
     pacer::{Pacer, Shown},
+    paint::{Area, mask},
     picture::{Picture, PicturePool},
     pipeline::{Detections, Pipeline},
     source::{Pace, Source, SourceError, SourceFormat, open_file},
@@ -60,6 +61,7 @@ struct Bench {
     detector: Option<Box<dyn Detector>>,
     tracker: Tracker,
     detect_fps: f64,
+    masks: Vec<Area>,
     newest: Arc<Mutex<Arc<Detection>>>,
     last_run: Option<Ticks>,
     decode: Span,
@@ -75,7 +77,10 @@ impl Bench {
             let next = self.source.next();
             self.decode = self.decode + self.clock.now().since(begin);
             match next {
-                Ok(picture) => return Ok(Some(Arc::new(picture))),
+                Ok(mut picture) => {
+                    mask::draw_masks(&mut picture, &self.masks);
+                    return Ok(Some(Arc::new(picture)));
+                }
                 Err(SourceError::Ended) => return Ok(None),
                 Err(SourceError::Damaged(_) | SourceError::Silent) => {}
                 Err(SourceError::Lost(reason)) => return Err(Failure(reason)),
@@ -119,6 +124,7 @@ fn measure(path: &Path, config: &StreamConfig) -> Result<Report, Failure> {
         detector: detect::open(&config.detect).map_err(failed)?,
         tracker: Tracker::default(),
         detect_fps: config.detect.fps,
+        masks: mask::areas(&config.masks, format.size).map_err(failed)?,
         newest,
         last_run: None,
         decode: Span::ZERO,

@@ -2,9 +2,9 @@
 
 use super::{Failure, failed, out};
 use crate::{
-    config::{DetectConfig, DetectFilesConfig, Listing},
+    config::{DetectFilesConfig, Listing},
     console::listing::{self, FoundInFrame},
-    detect::{self, BoundingBox, Detector},
+    detect::{self, Detector},
     picture::PicturePool,
     source::{Pace, SourceError, open_file},
     time::Ticks,
@@ -16,8 +16,7 @@ use std::{ops::ControlFlow, path::Path};
 pub(super) fn run(config: &DetectFilesConfig) -> Result<(), Failure> {
     for file in &config.files {
         // A detector per file, so that no file's result depends on the one before.
-        let detect = DetectConfig { cascade: Some(config.cascade.clone()), fps: config.fps, width: config.width };
-        let Some(detector) = detect::open(&detect).map_err(failed)? else { continue };
+        let Some(detector) = detect::open(&config.detect).map_err(failed)? else { continue };
         if search(file, detector, config)?.is_break() {
             break;
         }
@@ -42,12 +41,12 @@ fn search(path: &Path, mut detector: Box<dyn Detector>, config: &DetectFilesConf
             Err(SourceError::Silent) => continue,
             Err(SourceError::Lost(reason)) => return Err(Failure(reason)),
         };
-        if detect::is_due(picture.at, last_run, config.fps) {
+        if detect::is_due(picture.at, last_run, config.detect.fps) {
             detect::follow(&mut *detector, &mut tracker, &picture).map_err(failed)?;
             last_run = Some(picture.at);
         }
-        let boxes: Vec<BoundingBox> = tracker.boxes_at(picture.at).into_iter().map(|tracked| tracked.area).collect();
-        let found = FoundInFrame { file: path, frame, at: picture.at.since(Ticks::default()), boxes: &boxes };
+        let found =
+            FoundInFrame { file: path, frame, at: picture.at.since(Ticks::default()), tracks: &tracker.boxes_at(picture.at) };
         let text = match config.listing {
             Listing::Text => listing::found(found),
             Listing::Json => listing::found_json(found).map_err(failed)?,

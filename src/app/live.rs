@@ -66,7 +66,9 @@ struct Live {
 impl Live {
     fn start(config: &StreamConfig, wiring: Wiring, listener: Listener) -> Result<Live, Failure> {
         let Wiring { clock, status, opener, tap, detections, watcher } = wiring;
-        let capture = capture::start(CaptureParts { opener, tap, clock: clock.clone(), status: status.clone() }).map_err(failed)?;
+        let capture =
+            capture::start(CaptureParts { opener, tap, masks: config.masks.clone(), clock: clock.clone(), status: status.clone() })
+                .map_err(failed)?;
         let format = capture.format.clone();
         tell_format(&format);
         let rate = config.wish.rate.unwrap_or(format.rate);
@@ -86,15 +88,18 @@ impl Live {
     /// Shows the status until the stream ends, or the user ends it.
     fn watch(&self, interrupt: &Interrupt, console: &Console, config: &StreamConfig) {
         let mut display = console.status();
-        let what = config.detect.cascade.as_ref().map(CascadeSpec::what);
         while !interrupt.wait(STATUS_PERIOD) && !self.stream.has_ended() && !self.served.is_finished() {
-            display.show(&self.status_line(what), self.clock.now());
+            display.show(&self.status_line(&config.detect.cascades), self.clock.now());
         }
     }
 
-    fn status_line(&self, what: Option<&'static str>) -> StatusLine {
+    fn status_line(&self, cascades: &[CascadeSpec]) -> StatusLine {
         let (now, wall) = (self.clock.now(), self.clock.wall());
         let (report, window) = (self.status.report(now, wall), self.window.summary());
+        let found = |cascade: &CascadeSpec| Found {
+            what: cascade.what(),
+            count: report.detection.kinds.get(&cascade.kind()).copied().unwrap_or_default(),
+        };
         StatusLine {
             silent: self.status.silent_since().map(|since| wall.since(since)),
             size: self.format.size,
@@ -102,7 +107,7 @@ impl Live {
             fps_out: report.pacer.fps_out,
             repeated: report.pacer.repeated,
             dropped: report.pacer.dropped,
-            found: what.map(|what| Found { what, count: report.detection.faces as usize }),
+            found: cascades.iter().map(found).collect(),
             bits_per_s: window.average_bps as f64,
             window: Span::from_duration(Duration::from_secs_f64(window.span_s)),
             viewers: report.viewers,

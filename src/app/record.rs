@@ -27,7 +27,9 @@ pub(super) fn run(config: &StreamConfig, record: &RecordConfig, console: &Consol
     }
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
     let Wiring { clock, status, opener, tap, detections, watcher } = Wiring::new(config, clock)?;
-    let capture = capture::start(CaptureParts { opener, tap, clock: clock.clone(), status: status.clone() }).map_err(failed)?;
+    let capture =
+        capture::start(CaptureParts { opener, tap, masks: config.masks.clone(), clock: clock.clone(), status: status.clone() })
+            .map_err(failed)?;
     tell_format(&capture.format);
     let file = match Mp4File::create(&record.output, record.overwrite) {
         Ok(file) => file,

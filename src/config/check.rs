@@ -39,10 +39,15 @@ const BITRATE_MAX: u64 = 100_000_000;
 const DETECT_FPS: RangeInclusive<f64> = 0.1..=60.0;
 /// Narrowest searched picture: a frontal-face cascade looks at 24×24 pixels, and a face is seldom wider than a third.
 const DETECT_WIDTH_MIN: u32 = 80;
+/// Most cascades at once: as many as there are names. They take turns, so each of more would see too little of what passes.
+const CASCADES_MAX: usize = 8;
 /// Shortest recording: one part.
 const RECORD_MIN: Span = Span::from_ms(100);
 /// Longest recording.
 const RECORD_MAX: Span = Span::from_ms(24 * 3_600_000);
+
+/// What can be drawn.
+const OVERLAYS: &str = "boxes, labels, clock";
 
 /// File names with these endings are videos, not cameras.
 const VIDEO_ENDINGS: [&str; 7] = [".mp4", ".mkv", ".mov", ".avi", ".webm", ".ts", ".mjpeg"];
@@ -94,17 +99,15 @@ fn record(args: &RecordArgs) -> Result<Command, UsageError> {
 }
 
 fn detect_files(args: &DetectFilesArgs) -> Result<Command, UsageError> {
-    let (cascade, width) = search(&args.search)?;
-    let fps = search_pace(&args.pace)?;
-    let Some(cascade) = cascade else {
+    let detect = detection(&args.search, &args.pace)?;
+    if detect.cascades.is_empty() {
         return refuse("--detect", "none", "nothing would be searched; leave it out to find faces");
-    };
-    Ok(Command::Detect(DetectFilesConfig { files: args.files.clone(), cascade, fps, width, listing: listing(args.json) }))
+    }
+    Ok(Command::Detect(DetectFilesConfig { files: args.files.clone(), detect, listing: listing(args.json) }))
 }
 
 fn pipeline(source: SourceSpec, once: bool, args: &PipelineArgs) -> Result<StreamConfig, UsageError> {
-    let (cascade, width) = search(&args.search)?;
-    let fps = search_pace(&args.pace)?;
+    let detect = detection(&args.search, &args.pace)?;
     let wish = wish(&args.picture)?;
     if let (SourceSpec::File(_), Some(size)) = (&source, &args.picture.size) {
         return refuse("--size", size, "a file keeps its own size; leave it out");
@@ -113,8 +116,9 @@ fn pipeline(source: SourceSpec, once: bool, args: &PipelineArgs) -> Result<Strea
         source,
         once,
         wish,
-        detect: DetectConfig { cascade, fps, width },
+        detect,
         overlay: overlay(&args.picture.overlay)?,
+        masks: args.picture.mask.iter().map(|text| asked("--mask", text, quantity::mask)).collect::<Result<_, _>>()?,
         clock_strip: args.picture.clock_strip,
         encode: encode(&args.encode)?,
         package: package(&args.cut)?,
@@ -171,33 +175,63 @@ fn wish(args: &PictureArgs) -> Result<Wish, UsageError> {
 }
 
 fn overlay(text: &str) -> Result<Overlay, UsageError> {
-    match text {
-        "boxes" => Ok(Overlay::Boxes),
-        "none" => Ok(Overlay::None),
-        _ => refuse("--overlay", text, "there is no such overlay; write boxes or none"),
+    let mut overlay = Overlay::default();
+    if text == "none" {
+        return Ok(overlay);
     }
+    for name in text.split(',') {
+        match name.trim() {
+            "boxes" => overlay.boxes = true,
+            "labels" => overlay.labels = true,
+            "clock" => overlay.clock = true,
+            "none" => return refuse("--overlay", text, "none stands alone; leave it or the others out"),
+            name => {
+                let why = format!("there is no overlay \"{}\"; write none, or some of {OVERLAYS} with commas between", shown(name));
+                return refuse("--overlay", text, &why);
+            }
+        }
+    }
+    Ok(overlay)
 }
 
-fn search(args: &SearchArgs) -> Result<(Option<CascadeSpec>, u32), UsageError> {
-    let typed = args.detect.as_str();
-    let cascade = match typed {
-        "none" => None,
-        _ if typed.contains(['/', '\\']) || typed.to_ascii_lowercase().ends_with(".xml") => {
-            Some(CascadeSpec::File(PathBuf::from(typed)))
-        }
-        _ => match detect::cascade_named(typed) {
-            Some(cascade) => Some(cascade),
-            None => {
-                let names = detect::SYSTEM_CASCADES.map(|(name, _)| name).join(", ");
-                return refuse("--detect", typed, &format!("nothing of that name is known; write face, {names}, none or PATH.xml"));
-            }
-        },
-    };
-    let width = asked("--detect-width", &args.detect_width, |text| {
+fn detection(search: &SearchArgs, pace: &SearchPaceArgs) -> Result<DetectConfig, UsageError> {
+    let width = asked("--detect-width", &search.detect_width, |text| {
         let width = quantity::whole(text).filter(|width| (DETECT_WIDTH_MIN..=SIDE_MAX).contains(width));
         width.ok_or_else(|| format!("the searched picture is {DETECT_WIDTH_MIN} to {SIDE_MAX} pixels wide; 640 finds most faces"))
     })?;
-    Ok((cascade, width))
+    Ok(DetectConfig { cascades: asked("--detect", &search.detect, cascades)?, fps: search_pace(pace)?, width })
+}
+
+/// The cascades of a list; each finds something else.
+fn cascades(list: &str) -> Result<Vec<CascadeSpec>, String> {
+    if list == "none" {
+        return Ok(Vec::new());
+    }
+    let cascades = list.split(',').map(|typed| cascade(typed.trim())).collect::<Result<Vec<_>, _>>()?;
+    if cascades.len() > CASCADES_MAX {
+        return Err(format!("more than {CASCADES_MAX} kinds of things cannot be searched; name fewer"));
+    }
+    for (n, cascade) in cascades.iter().enumerate() {
+        let kind = cascade.kind();
+        if cascades[..n].iter().any(|before| before.kind() == kind) {
+            return Err(format!("two of them find the kind {kind}; leave one out, or give its file another name"));
+        }
+    }
+    Ok(cascades)
+}
+
+fn cascade(typed: &str) -> Result<CascadeSpec, String> {
+    if typed.contains(['/', '\\']) || typed.to_ascii_lowercase().ends_with(".xml") {
+        return Ok(CascadeSpec::File(PathBuf::from(typed)));
+    }
+    detect::cascade_named(typed).ok_or_else(|| match typed {
+        "" => "there is a name missing in the list; write it like face,profile,cat".to_owned(),
+        "none" => "none stands alone; leave it out of the list, or write nothing else".to_owned(),
+        _ => {
+            let names = detect::SYSTEM_CASCADES.map(|(name, _)| name).join(", ");
+            format!("nothing of the name {} is known; write face, {names}, none or PATH.xml", shown(typed))
+        }
+    })
 }
 
 fn search_pace(args: &SearchPaceArgs) -> Result<f64, UsageError> {

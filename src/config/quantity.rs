@@ -3,6 +3,7 @@
 //! An error is the second half of a sentence, after the option and its value: the reason, and what to write instead.
 
 use crate::{
+    paint::mask::{Mask, Measure},
     picture::{SIDE_MAX, Size},
     time::{FrameRate, Span},
 };
@@ -99,6 +100,28 @@ pub fn size(text: &str) -> Result<Size, String> {
     let even = |side: u32| side & !1;
     Size::new(width, height)
         .ok_or_else(|| format!("both sides must be even, for colour is halved; write {}x{}", even(width), even(height)))
+}
+
+/// A mask: left, top, width and height, each in pixels or with a % sign.
+pub fn mask(text: &str) -> Result<Mask, String> {
+    let measures: Option<Vec<Measure>> = text.split(',').map(|part| measure(part.trim())).collect();
+    let Some([left, top, width, height]) = measures.as_deref() else {
+        return Err(
+            "this is no mask; write left, top, width and height in pixels or per cent, like 0,0,120,80 or 50%,0,50%,25%".to_owned()
+        );
+    };
+    let is_zero = |measure: &Measure| matches!(measure, Measure::Pixels(0)) || *measure == Measure::Percent(0.0);
+    if is_zero(width) || is_zero(height) {
+        return Err("a mask of no size hides nothing; give it a width and a height".to_owned());
+    }
+    Ok(Mask { left: *left, top: *top, width: *width, height: *height })
+}
+
+fn measure(text: &str) -> Option<Measure> {
+    match text.strip_suffix('%') {
+        Some(number) => decimal(number.trim_end()).filter(|percent| *percent <= 100.0).map(Measure::Percent),
+        None => whole(text).filter(|_| !text.is_empty()).map(Measure::Pixels),
+    }
 }
 
 /// A bit rate in bit/s; `k`, `M` and `G` are powers of 1000.

@@ -18,8 +18,8 @@ pub struct StatusLine {
     pub repeated: u64,
     /// Pictures dropped since the start, for want of a place in the grid.
     pub dropped: u64,
-    /// What is found now; `None` when nothing is searched.
-    pub found: Option<Found>,
+    /// What is found now, of each kind that is searched.
+    pub found: Vec<Found>,
     /// Encoded bits per second, measured.
     pub bits_per_s: f64,
     /// How far back a viewer can go now.
@@ -36,7 +36,7 @@ pub struct Found {
     /// What is searched, in the plural, as [`CascadeSpec::what`](crate::config::CascadeSpec::what) says it.
     pub what: &'static str,
     /// How many.
-    pub count: usize,
+    pub count: u64,
 }
 
 impl fmt::Display for StatusLine {
@@ -45,7 +45,7 @@ impl fmt::Display for StatusLine {
             write!(f, "no signal for {} · ", length(silent))?;
         }
         write!(f, "{} · {:.1} fps in, {:.1} out", self.size, self.fps_in, self.fps_out)?;
-        if let Some(found) = self.found {
+        for found in &self.found {
             write!(f, " · {} {}", found.what, found.count)?;
         }
         write!(f, " · viewers {} · {:.2} Mbit/s", self.viewers, self.bits_per_s / 1e6)?;
@@ -74,7 +74,7 @@ mod tests {
             fps_out: 30.0,
             repeated: 3,
             dropped: 0,
-            found: Some(Found { what: "faces", count: 2 }),
+            found: vec![Found { what: "faces", count: 2 }, Found { what: "cats", count: 0 }],
             bits_per_s: 2_014_000.0,
             window: Span::from_ms(298_400),
             viewers: 1,
@@ -83,13 +83,13 @@ mod tests {
         let check = |status: StatusLine, expect: &str| assert_eq!(status.to_string(), expect);
         check(
             running.clone(),
-            "640x480 · 30.0 fps in, 30.0 out · faces 2 · viewers 1 · 2.01 Mbit/s · encoder 34 % · repeated 3, dropped 0 · window 4:58",
+            "640x480 · 30.0 fps in, 30.0 out · faces 2 · cats 0 · viewers 1 · 2.01 Mbit/s · encoder 34 % · repeated 3, dropped 0 · window 4:58",
         );
         check(
             StatusLine {
                 silent: Some(Span::from_ms(7_900)),
                 fps_in: 0.0,
-                found: None,
+                found: vec![],
                 window: Span::from_ms(3_723_000),
                 ..running
             },

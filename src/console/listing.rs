@@ -1,6 +1,11 @@
 //! Results as text for stdout: cameras, and what was found in files. Pure.
 
-use crate::{detect::BoundingBox, source::Device, time::Span};
+use crate::{
+    detect::kind::Kind,
+    source::Device,
+    time::Span,
+    track::{TrackId, Tracked},
+};
 use serde::Serialize;
 use std::{borrow::Cow, fmt::Write, path::Path};
 
@@ -39,23 +44,27 @@ pub struct FoundInFrame<'a> {
     /// Its time, from the file's start.
     pub at: Span,
     /// What was found, in pixels of the full picture.
-    pub boxes: &'a [BoundingBox],
+    pub tracks: &'a [Tracked],
 }
 
 /// One frame for people.
 pub fn found(found: FoundInFrame<'_>) -> String {
-    let boxes: Vec<String> = found.boxes.iter().map(|b| format!("{}x{} at {},{}", b.width, b.height, b.x, b.y)).collect();
+    let words =
+        |Tracked { id, kind, area, .. }: &Tracked| format!("{kind} {id} {}x{} at {},{}", area.width, area.height, area.x, area.y);
+    let boxes: Vec<String> = found.tracks.iter().map(words).collect();
     let boxes = if boxes.is_empty() { "nothing".to_owned() } else { boxes.join(", ") };
     format!("{} frame {} at {:.3} s: {boxes}", found.file.display(), found.frame, found.at.as_s())
 }
 
-/// One frame for programs, a line of JSON: `{"file","frame","at","boxes":[[x,y,width,height]…]}`, `at` in seconds.
+/// One frame for programs, a line of JSON: `{"file","frame","at","boxes":[[x,y,width,height]…],"tracks":[{"id","kind","confidence"}…]}`,
+/// `at` in seconds, and a track for each box, in the same order.
 pub fn found_json(found: FoundInFrame<'_>) -> serde_json::Result<String> {
     serde_json::to_string(&FoundLine {
         file: found.file.to_string_lossy(),
         frame: found.frame,
         at: (found.at.as_s() * 1000.0).round() / 1000.0,
-        boxes: found.boxes.iter().map(|b| [b.x, b.y, b.width, b.height]).collect(),
+        boxes: found.tracks.iter().map(|Tracked { area, .. }| [area.x, area.y, area.width, area.height]).collect(),
+        tracks: found.tracks.iter().map(TrackLine::of).collect(),
     })
 }
 
@@ -66,6 +75,21 @@ struct FoundLine<'a> {
     frame: u64,
     at: f64,
     boxes: Vec<[u32; 4]>,
+    tracks: Vec<TrackLine>,
+}
+
+#[derive(Serialize)]
+struct TrackLine {
+    id: TrackId,
+    kind: Kind,
+    confidence: f64,
+}
+
+impl TrackLine {
+    fn of(tracked: &Tracked) -> TrackLine {
+        let confidence = (tracked.confidence * 1000.0).round() / 1000.0;
+        TrackLine { id: tracked.id, kind: tracked.kind, confidence }
+    }
 }
 
 /// A rate with at most two decimals, and none where it is whole.
@@ -77,7 +101,7 @@ fn number(fps: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::DeviceFormat;
+    use crate::{detect::BoundingBox, source::DeviceFormat};
 
     fn cameras() -> Vec<Device> {
         let format =
@@ -135,11 +159,12 @@ mod tests {
 
     #[test]
     fn a_frame_is_a_line() {
-        let boxes = [BoundingBox { x: 1, y: 2, width: 3, height: 4 }, BoundingBox { x: 5, y: 6, width: 7, height: 8 }];
-        let frame = |boxes| FoundInFrame { file: Path::new("a.mp4"), frame: 7, at: Span(21_021), boxes };
-        assert_eq!(found(frame(&boxes)), "a.mp4 frame 7 at 0.234 s: 3x4 at 1,2, 7x8 at 5,6");
+        let tracked = |id, kind, x| Tracked { id, kind, confidence: 0.67891, area: BoundingBox { x, y: 2, width: 3, height: 4 } };
+        let tracks = [tracked(0, Kind::FACE, 1), tracked(7, Kind::PROFILE, 5)];
+        let frame = |tracks| FoundInFrame { file: Path::new("a.mp4"), frame: 7, at: Span(21_021), tracks };
+        assert_eq!(found(frame(&tracks)), "a.mp4 frame 7 at 0.234 s: face 0 3x4 at 1,2, profile 7 3x4 at 5,2");
         assert_eq!(found(frame(&[])), "a.mp4 frame 7 at 0.234 s: nothing");
-        let expect = r#"{"file":"a.mp4","frame":7,"at":0.234,"boxes":[[1,2,3,4],[5,6,7,8]]}"#;
-        assert_eq!(found_json(frame(&boxes)).unwrap(), expect);
+        let expect = r#"{"file":"a.mp4","frame":7,"at":0.234,"boxes":[[1,2,3,4],[5,2,3,4]],"tracks":[{"id":0,"kind":"face","confidence":0.679},{"id":7,"kind":"profile","confidence":0.679}]}"#;
+        assert_eq!(found_json(frame(&tracks)).unwrap(), expect);
     }
 }

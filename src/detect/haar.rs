@@ -2,12 +2,13 @@
 //!
 //! A plane is looked at where it lies; a wider one is first reduced to the search width. The search has two steps: a coarse scan of the
 //! whole plane proposes places, spread over a few runs, and every place that was proposed or is expected is then looked at closely in
-//! each run. Every number below was measured on labelled webcam clips: docs/detection.md has the table.
+//! each run. Several cascades take turns with the coarse scan, so that a run costs no more than with one. Every number below was
+//! measured on labelled webcam clips: docs/detection.md has the table.
 
-use super::{BoundingBox, DetectError, Detector, Hit, Luma, SYSTEM_CASCADES};
+use super::{BoundingBox, DetectError, Detector, Expected, Hit, Luma, SYSTEM_CASCADES, kind::Kind};
 use crate::config::CascadeSpec;
 use opencv::{
-    core::{self, FileStorage, Mat, Rect, Size},
+    core::{self, FileStorage, Mat, Rect, Size, ToInputArray},
     imgproc,
     objdetect::CascadeClassifier,
     prelude::*,
@@ -35,61 +36,96 @@ const OTHER_SEARCH: Search = Search { step: 1.2, neighbours_min: 5, width_min: 0
 /// Of two hits where the smaller one lies in the larger one with so much of its area, only one is a face.
 const NESTED_MIN: f64 = 0.6;
 
-/// A cascade classifier and its buffers.
+/// Cascade classifiers and their buffers.
 pub struct HaarDetector {
-    scanner: Scanner,
+    cascades: Cascades,
     /// Width to which a wider plane is reduced.
     width_max: usize,
     reduced: Mat,
 }
 
+/// What is searched with.
+struct Cascades {
+    scanners: Vec<(Kind, Scanner)>,
+    /// Which of them scans next.
+    turn: usize,
+}
+
 impl HaarDetector {
-    /// Loads a cascade. Planes wider than `width_max` are reduced to it before the search.
-    pub fn new(cascade: &CascadeSpec, width_max: u32) -> Result<HaarDetector, DetectError> {
-        let (xml, name) = match cascade {
-            CascadeSpec::Face => (FACE_XML.to_vec(), PathBuf::from("the embedded cascade")),
-            CascadeSpec::System(name) => find_system(name).and_then(|path| Ok((read(&path)?, path)))?,
-            CascadeSpec::File(path) => (read(path)?, path.clone()),
-        };
-        let classifier = parse(&xml).ok_or_else(|| {
-            let name = name.display();
-            DetectError(format!(
-                "cannot use {name} for detection: it is no cascade of OpenCV; pass one of its haarcascade or lbpcascade files"
-            ))
-        })?;
+    /// Loads cascades. Planes wider than `width_max` are reduced to it before the search.
+    pub fn new(cascades: &[CascadeSpec], width_max: u32) -> Result<HaarDetector, DetectError> {
         // The stream has its own threads; a pool of OpenCV's would fight the encoder for the same cores.
-        let window = core::set_num_threads(1).and_then(|()| classifier.get_original_window_size()).map_err(failed)?;
-        let search = match cascade {
-            CascadeSpec::Face | CascadeSpec::System("face-alt2") => FACE_SEARCH,
-            _ => OTHER_SEARCH,
-        };
-        Ok(HaarDetector {
-            scanner: Scanner::new(classifier, window, search),
-            width_max: width_max.max(1) as usize,
-            reduced: Mat::default(),
-        })
+        core::set_num_threads(1).map_err(failed)?;
+        let scanners = cascades.iter().map(|cascade| Ok((cascade.kind(), load(cascade)?))).collect::<Result<_, _>>()?;
+        Ok(HaarDetector { cascades: Cascades { scanners, turn: 0 }, width_max: width_max.max(1) as usize, reduced: Mat::default() })
     }
 
     /// The hits in pixels of the plane or of its reduction.
-    fn search(&mut self, luma: Luma<'_>, expected: &[BoundingBox], factor: f64) -> opencv::Result<Vec<(Rect, i32)>> {
-        let expected: Vec<Rect> = expected.iter().map(|area| in_searched_pixels(*area, factor, luma)).collect();
+    fn search(&mut self, luma: Luma<'_>, expected: &[Expected], factor: f64) -> opencv::Result<Vec<Found>> {
+        let places = expected.iter().map(|it| (it.kind, in_searched_pixels(it.area, factor, luma)));
+        let places: Vec<(Kind, Rect)> = places.collect();
         let plane = Mat::new_rows_cols_with_bytes::<u8>(luma.height as i32, luma.width as i32, luma.bytes)?;
         if luma.width <= self.width_max {
-            return self.scanner.scan(&plane, &expected);
+            return self.cascades.search(&plane, &places);
         }
         let height = (luma.height * self.width_max).div_ceil(luma.width);
         let size = Size::new(self.width_max as i32, height as i32);
         imgproc::resize(&plane, &mut self.reduced, size, 0.0, 0.0, imgproc::INTER_AREA)?;
-        self.scanner.scan(&self.reduced, &expected)
+        self.cascades.search(&self.reduced, &places)
+    }
+}
+
+/// A hit in searched pixels.
+struct Found {
+    kind: Kind,
+    rect: Rect,
+    neighbours: i32,
+}
+
+impl Cascades {
+    fn search(&mut self, plane: &(impl MatTraitConst + ToInputArray), expected: &[(Kind, Rect)]) -> opencv::Result<Vec<Found>> {
+        let mut found = Vec::new();
+        for (kind, place) in expected {
+            self.look_at(plane, *kind, *place, &mut found)?;
+        }
+        let turn = self.turn;
+        self.turn = (turn + 1) % self.scanners.len().max(1);
+        let Some((kind, scanner)) = self.scanners.get_mut(turn) else { return Ok(found) };
+        let kind = *kind;
+        let seen: Vec<Rect> = expected.iter().filter(|(other, _)| kind.is_same_thing(*other)).map(|(_, place)| *place).collect();
+        let hits = scanner.find_new(plane, &seen)?;
+        found.extend(hits.into_iter().map(|(rect, neighbours)| Found { kind, rect, neighbours }));
+        Ok(found)
+    }
+
+    /// Looks where something is expected, with its own cascade, and with the others for the same thing only where that one finds nothing.
+    fn look_at(
+        &mut self,
+        plane: &(impl MatTraitConst + ToInputArray),
+        expected: Kind,
+        place: Rect,
+        found: &mut Vec<Found>,
+    ) -> opencv::Result<()> {
+        let mut fitting: Vec<_> = self.scanners.iter_mut().filter(|(kind, _)| kind.is_same_thing(expected)).collect();
+        fitting.sort_by_key(|(kind, _)| *kind != expected);
+        for (kind, scanner) in fitting {
+            let hits = scanner.look_again(plane, place)?;
+            let is_hit = !hits.is_empty();
+            found.extend(hits.into_iter().map(|(rect, neighbours)| Found { kind: *kind, rect, neighbours }));
+            if is_hit {
+                break;
+            }
+        }
+        Ok(())
     }
 }
 
 impl Detector for HaarDetector {
-    fn detect(&mut self, luma: Luma<'_>, expected: &[BoundingBox]) -> Result<Vec<Hit>, DetectError> {
+    fn detect(&mut self, luma: Luma<'_>, expected: &[Expected]) -> Result<Vec<Hit>, DetectError> {
         let factor = luma.width as f64 / luma.width.min(self.width_max) as f64;
-        let hits = self.search(luma, expected, factor).map_err(failed)?.into_iter();
-        let hits = hits.filter_map(|(rect, neighbours)| {
-            Some(Hit { area: in_full_pixels(rect, factor, luma)?, strength: neighbours.max(0) as u32 })
+        let found = self.search(luma, expected, factor).map_err(failed)?.into_iter();
+        let hits = found.filter_map(|Found { kind, rect, neighbours }| {
+            Some(Hit { kind, area: in_full_pixels(rect, factor, luma)?, strength: neighbours.max(0) as u32 })
         });
         Ok(merge_nested(hits.collect()))
     }
@@ -110,12 +146,12 @@ fn in_full_pixels(rect: Rect, factor: f64, luma: Luma<'_>) -> Option<BoundingBox
     (right > x && bottom > y).then(|| BoundingBox { x, y, width: right - x, height: bottom - y })
 }
 
-/// Leaves one hit per face: of two that lie in each other, the one with more neighbours.
+/// Leaves one hit per thing: of two of the same thing that lie in each other, the one with more neighbours.
 fn merge_nested(mut hits: Vec<Hit>) -> Vec<Hit> {
     hits.sort_by_key(|hit| std::cmp::Reverse((hit.strength, hit.area.width)));
     let mut kept: Vec<Hit> = Vec::new();
     for hit in hits {
-        if !kept.iter().any(|other| is_nested(hit.area, other.area)) {
+        if !kept.iter().any(|other| hit.kind.is_same_thing(other.kind) && is_nested(hit.area, other.area)) {
             kept.push(hit);
         }
     }
@@ -127,6 +163,27 @@ fn is_nested(a: BoundingBox, b: BoundingBox) -> bool {
     let shared = common(a.x, a.width, b.x, b.width) as f64 * common(a.y, a.height, b.y, b.height) as f64;
     let area = |it: BoundingBox| f64::from(it.width) * f64::from(it.height);
     shared >= NESTED_MIN * area(a).min(area(b))
+}
+
+/// The scanner of a cascade.
+fn load(cascade: &CascadeSpec) -> Result<Scanner, DetectError> {
+    let (xml, name) = match cascade {
+        CascadeSpec::Face => (FACE_XML.to_vec(), PathBuf::from("the embedded cascade")),
+        CascadeSpec::System(name) => find_system(name).and_then(|path| Ok((read(&path)?, path)))?,
+        CascadeSpec::File(path) => (read(path)?, path.clone()),
+    };
+    let classifier = parse(&xml).ok_or_else(|| {
+        let name = name.display();
+        DetectError(format!(
+            "cannot use {name} for detection: it is no cascade of OpenCV; pass one of its haarcascade or lbpcascade files"
+        ))
+    })?;
+    let window = classifier.get_original_window_size().map_err(failed)?;
+    let search = match cascade {
+        CascadeSpec::Face | CascadeSpec::System("face-alt2") => FACE_SEARCH,
+        _ => OTHER_SEARCH,
+    };
+    Ok(Scanner::new(classifier, window, search))
 }
 
 fn find_system(name: &str) -> Result<PathBuf, DetectError> {

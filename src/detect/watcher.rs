@@ -165,7 +165,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 mod tests {
     use super::*;
     use crate::{
-        detect::{BoundingBox, DetectError, Hit, Luma},
+        detect::{BoundingBox, DetectError, Expected, Hit, Luma, kind::Kind},
         picture::Size,
         time::{ManualClock, Span, WallTime},
     };
@@ -181,7 +181,7 @@ mod tests {
     }
 
     impl Detector for Puppet {
-        fn detect(&mut self, _luma: Luma<'_>, _expected: &[BoundingBox]) -> Result<Vec<Hit>, DetectError> {
+        fn detect(&mut self, _luma: Luma<'_>, _expected: &[Expected]) -> Result<Vec<Hit>, DetectError> {
             self.began.send(Ticks(self.n_runs)).expect("the test listens");
             self.n_runs += 1;
             self.answers.recv().expect("the test answers")()
@@ -213,7 +213,7 @@ mod tests {
     }
 
     fn one_hit() -> Result<Vec<Hit>, DetectError> {
-        Ok(vec![Hit { area: BoundingBox { x: 1, y: 2, width: 30, height: 40 }, strength: 9 }])
+        Ok(vec![Hit { kind: Kind::FACE, area: BoundingBox { x: 1, y: 2, width: 30, height: 40 }, strength: 9 }])
     }
 
     #[test]

@@ -1,9 +1,16 @@
 use super::{strip::Strip, *};
-use crate::time::Ticks;
+use crate::{
+    detect::{BoundingBox, kind::Kind},
+    time::Ticks,
+};
 use proptest::prelude::*;
 
 fn black(width: u32, height: u32) -> Picture {
     Picture::black(Size::new(width, height).expect("an even size"), Ticks(0))
+}
+
+fn found(x: u32, y: u32, width: u32, height: u32) -> Tracked {
+    Tracked { id: 17, kind: Kind::FACE, confidence: 0.5, area: BoundingBox { x, y, width, height } }
 }
 
 /// Luma as text, a character per pixel: `.` black, `#` brighter than the middle, `-` between.
@@ -39,7 +46,7 @@ fn check_golden(actual: &str, name: &str) {
 #[test]
 fn a_box_is_an_outline_in_all_three_planes() {
     let mut picture = black(20, 14);
-    draw_boxes(&mut picture, &[BoundingBox { x: 3, y: 2, width: 11, height: 8 }], KeepClear::Nothing);
+    draw_boxes(&mut picture, &[found(3, 2, 11, 8)], KeepClear::Nothing);
     check(
         &luma_dump(&picture),
         "....................
@@ -71,7 +78,7 @@ fn a_box_is_an_outline_in_all_three_planes() {
 #[test]
 fn a_box_is_cut_at_the_edges() {
     let mut picture = black(10, 6);
-    let reach = |x, y| BoundingBox { x, y, width: u32::MAX - 1, height: 60 };
+    let reach = |x, y| found(x, y, u32::MAX - 1, 60);
     draw_boxes(&mut picture, &[reach(4, 2), reach(u32::MAX, u32::MAX)], KeepClear::Nothing);
     check(
         &luma_dump(&picture),
@@ -88,7 +95,7 @@ fn a_box_is_cut_at_the_edges() {
 fn lines_are_thicker_in_a_higher_picture() {
     for (height, line) in [(240, 2), (480, 2), (720, 2), (1080, 3), (2160, 6)] {
         let mut picture = black(64, height);
-        draw_boxes(&mut picture, &[BoundingBox { x: 0, y: 0, width: 64, height: 200 }], KeepClear::Nothing);
+        draw_boxes(&mut picture, &[found(0, 0, 64, 200)], KeepClear::Nothing);
         let column = picture.planes().y.chunks(64).take(100).filter(|row| row[32] != LUMA_BLACK);
         assert_eq!(column.count(), line, "{height} lines");
     }
@@ -103,6 +110,24 @@ fn every_character_can_be_read() {
         draw_text(&mut picture, line, (0, idx as i64 * 9 + 1), 1, KeepClear::Nothing);
     }
     check_golden(&luma_dump(&picture), "alphabet.txt");
+}
+
+#[test]
+fn labels_stand_beside_their_boxes_and_the_time_in_the_corner() {
+    let mut picture = Picture::black(Size::new(176, 80).expect("even"), Ticks(0));
+    picture.planes_mut().y.fill(60);
+    draw_labels(&mut picture, &[found(10, 20, 40, 40), found(150, 4, 20, 30), found(70, 2, 40, 78)], KeepClear::Nothing);
+    draw_clock(&mut picture, "2026-11-24 05:51:48+01:00", KeepClear::Nothing);
+    check_golden(&luma_dump(&picture), "captions.txt");
+}
+
+#[test]
+fn a_label_keeps_off_a_clock_strip() {
+    let mut picture = black(320, 240);
+    draw_labels(&mut picture, &[found(20, 34, 60, 60)], KeepClear::ClockStrip);
+    let row_of_text = |row: &[u8]| row.contains(&LUMA_WHITE);
+    let rows: Vec<usize> = (0..240).filter(|y| row_of_text(&picture.planes().y[y * 320..][..320])).collect();
+    assert_eq!((rows.first(), rows.len()), (Some(&96), GLYPH_HEIGHT), "it stands below its box");
 }
 
 #[test]
@@ -134,8 +159,10 @@ proptest! {
         let strip = Strip { unix_ms: 1_795_191_552_123, number: 99 };
         strip::draw_strip(&mut picture, strip);
         let readable = strip::read_strip(&picture);
-        let boxes: Vec<_> = boxes.into_iter().map(|(x, y, width, height)| BoundingBox { x, y, width, height }).collect();
+        let boxes: Vec<_> = boxes.into_iter().map(|(x, y, width, height)| found(x, y, width, height)).collect();
         draw_boxes(&mut picture, &boxes, KeepClear::ClockStrip);
+        draw_labels(&mut picture, &boxes, KeepClear::ClockStrip);
+        draw_clock(&mut picture, "2026-11-24 05:51:48+01:00", KeepClear::ClockStrip);
         draw_text(&mut picture, "Text over everything", place, scale, KeepClear::ClockStrip);
         draw_slate(&mut picture, WallTime(0), Span::ZERO, KeepClear::ClockStrip);
         prop_assert_eq!(strip::read_strip(&picture), readable);

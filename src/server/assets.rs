@@ -23,9 +23,15 @@ const FILES: &[(&str, &[u8])] = &web![
     "viewer.js",
     "page.js",
     "player.js",
+    "engines.js",
+    "hls-engine.js",
+    "native-engine.js",
+    "buffer.js",
     "latency.js",
+    "server.js",
     "state.js",
     "clock.js",
+    "keys.js",
     "retry.js",
 ];
 

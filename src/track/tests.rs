@@ -12,7 +12,11 @@ fn size() -> Size {
 }
 
 fn hit(x: u32, y: u32, width: u32, strength: u32) -> Hit {
-    Hit { area: BoundingBox { x, y, width, height: width }, strength }
+    Hit { kind: Kind::FACE, area: BoundingBox { x, y, width, height: width }, strength }
+}
+
+fn cat() -> Kind {
+    Kind::named("cat").expect("a kind")
 }
 
 fn run_at(run: i64) -> Ticks {
@@ -138,8 +142,12 @@ fn any_hit() -> impl Strategy<Value = Hit> {
     // Beyond the picture, without area and as large as can be: whatever a detector says.
     let edge = prop_oneof![8 => 0..WIDTH, 1 => any::<u32>()];
     let length = prop_oneof![8 => 20..120_u32, 1 => any::<u32>(), 1 => Just(0)];
-    (edge.clone(), edge, length.clone(), length, 0..12_u32)
-        .prop_map(|(x, y, width, height, strength)| Hit { area: BoundingBox { x, y, width, height }, strength })
+    let kind = prop::sample::select(vec![Kind::FACE, Kind::PROFILE, cat()]);
+    (kind, edge.clone(), edge, length.clone(), length, 0..12_u32).prop_map(|(kind, x, y, width, height, strength)| Hit {
+        kind,
+        area: BoundingBox { x, y, width, height },
+        strength,
+    })
 }
 
 /// Runs that are near each other in time, mostly in order, with hits of which many repeat.
@@ -168,7 +176,8 @@ proptest! {
                 prop_assert_eq!(ids.len(), drawn.len(), "an id twice");
                 prop_assert!(drawn.len() <= TRACKS_MAX);
                 prop_assert!(n_hits >= drawn.len() as u64 * u64::from(CONFIRM_HITS), "a track without hits");
-                for Tracked { area, .. } in drawn {
+                for Tracked { area, confidence, .. } in drawn {
+                    prop_assert!((0.0..=1.0).contains(&confidence), "{}", confidence);
                     prop_assert!(area.width >= 1 && area.x + area.width <= WIDTH, "{:?}", area);
                     prop_assert!(area.height >= 1 && area.y + area.height <= HEIGHT, "{:?}", area);
                 }
@@ -196,6 +205,37 @@ proptest! {
             before = now;
         }
     }
+}
+
+#[test]
+fn a_head_that_turns_stays_one_track_and_a_cat_on_it_is_another() {
+    let seen_as = |kind, x| Hit { kind, ..hit(x, 100, 60, SURE) };
+    let mut tracker = Tracker::default();
+    for run in 0..4 {
+        // The side is found off the front, as cascades do.
+        let head = if run < 2 { seen_as(Kind::FACE, 100) } else { seen_as(Kind::PROFILE, 110) };
+        tracker.update(run_at(run), size(), &[head, seen_as(cat(), 104)]);
+    }
+    let drawn = tracker.boxes_at(run_at(3));
+    assert_eq!(drawn.iter().map(|it| (it.id, it.kind)).collect::<Vec<_>>(), [(0, Kind::FACE), (1, cat())]);
+    let expected = tracker.expected_at(run_at(3));
+    assert_eq!(expected.iter().map(|it| it.kind).collect::<Vec<_>>(), [Kind::FACE, cat()]);
+}
+
+#[test]
+fn confidence_grows_with_strong_hits_and_sinks_without() {
+    let confidence_after = |strengths: &[u32]| {
+        let mut tracker = Tracker::default();
+        for (run, strength) in strengths.iter().enumerate() {
+            tracker.update(run_at(run as i64), size(), &[hit(100, 100, 60, *strength)][..usize::from(*strength > 0)]);
+        }
+        let drawn = tracker.boxes_at(run_at(strengths.len() as i64 - 1));
+        (drawn[0].confidence * 100.0).round()
+    };
+    assert_eq!(confidence_after(&[SURE; 10]), 50.0);
+    assert_eq!(confidence_after(&[4 * SURE; 10]), 80.0);
+    assert_eq!(confidence_after(&[SURE, SURE, 0, 0, 0, 0]), 29.0);
+    assert!(confidence_after(&[SURE, 20, 20]) < confidence_after(&[SURE, 20, 20, 20]));
 }
 
 #[test]

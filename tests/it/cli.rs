@@ -145,6 +145,10 @@ fn what_the_world_refuses_is_told_in_one_sentence() {
     check("--device test --bind 203.0.113.7 --port 0", "it is not an address of this host");
     check("--device file:there/is/none.mkv --detect none --port 0", "cannot open there/is/none.mkv");
     check("record --device test --detect none --duration 1s --output there/is/none.mp4", "its folder does not exist");
+    check(
+        "--device test --size 320x240 --detect none --port 0 --mask 320,0,9,9",
+        "--mask number 1 lies outside the picture, which is 320x240",
+    );
     if cfg!(feature = "opencv") {
         check("--device test --detect ./none.xml --port 0", "cannot read the cascade ./none.xml");
         check("--device test --detect ./Cargo.toml --port 0", "it is no cascade");

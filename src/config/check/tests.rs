@@ -6,6 +6,7 @@ use crate::{
         BIND_DEFAULT, BITRATE_DEFAULT, DETECT_FPS_DEFAULT, DETECT_WIDTH_DEFAULT, PART_DEFAULT, PORT_DEFAULT, PRESET_DEFAULT,
         SEGMENT_DEFAULT,
     },
+    paint::mask::{Mask, Measure},
     time::FrameRate,
 };
 use std::ffi::OsString;
@@ -36,8 +37,9 @@ fn without_options_the_defaults_are_meant() {
         source: SourceSpec::Camera("0".to_owned()),
         once: false,
         wish: Wish { size: None, rate: None },
-        detect: DetectConfig { cascade: Some(CascadeSpec::Face), fps: DETECT_FPS_DEFAULT, width: DETECT_WIDTH_DEFAULT },
-        overlay: Overlay::Boxes,
+        detect: DetectConfig { cascades: vec![CascadeSpec::Face], fps: DETECT_FPS_DEFAULT, width: DETECT_WIDTH_DEFAULT },
+        overlay: Overlay { boxes: true, ..Overlay::default() },
+        masks: Vec::new(),
         clock_strip: false,
         encode: EncodeConfig { encoder: "libx264".to_owned(), preset: PRESET_DEFAULT.to_owned(), bitrate: BITRATE_DEFAULT },
         package: PackageConfig {
@@ -52,8 +54,9 @@ fn without_options_the_defaults_are_meant() {
 
 #[test]
 fn every_option_reaches_its_stage() {
+    let mask = |left, top| Mask { left, top, width: Measure::Percent(100.0), height: Measure::Pixels(9) };
     let (config, server) = streamed(
-        "--device file:a.mp4 --once --fps 29.97 --overlay none --clock-strip --detect cat --detect-fps 2.5 \
+        "--device file:a.mp4 --once --fps 29.97 --overlay clock,labels,clock --mask 0,50%,100%,9 --mask 64,0.5%,100%,9 --clock-strip --detect cat,profile --detect-fps 2.5 \
          --detect-width 320 --encoder h264_vaapi --preset p1 --bitrate 2.5M --part 500ms --segment 1s --window 24h \
          --window-bytes 500M --bind ::1 --port 0",
     );
@@ -61,8 +64,9 @@ fn every_option_reaches_its_stage() {
         source: SourceSpec::File("a.mp4".into()),
         once: true,
         wish: Wish { size: None, rate: Some(FrameRate { num: 30_000, den: 1001 }) },
-        detect: DetectConfig { cascade: Some(CascadeSpec::System("cat")), fps: 2.5, width: 320 },
-        overlay: Overlay::None,
+        detect: DetectConfig { cascades: ["cat", "profile"].map(CascadeSpec::System).into(), fps: 2.5, width: 320 },
+        overlay: Overlay { boxes: false, labels: true, clock: true },
+        masks: vec![mask(Measure::Pixels(0), Measure::Percent(50.0)), mask(Measure::Pixels(64), Measure::Percent(0.5))],
         clock_strip: true,
         encode: EncodeConfig { encoder: "h264_vaapi".to_owned(), preset: "p1".to_owned(), bitrate: 2_500_000 },
         package: PackageConfig {
@@ -111,14 +115,36 @@ fn a_picture_that_cannot_be_is_refused() {
     check("--fps 0", "--fps 0: a frame rate is 1 to 240; write it like 30, 29.97 or 30000/1001");
     check("--fps -5", "--fps -5: a frame rate is 1 to 240; write it like 30, 29.97 or 30000/1001");
     check("--fps NaN", "--fps NaN: a frame rate is 1 to 240; write it like 30, 29.97 or 30000/1001");
-    check("--overlay box", "--overlay box: there is no such overlay; write boxes or none");
+    check(
+        "--overlay box",
+        "--overlay box: there is no overlay \"box\"; write none, or some of boxes, labels, clock with commas between",
+    );
+    check(
+        "--overlay boxes,",
+        "--overlay boxes,: there is no overlay \"\"; write none, or some of boxes, labels, clock with commas between",
+    );
+    check("--overlay boxes,none", "--overlay boxes,none: none stands alone; leave it or the others out");
+    assert_eq!(streamed("--overlay none").0.overlay, Overlay::default());
+}
+
+#[test]
+fn a_mask_that_cannot_be_is_refused() {
+    for text in ["", "1,2,3", "1,2,3,4,5", "a,b,c,d", "-1,0,9,9", "0,0,NaN,9", "0,0,101%,9", "0,0,,9", "1.5,0,9,9", "0,0,9,%"] {
+        let (typed, shown) = if text.is_empty() { ("''", String::new()) } else { (text, format!(" {text}")) };
+        let why = "this is no mask; write left, top, width and height in pixels or per cent, like 0,0,120,80 or 50%,0,50%,25%";
+        check(&format!("--mask {typed}"), &format!("--mask{shown}: {why}"));
+    }
+    for text in ["0,0,0,9", "0,0,9,0.0%"] {
+        let why = "a mask of no size hides nothing; give it a width and a height";
+        check(&format!("--mask {text}"), &format!("--mask {text}: {why}"));
+    }
 }
 
 #[test]
 fn a_search_that_cannot_be_is_refused() {
     check(
         "--detect dog",
-        "--detect dog: nothing of that name is known; write face, face-alt2, profile, eye, smile, upperbody, fullbody, cat, none \
+        "--detect dog: nothing of the name dog is known; write face, face-alt2, profile, eye, smile, upperbody, fullbody, cat, none \
          or PATH.xml",
     );
     for fps in ["0", "61", "-1", "fast", "NaN", "1/2"] {
@@ -126,11 +152,39 @@ fn a_search_that_cannot_be_is_refused() {
         check(&format!("--detect-fps {fps}"), &format!("--detect-fps {fps}: {why}"));
     }
     check("--detect-width 0", "--detect-width 0: the searched picture is 80 to 8192 pixels wide; 640 finds most faces");
-    let cascade = |what: &str| streamed(&format!("--detect {what}")).0.detect.cascade;
-    assert_eq!(cascade("none"), None);
-    assert_eq!(cascade("face-alt2"), Some(CascadeSpec::System("face-alt2")));
-    assert_eq!(cascade("./face"), Some(CascadeSpec::File("./face".into())));
-    assert_eq!(cascade("Mine.XML"), Some(CascadeSpec::File("Mine.XML".into())));
+    let missing = "there is a name missing in the list; write it like face,profile,cat";
+    for list in ["face,", ",face", "face,,cat", ","] {
+        check(&format!("--detect {list}"), &format!("--detect {list}: {missing}"));
+    }
+    check("--detect ''", &format!("--detect: {missing}"));
+    for list in ["none,face", "cat,none"] {
+        let why = "none stands alone; leave it out of the list, or write nothing else";
+        check(&format!("--detect {list}"), &format!("--detect {list}: {why}"));
+    }
+    for (list, kind) in
+        [("face,face", "face"), ("face,cat,face-alt2", "face"), ("cat,./a/Cat.xml", "cat"), ("a/x.xml,b/x.xml", "x")]
+    {
+        let why = format!("two of them find the kind {kind}; leave one out, or give its file another name");
+        check(&format!("--detect {list}"), &format!("--detect {list}: {why}"));
+    }
+    let nine = "face,profile,eye,smile,upperbody,fullbody,cat,./a,./b";
+    check(&format!("--detect {nine}"), &format!("--detect {nine}: more than 8 kinds of things cannot be searched; name fewer"));
+}
+
+#[test]
+fn what_is_searched_is_a_list() {
+    let cascades = |what: &str| streamed(&format!("--detect {what}")).0.detect.cascades;
+    assert_eq!(cascades("none"), []);
+    assert_eq!(cascades("face-alt2"), [CascadeSpec::System("face-alt2")]);
+    assert_eq!(cascades("./face"), [CascadeSpec::File("./face".into())]);
+    assert_eq!(cascades("Mine.XML"), [CascadeSpec::File("Mine.XML".into())]);
+    assert_eq!(
+        cascades("face,profile,a.xml"),
+        [CascadeSpec::Face, CascadeSpec::System("profile"), CascadeSpec::File("a.xml".into())]
+    );
+    let detect = streamed("--detect face,profile,a/My_Car.xml").0.detect;
+    assert_eq!(detect.what(), "face,profile,a/My_Car.xml");
+    assert_eq!(detect.cascades.iter().map(|cascade| cascade.kind().to_string()).collect::<Vec<_>>(), ["face", "profile", "my-car"]);
 }
 
 #[test]
@@ -203,12 +257,10 @@ fn recording_needs_a_length_and_an_mp4() {
 fn files_are_benched_and_searched() {
     let command = |line: &str| meaning(line).map(|invocation| invocation.command);
     let Ok(Command::Bench(config, Listing::Json)) = command("bench a.mp4 --json --detect none") else { panic!("no bench") };
-    assert_eq!((config.source, config.once, config.detect.cascade), (SourceSpec::File("a.mp4".into()), true, None));
+    assert_eq!((config.source, config.once, config.detect.cascades), (SourceSpec::File("a.mp4".into()), true, vec![]));
     let expect = DetectFilesConfig {
-        fps: 10.0,
         files: vec!["a.mp4".into(), "b.mp4".into()],
-        cascade: CascadeSpec::System("eye"),
-        width: 640,
+        detect: DetectConfig { cascades: vec![CascadeSpec::System("eye")], fps: 10.0, width: 640 },
         listing: Listing::Text,
     };
     assert_eq!(command("detect a.mp4 b.mp4 --detect eye"), Ok(Command::Detect(expect)));

@@ -66,19 +66,25 @@ impl Scanner {
         Scanner { classifier, window, search, turn: 0, levels: Vec::new(), close: Mat::default(), rects, neighbours }
     }
 
-    /// The hits with their neighbours, in pixels of the plane.
-    pub(super) fn scan(
+    /// Looks closely where something is expected; the hits with their neighbours, in pixels of the plane.
+    pub(super) fn look_again(
         &mut self,
         plane: &(impl MatTraitConst + ToInputArray),
-        expected: &[Rect],
+        place: Rect,
     ) -> opencv::Result<Vec<(Rect, i32)>> {
-        let mut hits = Vec::new();
-        for place in expected {
-            hits.extend(self.look_closely(plane, *place, EXPECTED)?);
-        }
+        self.look_closely(plane, place, EXPECTED)
+    }
+
+    /// Scans this turn's sizes, and looks closely at what they propose outside of what has been seen already; the hits with their
+    /// neighbours, in pixels of the plane.
+    pub(super) fn find_new(
+        &mut self,
+        plane: &(impl MatTraitConst + ToInputArray),
+        seen: &[Rect],
+    ) -> opencv::Result<Vec<(Rect, i32)>> {
         let proposals = self.propose(plane)?;
-        // What is expected has been looked at, and a proposal there says nothing new.
-        let is_new = |place: &Rect| !expected.iter().any(|seen| holds_centre(*seen, *place));
+        let is_new = |place: &Rect| !seen.iter().any(|seen| holds_centre(*seen, *place));
+        let mut hits = Vec::new();
         for place in proposals.into_iter().filter(is_new).take(PROPOSALS_MAX) {
             hits.extend(self.look_closely(plane, place, PROPOSED)?);
         }

@@ -10,7 +10,7 @@ use std::{io::Write, process::Command};
 const WIDTH: u32 = 640;
 
 fn detector() -> HaarDetector {
-    HaarDetector::new(&CascadeSpec::Face, WIDTH).expect("the embedded cascade")
+    HaarDetector::new(&[CascadeSpec::Face], WIDTH).expect("the embedded cascade")
 }
 
 fn luma(bytes: &[u8], width: usize) -> Luma<'_> {
@@ -27,12 +27,12 @@ fn is_on(hit: BoundingBox, face: BoundingBox) -> bool {
 
 /// The hits of the last of a few runs on the same picture, enough for the search to have come round and looked again.
 fn look(detector: &mut HaarDetector, plane: Luma<'_>) -> Vec<BoundingBox> {
-    let mut areas = Vec::new();
+    let mut found = Vec::new();
     for _ in 0..4 {
-        let hits = detector.detect(plane, &areas).expect("it runs");
-        areas = hits.into_iter().map(|hit| hit.area).collect();
+        let hits = detector.detect(plane, &found).expect("it runs");
+        found = hits.into_iter().map(|hit| Expected { kind: hit.kind, area: hit.area }).collect();
     }
-    areas
+    found.into_iter().map(|it| it.area).collect()
 }
 
 #[test]
@@ -54,6 +54,30 @@ fn every_drawn_face_is_found_once_and_nothing_else() {
 }
 
 #[test]
+fn several_cascades_take_turns_and_a_head_is_found_once() {
+    let size = PictureSize::new(640, 480).expect("even");
+    let (pool, scene) = (PicturePool::default(), Scene::new(640, 2, size));
+    let Ok(mut detector) =
+        HaarDetector::new(&[CascadeSpec::System("cat"), CascadeSpec::System("profile"), CascadeSpec::Face], WIDTH)
+    else {
+        eprintln!("skipped: opencv-data is not installed");
+        return;
+    };
+    let picture = scene.draw(Strip { unix_ms: 1_795_191_552_123, number: 0 }, Ticks(0), &pool);
+    let mut found = Vec::new();
+    for run in 0..9 {
+        let hits = detector.detect(luma(picture.planes().y, 640), &found).expect("it runs");
+        assert!(run < 8 || hits.iter().filter(|hit| hit.kind.is_same_thing(Kind::FACE)).count() == 2, "{hits:?}");
+        found = hits.into_iter().map(|hit| Expected { kind: hit.kind, area: hit.area }).collect();
+    }
+    let faces = scene.face_boxes(0);
+    assert!(
+        faces.iter().all(|face| found.iter().filter(|it| it.kind == Kind::FACE && is_on(it.area, *face)).count() == 1),
+        "{found:?}"
+    );
+}
+
+#[test]
 fn a_picture_smaller_than_the_cascade_has_nothing_in_it() {
     assert_eq!(detector().detect(luma(&[128; 64], 8), &[]).expect("it runs"), []);
     assert!(detector().detect(Luma { bytes: &[], width: 640, height: 480 }, &[]).is_err());
@@ -61,12 +85,14 @@ fn a_picture_smaller_than_the_cascade_has_nothing_in_it() {
 
 #[test]
 fn nested_hits_become_the_one_with_more_neighbours() {
-    let hit = |x, y, width, strength| Hit { area: BoundingBox { x, y, width, height: width }, strength };
+    let hit = |x, y, width, strength| Hit { kind: Kind::FACE, area: BoundingBox { x, y, width, height: width }, strength };
     let (large, small) = (|strength| hit(100, 100, 80, strength), |strength| hit(110, 110, 50, strength));
     let apart = hit(160, 150, 80, 4);
     assert_eq!(merge_nested(vec![small(3), large(9)]), [large(9)]);
     assert_eq!(merge_nested(vec![small(9), large(3)]), [small(9)]);
     assert_eq!(merge_nested(vec![large(5), apart]), [large(5), apart]);
+    let (side, cat) = (Hit { kind: Kind::PROFILE, ..small(3) }, Hit { kind: Kind::named("cat").expect("a kind"), ..small(3) });
+    assert_eq!(merge_nested(vec![large(5), side, cat]), [large(5), cat]);
     assert_eq!(merge_nested(Vec::new()), []);
 }
 
@@ -74,7 +100,7 @@ fn nested_hits_become_the_one_with_more_neighbours() {
 fn places_to_look_at_may_lie_anywhere() {
     let mut detector = detector();
     let picture = [128; 320 * 240];
-    let area = |x, y, width, height| BoundingBox { x, y, width, height };
+    let area = |x, y, width, height| Expected { kind: Kind::FACE, area: BoundingBox { x, y, width, height } };
     let odd = [area(0, 0, 1, 1), area(319, 239, 1, 1), area(300, 200, 400, 400), area(5000, 5000, 10, 10), area(0, 0, 320, 1)];
     let huge = [area(u32::MAX, u32::MAX, u32::MAX, u32::MAX), area(0, 0, 0, 0), area(0, 0, 1, u32::MAX)];
     assert_eq!(detector.detect(luma(&picture, 320), &odd).expect("it runs"), []);
@@ -93,7 +119,7 @@ fn hits_are_mapped_back_and_cut_to_the_picture() {
 #[test]
 fn every_system_cascade_loads_where_opencv_data_is_installed() {
     for (name, _) in SYSTEM_CASCADES {
-        match HaarDetector::new(&CascadeSpec::System(name), WIDTH) {
+        match HaarDetector::new(&[CascadeSpec::System(name)], WIDTH) {
             Ok(mut detector) => assert!(detector.detect(luma(&[128; 320 * 240], 320), &[]).is_ok(), "{name}"),
             Err(error) => assert!(error.to_string().contains("install the package opencv-data"), "{error}"),
         }
@@ -103,7 +129,7 @@ fn every_system_cascade_loads_where_opencv_data_is_installed() {
 #[test]
 fn a_bad_cascade_is_answered_with_one_sentence() {
     let refused = |path: &Path| {
-        let error = HaarDetector::new(&CascadeSpec::File(path.to_owned()), WIDTH).err().expect("it is refused").to_string();
+        let error = HaarDetector::new(&[CascadeSpec::File(path.to_owned())], WIDTH).err().expect("it is refused").to_string();
         assert!(!error.contains('\n'), "{error}");
         error.replace(&path.display().to_string(), "FILE")
     };
@@ -127,7 +153,7 @@ fn a_bad_cascade_is_answered_with_one_sentence() {
         file.write_all(text).expect("it can be written");
         assert_eq!(refused(file.path()), no_cascade, "{:?}", text.get(..80));
     }
-    let name = HaarDetector::new(&CascadeSpec::System("dog"), WIDTH).err().expect("it is not there").to_string();
+    let name = HaarDetector::new(&[CascadeSpec::System("dog")], WIDTH).err().expect("it is not there").to_string();
     assert!(name.starts_with("cannot find dog for --detect dog; install the package opencv-data"), "{name}");
 }
 

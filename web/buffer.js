@@ -1,0 +1,27 @@
+/**
+ * What a video element has in its buffer. Pure.
+ */
+
+/** A playhead this little before a stretch of the buffer counts as in it: browsers start such a stretch by themselves. */
+const GAP_S = 0.1;
+
+/**
+ * The end of the stretch that holds the playhead, or null.
+ * @param {Pick<HTMLVideoElement, 'buffered' | 'currentTime'>} video
+ */
+export function bufferedEnd({ buffered, currentTime }) {
+  for (let i = buffered.length - 1; i >= 0; i -= 1) {
+    if (buffered.start(i) - GAP_S <= currentTime && currentTime <= buffered.end(i)) {
+      return buffered.end(i);
+    }
+  }
+  return null;
+}
+
+/**
+ * The end of what can be played at all, or null.
+ * @param {Pick<HTMLVideoElement, 'seekable'>} video
+ */
+export function seekableEnd({ seekable }) {
+  return seekable.length > 0 ? seekable.end(seekable.length - 1) : null;
+}

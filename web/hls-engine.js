@@ -1,0 +1,198 @@
+/**
+ * One playback by hls.js, until it fails. player.js builds another one then.
+ */
+
+import { isAnotherRun } from './retry.js';
+import { bufferedEnd } from './buffer.js';
+
+/** @typedef {import('./player.js').Engine} Engine */
+/** @typedef {import('./player.js').EngineEvents} EngineEvents */
+/** @typedef {import('hls.js').default} Hls */
+
+/** hls.js is a script of its own, loaded before the modules; it is missing only if it could not be fetched. */
+const HlsClass = /** @type {typeof import('hls.js').default | undefined} */ (/** @type {any} */ (globalThis).Hls);
+
+/** Distance kept from the oldest segment, which the server is about to remove. */
+const OLDEST_ROOM_S = 2;
+/** A media error this soon after the last one is not worth another recovery. */
+const RECOVERY_PAUSE_MS = 5000;
+/** Until the playlist tells the frame rate. */
+const FRAME_RATE = 30;
+
+/** Retries of hls.js itself: few and quick, as the page rebuilds the player afterwards, for ever. */
+const QUICK = {
+  maxTimeToFirstByteMs: 10_000,
+  maxLoadTimeMs: 20_000,
+  timeoutRetry: { maxNumRetry: 1, retryDelayMs: 0, maxRetryDelayMs: 0 },
+  errorRetry: { maxNumRetry: 2, retryDelayMs: 250, maxRetryDelayMs: 500 },
+};
+const ONCE = { ...QUICK, errorRetry: { maxNumRetry: 0, retryDelayMs: 0, maxRetryDelayMs: 0 } };
+
+/** @type {Partial<import('hls.js').HlsConfig>} */
+const SETTINGS = {
+  lowLatencyMode: true,
+  // liveMaxLatency* stay unset too: hls.js never jumps, for somebody who watches the past means to.
+  // liveSync* stay unset so that PART-HOLD-BACK rules where the player starts; the latency controller takes over from there.
+  maxLiveSyncPlaybackRate: 1,
+  liveSyncOnStallIncrease: 0.1,
+  liveDurationInfinity: true,
+  backBufferLength: 30,
+  maxBufferLength: 10,
+  // Half a part, set exactly once the playlist tells the part's length. The default would skip parts of 0.2 s.
+  maxFragLookUpTolerance: 0.1,
+  manifestLoadPolicy: { default: ONCE },
+  playlistLoadPolicy: { default: QUICK },
+  fragLoadPolicy: { default: QUICK },
+};
+
+/** Whether hls.js is there and this browser has what it needs. */
+export function hlsWorks() {
+  return HlsClass?.isSupported() ?? false;
+}
+
+/** @implements {Engine} */
+export class HlsEngine {
+  hls;
+  steered = true;
+  #video;
+  #events;
+  #recoveredAt = -Infinity;
+  /** @type {import('./retry.js').Listed | null} */
+  #newest = null;
+
+  /** @param {HTMLVideoElement} video @param {string} url @param {EngineEvents} events */
+  constructor(video, url, events) {
+    const Class = /** @type {typeof import('hls.js').default} */ (HlsClass);
+    this.#video = video;
+    this.#events = events;
+    this.hls = new Class(SETTINGS);
+    this.hls.on(Class.Events.MANIFEST_PARSED, () => {
+      events.heard(true);
+      events.ready();
+    });
+    this.hls.on(Class.Events.LEVEL_LOADED, (_, { details }) => this.#playlistLoaded(details));
+    this.hls.on(Class.Events.FRAG_BUFFERED, (_, { frag, part }) => this.#partBuffered(part?.end ?? frag.end));
+    this.hls.on(Class.Events.ERROR, (_, error) => this.#error(error));
+    this.hls.loadSource(url);
+    this.hls.attachMedia(video);
+  }
+
+  destroy() {
+    this.hls.destroy();
+  }
+
+  stop() {
+    this.hls.stopLoad();
+  }
+
+  get live() {
+    return this.hls.liveSyncPosition;
+  }
+
+  get oldest() {
+    const start = this.#details?.fragmentStart;
+    return start === undefined ? null : start + OLDEST_ROOM_S;
+  }
+
+  get window() {
+    const details = this.#details;
+    const first = details?.fragments[0];
+    if (!details || !first?.programDateTime) {
+      return null;
+    }
+    const endMs = this.dateAt(details.edge);
+    return endMs === null ? null : { startMs: first.programDateTime, endMs };
+  }
+
+  /** @param {number} position */
+  dateAt(position) {
+    const fragment = this.#fragmentBefore(({ start }) => start <= position);
+    return fragment?.programDateTime ? fragment.programDateTime + (position - fragment.start) * 1000 : null;
+  }
+
+  /** @param {number} ms */
+  positionAt(ms) {
+    const fragment = this.#fragmentBefore(({ programDateTime }) => programDateTime !== null && programDateTime <= ms);
+    return fragment?.programDateTime ? fragment.start + (ms - fragment.programDateTime) / 1000 : null;
+  }
+
+  get hasSound() {
+    const { levels } = this.hls;
+    return levels.length === 0 ? null : levels.some(({ audioCodec }) => audioCodec !== undefined);
+  }
+
+  get frameRate() {
+    return this.hls.levels[0]?.frameRate || FRAME_RATE;
+  }
+
+  get #details() {
+    return this.hls.latestLevelDetails;
+  }
+
+  /**
+   * The last fragment that the condition holds for, or the first of all: fragments are in order of position and of date. A day has
+   * very many of them, so it is searched by halves.
+   * @param {(fragment: import('hls.js').Fragment) => boolean} holds
+   */
+  #fragmentBefore(holds) {
+    const fragments = this.#details?.fragments ?? [];
+    let [low, high] = [0, fragments.length - 1];
+    while (low < high) {
+      const middle = Math.ceil((low + high) / 2);
+      if (holds(fragments[middle])) {
+        low = middle;
+      } else {
+        high = middle - 1;
+      }
+    }
+    return fragments[low];
+  }
+
+  /** @param {import('hls.js').LevelDetails} details */
+  #playlistLoaded(details) {
+    this.#events.heard(true);
+    const before = this.#newest;
+    const listed = (/** @type {import('hls.js').Fragment | undefined} */ fragment) =>
+      fragment ? { number: Number(fragment.sn), date: fragment.programDateTime } : null;
+    this.#newest = listed(details.fragments.at(-1));
+    if (details.partTarget) {
+      this.hls.config.maxFragLookUpTolerance = details.partTarget / 2;
+    }
+    const same = before && listed(details.fragments[before.number - details.startSN]);
+    if (isAnotherRun(before, this.#newest, same ?? null)) {
+      this.#events.failed();
+    } else if (!details.live) {
+      this.#events.ended();
+    } else {
+      this.#events.windowChanged();
+    }
+  }
+
+  /** @param {number} partEnd in the player's time */
+  #partBuffered(partEnd) {
+    const details = this.#details;
+    const end = bufferedEnd(this.#video);
+    if (details && end !== null) {
+      const duration = details.partTarget || details.targetduration;
+      this.#events.partArrived({ end, duration, newest: partEnd > details.edge - duration / 2 });
+    }
+  }
+
+  /** @param {import('hls.js').ErrorData} error */
+  #error(error) {
+    if (error.response !== undefined) {
+      this.#events.heard((error.response.code ?? 0) > 0);
+    }
+    if (!error.fatal) {
+      return;
+    }
+    const now = performance.now();
+    if (error.type === HlsClass?.ErrorTypes.MEDIA_ERROR && now - this.#recoveredAt > RECOVERY_PAUSE_MS) {
+      this.#recoveredAt = now;
+      this.hls.recoverMediaError();
+      this.#events.ready();
+    } else {
+      this.#events.failed();
+    }
+  }
+}
