@@ -33,6 +33,7 @@ pub mod segment;
 pub mod pipeline;
 pub mod stream;
 
+pub mod coding;
 pub mod playlist;
 pub mod window;
 

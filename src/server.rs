@@ -1,15 +1,17 @@
 //! The HTTP server: the accept loop, its limits, and its end. What is served is in [`routes`]; what the stream answers in [`origin`].
 //!
 //! Nothing here waits for a slow client: each connection is a task of its own, holds shared bytes only, and has deadlines. A client that
-//! waits for the next part costs its connection and a future, so waiters are bounded by [`CONNECTIONS_MAX`] × [`STREAMS_MAX`].
+//! waits for the next part costs its connection and a future; how many may wait is [`crate::window::WAITERS_MAX`].
 
 mod admission;
 mod api;
 mod assets;
+mod burst;
 mod connection;
 mod files;
 mod following;
 mod listener;
+mod negotiation;
 pub mod origin;
 mod routes;
 mod viewers;
@@ -19,8 +21,8 @@ pub use listener::{BindError, Listener, bind};
 pub use routes::{BODY_LEN_MAX, Site, URI_LEN_MAX};
 pub use viewers::{VIEWER_SPAN, VIEWERS_MAX};
 
-use crate::time::{Span, Ticks};
 use admission::{Admission, Permit, Refusal};
+use burst::Burst;
 use connection::{Protocols, converse};
 use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 use tokio::{
@@ -64,9 +66,6 @@ const FAREWELL_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Viewers are counted anew this often, for they leave without a word.
 const VIEWERS_INTERVAL: Duration = Duration::from_secs(1);
-
-/// Refusals and failures closer than this are one burst, which is logged once.
-const BURST_GAP: Span = Span::from_ms(10_000);
 
 /// The limits of the server; the default is the constants above, tests take shorter ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -203,8 +202,13 @@ impl Door {
 /// Tells a client why it is turned away. Its request is read and dropped, for closing over unread bytes would destroy the answer.
 async fn turn_away(mut stream: TcpStream, refusal: Refusal, farewell: OwnedSemaphorePermit) {
     let text = format!("{refusal}; try again soon\n");
+    let status = match refusal {
+        Refusal::Full(_) => "503 Service Unavailable",
+        // RFC 6585 §4: it is this client that asks too much.
+        Refusal::AddressFull(_) => "429 Too Many Requests",
+    };
     let answer = format!(
-        "HTTP/1.1 503 Service Unavailable\r\nretry-after: {RETRY_AFTER_S}\r\ncontent-type: text/plain; charset=utf-8\r\n\
+        "HTTP/1.1 {status}\r\nretry-after: {RETRY_AFTER_S}\r\ncontent-type: text/plain; charset=utf-8\r\n\
          content-length: {}\r\ncache-control: no-store\r\nconnection: close\r\n\r\n{text}",
         text.len()
     );
@@ -226,32 +230,5 @@ fn tell_panic(ended: Result<(), JoinError>) {
         && error.is_panic()
     {
         tracing::error!("a connection ended by a bug: {error}; please report this");
-    }
-}
-
-/// Tells the first of many like events.
-#[derive(Debug, Default)]
-struct Burst {
-    last: Option<Ticks>,
-}
-
-impl Burst {
-    /// Whether this event is the first since [`BURST_GAP`].
-    fn begins(&mut self, now: Ticks) -> bool {
-        self.last.replace(now).is_none_or(|last| now.since(last) > BURST_GAP)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_burst_is_told_once() {
-        let mut burst = Burst::default();
-        assert!(burst.begins(Ticks(0)));
-        assert!(!burst.begins(Ticks(0) + BURST_GAP));
-        assert!(!burst.begins(Ticks(0) + BURST_GAP * 2));
-        assert!(burst.begins(Ticks(1) + BURST_GAP * 3));
     }
 }

@@ -171,6 +171,7 @@ fn period(state: &State, times: &Times) -> Option<Period> {
             start_with_sap: 1,
             reference: ProducerReferenceTime {
                 id: 0,
+                inband: true,
                 kind: "captured",
                 wall_clock_time: first.wall.to_string(),
                 presentation_time: at * timing.scale,
@@ -191,7 +192,7 @@ fn period(state: &State, times: &Times) -> Option<Period> {
             representation: Representation {
                 id: "video",
                 codecs: params.codecs(),
-                bandwidth: declared_bandwidth(state).max(state.peaks.segment),
+                bandwidth: declared_bandwidth(state),
                 width: params.size.width() as u32,
                 height: params.size.height() as u32,
                 frame_rate: frame_rate(params.rate),

@@ -80,11 +80,16 @@ pub async fn respond(window: &Window, request: Request) -> Reply {
     let mut versions = window.versions();
     let deadline = tokio::time::sleep((window.config().target_duration() * 3).to_duration());
     tokio::pin!(deadline);
+    let mut place = None;
     loop {
         let awaited = match window.read(|state| resolve(&request, state)) {
             Resolution::Ready(reply) => return reply,
             Resolution::Await(awaited) => awaited,
         };
+        place = place.or_else(|| window.place());
+        if place.is_none() {
+            return Reply::crowded().for_method(&request);
+        }
         tokio::select! {
             // The window outlives this borrow of it, so its sender is there.
             _ = versions.changed() => {}

@@ -4,6 +4,7 @@
 use super::{
     api,
     assets::{self, Asset},
+    burst::Burst,
     following::Following,
     origin::{self, Follower, Method, Reply},
     viewers::Viewers,
@@ -12,7 +13,7 @@ use crate::{
     config::STREAM_NAME,
     status::Status,
     time::{Clock, Ticks},
-    window::Window,
+    window::{WAITERS_MAX, Window},
 };
 use axum::{
     Extension, Router,
@@ -65,6 +66,7 @@ pub(super) struct Shared {
     pub(super) clock: Arc<dyn Clock>,
     assets: Vec<Asset>,
     viewers: Mutex<Viewers>,
+    crowd: Mutex<Burst>,
 }
 
 /// Everything that is served.
@@ -76,7 +78,8 @@ pub struct Site {
 impl Site {
     /// The page, the stream in `window`, and the API over `status`.
     pub fn new(window: Arc<Window>, status: Arc<Status>, clock: Arc<dyn Clock>) -> Site {
-        let shared = Arc::new(Shared { window, status, clock, assets: assets::load(), viewers: Mutex::default() });
+        let shared =
+            Arc::new(Shared { window, status, clock, assets: assets::load(), viewers: Mutex::default(), crowd: Mutex::default() });
         Site { router: TowerToHyperService::new(router(shared.clone())), shared }
     }
 
@@ -116,6 +119,12 @@ impl Shared {
         self.status.viewers.set(viewers);
     }
 
+    fn tell_crowd(&self) {
+        if self.crowd.lock().unwrap_or_else(PoisonError::into_inner).begins(self.clock.now()) {
+            tracing::warn!("requests are turned away: {WAITERS_MAX} wait for the stream already, the most");
+        }
+    }
+
     fn note_viewer(&self, peer: IpAddr) {
         self.viewers.lock().unwrap_or_else(PoisonError::into_inner).note(peer, self.clock.now());
     }
@@ -134,7 +143,8 @@ fn router(shared: Arc<Shared>) -> Router {
         .route("/time", get(async |State(shared): Shares| respond(api::time(&shared))));
     for (at, asset) in shared.assets.iter().enumerate() {
         let serve = async move |State(shared): Shares, headers: HeaderMap| {
-            respond(shared.assets[at].reply(text_of(&headers, header::IF_NONE_MATCH), text_of(&headers, header::ACCEPT_ENCODING)))
+            let (known, accepted) = (list_of(&headers, header::IF_NONE_MATCH), list_of(&headers, header::ACCEPT_ENCODING));
+            respond(shared.assets[at].reply(known.as_deref(), accepted.as_deref()))
         };
         for path in asset.paths() {
             router = router.route(&path, get(serve));
@@ -150,26 +160,34 @@ type Shares = State<Arc<Shared>>;
 
 async fn stream(State(shared): Shares, Extension(Peer(peer)): Extension<Peer>, request: axum::extract::Request) -> Response<Body> {
     let headers = request.headers();
-    let text = |name| text_of(headers, name).map(str::to_owned);
     let asked = origin::Request {
         method: if request.method() == hyper::Method::HEAD { Method::Head } else { Method::Get },
         // Not percent-decoded: no name of ours needs it, so `%2e%2e`, `%00` and `%252f` are just unknown names.
         name: request.uri().path().strip_prefix(&format!("/{STREAM_NAME}/")).unwrap_or_default().to_owned(),
         query: request.uri().query().unwrap_or_default().to_owned(),
-        range: text(header::RANGE),
-        if_none_match: text(header::IF_NONE_MATCH),
-        accept_encoding: text(header::ACCEPT_ENCODING),
+        range: text_of(headers, header::RANGE).map(str::to_owned),
+        if_none_match: list_of(headers, header::IF_NONE_MATCH),
+        accept_encoding: list_of(headers, header::ACCEPT_ENCODING),
     };
     let reply = origin::respond(&shared.window, asked).await;
     if reply.status < 400 {
         shared.note_viewer(peer);
     }
-    let rest = reply.rest;
-    let response = respond(reply);
-    match rest {
-        Some(growth) => response.map(|_| Body::new(Following::new(Follower::new(shared.window.clone(), growth)))),
-        None => response,
+    let response = match reply.rest.map(|growth| Follower::new(shared.window.clone(), growth)) {
+        Some(Some(follower)) => respond(reply).map(|_| Body::new(Following::new(follower))),
+        Some(None) => respond(Reply::crowded()),
+        None => respond(reply),
+    };
+    if response.status() == StatusCode::SERVICE_UNAVAILABLE && shared.window.waiters() >= WAITERS_MAX {
+        shared.tell_crowd();
     }
+    response
+}
+
+/// The value of a header that is a list, of all its lines (RFC 9110 §5.3), as far as they are text.
+fn list_of(headers: &HeaderMap, name: HeaderName) -> Option<String> {
+    let lines: Vec<&str> = headers.get_all(name).iter().filter_map(|line| line.to_str().ok()).collect();
+    (!lines.is_empty()).then(|| lines.join(", "))
 }
 
 /// A header's value, if it is there and text.

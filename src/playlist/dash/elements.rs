@@ -147,6 +147,9 @@ pub struct ProducerReferenceTime {
     /// Its number, for [`Latency::reference_id`].
     #[serde(rename = "@id")]
     pub id: u32,
+    /// Every segment tells its own, too, in a `prft` box.
+    #[serde(rename = "@inband")]
+    pub inband: bool,
     /// What happened then.
     #[serde(rename = "@type")]
     pub kind: &'static str,
