@@ -3,11 +3,13 @@
 //! hyper times the head of every HTTP/1 request but the first, whose clock starts only when the version is known; so the first request,
 //! and connections on which nothing moves, are watched here.
 
-use super::{Limits, routes::Site};
-use axum::body::Body;
-use bytes::Bytes;
+use super::{
+    Limits,
+    body::{AnswerBody, Pieces},
+    routes::Site,
+};
 use hyper::{
-    Request, Response,
+    Request,
     body::{Body as HttpBody, Frame, Incoming, SizeHint},
     service::service_fn,
 };
@@ -77,8 +79,9 @@ pub(super) async fn converse<I>(
     let pulse = Arc::new(Pulse::default());
     let io = TokioIo::new(Metered { io, pulse: pulse.clone() });
     let service = service_fn(|request: Request<Incoming>| {
-        let (site, open) = (site.clone(), pulse.request());
-        async move { Ok::<_, Infallible>(answer(&site, peer, request, open).await) }
+        // The request is gone before its answer is waited for, so that its buffer can take the next one.
+        let (answer, open) = (site.answer(peer, request), pulse.request());
+        async move { Ok::<_, Infallible>(answer.await.map(|body| Tracked { body, _open: open })) }
     });
     let mut talk = pin!(protocols.serve_connection(io, service));
     let mut check = pin!(sleep(limits.first_request));
@@ -108,10 +111,6 @@ pub(super) async fn converse<I>(
             }
         }
     }
-}
-
-async fn answer(site: &Site, peer: IpAddr, request: Request<Incoming>, open: OpenRequest) -> Response<Tracked> {
-    site.answer(peer, request).await.map(|body| Tracked { body, _open: open })
 }
 
 /// What has moved on a connection so far.
@@ -162,15 +161,15 @@ impl Drop for OpenRequest {
 
 /// An answer's body that keeps its request open until it is sent or dropped.
 struct Tracked {
-    body: Body,
+    body: AnswerBody,
     _open: OpenRequest,
 }
 
 impl HttpBody for Tracked {
-    type Data = Bytes;
+    type Data = Pieces;
     type Error = axum::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Pieces>, axum::Error>>> {
         Pin::new(&mut self.body).poll_frame(cx)
     }
 
