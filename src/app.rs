@@ -43,7 +43,7 @@ fn failed(error: impl std::fmt::Display) -> Failure {
 /// Does what was asked.
 pub fn run(command: Command, console: &Console) -> Result<(), Failure> {
     match command {
-        Command::Stream(config, server) => live::run(&config, server, console),
+        Command::Stream(config, server, events) => live::run(&config, server, &events, console),
         Command::Devices(form) => devices(form),
         Command::Bench(config, form) => bench::run(&config, form),
         Command::Record(config, record) => record::run(&config, &record, console),
@@ -78,7 +78,8 @@ struct Wiring {
 
 impl Wiring {
     /// Makes the detector and the source's opener; nothing is opened yet but the cascade.
-    fn new(config: &StreamConfig, clock: Arc<dyn Clock>) -> Result<Wiring, Failure> {
+    /// `and_run` is told of every run of the detector, too.
+    fn new(config: &StreamConfig, clock: Arc<dyn Clock>, and_run: OnRun) -> Result<Wiring, Failure> {
         let status = Arc::new(Status::new(Asked {
             started: clock.wall(),
             detect_fps: if config.detect.cascades.is_empty() { 0.0 } else { config.detect.fps },
@@ -90,7 +91,7 @@ impl Wiring {
         let opener = source_opener(config, &clock)?;
         let watcher = match detection::open(&config.detect).map_err(failed)? {
             Some(detector) => {
-                let (counts, on_run) = (status.detector.clone(), on_run(status.clone()));
+                let (counts, on_run) = (status.detector.clone(), on_run(status.clone(), and_run));
                 Some(Arc::new(Watcher::start(detector, config.detect.fps, clock.clone(), counts, on_run).map_err(failed)?))
             }
             None => None,
@@ -132,11 +133,12 @@ fn pipeline_parts(
     }
 }
 
-/// Tells the status what a run found.
-fn on_run(status: Arc<Status>) -> OnRun {
+/// Tells the status what a run found, and then who else wants to know.
+fn on_run(status: Arc<Status>, mut and_run: OnRun) -> OnRun {
     Box::new(move |detection| {
         status.run_took.add(detection.took);
         status.set_found(detection.boxes_at(detection.at).iter().map(|tracked| tracked.kind));
+        and_run(detection);
     })
 }
 

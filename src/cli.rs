@@ -72,6 +72,9 @@ pub struct StreamArgs {
     /// The server.
     #[command(flatten)]
     pub server: ServerArgs,
+    /// Markers and events.
+    #[command(flatten)]
+    pub events: EventsArgs,
 }
 
 /// `hlscam bench`.
@@ -250,6 +253,15 @@ pub struct ServerArgs {
     /// TCP port to listen on; 0 takes any free one
     #[arg(long, value_name = "N", default_value = "8080")]
     pub port: String,
+}
+
+/// Markers and events.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Markers and events")]
+pub struct EventsArgs {
+    /// Folder in which markers are kept from run to run; without it they are gone when they leave the window
+    #[arg(long, value_name = "DIR")]
+    pub storage: Option<PathBuf>,
 }
 
 /// Why there is nothing to run.

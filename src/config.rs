@@ -7,6 +7,7 @@ use crate::{
     paint::mask::Mask,
     record::Overwrite,
     source::Wish,
+    store::Place,
     time::{FrameRate, Span, TICKS_PER_S},
 };
 use std::{
@@ -71,7 +72,7 @@ pub struct Invocation {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
     /// Stream a source, until it ends or Ctrl-C.
-    Stream(StreamConfig, ServerConfig),
+    Stream(StreamConfig, ServerConfig, EventsConfig),
     /// List the cameras of this host.
     Devices(Listing),
     /// Run a file through the pipeline unpaced; its source is [`SourceSpec::File`], played once.
@@ -274,6 +275,13 @@ pub struct ServerConfig {
     pub bind: IpAddr,
     /// The port; 0 lets the system choose.
     pub port: u16,
+}
+
+/// Where markers are kept, and who is told of events.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventsConfig {
+    /// Where markers are kept.
+    pub place: Place,
 }
 
 /// The frame grid and its cuts: every part, segment and GOP is a whole number of frames.

@@ -37,6 +37,10 @@ pub mod coding;
 pub mod playlist;
 pub mod window;
 
+pub mod events;
+pub mod marker;
+pub mod store;
+
 pub mod record;
 
 pub mod server;

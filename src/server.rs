@@ -10,18 +10,23 @@ mod assets;
 mod body;
 mod burst;
 mod connection;
+mod events;
 mod files;
 mod following;
 mod listener;
+mod markers;
 mod mirror;
 mod negotiation;
 pub mod origin;
 mod outlet;
 mod routes;
+mod same_origin;
 mod viewers;
 
 pub use connection::{HEAD_LEN_MAX, STREAMS_MAX};
+pub use events::{HEARTBEAT, RETRY_MS, SUBSCRIBERS_MAX};
 pub use listener::{BindError, Listener, bind};
+pub use markers::{BODY_TIMEOUT, CHANGES_BURST, CHANGES_PER_S, LIMIT_DEFAULT, LIMIT_MAX};
 pub use routes::{BODY_LEN_MAX, Site, URI_LEN_MAX};
 pub use viewers::{VIEWER_SPAN, VIEWERS_MAX};
 

@@ -155,6 +155,11 @@ impl Tracker {
 }
 
 impl Tracks {
+    /// The size of the pictures that the boxes lie in.
+    pub fn size(&self) -> Size {
+        self.size
+    }
+
     /// What to draw on a picture captured at `at`: the confirmed tracks whose last hit is at most [`HOLD`] old, or two runs where a slow
     /// detector needs longer for them.
     pub fn boxes_at(&self, at: Ticks) -> Vec<Tracked> {

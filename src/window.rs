@@ -13,7 +13,7 @@ mod tests;
 use crate::{
     playlist::hls::DateRange,
     segment::Cut,
-    time::{Clock, Span, TICKS_PER_S},
+    time::{Clock, Span, TICKS_PER_S, Ticks, WallTime},
 };
 use serde::Serialize;
 use state::{State, bit_rate};
@@ -126,6 +126,19 @@ impl Window {
             listed
         });
         listed
+    }
+
+    /// The date that the playlists give to a moment of media time; none before the first part of its stretch.
+    pub fn wall_at(&self, at: Ticks) -> Option<WallTime> {
+        self.read(|state| {
+            let stretch = state.stretches.iter().rev().find(|stretch| stretch.at <= at);
+            stretch.map(|stretch| stretch.wall + at.since(stretch.at))
+        })
+    }
+
+    /// The date of the first listed frame; none before there is one.
+    pub fn first_wall(&self) -> Option<WallTime> {
+        self.read(|state| state.listed().next().or(state.growing()).map(|segment| segment.start.wall))
     }
 
     /// The stream has ended: the playlists get EXT-X-ENDLIST, and all who wait are answered.

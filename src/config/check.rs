@@ -3,20 +3,21 @@
 //! Pure: whether a file, a camera or a port is really there is found out, and told, by whoever opens it.
 
 use super::{
-    CascadeSpec, Command, DetectConfig, DetectFilesConfig, ENCODER_DEFAULT, EncodeConfig, Invocation, Listing, Overlay, PART_MIN,
-    PackageConfig, RecordConfig, ServerConfig, SourceSpec, StreamConfig, UsageError, Verbosity, WINDOW_BYTES_DEFAULT,
-    WINDOW_DEFAULT, X264_PRESETS,
+    CascadeSpec, Command, DetectConfig, DetectFilesConfig, ENCODER_DEFAULT, EncodeConfig, EventsConfig, Invocation, Listing,
+    Overlay, PART_MIN, PackageConfig, RecordConfig, ServerConfig, SourceSpec, StreamConfig, UsageError, Verbosity,
+    WINDOW_BYTES_DEFAULT, WINDOW_DEFAULT, X264_PRESETS,
     quantity::{self, shown, span_text},
 };
 use crate::{
     cli::{
-        BenchArgs, Cli, CommandArgs, CutArgs, DetectFilesArgs, EncodeArgs, PictureArgs, PipelineArgs, RecordArgs, SearchArgs,
-        SearchPaceArgs, ServerArgs, SourceArgs, StreamArgs, WindowArgs,
+        BenchArgs, Cli, CommandArgs, CutArgs, DetectFilesArgs, EncodeArgs, EventsArgs, PictureArgs, PipelineArgs, RecordArgs,
+        SearchArgs, SearchPaceArgs, ServerArgs, SourceArgs, StreamArgs, WindowArgs,
     },
     detect,
     picture::SIDE_MAX,
     record::Overwrite,
     source::{Wish, test::Script},
+    store::Place,
     time::Span,
 };
 use std::{net::IpAddr, ops::RangeInclusive, path::PathBuf};
@@ -72,7 +73,7 @@ pub fn read(cli: &Cli) -> Result<Invocation, UsageError> {
 fn stream(args: &StreamArgs) -> Result<Command, UsageError> {
     let mut config = pipeline(source(&args.source)?, args.source.once, &args.pipeline)?;
     window(&args.window, config.encode.bitrate, &mut config.package)?;
-    Ok(Command::Stream(config, server(&args.server)?))
+    Ok(Command::Stream(config, server(&args.server)?, events(&args.events)?))
 }
 
 fn bench(args: &BenchArgs) -> Result<Command, UsageError> {
@@ -328,6 +329,17 @@ fn server(args: &ServerArgs) -> Result<ServerConfig, UsageError> {
         port.ok_or_else(|| "a port is 0 to 65535; write 8080, or 0 for any free one".to_owned())
     })?;
     Ok(ServerConfig { bind, port })
+}
+
+fn events(args: &EventsArgs) -> Result<EventsConfig, UsageError> {
+    let place = match &args.storage {
+        None => Place::Memory,
+        Some(folder) if folder.as_os_str().is_empty() => {
+            return refuse("--storage", "", "the folder is missing; write one, like --storage /var/lib/hlscam");
+        }
+        Some(folder) => Place::Folder(folder.clone()),
+    };
+    Ok(EventsConfig { place })
 }
 
 fn bind_hint(text: &str) -> String {

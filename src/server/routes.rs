@@ -7,11 +7,14 @@ use super::{
     assets::{self, Asset},
     body::AnswerBody,
     burst::Burst,
+    events,
+    markers::{self, Bucket},
     mirror::Mirror,
     origin::Reply,
     viewers::Viewers,
 };
 use crate::{
+    marker::journal::Journal,
     status::Status,
     time::{Clock, Ticks},
     window::{WAITERS_MAX, Window},
@@ -37,11 +40,12 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll},
 };
+use tokio::sync::Semaphore;
 
 /// Longest path and query, in bytes: ours have less than 100, and a proxy's token fits. A longer one is answered 414.
 pub const URI_LEN_MAX: usize = 2048;
 
-/// Longest request body, in bytes; nothing that we serve takes one. A longer one is answered 413.
+/// Longest request body, in bytes; what takes one has a limit below. A longer one is answered 413.
 pub const BODY_LEN_MAX: u64 = 16 * 1024;
 
 /// On every answer. The page needs blob URLs for Media Source Extensions and hls.js' worker; it loads nothing from elsewhere, and only
@@ -66,8 +70,12 @@ pub(super) struct Shared {
     pub(super) status: Arc<Status>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) mirror: Arc<Mirror>,
+    pub(super) journal: Arc<Journal>,
+    /// Places of clients that listen to events.
+    pub(super) subscribers: Arc<Semaphore>,
     assets: Vec<Asset>,
     viewers: Mutex<Viewers>,
+    changes: Mutex<Bucket>,
     crowd: Mutex<Burst>,
 }
 
@@ -78,15 +86,18 @@ pub struct Site {
 }
 
 impl Site {
-    /// The page, the stream in `window`, and the API over `status`.
-    pub fn new(window: Arc<Window>, status: Arc<Status>, clock: Arc<dyn Clock>) -> Site {
+    /// The page, the stream in `window`, and the API over `status` and `journal`.
+    pub fn new(window: Arc<Window>, status: Arc<Status>, clock: Arc<dyn Clock>, journal: Arc<Journal>) -> Site {
         let shared = Arc::new(Shared {
             window,
             status,
             clock,
             mirror: Arc::default(),
+            journal,
+            subscribers: Arc::new(Semaphore::new(events::SUBSCRIBERS_MAX)),
             assets: assets::load(),
             viewers: Mutex::default(),
+            changes: Mutex::default(),
             crowd: Mutex::default(),
         });
         Site { router: TowerToHyperService::new(router(shared.clone())), shared }
@@ -135,6 +146,11 @@ impl Shared {
         self.status.viewers.set(viewers);
     }
 
+    /// Whether one more change is let through now.
+    pub(super) fn take_change(&self) -> bool {
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner).take(self.clock.now())
+    }
+
     pub(super) fn tell_crowd(&self) {
         if self.crowd.lock().unwrap_or_else(PoisonError::into_inner).begins(self.clock.now()) {
             tracing::warn!("requests are turned away: {WAITERS_MAX} wait for the stream already, the most");
@@ -149,6 +165,10 @@ impl Shared {
 fn router(shared: Arc<Shared>) -> Router {
     let mut router = Router::new()
         .route("/api/status", get(async |State(shared): Shares| respond(api::status(&shared))))
+        .route("/api/markers", get(markers::list).post(markers::add))
+        .route("/api/markers/{id}", get(markers::one).patch(markers::edit).delete(markers::remove))
+        .route("/api/events", get(events::events))
+        .route("/api/detections", get(events::detections))
         .route("/healthz", get(async || respond(api::health())))
         .route("/readyz", get(async |State(shared): Shares| respond(api::readiness(&shared).await)))
         .route("/time", get(async |State(shared): Shares| respond(api::time(&shared))));
@@ -163,11 +183,13 @@ fn router(shared: Arc<Shared>) -> Router {
     }
     router
         .fallback(async || respond(plain(404, "there is nothing at this address; the viewer page is at /\n")))
-        .method_not_allowed_fallback(async || respond(plain(405, "this address takes GET and HEAD only\n")))
+        .method_not_allowed_fallback(async || {
+            respond(plain(405, "this address does not take this method; Allow says which it takes\n"))
+        })
         .with_state(shared)
 }
 
-type Shares = State<Arc<Shared>>;
+pub(super) type Shares = State<Arc<Shared>>;
 
 /// The value of a header that is a list, of all its lines (RFC 9110 §5.3), as far as they are text.
 pub(super) fn list_of(headers: &HeaderMap, name: HeaderName) -> Option<String> {

@@ -132,29 +132,33 @@ export function untilState(page, states, deadlineMs) {
   );
 }
 
+/** Reads the clock strip of the frame on the screen; runs in the page, so it knows nothing but what is in it. */
+export function stripInPage() {
+  const [columns, rows, side] = [24, 4, 4];
+  // video.js wraps the element, and the wrapper takes its name.
+  const video = document.querySelector('video#video, #video video');
+  if (!video?.videoWidth) {
+    return null;
+  }
+  const canvas = Object.assign(document.createElement('canvas'), { width: columns * side, height: rows * side });
+  const context = canvas.getContext('2d', { willReadFrequently: true });
+  const cell = video.videoWidth / 40;
+  context.drawImage(video, 0, 0, columns * cell, rows * cell, 0, 0, canvas.width, canvas.height);
+  const now = Date.now();
+  const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
+  const words = Array.from({ length: rows }, (_, row) =>
+    Array.from({ length: columns }, (_, column) => {
+      const at = 4 * ((row * side + side / 2) * canvas.width + column * side + side / 2);
+      return data[at] > 127 ? 1 : 0;
+    }).reduce((word, bit) => word * 2 + bit, 0));
+  const capturedMs = words[0] * 2 ** 24 + words[1];
+  const valid = (words[0] ^ words[1] ^ words[2]) === words[3] && capturedMs > 1.5e12;
+  return valid ? { capturedMs, number: words[2], ageMs: now - capturedMs } : null;
+}
+
 /** The clock strip of the frame on the screen: `{ capturedMs, number, ageMs }`, or null where it cannot be read. */
 export function readStrip(page) {
-  return page.evaluate(() => {
-    const [columns, rows, side] = [24, 4, 4];
-    const video = document.getElementById('video');
-    if (video.videoWidth === 0) {
-      return null;
-    }
-    const canvas = Object.assign(document.createElement('canvas'), { width: columns * side, height: rows * side });
-    const context = canvas.getContext('2d', { willReadFrequently: true });
-    const cell = video.videoWidth / 40;
-    context.drawImage(video, 0, 0, columns * cell, rows * cell, 0, 0, canvas.width, canvas.height);
-    const now = Date.now();
-    const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
-    const words = Array.from({ length: rows }, (_, row) =>
-      Array.from({ length: columns }, (_, column) => {
-        const at = 4 * ((row * side + side / 2) * canvas.width + column * side + side / 2);
-        return data[at] > 127 ? 1 : 0;
-      }).reduce((word, bit) => word * 2 + bit, 0));
-    const capturedMs = words[0] * 2 ** 24 + words[1];
-    const valid = (words[0] ^ words[1] ^ words[2]) === words[3] && capturedMs > 1.5e12;
-    return valid ? { capturedMs, number: words[2], ageMs: now - capturedMs } : null;
-  });
+  return page.evaluate(stripInPage);
 }
 
 /** Waits for a frame that is newer than the one given, and returns its strip. */

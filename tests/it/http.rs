@@ -1,7 +1,9 @@
 //! The server over real sockets on 127.0.0.1: what each address answers, and how the limits hold.
 
+mod events;
 mod growing;
 mod hostile;
+mod markers;
 mod running;
 mod stream;
 

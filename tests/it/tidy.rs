@@ -14,11 +14,12 @@ const FILE_LINES_MAX: usize = 500;
 const FUNCTION_LINES_MAX: usize = 70;
 
 /// Native crates and the files that may name them; a folder stands for the files in it whose path begins so.
-const ADAPTERS: [(&str, &[&str]); 4] = [
+const ADAPTERS: [(&str, &[&str]); 5] = [
     ("nokhwa", &["src/source/camera"]),
     ("v4l", &["src/source/camera"]),
     ("opencv", &["src/detect/haar"]),
     ("ffmpeg_next", &["src/source/mjpeg", "src/source/media", "src/encode/ffmpeg"]),
+    ("rusqlite", &["src/store"]),
 ];
 
 /// Folders that hold nothing of ours (`.git` is a file in a worktree).

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Plays the test source at several frame rates, part lengths and with several faults, and has each stream judged by hls_check.py.
 
-    tests/long/conformance.py [--seconds 60] [--binary target/debug/hlscam] [--only WORD]
+    tests/long/conformance.py [--seconds 60] [--only WORDS] [--binary target/debug/hlscam] [--checker ../shared/tools/hls_check.py]
 
 Neither a MUST nor a SHOULD may be violated. The checker is no part of the project; where ../shared/tools does not have it, this says so
 and passes. On a busy machine the rules of timing can fail for the machine's sake: their reports say by how much.
@@ -16,15 +16,19 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.error
+import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-CHECKER = ROOT.parent / "shared/tools/hls_check.py"
 # A slow machine starts a debug build in seconds.
 PATIENCE_S = 60
 FRAME_RATES = ["30", "25", "15", "29.97"]
-# Parts of 200 ms as they are by default, in short segments too, where a burst weighs most; parts of 1 s as Apple recommends.
-LENGTHS = [("200ms", "2s"), ("200ms", "1s"), ("1s", "2s")]
-# A source without faults, one that stalls and is unplugged, and one that changes its size. Times in shares of the run.
+# Parts and segments in milliseconds: as they are by default, in short segments too, where a burst weighs most, and parts as Apple
+# recommends.
+LENGTHS = [(200, 2000), (200, 1000), (1000, 2000)]
+# A stream is judged once it lists more segments than it must.
+SEGMENTS_MIN = 7
+# A source without faults, one that stalls and is unplugged, and one that changes its size. Times in shares of what is judged.
 SCRIPTS = {
     "steady": "",
     "stalls": "freeze@{0.2}..{0.35},slow:5@{0.4}..{0.5},vanish@{0.6}..{0.75}",
@@ -32,8 +36,18 @@ SCRIPTS = {
 }
 
 
-def script(text, seconds):
-    return re.sub(r"\{([\d.]+)\}", lambda share: f"{int(float(share[1]) * seconds * 1000)}ms", text)
+def script(text, begin_ms, seconds):
+    return re.sub(r"\{([\d.]+)\}", lambda share: f"{begin_ms + int(float(share[1]) * seconds * 1000)}ms", text)
+
+
+def wait_for_segments(address):
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline:
+        with contextlib.suppress(urllib.error.URLError), urllib.request.urlopen(address.replace("index.m3u8", "video.m3u8")) as answer:
+            if answer.read().count(b"#EXTINF") >= SEGMENTS_MIN:
+                return
+        time.sleep(0.2)
+    raise SystemExit(f"conformance: {address} lists no {SEGMENTS_MIN} segments within {PATIENCE_S} s")
 
 
 @contextlib.contextmanager
@@ -60,9 +74,9 @@ def streaming(binary, arguments):
         process.wait()
 
 
-def judge(address, seconds):
-    command = [sys.executable, str(CHECKER), address, "--seconds", str(seconds), "--json"]
-    # It waits for the first segments by itself, and asks a while longer than it was told to follow.
+def judge(checker, address, seconds):
+    command = [sys.executable, checker, address, "--seconds", str(seconds), "--json"]
+    # It asks a while longer than it was told to follow.
     result = subprocess.run(command, capture_output=True, text=True, timeout=seconds * 3 + 120)
     try:
         return json.loads(result.stdout)
@@ -74,23 +88,25 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=int, default=60, help="how long each stream is followed")
     parser.add_argument("--binary", default=str(ROOT / "target/debug/hlscam"))
-    parser.add_argument("--only", default="", help="run the streams whose name has this word")
+    parser.add_argument("--checker", default=str(ROOT.parent / "shared/tools/hls_check.py"))
+    parser.add_argument("--only", default="", help="run the streams whose name has these words")
     asked = parser.parse_args()
-    if not CHECKER.exists():
+    if not pathlib.Path(asked.checker).exists():
         print("conformance: skipped, there is no hls_check.py beside the checkout")
         return 0
     failed = 0
     for part, segment in LENGTHS:
         for rate in FRAME_RATES:
             for name, faults in SCRIPTS.items():
-                title = f"{name}, {rate} fps, parts {part}, segments {segment}"
+                title = f"{name}, {rate} fps, parts {part} ms, segments {segment} ms"
                 if asked.only not in title:
                     continue
-                device = f"test:{script(faults, asked.seconds)}" if faults else "test"
-                arguments = ["--device", device, "--fps", rate, "--part", part, "--segment", segment]
+                device = f"test:{script(faults, SEGMENTS_MIN * segment, asked.seconds)}" if faults else "test"
+                arguments = ["--device", device, "--fps", rate, "--part", f"{part}ms", "--segment", f"{segment}ms"]
                 began = time.monotonic()
                 with streaming(asked.binary, arguments) as address:
-                    report = judge(address, asked.seconds)
+                    wait_for_segments(address)
+                    report = judge(asked.checker, address, asked.seconds)
                 broken = report["violations"]
                 failed += bool(broken)
                 took = time.monotonic() - began

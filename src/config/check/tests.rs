@@ -26,7 +26,7 @@ fn check(line: &str, expect: &str) {
 
 fn streamed(line: &str) -> (StreamConfig, ServerConfig) {
     match meaning(line).unwrap_or_else(|error| panic!("{line}: {error}")).command {
-        Command::Stream(config, server) => (config, server),
+        Command::Stream(config, server, _) => (config, server),
         other => panic!("{line}: {other:?}"),
     }
 }

@@ -173,7 +173,7 @@ fn a_hinted_part_is_held_and_an_unknown_one_is_not_found() {
     let mut feed = steady();
     let hint = "part-r-11.2.m4s";
     check(&feed, hint, "wait");
-    for unknown in ["part-r-11.3.m4s", "part-r-12.0.m4s", "part-r-10.5.m4s", "part-r-99.0.m4s", "seg-r-13.m4s", "init-r-2.mp4"] {
+    for unknown in ["part-r-11.3.m4s", "part-r-12.0.m4s", "part-r-10.5.m4s", "part-r-99.0.m4s", "seg-r-14.m4s", "init-r-2.mp4"] {
         check(&feed, unknown, "404");
     }
     feed.push(".");
@@ -331,7 +331,7 @@ fn hostile_names_are_not_found_at_once() {
 }
 
 #[test]
-fn the_growing_segment_is_sent_as_it_grows_and_the_next_one_is_waited_for() {
+fn the_growing_segment_is_sent_as_it_grows_and_the_next_ones_are_waited_for() {
     let mut feed = steady();
     for method in [Method::Get, Method::Head] {
         let request =
@@ -343,12 +343,14 @@ fn the_growing_segment_is_sent_as_it_grows_and_the_next_one_is_waited_for() {
         assert_eq!((reply.body, reply.rest), (vec![], Some(Growth { msn: Msn(11), next: 0 })));
     }
     check(&feed, "seg-r-12.m4s", "wait");
-    check(&feed, "seg-r-13.m4s", "404");
+    check(&feed, "seg-r-13.m4s", "wait");
+    check(&feed, "seg-r-14.m4s", "404");
     feed.push("...|");
     let whole = reply(&feed, &get("seg-r-11.m4s"));
     assert_eq!((header(&whole, "content-length"), whole.rest), (Some("7000"), None));
     check(&feed, "seg-r-12.m4s", "wait");
-    check(&feed, "seg-r-13.m4s", "404");
+    check(&feed, "seg-r-14.m4s", "wait");
+    check(&feed, "seg-r-15.m4s", "404");
     feed.window.end();
     check(&feed, "seg-r-11.m4s", "200");
     check(&feed, "seg-r-12.m4s", "404");

@@ -13,8 +13,6 @@ use hlscam::{
 
 /// Parts in a segment, 200 ms each.
 const PARTS: u64 = 5;
-/// The state with segments up to 10, and 2 parts of segment 11.
-pub(crate) const STEADY: u8 = 52;
 
 /// A live window after `seed % 128` parts; from 128 on the stream has ended.
 fn state(seed: u8) -> State {
