@@ -72,8 +72,13 @@ impl Feed {
     fn segment(&mut self, mut published: impl FnMut(&Window)) {
         let msn = Msn(self.msn);
         self.msn += 1;
-        let mut cuts =
-            vec![Cut::Start(SegmentStart { msn, at: self.clock.now(), wall: self.clock.wall(), init: InitId(1), discontinuity: false })];
+        let mut cuts = vec![Cut::Start(SegmentStart {
+            msn,
+            at: self.clock.now(),
+            wall: self.clock.wall(),
+            init: InitId(1),
+            discontinuity: false,
+        })];
         for index in 0..PARTS {
             let (at, key) = (self.clock.now(), index == 0);
             self.clock.advance(PART);
@@ -120,7 +125,7 @@ fn len(reply: &Reply) -> usize {
 
 /// Whether both consist of the very same bytes in memory.
 fn shared(one: &Reply, other: &Reply) -> bool {
-    one.body.iter().map(Bytes::as_ptr).eq(other.body.iter().map(Bytes::as_ptr))
+    one.body.iter().map(|piece| piece.as_ptr()).eq(other.body.iter().map(|piece| piece.as_ptr()))
 }
 
 fn median(mut values: Vec<f64>) -> f64 {
@@ -142,7 +147,8 @@ fn main() -> io::Result<()> {
     }
     let mut lines = Vec::new();
     for (at, feed) in feeds.iter().enumerate() {
-        let against_minute = |kind: usize| median(costs[at][kind].iter().zip(&costs[0][kind]).map(|(here, minute)| here / minute).collect());
+        let against_minute =
+            |kind: usize| median(costs[at][kind].iter().zip(&costs[0][kind]).map(|(here, minute)| here / minute).collect());
         let (delta, full, again) = runtime.block_on(async {
             (ask(&feed.window, "_HLS_skip=YES").await, ask(&feed.window, "").await, ask(&feed.window, "").await)
         });

@@ -171,7 +171,8 @@ pub struct PictureArgs {
     /// Frames per second: 30, 29.97 or 30000/1001; the camera's nearest is taken [default: 30 of a camera, else the source's own]
     #[arg(long, value_name = "RATE")]
     pub fps: Option<String>,
-    /// What is drawn into the picture: boxes, labels, clock, with commas between; or none
+    /// What is drawn into the picture: boxes, labels, clock, blur (faces made unrecognisable), with commas
+    /// between; or none
     #[arg(long, value_name = "LIST", default_value = "boxes")]
     pub overlay: String,
     /// A place that is never shown, left, top, width and height in pixels or in per cent of the picture; it may be given several

@@ -3,7 +3,7 @@
 //! [`read`] makes it from what was [typed](crate::cli); its checks are in `config/check.rs`, the notation in `config/quantity.rs`.
 
 use crate::{
-    detect::kind::Kind,
+    detect::{RUNS_PER_SCAN, kind::Kind},
     paint::mask::Mask,
     record::Overwrite,
     source::Wish,
@@ -39,6 +39,8 @@ pub const STREAM_NAME: &str = "cam";
 pub const DETECT_FPS_DEFAULT: f64 = 10.0;
 /// Width of the searched picture when nothing else is asked: at 320 the small faces are lost.
 pub const DETECT_WIDTH_DEFAULT: u32 = 640;
+/// Longest that the search may take to be sure, where what is found is to be hidden: every frame waits for that.
+pub const BLUR_DELAY_MAX: Span = Span::from_ms(600);
 /// Encoder when none is asked: it is in every FFmpeg, and its cost and quality are known.
 pub const ENCODER_DEFAULT: &str = "libx264";
 /// Preset when none is asked: the fastest one that still looks good at 2 Mbit/s.
@@ -198,6 +200,11 @@ impl DetectConfig {
         let names: Vec<String> = self.cascades.iter().map(CascadeSpec::to_string).collect();
         if names.is_empty() { "none".to_owned() } else { names.join(",") }
     }
+
+    /// Runs after which everything was searched for in every size, and one more, because a run may miss what it looks at.
+    pub fn runs_to_be_sure(&self) -> usize {
+        RUNS_PER_SCAN * self.cascades.len() + 1
+    }
 }
 
 impl CascadeSpec {
@@ -234,6 +241,8 @@ pub struct Overlay {
     pub labels: bool,
     /// The time of capture.
     pub clock: bool,
+    /// What was found is made unrecognisable.
+    pub blur: bool,
 }
 
 /// How it is encoded.

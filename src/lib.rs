@@ -24,6 +24,7 @@ pub mod pacer;
 pub mod detect;
 pub mod paint;
 pub mod track;
+pub mod veil;
 
 pub mod encode;
 

@@ -120,7 +120,8 @@ pub fn iframe_entry(segment: &Segment, run: &str) -> String {
     if segment.start.discontinuity {
         line(&mut text, Flag::Discontinuity);
     }
-    if segment.map == MapLine::Own {
+    // hls.js 1.7 takes the head of a media segment for the init segment behind a discontinuity that has no EXT-X-MAP of its own.
+    if segment.map == MapLine::Own || segment.start.discontinuity {
         map(&mut text, segment, run);
     }
     for key in segment.key_frames() {

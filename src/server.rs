@@ -243,3 +243,32 @@ fn tell_panic(ended: Result<(), JoinError>) {
         tracing::error!("a connection ended by a bug: {error}; please report this");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::net::TcpListener;
+
+    #[tokio::test]
+    async fn who_is_turned_away_is_told_why_and_when_to_come_again() {
+        let check = async |refusal, expect: &str| {
+            let door = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+            let mut client = TcpStream::connect(door.local_addr().expect("it listens")).await.expect("connects");
+            let (stream, _) = door.accept().await.expect("somebody came");
+            let farewell = Arc::new(Semaphore::new(1)).try_acquire_owned().expect("there is one");
+            let told = tokio::spawn(turn_away(stream, refusal, farewell));
+            let mut answer = String::new();
+            client.read_to_string(&mut answer).await.expect("text");
+            drop(client);
+            told.await.expect("no panic");
+            let (head, body) = answer.split_once("\r\n\r\n").expect("an answer");
+            assert!(head.starts_with(&format!("HTTP/1.1 {expect}\r\nretry-after: 5\r\n")), "{head}");
+            assert!(
+                head.contains(&format!("content-length: {}\r\n", body.len())) && body.ends_with("; try again soon\n"),
+                "{answer}"
+            );
+        };
+        check(Refusal::Full(8), "503 Service Unavailable").await;
+        check(Refusal::AddressFull(2), "429 Too Many Requests").await;
+    }
+}

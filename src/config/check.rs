@@ -3,8 +3,8 @@
 //! Pure: whether a file, a camera or a port is really there is found out, and told, by whoever opens it.
 
 use super::{
-    CascadeSpec, Command, DetectConfig, DetectFilesConfig, ENCODER_DEFAULT, EncodeConfig, EventsConfig, Invocation, Listing,
-    Overlay, PART_MIN, PackageConfig, RecordConfig, ServerConfig, SourceSpec, StreamConfig, UsageError, Verbosity,
+    BLUR_DELAY_MAX, CascadeSpec, Command, DetectConfig, DetectFilesConfig, ENCODER_DEFAULT, EncodeConfig, EventsConfig, Invocation,
+    Listing, Overlay, PART_MIN, PackageConfig, RecordConfig, ServerConfig, SourceSpec, StreamConfig, UsageError, Verbosity,
     WINDOW_BYTES_DEFAULT, WINDOW_DEFAULT, X264_PRESETS,
     quantity::{self, shown, span_text},
 };
@@ -48,7 +48,7 @@ const RECORD_MIN: Span = Span::from_ms(100);
 const RECORD_MAX: Span = Span::from_ms(24 * 3_600_000);
 
 /// What can be drawn.
-const OVERLAYS: &str = "boxes, labels, clock";
+const OVERLAYS: &str = "boxes, labels, clock, blur";
 
 /// File names with these endings are videos, not cameras.
 const VIDEO_ENDINGS: [&str; 7] = [".mp4", ".mkv", ".mov", ".avi", ".webm", ".ts", ".mjpeg"];
@@ -113,12 +113,25 @@ fn pipeline(source: SourceSpec, once: bool, args: &PipelineArgs) -> Result<Strea
     if let (SourceSpec::File(_), Some(size)) = (&source, &args.picture.size) {
         return refuse("--size", size, "a file keeps its own size; leave it out");
     }
+    let overlay = overlay(&args.picture.overlay)?;
+    if overlay.blur && detect.cascades.is_empty() {
+        return refuse(
+            "--overlay",
+            &args.picture.overlay,
+            "nothing is searched, so nothing can be blurred; leave --detect none out",
+        );
+    }
+    let fps_min = detect.runs_to_be_sure() as f64 / BLUR_DELAY_MAX.as_s();
+    if overlay.blur && detect.fps < fps_min {
+        let why = format!("to blur {} takes more searches per second; write {} at least", detect.what(), fps_min.ceil());
+        return refuse("--detect-fps", &args.pace.detect_fps, &why);
+    }
     Ok(StreamConfig {
         source,
         once,
         wish,
         detect,
-        overlay: overlay(&args.picture.overlay)?,
+        overlay,
         masks: args.picture.mask.iter().map(|text| asked("--mask", text, quantity::mask)).collect::<Result<_, _>>()?,
         clock_strip: args.picture.clock_strip,
         encode: encode(&args.encode)?,
@@ -185,6 +198,7 @@ fn overlay(text: &str) -> Result<Overlay, UsageError> {
             "boxes" => overlay.boxes = true,
             "labels" => overlay.labels = true,
             "clock" => overlay.clock = true,
+            "blur" => overlay.blur = true,
             "none" => return refuse("--overlay", text, "none stands alone; leave it or the others out"),
             name => {
                 let why = format!("there is no overlay \"{}\"; write none, or some of {OVERLAYS} with commas between", shown(name));

@@ -68,6 +68,11 @@ fn a_new_format_begins_with_a_discontinuity_and_its_own_map() {
 }
 
 #[test]
+fn key_frames_behind_a_discontinuity_have_a_map_of_their_own_even_if_it_is_the_same() {
+    check(&fed("K....|~K....|K....|K"), Kind::IFrames(Extent::Full), "discontinuity_same_map_iframes");
+}
+
+#[test]
 fn removed_discontinuities_are_counted_and_the_map_in_force_stays() {
     let feed = fed(&format!("K....|!K....|!{}", "K....|".repeat(14)));
     check(&feed, FULL, "discontinuity_gone");

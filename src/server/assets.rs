@@ -23,24 +23,50 @@ macro_rules! web {
 const FILES: &[(&str, &[u8])] = &web![
     "index.html",
     "style.css",
+    "timeline.css",
     "icon.svg",
     "viewer.js",
     "page.js",
     "player.js",
+    "options.js",
     "engines.js",
     "hls-engine.js",
+    "dash-engine.js",
     "native-engine.js",
     "buffer.js",
     "latency.js",
     "server.js",
     "state.js",
+    "stats.js",
     "clock.js",
     "keys.js",
+    "kiosk.js",
     "retry.js",
+    "rewind.js",
+    "seek-bar.js",
+    "bar-drawing.js",
+    "timeline.js",
+    "ticks.js",
+    "preview.js",
+    "thumbnails.js",
+    "key-frames.js",
+    "markers.js",
+    "marker-store.js",
+    "marker-feed.js",
+    "marker-spans.js",
+    "marker-list.js",
+    "events.js",
+    "note.js",
+    "keep.js",
+    "moment.js",
+    "taps.js",
 ];
 
-/// The player, which build.rs takes from npm.
-const HLS_JS: (&str, &[u8]) = ("hls.js", include_bytes!(concat!(env!("OUT_DIR"), "/hls.js")));
+/// The players, which build.rs takes from npm. dash.js is loaded only by those who ask for it.
+const PLAYERS: [(&str, &[u8]); 2] = [
+    ("hls.js", include_bytes!(concat!(env!("OUT_DIR"), "/hls.js"))),
+    ("dash.js", include_bytes!(concat!(env!("OUT_DIR"), "/dash.js"))),
+];
 
 /// One embedded file, compressed once for each coding that is asked for: hls.js takes some 10 ms in zstd, 40 ms in the others.
 #[derive(Debug)]
@@ -54,7 +80,7 @@ pub(super) struct Asset {
 
 /// All embedded files.
 pub(super) fn load() -> Vec<Asset> {
-    FILES.iter().chain([&HLS_JS]).map(|(name, bytes)| Asset::new(name, bytes)).collect()
+    FILES.iter().chain(&PLAYERS).map(|(name, bytes)| Asset::new(name, bytes)).collect()
 }
 
 impl Asset {

@@ -24,7 +24,7 @@ impl Outlet {
     }
 
     /// The first of the slices that lies in a file, with the stretch of it that they come to.
-    fn from_file(&self, slices: &[IoSlice<'_>]) -> Option<(usize, Stretch)> {
+    fn in_file(&self, slices: &[IoSlice<'_>]) -> Option<(usize, Stretch)> {
         let before = slices.iter().position(|slice| slice.len() >= LEN_MIN)?;
         Some((before, self.mirror.find(slices[before..].iter().map(|slice| &slice[..]))?))
     }
@@ -82,7 +82,7 @@ impl AsyncWrite for Outlet {
     }
 
     fn poll_write_vectored(mut self: Pin<&mut Self>, cx: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        let Some((before, stretch)) = self.from_file(slices) else {
+        let Some((before, stretch)) = self.in_file(slices) else {
             return Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
         };
         loop {

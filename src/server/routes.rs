@@ -23,7 +23,7 @@ use axum::{
     Router,
     body::Body,
     extract::State,
-    http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri, header},
     routing::get,
 };
 use bytes::Bytes;
@@ -48,19 +48,27 @@ pub const URI_LEN_MAX: usize = 2048;
 /// Longest request body, in bytes; what takes one has a limit below. A longer one is answered 413.
 pub const BODY_LEN_MAX: u64 = 16 * 1024;
 
-/// On every answer. The page needs blob URLs for Media Source Extensions and hls.js' worker; it loads nothing from elsewhere, and only
-/// pages of the same origin may frame it (CSP level 3; Fetch §3.6 for nosniff; Referrer Policy §3.1).
-pub(super) const SECURITY_HEADERS: [(HeaderName, HeaderValue); 3] = [
-    (
-        header::CONTENT_SECURITY_POLICY,
-        HeaderValue::from_static(
+/// The content security policy (CSP level 3), but for who may frame the answer. The page needs blob URLs for Media Source Extensions and
+/// hls.js' worker; it loads nothing from elsewhere.
+macro_rules! policy {
+    ($frame_ancestors:literal) => {
+        HeaderValue::from_static(concat!(
             "default-src 'self'; media-src 'self' blob:; worker-src 'self' blob:; connect-src 'self'; img-src 'self' data: blob:; \
-             style-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'self'",
-        ),
-    ),
+             style-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors ",
+            $frame_ancestors
+        ))
+    };
+}
+
+/// On every answer; only pages of the same origin may frame it (Fetch §3.6 for nosniff; Referrer Policy §3.1).
+pub(super) const SECURITY_HEADERS: [(HeaderName, HeaderValue); 3] = [
+    (header::CONTENT_SECURITY_POLICY, policy!("'self'")),
     (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
 ];
+
+/// On the page that is only a picture, which any page may frame: there is nothing to be tricked into clicking.
+const EMBED_POLICY: HeaderValue = policy!("*");
 
 const TEXT: &str = "text/plain; charset=utf-8";
 
@@ -111,10 +119,14 @@ impl Site {
         if let Some(asked) = answer::asked(&request) {
             return answer::answer(&self.shared, peer, asked);
         }
-        let site = self.clone();
+        let (site, embeds) = (self.clone(), is_embed(request.uri()));
         Answer::Held(Box::pin(async move {
             let response = site.router.call(request).await.unwrap_or_else(|never: Infallible| match never {});
-            secure(response.map(AnswerBody::Other))
+            let mut response = secure(response.map(AnswerBody::Other));
+            if embeds {
+                response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, EMBED_POLICY);
+            }
+            response
         }))
     }
 
@@ -195,6 +207,12 @@ pub(super) type Shares = State<Arc<Shared>>;
 pub(super) fn list_of(headers: &HeaderMap, name: HeaderName) -> Option<String> {
     let lines: Vec<&str> = headers.get_all(name).iter().filter_map(|line| line.to_str().ok()).collect();
     (!lines.is_empty()).then(|| lines.join(", "))
+}
+
+/// Whether the page is asked for with `embed` in its query, as web/options.js reads it.
+fn is_embed(uri: &Uri) -> bool {
+    let names = uri.query().unwrap_or_default().split('&').map(|each| each.split_once('=').map_or(each, |(name, _)| name));
+    uri.path() == "/" && names.into_iter().any(|name| name == "embed")
 }
 
 /// A header's value, if it is there and text.
@@ -305,6 +323,19 @@ mod tests {
         check(URI_LEN_MAX + 1, 0, Some(414));
         check(1, BODY_LEN_MAX as usize, None);
         check(1, BODY_LEN_MAX as usize + 1, Some(413));
+    }
+
+    #[test]
+    fn only_the_page_that_is_only_a_picture_may_be_framed_by_any_page() {
+        let check = |uri: &'static str, expect: bool| assert_eq!(is_embed(&Uri::from_static(uri)), expect, "{uri}");
+        check("/?embed", true);
+        check("/?player=dash&embed=1", true);
+        check("/", false);
+        check("/?kiosk", false);
+        check("/?embedded", false);
+        check("/?x=embed", false);
+        check("/index.html?embed", false);
+        check("/api/status?embed", false);
     }
 
     #[test]

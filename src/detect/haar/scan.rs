@@ -1,5 +1,6 @@
 //! The two steps of a search: a coarse scan that proposes, and a close look at what is proposed or expected.
 
+use crate::detect::RUNS_PER_SCAN;
 use opencv::{
     core::{Mat, Rect, Size, ToInputArray, Vector},
     imgproc,
@@ -9,7 +10,7 @@ use opencv::{
 
 /// Runs over which a coarse scan is spread, each with every second size: a new face is proposed within 0.2 s at 10 runs per second, and
 /// neighbouring sizes propose it in runs that follow each other.
-const TURNS: usize = 2;
+const TURNS: usize = RUNS_PER_SCAN;
 /// Most places that one run looks at closely for the coarse scan; a picture with more is noise, and must not take the time of the next run.
 const PROPOSALS_MAX: usize = 12;
 /// Single hits that overlap so much (OpenCV's measure) are one proposal.
