@@ -18,6 +18,8 @@ from measure import Failed, median, resident_mb
 PATIENCE_S = 30
 # How often memory is looked at.
 SAMPLE_S = 1
+# Segments that a stream lists before clients come.
+SEGMENTS_MIN = 2
 
 
 @contextlib.contextmanager
@@ -39,6 +41,17 @@ def streaming(binary, folder, *options):
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+
+@contextlib.contextmanager
+def serving(binary, folder, *options):
+    """As [streaming], from the moment that whole segments are there: gives the process and the base address."""
+    with streaming(binary, folder, *options) as (process, base, began):
+        while (fetch(base + "cam/video.m3u8") or "").count("#EXTINF") < SEGMENTS_MIN:
+            if time.monotonic() > began + PATIENCE_S:
+                raise Failed(f"no playlist with {SEGMENTS_MIN} segments came within {PATIENCE_S} s")
+            time.sleep(0.1)
+        yield process, base
 
 
 def fetch(address):

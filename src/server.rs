@@ -4,8 +4,10 @@
 //! waits for the next part costs its connection and a future; how many may wait is [`crate::window::WAITERS_MAX`].
 
 mod admission;
+mod answer;
 mod api;
 mod assets;
+mod body;
 mod burst;
 mod connection;
 mod events;
@@ -13,8 +15,10 @@ mod files;
 mod following;
 mod listener;
 mod markers;
+mod mirror;
 mod negotiation;
 pub mod origin;
+mod outlet;
 mod routes;
 mod same_origin;
 mod viewers;
@@ -29,6 +33,7 @@ pub use viewers::{VIEWER_SPAN, VIEWERS_MAX};
 use admission::{Admission, Permit, Refusal};
 use burst::Burst;
 use connection::{Protocols, converse};
+use outlet::Outlet;
 use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -187,7 +192,8 @@ impl Door {
         let (site, protocols, limits, stopped) = (self.site.clone(), self.protocols.clone(), self.limits, self.stopped.clone());
         async move {
             // TLS with ALPN would be accepted here: all below takes any stream of bytes.
-            converse(stream, peer.ip(), site, protocols, limits, stopped).await;
+            let outlet = Outlet::new(stream, site.mirror().clone());
+            converse(outlet, peer.ip(), site, protocols, limits, stopped).await;
             drop(permit);
         }
     }

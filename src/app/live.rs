@@ -179,6 +179,11 @@ impl Live {
 fn sink(window: Arc<Window>, clock: Arc<dyn Clock>, status: Arc<Status>) -> Sink {
     Box::new(move |cuts| {
         let oldest = cuts.iter().find_map(|cut| if let Cut::Part(part) = cut { Some(part.at) } else { None });
+        for cut in &cuts {
+            if let Cut::Part(part) = cut {
+                tracing::trace!(msn = part.msn.0, part = part.index, "published");
+            }
+        }
         window.push_all(cuts);
         if let Some(oldest) = oldest {
             status.total_latency.add(clock.now().since(oldest));

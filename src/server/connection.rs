@@ -3,11 +3,13 @@
 //! hyper times the head of every HTTP/1 request but the first, whose clock starts only when the version is known; so the first request,
 //! and connections on which nothing moves, are watched here. Who began a request and did not end it in time is told so.
 
-use super::{FAREWELL_TIMEOUT, Limits, routes::Site};
-use axum::body::Body;
-use bytes::Bytes;
+use super::{
+    FAREWELL_TIMEOUT, Limits,
+    body::{AnswerBody, Pieces},
+    routes::Site,
+};
 use hyper::{
-    Request, Response,
+    Request,
     body::{Body as HttpBody, Frame, Incoming, SizeHint},
     service::service_fn,
 };
@@ -113,8 +115,9 @@ where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let service = service_fn(|request: Request<Incoming>| {
-        let (site, open) = (site.clone(), pulse.request());
-        async move { Ok::<_, Infallible>(answer(&site, peer, request, open).await) }
+        // The request is gone before its answer is waited for, so that its buffer can take the next one.
+        let (open, answer) = (pulse.request(), site.answer(peer, request));
+        async move { Ok::<_, Infallible>(answer.await.map(|body| Tracked { body, _open: open })) }
     });
     let mut talk = pin!(protocols.serve_connection(TokioIo::new(io), service));
     let mut check = pin!(sleep(limits.first_request));
@@ -144,10 +147,6 @@ where
             }
         }
     }
-}
-
-async fn answer(site: &Site, peer: IpAddr, request: Request<Incoming>, open: OpenRequest) -> Response<Tracked> {
-    site.answer(peer, request).await.map(|body| Tracked { body, _open: open })
 }
 
 /// What has moved on a connection so far.
@@ -215,15 +214,15 @@ impl Drop for OpenRequest {
 
 /// An answer's body that keeps its request open until it is sent or dropped.
 struct Tracked {
-    body: Body,
+    body: AnswerBody,
     _open: OpenRequest,
 }
 
 impl HttpBody for Tracked {
-    type Data = Bytes;
+    type Data = Pieces;
     type Error = axum::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Pieces>, axum::Error>>> {
         Pin::new(&mut self.body).poll_frame(cx)
     }
 

@@ -2,24 +2,25 @@
 //! put the whole under a path of its own.
 
 use super::{
+    answer::{self, Answer, headers, secure},
     api,
     assets::{self, Asset},
+    body::AnswerBody,
     burst::Burst,
     events,
-    following::Following,
     markers::{self, Bucket},
-    origin::{self, Follower, Method, Reply},
+    mirror::Mirror,
+    origin::Reply,
     viewers::Viewers,
 };
 use crate::{
-    config::STREAM_NAME,
     marker::journal::Journal,
     status::Status,
     time::{Clock, Ticks},
     window::{WAITERS_MAX, Window},
 };
 use axum::{
-    Extension, Router,
+    Router,
     body::Body,
     extract::State,
     http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri, header},
@@ -60,7 +61,7 @@ macro_rules! policy {
 }
 
 /// On every answer; only pages of the same origin may frame it (Fetch §3.6 for nosniff; Referrer Policy §3.1).
-const SECURITY_HEADERS: [(HeaderName, HeaderValue); 3] = [
+pub(super) const SECURITY_HEADERS: [(HeaderName, HeaderValue); 3] = [
     (header::CONTENT_SECURITY_POLICY, policy!("'self'")),
     (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
@@ -76,6 +77,7 @@ pub(super) struct Shared {
     pub(super) window: Arc<Window>,
     pub(super) status: Arc<Status>,
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) mirror: Arc<Mirror>,
     pub(super) journal: Arc<Journal>,
     /// Places of clients that listen to events.
     pub(super) subscribers: Arc<Semaphore>,
@@ -98,6 +100,7 @@ impl Site {
             window,
             status,
             clock,
+            mirror: Arc::default(),
             journal,
             subscribers: Arc::new(Semaphore::new(events::SUBSCRIBERS_MAX)),
             assets: assets::load(),
@@ -109,20 +112,27 @@ impl Site {
     }
 
     /// Answers one request of `peer`.
-    pub(super) async fn answer(&self, peer: IpAddr, mut request: Request<Incoming>) -> Response<Body> {
-        let embeds = is_embed(request.uri());
-        let mut response = match refusal(&request) {
-            Some(refused) => respond(refused),
-            None => {
-                request.extensions_mut().insert(Peer(peer));
-                self.router.call(request).await.unwrap_or_else(|never: Infallible| match never {})
-            }
-        };
-        response.headers_mut().extend(SECURITY_HEADERS);
-        if embeds {
-            response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, EMBED_POLICY);
+    pub(super) fn answer(self: &Arc<Self>, peer: IpAddr, request: Request<Incoming>) -> Answer {
+        if let Some(refused) = refusal(&request) {
+            return Answer::Ready(Some(secure(respond(refused).map(AnswerBody::Other))));
         }
-        response
+        if let Some(asked) = answer::asked(&request) {
+            return answer::answer(&self.shared, peer, asked);
+        }
+        let (site, embeds) = (self.clone(), is_embed(request.uri()));
+        Answer::Held(Box::pin(async move {
+            let response = site.router.call(request).await.unwrap_or_else(|never: Infallible| match never {});
+            let mut response = secure(response.map(AnswerBody::Other));
+            if embeds {
+                response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, EMBED_POLICY);
+            }
+            response
+        }))
+    }
+
+    /// Copies of what many ask for.
+    pub(super) fn mirror(&self) -> &Arc<Mirror> {
+        &self.shared.mirror
     }
 
     /// Monotonic time of the stream's clock.
@@ -153,24 +163,19 @@ impl Shared {
         self.changes.lock().unwrap_or_else(PoisonError::into_inner).take(self.clock.now())
     }
 
-    fn tell_crowd(&self) {
+    pub(super) fn tell_crowd(&self) {
         if self.crowd.lock().unwrap_or_else(PoisonError::into_inner).begins(self.clock.now()) {
             tracing::warn!("requests are turned away: {WAITERS_MAX} wait for the stream already, the most");
         }
     }
 
-    fn note_viewer(&self, peer: IpAddr) {
+    pub(super) fn note_viewer(&self, peer: IpAddr) {
         self.viewers.lock().unwrap_or_else(PoisonError::into_inner).note(peer, self.clock.now());
     }
 }
 
-/// Who asks.
-#[derive(Clone, Copy, Debug)]
-struct Peer(IpAddr);
-
 fn router(shared: Arc<Shared>) -> Router {
     let mut router = Router::new()
-        .route(&format!("/{STREAM_NAME}/{{*name}}"), get(stream))
         .route("/api/status", get(async |State(shared): Shares| respond(api::status(&shared))))
         .route("/api/markers", get(markers::list).post(markers::add))
         .route("/api/markers/{id}", get(markers::one).patch(markers::edit).delete(markers::remove))
@@ -198,34 +203,8 @@ fn router(shared: Arc<Shared>) -> Router {
 
 pub(super) type Shares = State<Arc<Shared>>;
 
-async fn stream(State(shared): Shares, Extension(Peer(peer)): Extension<Peer>, request: axum::extract::Request) -> Response<Body> {
-    let headers = request.headers();
-    let asked = origin::Request {
-        method: if request.method() == hyper::Method::HEAD { Method::Head } else { Method::Get },
-        // Not percent-decoded: no name of ours needs it, so `%2e%2e`, `%00` and `%252f` are just unknown names.
-        name: request.uri().path().strip_prefix(&format!("/{STREAM_NAME}/")).unwrap_or_default().to_owned(),
-        query: request.uri().query().unwrap_or_default().to_owned(),
-        range: text_of(headers, header::RANGE).map(str::to_owned),
-        if_none_match: list_of(headers, header::IF_NONE_MATCH),
-        accept_encoding: list_of(headers, header::ACCEPT_ENCODING),
-    };
-    let reply = origin::respond(&shared.window, asked).await;
-    if reply.status < 400 {
-        shared.note_viewer(peer);
-    }
-    let response = match reply.rest.map(|growth| Follower::new(shared.window.clone(), growth)) {
-        Some(Some(follower)) => respond(reply).map(|_| Body::new(Following::new(follower))),
-        Some(None) => respond(Reply::crowded()),
-        None => respond(reply),
-    };
-    if response.status() == StatusCode::SERVICE_UNAVAILABLE && shared.window.waiters() >= WAITERS_MAX {
-        shared.tell_crowd();
-    }
-    response
-}
-
 /// The value of a header that is a list, of all its lines (RFC 9110 §5.3), as far as they are text.
-fn list_of(headers: &HeaderMap, name: HeaderName) -> Option<String> {
+pub(super) fn list_of(headers: &HeaderMap, name: HeaderName) -> Option<String> {
     let lines: Vec<&str> = headers.get_all(name).iter().filter_map(|line| line.to_str().ok()).collect();
     (!lines.is_empty()).then(|| lines.join(", "))
 }
@@ -237,7 +216,7 @@ fn is_embed(uri: &Uri) -> bool {
 }
 
 /// A header's value, if it is there and text.
-fn text_of(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
+pub(super) fn text_of(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
     headers.get(name)?.to_str().ok()
 }
 
@@ -265,12 +244,7 @@ pub(super) fn respond(reply: Reply) -> Response<Body> {
     let body = if status == StatusCode::NOT_MODIFIED { Body::new(NoBody) } else { Body::new(Pieces::new(reply.body)) };
     let mut response = Response::new(body);
     *response.status_mut() = status;
-    for (name, value) in reply.headers {
-        match (HeaderName::from_bytes(name.as_bytes()), HeaderValue::try_from(value)) {
-            (Ok(name), Ok(value)) => _ = response.headers_mut().insert(name, value),
-            _ => tracing::error!(name, "a header could not be sent, for it is not valid HTTP; please report this"),
-        }
-    }
+    *response.headers_mut() = headers(reply.headers);
     response
 }
 

@@ -79,7 +79,7 @@ impl Reply {
         let reply = Reply::new(status, vec![Bytes::from_static(why.as_bytes()), Bytes::from_static(b"\n")])
             .with("content-type", "text/plain; charset=utf-8")
             .cached(lifetime_s);
-        if status == 405 { reply.with("allow", "GET, HEAD") } else { reply }
+        if status == 405 { reply.with("allow", "GET,HEAD") } else { reply }
     }
 
     /// There is no segment yet: ask again in a second, and no cache in between.

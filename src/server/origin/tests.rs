@@ -234,7 +234,7 @@ fn head_is_get_without_its_body() {
         assert_eq!(header(&get, "content-length"), Some(get.body.concat().len().to_string().as_str()), "{target}");
     }
     let other = reply(&feed, &Request { method: Method::Other, ..get("video.m3u8") });
-    assert_eq!((other.status, header(&other, "allow")), (405, Some("GET, HEAD")));
+    assert_eq!((other.status, header(&other, "allow")), (405, Some("GET,HEAD")));
 }
 
 #[test]

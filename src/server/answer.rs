@@ -1,0 +1,124 @@
+//! Requests for the stream. They are most of all requests, so they go past the router: what is there is answered at once, and what is
+//! not waits with what it needs and no more. The request itself is gone by then, with its buffers.
+
+use super::{
+    body::{AnswerBody, Pieces},
+    following::Following,
+    origin::{self, Follower, Method, Reply, Resolution},
+    routes::{SECURITY_HEADERS, Shared, list_of, respond, text_of},
+};
+use crate::{config::STREAM_NAME, window::WAITERS_MAX};
+use axum::{
+    body::Body,
+    http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header},
+};
+use std::{
+    net::IpAddr,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+/// Headers of any answer, so that their map is made once in the right size.
+const HEADERS_MAX: usize = 16;
+
+/// An answer, there or to come.
+pub(super) enum Answer {
+    /// It is there; `None` once it is taken.
+    Ready(Option<Response<AnswerBody>>),
+    /// It comes.
+    Held(Pin<Box<dyn Future<Output = Response<AnswerBody>> + Send>>),
+}
+
+impl Future for Answer {
+    type Output = Response<AnswerBody>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Response<AnswerBody>> {
+        match &mut *self {
+            Answer::Ready(response) => Poll::Ready(response.take().expect("a future is not polled after its end")),
+            Answer::Held(response) => response.as_mut().poll(cx),
+        }
+    }
+}
+
+/// What is asked of the stream; `None` if the request is not for the stream.
+pub(super) fn asked<B>(request: &Request<B>) -> Option<origin::Request> {
+    // Not percent-decoded: no name of ours needs it, so `%2e%2e`, `%00` and `%252f` are just unknown names.
+    let name = request.uri().path().strip_prefix('/')?.strip_prefix(STREAM_NAME)?.strip_prefix('/')?;
+    let headers = request.headers();
+    Some(origin::Request {
+        method: match *request.method() {
+            hyper::Method::GET => Method::Get,
+            hyper::Method::HEAD => Method::Head,
+            _ => Method::Other,
+        },
+        name: name.to_owned(),
+        query: request.uri().query().unwrap_or_default().to_owned(),
+        range: text_of(headers, header::RANGE).map(str::to_owned),
+        if_none_match: list_of(headers, header::IF_NONE_MATCH),
+        accept_encoding: list_of(headers, header::ACCEPT_ENCODING),
+    })
+}
+
+/// Answers what is asked of the stream.
+pub(super) fn answer(shared: &Arc<Shared>, peer: IpAddr, asked: origin::Request) -> Answer {
+    match shared.window.read(|state| origin::resolve(&asked, state)) {
+        Resolution::Ready(reply) => Answer::Ready(Some(finish(shared, peer, reply))),
+        Resolution::Await(_) => {
+            let shared = shared.clone();
+            Answer::Held(Box::pin(async move {
+                let reply = origin::respond(&shared.window, asked).await;
+                finish(&shared, peer, reply)
+            }))
+        }
+    }
+}
+
+fn finish(shared: &Arc<Shared>, peer: IpAddr, reply: Reply) -> Response<AnswerBody> {
+    if reply.status < 400 {
+        shared.note_viewer(peer);
+    }
+    if reply.status == 503 && shared.window.waiters() >= WAITERS_MAX {
+        shared.tell_crowd();
+    }
+    match reply.rest.map(|growth| Follower::new(shared.window.clone(), growth)) {
+        Some(Some(follower)) => secure(respond(reply).map(|_| AnswerBody::Other(Body::new(Following::new(follower))))),
+        Some(None) => {
+            shared.tell_crowd();
+            secure(respond(Reply::crowded()).map(AnswerBody::Other))
+        }
+        // A 304 has a length that it must not tell; `respond` knows how.
+        None if reply.status == 304 => secure(respond(reply).map(AnswerBody::Other)),
+        None => {
+            if reply.status == 200 {
+                shared.mirror.note(&reply.body);
+            }
+            secure(whole(reply))
+        }
+    }
+}
+
+fn whole(reply: Reply) -> Response<AnswerBody> {
+    let mut response = Response::new(AnswerBody::Pieces(Pieces::new(reply.body)));
+    *response.status_mut() = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    *response.headers_mut() = headers(reply.headers);
+    response
+}
+
+/// The headers of a reply.
+pub(super) fn headers(listed: Vec<(&'static str, String)>) -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(HEADERS_MAX);
+    for (name, value) in listed {
+        match (HeaderName::from_bytes(name.as_bytes()), HeaderValue::try_from(value)) {
+            (Ok(name), Ok(value)) => _ = headers.insert(name, value),
+            _ => tracing::error!(name, "a header could not be sent, for it is not valid HTTP; please report this"),
+        }
+    }
+    headers
+}
+
+/// Adds what every answer carries.
+pub(super) fn secure<B>(mut response: Response<B>) -> Response<B> {
+    response.headers_mut().extend(SECURITY_HEADERS);
+    response
+}

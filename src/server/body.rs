@@ -1,0 +1,150 @@
+//! The bodies of answers: shared pieces in one go, or whatever the router's handlers made.
+
+use axum::body::Body;
+use bytes::{Buf, Bytes};
+use hyper::body::{Body as HttpBody, Frame, SizeHint};
+use std::{
+    io::IoSlice,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+/// The body of any answer.
+pub(super) enum AnswerBody {
+    /// Pieces shared with the window. All are handed over as one frame, so that a segment is one write and not one per part.
+    Pieces(Pieces),
+    /// Anything else.
+    Other(Body),
+}
+
+/// Shared bytes in several pieces, to be sent in order and never copied.
+#[derive(Debug, Default)]
+pub(super) struct Pieces {
+    pieces: Vec<Bytes>,
+    /// The first piece that is not sent to its end.
+    first: usize,
+    len: usize,
+}
+
+impl Pieces {
+    pub(super) fn new(pieces: Vec<Bytes>) -> Pieces {
+        let mut all = Pieces { len: pieces.iter().map(Bytes::len).sum(), pieces, first: 0 };
+        all.skip_empty();
+        all
+    }
+
+    fn skip_empty(&mut self) {
+        while self.pieces.get(self.first).is_some_and(Bytes::is_empty) {
+            self.first += 1;
+        }
+    }
+}
+
+impl Buf for Pieces {
+    fn remaining(&self) -> usize {
+        self.len
+    }
+
+    fn chunk(&self) -> &[u8] {
+        self.pieces.get(self.first).map_or(&[], |piece| piece)
+    }
+
+    fn chunks_vectored<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
+        let pieces = self.pieces[self.first.min(self.pieces.len())..].iter().filter(|piece| !piece.is_empty());
+        slices.iter_mut().zip(pieces).map(|(slice, piece)| *slice = IoSlice::new(piece)).count()
+    }
+
+    fn advance(&mut self, mut n: usize) {
+        self.len -= n;
+        while n > 0 {
+            let piece = &mut self.pieces[self.first];
+            let step = n.min(piece.len());
+            piece.advance(step);
+            n -= step;
+            self.skip_empty();
+        }
+    }
+}
+
+impl HttpBody for AnswerBody {
+    type Data = Pieces;
+    type Error = axum::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Pieces>, axum::Error>>> {
+        match &mut *self {
+            AnswerBody::Pieces(pieces) if pieces.has_remaining() => Poll::Ready(Some(Ok(Frame::data(std::mem::take(pieces))))),
+            AnswerBody::Pieces(_) => Poll::Ready(None),
+            AnswerBody::Other(body) => {
+                let frame = |frame: Frame<Bytes>| frame.map_data(|data| Pieces::new(vec![data]));
+                Pin::new(body).poll_frame(cx).map(|next| next.map(|result| result.map(frame)))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            AnswerBody::Pieces(pieces) => !pieces.has_remaining(),
+            AnswerBody::Other(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            AnswerBody::Pieces(pieces) => SizeHint::with_exact(pieces.len as u64),
+            AnswerBody::Other(body) => body.size_hint(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// What a vectored write would take.
+    fn listed(pieces: &Pieces) -> Vec<Vec<u8>> {
+        let mut slices = [IoSlice::new(&[]); 8];
+        let count = pieces.chunks_vectored(&mut slices);
+        slices[..count].iter().map(|slice| slice.to_vec()).collect()
+    }
+
+    #[test]
+    fn pieces_are_sent_in_order_and_without_copying() {
+        let piece = Bytes::from_static(b"moof");
+        let mut pieces = Pieces::new(vec![Bytes::new(), piece.clone(), Bytes::new(), Bytes::from_static(b"mdat!")]);
+        assert_eq!(listed(&pieces), [&b"moof"[..], b"mdat!"]);
+        assert_eq!((pieces.remaining(), pieces.chunk().as_ptr()), (9, piece.as_ptr()));
+        pieces.advance(4);
+        assert_eq!((pieces.remaining(), pieces.chunk()), (5, &b"mdat!"[..]));
+        pieces.advance(5);
+        assert_eq!((pieces.has_remaining(), pieces.chunk(), listed(&pieces).len()), (false, &b""[..], 0));
+    }
+
+    #[test]
+    fn a_body_of_pieces_is_one_frame_of_a_known_length() {
+        let mut body = AnswerBody::Pieces(Pieces::new(vec![Bytes::from_static(b"moof"), Bytes::from_static(b"mdat")]));
+        assert_eq!((body.size_hint().exact(), body.is_end_stream()), (Some(8), false));
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        let Poll::Ready(Some(Ok(frame))) = Pin::new(&mut body).poll_frame(&mut cx) else { panic!("nothing to wait for") };
+        assert_eq!(frame.into_data().map(|data| data.remaining()).ok(), Some(8));
+        assert!(body.is_end_stream() && matches!(Pin::new(&mut body).poll_frame(&mut cx), Poll::Ready(None)));
+    }
+
+    proptest! {
+        #[test]
+        fn pieces_taken_in_any_steps_are_the_whole(lens in prop::collection::vec(0..5usize, 0..8), steps in prop::collection::vec(1..7usize, 40)) {
+            let whole: Vec<u8> = (0..).take(lens.iter().sum()).collect();
+            let mut rest = Bytes::from(whole.clone());
+            let mut pieces = Pieces::new(lens.iter().map(|len| rest.split_to(*len)).collect());
+            let mut seen: Vec<u8> = Vec::new();
+            for step in steps {
+                let n = step.min(pieces.remaining());
+                let all = listed(&pieces).concat();
+                prop_assert_eq!(all.len(), pieces.remaining());
+                seen.extend(&all[..n]);
+                pieces.advance(n);
+            }
+            prop_assert_eq!(seen, whole);
+        }
+    }
+}

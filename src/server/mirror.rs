@@ -1,0 +1,208 @@
+//! Copies of what many clients ask for, in files in memory: the system sends a file without copying it once more for each client
+//! (`sendfile`), which for a segment is a third of the whole cost. [`outlet`](super::outlet) uses them. Linux only; elsewhere nothing is
+//! ever held here.
+//!
+//! A piece is known by the address of its bytes: it is kept alive here, so no other bytes can be at that address. A file is written once
+//! and never changed, for the system may be sending from it long after.
+
+use bytes::Bytes;
+use std::{
+    collections::{BTreeMap, VecDeque},
+    fs::File,
+    io::{self, Write},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+/// Shortest answer that is worth it: below, one more system call costs more than the copy. It is above the 16 KB of an HTTP/2 frame,
+/// which is never sent from a file.
+pub(super) const LEN_MIN: usize = 32 * 1024;
+
+/// Bytes held at most: the segments and parts of the last seconds, of which live players ask for the same; at 8 Mbit/s, 4 segments.
+const LEN_MAX: usize = 8 << 20;
+
+/// Answers that were asked for once, of which the next request makes a copy. One viewer alone is never worth a copy.
+const ONCE_MAX: usize = 64;
+
+/// The copies.
+#[derive(Debug, Default)]
+pub(super) struct Mirror {
+    held: Mutex<Held>,
+}
+
+#[derive(Debug, Default)]
+struct Held {
+    /// By the address of the first byte.
+    places: BTreeMap<usize, Place>,
+    /// Oldest first, with their lengths.
+    files: VecDeque<(Arc<File>, usize)>,
+    len: usize,
+    once: VecDeque<usize>,
+}
+
+#[derive(Debug)]
+struct Place {
+    piece: Bytes,
+    file: Arc<File>,
+    offset: u64,
+}
+
+/// A stretch of a file.
+#[derive(Debug)]
+pub(super) struct Stretch {
+    pub(super) file: Arc<File>,
+    pub(super) offset: u64,
+    pub(super) len: usize,
+}
+
+impl Mirror {
+    /// These pieces are sent as one answer: the second time, they get a file.
+    pub(super) fn note(&self, pieces: &[Bytes]) {
+        let len = pieces.iter().map(Bytes::len).sum::<usize>();
+        let Some(first) = pieces.first().filter(|_| (LEN_MIN..=LEN_MAX).contains(&len)).map(address) else { return };
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        if held.run(pieces.iter().map(|piece| &piece[..])).is_some_and(|(_, _, run)| run == len) {
+            return;
+        }
+        // A segment begins where its first part does; its length tells them apart.
+        let mark = first ^ len;
+        if !held.once.contains(&mark) {
+            held.once.truncate(ONCE_MAX - 1);
+            held.once.push_front(mark);
+            return;
+        }
+        match file_of(pieces) {
+            Ok(file) => held.add(Arc::new(file), pieces, len),
+            Err(error) => tracing::debug!(%error, "no file in memory for what many ask for"),
+        }
+    }
+
+    /// The stretch of a file that holds the first of these, and those after it as far as they follow there too.
+    pub(super) fn find<'a>(&self, slices: impl Iterator<Item = &'a [u8]>) -> Option<Stretch> {
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        held.run(slices).map(|(file, offset, len)| Stretch { file: file.clone(), offset, len })
+    }
+}
+
+impl Held {
+    fn place(&self, bytes: &[u8]) -> Option<(&Arc<File>, u64)> {
+        let from = bytes.as_ptr().addr();
+        let (start, place) = self.places.range(..=from).next_back()?;
+        let skipped = from - start;
+        (skipped + bytes.len() <= place.piece.len()).then(|| (&place.file, place.offset + skipped as u64))
+    }
+
+    fn run<'a>(&self, mut slices: impl Iterator<Item = &'a [u8]>) -> Option<(&Arc<File>, u64, usize)> {
+        let first = slices.next().filter(|slice| !slice.is_empty())?;
+        let (file, offset) = self.place(first)?;
+        let mut len = first.len();
+        for slice in slices {
+            match self.place(slice) {
+                Some((other, at)) if Arc::ptr_eq(other, file) && at == offset + len as u64 => len += slice.len(),
+                _ => break,
+            }
+        }
+        Some((file, offset, len))
+    }
+
+    fn add(&mut self, file: Arc<File>, pieces: &[Bytes], len: usize) {
+        while self.len + len > LEN_MAX
+            && let Some((oldest, oldest_len)) = self.files.pop_front()
+        {
+            self.places.retain(|_, place| !Arc::ptr_eq(&place.file, &oldest));
+            self.len -= oldest_len;
+        }
+        self.len += len;
+        self.files.push_back((file.clone(), len));
+        let mut offset = 0;
+        for piece in pieces {
+            self.places.insert(address(piece), Place { piece: piece.clone(), file: file.clone(), offset });
+            offset += piece.len() as u64;
+        }
+    }
+}
+
+fn address(piece: &Bytes) -> usize {
+    piece.as_ptr().addr()
+}
+
+#[cfg(target_os = "linux")]
+fn file_of(pieces: &[Bytes]) -> io::Result<File> {
+    let mut file = File::from(rustix::fs::memfd_create("hlscam", rustix::fs::MemfdFlags::CLOEXEC)?);
+    pieces.iter().try_for_each(|piece| file.write_all(piece))?;
+    Ok(file)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn file_of(_: &[Bytes]) -> io::Result<File> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::FileExt;
+
+    fn piece(fill: u8, len: usize) -> Bytes {
+        Bytes::from(vec![fill; len])
+    }
+
+    fn twice(mirror: &Mirror, pieces: &[Bytes]) {
+        mirror.note(pieces);
+        mirror.note(pieces);
+    }
+
+    fn find(mirror: &Mirror, bytes: &[u8]) -> Option<Stretch> {
+        mirror.find([bytes].into_iter())
+    }
+
+    fn run_len(mirror: &Mirror, pieces: &[Bytes]) -> usize {
+        mirror.find(pieces.iter().map(|piece| &piece[..])).map_or(0, |stretch| stretch.len)
+    }
+
+    #[test]
+    fn what_is_asked_for_twice_is_found_with_any_stretch_of_it() {
+        let mirror = Mirror::default();
+        let pieces = [piece(1, 40_000), piece(2, 50_000)];
+        mirror.note(&pieces);
+        assert_eq!(run_len(&mirror, &pieces), 0);
+        mirror.note(&pieces);
+        assert_eq!(run_len(&mirror, &pieces), 90_000);
+        let found = find(&mirror, &pieces[1][10_000..20_000]).expect("it is held");
+        let mut read = vec![0; 10_000];
+        found.file.read_exact_at(&mut read, found.offset).expect("it is all there");
+        assert_eq!((found.offset, found.len, read), (50_000, 10_000, vec![2; 10_000]));
+        assert!(find(&mirror, &piece(1, 40_000)).is_none(), "the same text elsewhere is another piece");
+        assert!(find(&mirror, &[]).is_none());
+    }
+
+    #[test]
+    fn a_segment_gets_a_file_of_its_own_though_its_parts_have_theirs() {
+        let mirror = Mirror::default();
+        let pieces = [piece(1, 40_000), piece(2, 50_000)];
+        pieces.iter().for_each(|piece| twice(&mirror, std::slice::from_ref(piece)));
+        assert_eq!(run_len(&mirror, &pieces), 40_000);
+        twice(&mirror, &pieces);
+        assert_eq!(run_len(&mirror, &pieces), 90_000);
+        twice(&mirror, &pieces);
+        assert_eq!(mirror.held.lock().unwrap().files.len(), 3);
+    }
+
+    #[test]
+    fn the_oldest_go_when_there_is_no_room() {
+        let mirror = Mirror::default();
+        let pieces: Vec<Bytes> = (0..20).map(|n| piece(n, 1 << 20)).collect();
+        pieces.iter().for_each(|piece| twice(&mirror, std::slice::from_ref(piece)));
+        let kept: Vec<bool> = pieces.iter().map(|piece| find(&mirror, piece).is_some()).collect();
+        assert_eq!(kept, [vec![false; 12], vec![true; 8]].concat());
+        assert_eq!(mirror.held.lock().unwrap().places.len(), 8);
+    }
+
+    #[test]
+    fn what_is_short_or_too_long_gets_no_file() {
+        let mirror = Mirror::default();
+        for pieces in [vec![piece(1, 1000)], vec![], vec![piece(1, LEN_MAX + 1)]] {
+            twice(&mirror, &pieces);
+        }
+        assert!(mirror.held.lock().unwrap().files.is_empty());
+    }
+}
