@@ -7,9 +7,10 @@ use opencv::{
     prelude::*,
 };
 
-/// Runs over which a coarse scan is spread, each with every second size: a new face is proposed within 0.2 s at 10 runs per second, and
-/// neighbouring sizes propose it in runs that follow each other.
-const TURNS: usize = 2;
+/// Pixels of one size that every coarse scan may look at; a size whose picture is larger is searched in every second run only, or fourth,
+/// and so on, so that it costs no more than this. Nearly all of the cost lies in the smallest faces, and these are far away and move
+/// slowly across the picture: at 640×480 a face of 68 pixels is proposed in every run, a smaller one in every second.
+const LEVEL_PIXELS: usize = 40_000;
 /// Most places that one run looks at closely for the coarse scan; a picture with more is noise, and must not take the time of the next run.
 const PROPOSALS_MAX: usize = 12;
 /// Single hits that overlap so much (OpenCV's measure) are one proposal.
@@ -51,8 +52,8 @@ pub(super) struct Scanner {
     classifier: CascadeClassifier,
     window: Size,
     search: Search,
-    /// Which of the [`TURNS`] comes next.
-    turn: usize,
+    /// Coarse scans so far.
+    n_scans: usize,
     /// The plane at each size of the coarse scan, reduced so that what is searched is as large as the window.
     levels: Vec<Mat>,
     close: Mat,
@@ -63,7 +64,7 @@ pub(super) struct Scanner {
 impl Scanner {
     pub(super) fn new(classifier: CascadeClassifier, window: Size, search: Search) -> Scanner {
         let (rects, neighbours) = (Vector::new(), Vector::new());
-        Scanner { classifier, window, search, turn: 0, levels: Vec::new(), close: Mat::default(), rects, neighbours }
+        Scanner { classifier, window, search, n_scans: 0, levels: Vec::new(), close: Mat::default(), rects, neighbours }
     }
 
     /// Looks closely where something is expected; the hits with their neighbours, in pixels of the plane.
@@ -75,7 +76,7 @@ impl Scanner {
         self.look_closely(plane, place, EXPECTED)
     }
 
-    /// Scans this turn's sizes, and looks closely at what they propose outside of what has been seen already; the hits with their
+    /// Scans the sizes whose turn it is, and looks closely at what they propose outside of what has been seen already; the hits with their
     /// neighbours, in pixels of the plane.
     pub(super) fn find_new(
         &mut self,
@@ -91,10 +92,10 @@ impl Scanner {
         Ok(hits)
     }
 
-    /// Scans this turn's sizes coarsely; the proposals, best first.
+    /// Scans the sizes whose turn it is coarsely; the proposals, best first.
     fn propose(&mut self, plane: &(impl MatTraitConst + ToInputArray)) -> opencv::Result<Vec<Rect>> {
-        let turn = self.turn;
-        self.turn = (turn + 1) % TURNS;
+        let scan = self.n_scans;
+        self.n_scans += 1;
         let mut singles: Vector<Rect> = Vector::new();
         let first = (f64::from(plane.cols()) * self.search.width_min / f64::from(self.window.width)).max(1.0);
         for level in 0.. {
@@ -105,7 +106,7 @@ impl Scanner {
                 break;
             }
             self.reduce(plane, level, size)?;
-            if level % TURNS != turn {
+            if !is_turn(level, size, scan) {
                 continue;
             }
             // One size, not grouped.
@@ -167,6 +168,13 @@ impl Scanner {
         let found = self.rects.iter().zip(self.neighbours.iter());
         Ok(found.map(|(rect, neighbours)| (in_plane(rect, factor, (around.x, around.y)), neighbours)).collect())
     }
+}
+
+/// Whether a size is searched in this scan; sizes beside each other that are not always searched take turns.
+fn is_turn(level: usize, size: Size, scan: usize) -> bool {
+    let pixels = size.width as usize * size.height as usize;
+    let period = pixels.div_ceil(LEVEL_PIXELS).next_power_of_two();
+    scan % period == level % period
 }
 
 /// A rectangle of a reduced part of the plane that begins at `corner`, in pixels of the plane.
