@@ -1,6 +1,6 @@
 # The front door. `make run` and `make test` install what is missing, then do their job.
 .DEFAULT_GOAL := help
-.PHONY: help setup build run test test-unit test-e2e test-camera score bench lint fmt clean
+.PHONY: help setup build run test test-unit test-e2e test-players test-camera test-long players fuzz score bench lint fmt clean
 
 # What the compiler must be told about this machine's libraries.
 ENV := eval "$$(scripts/setup --env)" &&
@@ -29,9 +29,25 @@ test-e2e: ## Runs the tests in a real browser only
 	@scripts/setup test
 	@scripts/test e2e
 
+test-players: ## Runs the tests with other people's players only
+	@scripts/setup test
+	@scripts/test players
+
 test-camera: ## Runs the tests with a real V4L2 camera in a virtual machine only
 	@scripts/setup test
 	@scripts/test camera
+
+test-long: ## Runs the tests that take long, about two hours: see docs/testing.md
+	@scripts/setup test
+	@scripts/test-long
+
+fuzz: ## Feeds the origin random requests: SECONDS_EACH=600 make fuzz
+	@scripts/setup run
+	@scripts/fuzz
+
+players: build ## Fills the table of docs/players.md from a run with the release build
+	@scripts/setup test
+	@HLSCAM_BIN=$${CARGO_TARGET_DIR:-$(CURDIR)/target}/release/hlscam PLAYERS_DOC=docs/players.md npm --prefix tests/e2e run players
 
 score: build ## Scores face detection on the labelled clips of ../shared, if they are there
 	@scripts/score-faces

@@ -1,4 +1,4 @@
-//! Brings into the binary what is not Rust: the viewer's player from npm, and OpenCV's frontal-face cascade.
+//! Brings into the binary what is not Rust: the viewer's players from npm, and OpenCV's frontal-face cascade.
 
 use std::{
     env, fs,
@@ -12,7 +12,10 @@ fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
     let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets CARGO_MANIFEST_DIR"));
-    embed(&root.join("web/node_modules/hls.js/dist/hls.min.js"), &out.join("hls.js"), "run `npm ci` in web/, or build with `make`");
+    let modules = root.join("web/node_modules");
+    for (from, to) in [("hls.js/dist/hls.min.js", "hls.js"), ("dashjs/dist/modern/esm/dash.mediaplayer.min.js", "dash.js")] {
+        embed(&modules.join(from), &out.join(to), "run `npm ci` in web/, or build with `make`");
+    }
     if env::var_os("CARGO_FEATURE_OPENCV").is_some() {
         println!("cargo::rerun-if-env-changed=HLSCAM_CASCADE_DIR");
         // Of OpenCV's frontal-face cascades the one that finds most and invents least for its cost; docs/detection.md has the numbers.

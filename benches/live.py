@@ -77,6 +77,25 @@ def memory(binary, folder, seconds):
     return peak, (max(late) - min(late)) if len(late) > 60 else None
 
 
+def await_playlist(base, began):
+    """Waits for a media playlist that lists a whole segment."""
+    while "#EXTINF" not in (fetch(base + "cam/video.m3u8") or ""):
+        if time.monotonic() > began + PATIENCE_S:
+            raise Failed(f"no playlist with a segment came within {PATIENCE_S} s")
+        time.sleep(0.1)
+
+
+def page(binary, folder, minutes):
+    """What the viewer page costs a browser beside a bare page with hls.js, as benches/page.mjs reports it."""
+    script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "page.mjs")
+    with streaming(binary, folder, "--window", "60s") as (_, base, began):
+        await_playlist(base, began)
+        done = subprocess.run(["node", script, "--url", base, "--minutes", str(minutes), "--json"], capture_output=True, text=True)
+    if done.returncode != 0:
+        raise Failed(f"page.mjs ended with {done.returncode}: {(done.stderr or done.stdout)[-600:]}")
+    return json.loads(done.stdout)
+
+
 def latency(binary, folder, tool, seconds):
     """Glass-to-glass latency of the viewer page in Chromium (p50, p95 in ms) and the stalls seen; None without the tool or a browser."""
     if not os.path.isdir(tool):
@@ -86,10 +105,7 @@ def latency(binary, folder, tool, seconds):
     subprocess.run(["chmod", "-R", "u+w", copy], check=True)
     subprocess.run(["npm", "ci", "--no-audit", "--no-fund", "--loglevel=error"], cwd=copy, check=True, stdout=subprocess.DEVNULL)
     with streaming(binary, folder) as (_, base, began):
-        while "#EXTINF" not in (fetch(base + "cam/video.m3u8") or ""):
-            if time.monotonic() > began + PATIENCE_S:
-                raise Failed(f"no playlist with a segment came within {PATIENCE_S} s")
-            time.sleep(0.1)
+        await_playlist(base, began)
         command = ["node", "measure.mjs", "--url", base, "--player", "page", "--seconds", str(seconds), "--json"]
         done = subprocess.run(command, cwd=copy, capture_output=True, text=True)
     if done.returncode != 0:

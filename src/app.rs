@@ -16,7 +16,7 @@ use crate::{
     },
     encode,
     picture::PicturePool,
-    pipeline::{ClockStrip, Detections, EncoderOpener, PipelineParts},
+    pipeline::{ClockStrip, Detections, EncoderOpener, Hiding, PipelineParts},
     segment::Msn,
     source::{
         Pace, Source, SourceFormat, camera, open_file,
@@ -25,10 +25,14 @@ use crate::{
     status::{Asked, Status},
     time::{Clock, FrameRate},
 };
+use crossbeam_channel::{Sender, bounded};
 use std::{ops::ControlFlow, sync::Arc};
 
 /// Seed of the drawn test source: any number, and always the same pictures.
 const TEST_SEED: u64 = 1;
+
+/// Runs of the detector on their way to the pipeline: a second of them at the highest rate, which is as long as a frame waits.
+const RUNS_MAX: usize = 64;
 
 /// Why a command failed: one sentence.
 #[derive(Debug, thiserror::Error)]
@@ -43,7 +47,7 @@ fn failed(error: impl std::fmt::Display) -> Failure {
 /// Does what was asked.
 pub fn run(command: Command, console: &Console) -> Result<(), Failure> {
     match command {
-        Command::Stream(config, server) => live::run(&config, server, console),
+        Command::Stream(config, server, events) => live::run(&config, server, &events, console),
         Command::Devices(form) => devices(form),
         Command::Bench(config, form) => bench::run(&config, form),
         Command::Record(config, record) => record::run(&config, &record, console),
@@ -78,7 +82,8 @@ struct Wiring {
 
 impl Wiring {
     /// Makes the detector and the source's opener; nothing is opened yet but the cascade.
-    fn new(config: &StreamConfig, clock: Arc<dyn Clock>) -> Result<Wiring, Failure> {
+    /// `and_run` is told of every run of the detector, too.
+    fn new(config: &StreamConfig, clock: Arc<dyn Clock>, and_run: OnRun) -> Result<Wiring, Failure> {
         let status = Arc::new(Status::new(Asked {
             started: clock.wall(),
             detect_fps: if config.detect.cascades.is_empty() { 0.0 } else { config.detect.fps },
@@ -88,9 +93,10 @@ impl Wiring {
             protected: false,
         }));
         let opener = source_opener(config, &clock)?;
+        let (run_sender, hiding) = hiding(config).unzip();
         let watcher = match detection::open(&config.detect).map_err(failed)? {
             Some(detector) => {
-                let (counts, on_run) = (status.detector.clone(), on_run(status.clone()));
+                let (counts, on_run) = (status.detector.clone(), on_run(status.clone(), run_sender, and_run));
                 Some(Arc::new(Watcher::start(detector, config.detect.fps, clock.clone(), counts, on_run).map_err(failed)?))
             }
             None => None,
@@ -99,15 +105,22 @@ impl Wiring {
             Some(watcher) => Box::new(move |picture| watcher.give(picture)),
             None => Box::new(|_| ()),
         };
-        let detections: Detections = match watcher.clone() {
+        let newest: Box<dyn Fn() -> Arc<Detection> + Send> = match watcher.clone() {
             Some(watcher) => Box::new(move || watcher.latest()),
             None => {
                 let nothing = Arc::new(Detection::default());
                 Box::new(move || nothing.clone())
             }
         };
+        let detections = Detections { newest, hiding };
         Ok(Wiring { clock, status, opener, tap, detections, watcher })
     }
+}
+
+/// The way of the detector's runs to the pipeline, where what is found is to be hidden.
+fn hiding(config: &StreamConfig) -> Option<(Sender<Arc<Detection>>, Hiding)> {
+    let (sender, runs) = bounded(RUNS_MAX);
+    config.overlay.blur.then_some((sender, Hiding { runs, runs_after: config.detect.runs_to_be_sure() }))
 }
 
 /// What the encode thread runs, on a grid of `rate`.
@@ -132,11 +145,16 @@ fn pipeline_parts(
     }
 }
 
-/// Tells the status what a run found.
-fn on_run(status: Arc<Status>) -> OnRun {
+/// Tells the pipeline what a run found, where it hides that, then the status, then who else wants to know. A run for which the pipeline has
+/// no room is left out, and what it alone could have cleared is hidden.
+fn on_run(status: Arc<Status>, runs: Option<Sender<Arc<Detection>>>, mut and_run: OnRun) -> OnRun {
     Box::new(move |detection| {
+        if let Some(runs) = &runs {
+            runs.try_send(Arc::new(detection.clone())).ok();
+        }
         status.run_took.add(detection.took);
         status.set_found(detection.boxes_at(detection.at).iter().map(|tracked| tracked.kind));
+        and_run(detection);
     })
 }
 

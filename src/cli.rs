@@ -72,6 +72,9 @@ pub struct StreamArgs {
     /// The server.
     #[command(flatten)]
     pub server: ServerArgs,
+    /// Markers and events.
+    #[command(flatten)]
+    pub events: EventsArgs,
 }
 
 /// `hlscam bench`.
@@ -168,7 +171,8 @@ pub struct PictureArgs {
     /// Frames per second: 30, 29.97 or 30000/1001; the camera's nearest is taken [default: 30 of a camera, else the source's own]
     #[arg(long, value_name = "RATE")]
     pub fps: Option<String>,
-    /// What is drawn into the picture: boxes, labels, clock, with commas between; or none
+    /// What is drawn into the picture: boxes, labels, clock, blur (faces made unrecognisable), with commas
+    /// between; or none
     #[arg(long, value_name = "LIST", default_value = "boxes")]
     pub overlay: String,
     /// A place that is never shown, left, top, width and height in pixels or in per cent of the picture; it may be given several
@@ -250,6 +254,24 @@ pub struct ServerArgs {
     /// TCP port to listen on; 0 takes any free one
     #[arg(long, value_name = "N", default_value = "8080")]
     pub port: String,
+}
+
+/// Markers and events.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Markers and events")]
+pub struct EventsArgs {
+    /// Folder in which markers are kept from run to run; without it they are gone when they leave the window
+    #[arg(long, value_name = "DIR")]
+    pub storage: Option<PathBuf>,
+    /// POST every event as JSON to this address: http://[user:password@]host[:port]/path
+    #[arg(long, value_name = "URL")]
+    pub on_event: Option<String>,
+    /// Run this command of the shell for every event, with the event as JSON on its standard input
+    #[arg(long, value_name = "CMD")]
+    pub on_event_exec: Option<String>,
+    /// Tell an MQTT broker of every event, and Home Assistant of a sensor: mqtt://[user:password@]host[:port][/topic]
+    #[arg(long, value_name = "URL")]
+    pub mqtt: Option<String>,
 }
 
 /// Why there is nothing to run.

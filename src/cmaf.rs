@@ -1,9 +1,9 @@
 //! The bytes of CMAF (ISO 23000-19): the init segment, and one `moof` + `mdat` per part. Pure; no clock, no file.
 //!
 //! One track, H.264, 90 kHz, no edit list: the media time in `tfdt` is the stream's own, and nothing shifts it.
-//! A part is one fragment; a segment's first part begins with `styp`, as a segment must (ISO 14496-12 §8.16.2), so that a segment is its
-//! parts one after the other, and HLS and DASH serve the same bytes. There is no `sidx`. The segmenter writes fragments; the recorder
-//! reads them back and writes the index of a finished file (`movie`).
+//! A part is one fragment; a segment's first part begins with `styp`, as a segment must (ISO 14496-12 §8.16.2), and with the capture time
+//! of its first frame (`prft`, §8.16.5). So a segment is its parts one after the other, and HLS and DASH serve the same bytes. There is
+//! no `sidx`. The segmenter writes fragments; the recorder reads them back and writes the index of a finished file (`movie`).
 
 #[cfg(test)]
 pub(crate) mod boxes;
@@ -13,10 +13,12 @@ mod movie;
 
 use crate::{
     encode::{EncodedFrame, VideoParams},
-    time::{Span, Ticks},
+    time::{Span, Ticks, WallTime},
 };
 use bytes::Bytes;
-use mp4_atom::{Atom, Decode, Encode, FourCC, Ftyp, Header, Mdat, Mfhd, Moof, Styp, Tfdt, Tfhd, Traf, Trun, TrunEntry};
+use mp4_atom::{
+    Atom, Decode, Encode, FourCC, Ftyp, Header, Mdat, Mfhd, Moof, Prft, ReferenceTime, Styp, Tfdt, Tfhd, Traf, Trun, TrunEntry,
+};
 
 pub use movie::SampleTable;
 
@@ -26,6 +28,8 @@ const TRACK: u32 = 1;
 const FLAGS_KEY: u32 = 0x0200_0000;
 /// Sample flags of any other frame: depends on others, and is no sync sample.
 const FLAGS_DELTA: u32 = 0x0101_0000;
+/// Seconds from 1900, where NTP begins (RFC 5905 §6), to 1970.
+const NTP_TO_UNIX_S: i64 = 2_208_988_800;
 /// Bytes of a box header with a 32-bit size.
 const HEADER_LEN: usize = 8;
 /// Bytes of one frame, at most: far above an 8K IDR at any sane rate, far below what the 32-bit sizes of a fragment can hold.
@@ -102,8 +106,8 @@ pub fn check(frame: &EncodedFrame) -> Result<(), CmafError> {
 /// Where a part stands in its segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// It is the first: `styp` goes before it.
-    First,
+    /// It is the first: `styp` and `prft` go before it. Its first frame was captured then.
+    First(WallTime),
     /// Others stand before it.
     Later,
 }
@@ -116,18 +120,18 @@ pub fn fragment(sequence: u32, place: Place, frames: &[EncodedFrame]) -> Result<
     };
     frames.iter().try_for_each(check)?;
     let payload: usize = frames.iter().map(|frame| frame.data.len()).sum();
-    let styp = match place {
-        Place::First => segment_type()?,
+    let preamble = match place {
+        Place::First(captured) => preamble(captured, first.at)?,
         Place::Later => Vec::new(),
     };
     let head = fragment_head(moof(sequence, first, frames), payload)?;
 
-    let mut data = Vec::with_capacity(styp.len() + head.len() + payload);
-    data.extend_from_slice(&styp);
+    let mut data = Vec::with_capacity(preamble.len() + head.len() + payload);
+    data.extend_from_slice(&preamble);
     data.extend_from_slice(&head);
     frames.iter().for_each(|frame| data.extend_from_slice(&frame.data));
     // Both fit: fragment_head has refused what exceeds 31 bits.
-    let key_len = first.key.then_some((styp.len() + head.len() + first.data.len()) as u32);
+    let key_len = first.key.then_some((preamble.len() + head.len() + first.data.len()) as u32);
     Ok(Fragment { data: data.into(), key_len })
 }
 
@@ -137,9 +141,12 @@ pub fn read_fragment(data: &[u8]) -> Result<FragmentReading, CmafError> {
     if data.get(4..8) == Some(b"styp") {
         Styp::decode(&mut rest).map_err(unreadable)?;
     }
-    let styp_len = data.len() - rest.len();
+    if rest.get(4..8) == Some(b"prft") {
+        Prft::decode(&mut rest).map_err(unreadable)?;
+    }
+    let preamble_len = data.len() - rest.len();
     let moof = Moof::decode(&mut rest).map_err(unreadable)?;
-    let moof_len = data.len() - styp_len - rest.len();
+    let moof_len = data.len() - preamble_len - rest.len();
     let mdat = Header::decode(&mut rest).map_err(unreadable)?;
     let payload_start = data.len() - rest.len();
     let [Traf { tfhd, trun, .. }] = moof.traf.as_slice() else {
@@ -167,7 +174,7 @@ pub fn read_fragment(data: &[u8]) -> Result<FragmentReading, CmafError> {
 }
 
 impl FragmentReading {
-    /// All that stands before the frames' bytes but `styp`, for the same fragment at another media time.
+    /// All that stands before the frames' bytes but `styp` and `prft`, for the same fragment at another media time.
     pub fn head_at(&self, at: Ticks) -> Result<Vec<u8>, CmafError> {
         let mut moof = self.moof.clone();
         for traf in &mut moof.traf {
@@ -177,16 +184,30 @@ impl FragmentReading {
     }
 }
 
-/// `styp`: a segment (`msdh`) that is a CMAF segment (`cmfs`, ISO 23000-19 §7.3.3.1).
-fn segment_type() -> Result<Vec<u8>, CmafError> {
+/// What a segment begins with: `styp`, a segment (`msdh`) that is a CMAF segment (`cmfs`, ISO 23000-19 §7.3.3.1), and `prft`, the
+/// capture time of its first frame.
+fn preamble(captured: WallTime, at: Ticks) -> Result<Vec<u8>, CmafError> {
     let styp = Styp {
         major_brand: FourCC::new(b"msdh"),
         minor_version: 0,
         compatible_brands: [b"msdh", b"cmfs"].map(FourCC::new).to_vec(),
     };
+    let prft = Prft {
+        reference_track_id: TRACK,
+        ntp_timestamp: ntp(captured),
+        media_time: at.0 as u64,
+        utc_time_semantics: ReferenceTime::RealTime,
+    };
     let mut out = Vec::new();
-    styp.encode(&mut out).map_err(unwritable)?;
+    styp.encode(&mut out).and_then(|()| prft.encode(&mut out)).map_err(unwritable)?;
     Ok(out)
+}
+
+/// Seconds since 1900 and their 2^32th parts; from 2036 on they begin anew (RFC 5905 §6), which readers know.
+fn ntp(at: WallTime) -> u64 {
+    let (s, us) = (at.0.div_euclid(1_000_000), at.0.rem_euclid(1_000_000));
+    let seconds = (s + NTP_TO_UNIX_S).rem_euclid(1 << 32) as u64;
+    (seconds << 32) | (((us as u64) << 32) / 1_000_000)
 }
 
 /// What is true of all frames stands once in `tfhd`; only the sizes are told frame by frame.

@@ -3,10 +3,12 @@
 //! [`read`] makes it from what was [typed](crate::cli); its checks are in `config/check.rs`, the notation in `config/quantity.rs`.
 
 use crate::{
-    detect::kind::Kind,
+    detect::{RUNS_PER_SCAN, kind::Kind},
+    hooks::HooksConfig,
     paint::mask::Mask,
     record::Overwrite,
     source::Wish,
+    store::Place,
     time::{FrameRate, Span, TICKS_PER_S},
 };
 use std::{
@@ -38,6 +40,8 @@ pub const STREAM_NAME: &str = "cam";
 pub const DETECT_FPS_DEFAULT: f64 = 10.0;
 /// Width of the searched picture when nothing else is asked: at 320 the small faces are lost.
 pub const DETECT_WIDTH_DEFAULT: u32 = 640;
+/// Longest that the search may take to be sure, where what is found is to be hidden: every frame waits for that.
+pub const BLUR_DELAY_MAX: Span = Span::from_ms(600);
 /// Encoder when none is asked: it is in every FFmpeg, and its cost and quality are known.
 pub const ENCODER_DEFAULT: &str = "libx264";
 /// Preset when none is asked: the fastest one that still looks good at 2 Mbit/s.
@@ -71,7 +75,7 @@ pub struct Invocation {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
     /// Stream a source, until it ends or Ctrl-C.
-    Stream(StreamConfig, ServerConfig),
+    Stream(StreamConfig, ServerConfig, Box<EventsConfig>),
     /// List the cameras of this host.
     Devices(Listing),
     /// Run a file through the pipeline unpaced; its source is [`SourceSpec::File`], played once.
@@ -197,6 +201,11 @@ impl DetectConfig {
         let names: Vec<String> = self.cascades.iter().map(CascadeSpec::to_string).collect();
         if names.is_empty() { "none".to_owned() } else { names.join(",") }
     }
+
+    /// Runs after which everything was searched for in every size, and one more, because a run may miss what it looks at.
+    pub fn runs_to_be_sure(&self) -> usize {
+        RUNS_PER_SCAN * self.cascades.len() + 1
+    }
 }
 
 impl CascadeSpec {
@@ -233,6 +242,8 @@ pub struct Overlay {
     pub labels: bool,
     /// The time of capture.
     pub clock: bool,
+    /// What was found is made unrecognisable.
+    pub blur: bool,
 }
 
 /// How it is encoded.
@@ -274,6 +285,15 @@ pub struct ServerConfig {
     pub bind: IpAddr,
     /// The port; 0 lets the system choose.
     pub port: u16,
+}
+
+/// Where markers are kept, and who is told of events.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventsConfig {
+    /// Where markers are kept.
+    pub place: Place,
+    /// Who is told outside of HTTP.
+    pub hooks: HooksConfig,
 }
 
 /// The frame grid and its cuts: every part, segment and GOP is a whole number of frames.

@@ -26,6 +26,9 @@ pub const SYSTEM_CASCADES: [(&str, &str); 7] = [
     ("cat", "haarcascade_frontalcatface.xml"),
 ];
 
+/// Runs over which a detector spreads the search for one thing, each with a part of the sizes; several things take turns.
+pub const RUNS_PER_SCAN: usize = 2;
+
 /// A box in full-picture pixels, left-top corner and lengths. It lies inside the picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct BoundingBox {

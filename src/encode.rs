@@ -3,7 +3,7 @@
 use crate::{
     config::EncodeConfig,
     picture::{Picture, Size},
-    time::{FrameRate, Span, Ticks},
+    time::{FrameRate, Span, TICKS_PER_S, Ticks},
 };
 use bytes::Bytes;
 
@@ -13,6 +13,10 @@ pub mod nal;
 
 #[cfg(feature = "ffmpeg")]
 pub(crate) use ffmpeg::settle as settle_ffmpeg;
+
+/// The buffer of the rate control (VBV), in time at the ceiling of the bit rate: a key frame still fits, and after a still picture no
+/// more than this comes in a burst.
+pub const VBV_SPAN: Span = Span(TICKS_PER_S);
 
 /// One encoded frame.
 #[derive(Clone, PartialEq, Eq)]

@@ -24,6 +24,7 @@ pub mod pacer;
 pub mod detect;
 pub mod paint;
 pub mod track;
+pub mod veil;
 
 pub mod encode;
 
@@ -33,8 +34,14 @@ pub mod segment;
 pub mod pipeline;
 pub mod stream;
 
+pub mod coding;
 pub mod playlist;
 pub mod window;
+
+pub mod events;
+pub mod hooks;
+pub mod marker;
+pub mod store;
 
 pub mod record;
 

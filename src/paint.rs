@@ -1,10 +1,11 @@
-//! What is burnt into a picture: boxes, their labels, the time, masks, the slate of a silent source, the clock strip. Pure, on the YUV
+//! What is burnt into a picture: boxes, their labels, the time, masks, what hides faces, the slate of a silent source, the clock strip. Pure, on the YUV
 //! planes.
 //!
 //! Everything clips at the picture's edges, and leaves a clock strip alone where the caller says that there is one.
 //! Called by the encode thread on its own copy of a picture.
 
 use crate::{
+    detect::kind::Kind,
     picture::{CHROMA_NEUTRAL, LUMA_BLACK, LUMA_WHITE, Picture, Size},
     time::{Span, WallTime},
     track::Tracked,
@@ -13,14 +14,25 @@ use crate::{
 mod caption;
 mod font;
 pub mod mask;
+mod pixelate;
 pub mod strip;
 
 pub use caption::{draw_clock, draw_labels};
+pub use pixelate::{hide_all, hide_place};
 
 use font::{GLYPH_HEIGHT, GLYPH_WIDTH, glyph};
 
-/// Colour of boxes: the green of computer vision, which no skin or wall has (BT.601 limited range of 0, 255, 0).
-const BOX_COLOUR: Colour = Colour { y: 145, u: 54, v: 34 };
+/// Colours of boxes by kind: bright ones that no skin or wall has, in BT.601 limited range. A face has the green of computer vision.
+const BOX_COLOURS: [(&str, Colour); 6] = [
+    ("face", Colour { y: 145, u: 54, v: 34 }),
+    ("profile", Colour { y: 170, u: 166, v: 16 }),
+    ("eye", Colour { y: 210, u: 16, v: 146 }),
+    ("smile", Colour { y: 106, u: 202, v: 222 }),
+    ("upperbody", Colour { y: 122, u: 193, v: 91 }),
+    ("fullbody", Colour { y: 122, u: 193, v: 91 }),
+];
+/// Colour of every other kind: orange.
+const OTHER_COLOUR: Colour = Colour { y: 146, u: 53, v: 193 };
 /// Thinnest line of a box: one chroma sample is 2 px wide, and a thinner line loses its colour.
 const LINE_MIN: usize = 2;
 /// Lines of a picture for each pixel of line width: 2 px at 720 lines, 3 at 1080, so that a line looks the same on any screen.
@@ -66,7 +78,8 @@ struct Colour {
 /// Draws the outlines of what was found.
 pub fn draw_boxes(picture: &mut Picture, found: &[Tracked], clear: KeepClear) {
     let line = (picture.size().height().div_ceil(LINE_PER_HEIGHT)).max(LINE_MIN) as i64;
-    for a_box in found.iter().map(|tracked| tracked.area) {
+    for tracked in found {
+        let (a_box, colour) = (tracked.area, colour_of(tracked.kind));
         // An even corner, so that a line covers whole chroma samples.
         let (left, top) = (i64::from(a_box.x & !1), i64::from(a_box.y & !1));
         let (right, bottom) =
@@ -77,9 +90,13 @@ pub fn draw_boxes(picture: &mut Picture, found: &[Tracked], clear: KeepClear) {
             Area { left, top, right: left + line, bottom },
             Area { left: right - line, top, right, bottom },
         ] {
-            fill(picture, side, BOX_COLOUR, clear);
+            fill(picture, side, colour, clear);
         }
     }
+}
+
+fn colour_of(kind: Kind) -> Colour {
+    BOX_COLOURS.iter().find(|(name, _)| *name == kind.name()).map_or(OTHER_COLOUR, |(_, colour)| *colour)
 }
 
 /// Writes one line of white text with its left-top corner at (`left`, `top`); a dot of a glyph has `scale` × `scale` pixels.

@@ -1,4 +1,4 @@
-//! From a paced frame to parts and segments: paint, encode, cut. The live stream, `record` and `bench` all run this.
+//! From a paced frame to parts and segments: hide, paint, encode, cut. The live stream, `record` and `bench` all run this.
 //!
 //! It owns no thread. All its pictures have one size. A stepped wall clock, and a hole in the grid, restart it behind an
 //! EXT-X-DISCONTINUITY.
@@ -16,7 +16,9 @@ use crate::{
     segment::{Cut, Msn, Segmenter, Stretch, WallAnchor},
     status::Status,
     time::{Clock, FrameRate, Span, Ticks},
+    veil::{Cover, Veil, Veiled},
 };
+use crossbeam_channel::Receiver;
 use std::sync::Arc;
 
 /// A wall clock further than this from where it should be was stepped (by NTP or a person), and the dates start anew.
@@ -28,8 +30,21 @@ const ENCODER_FAILURES_MAX: u32 = 3;
 /// Opens an encoder for a size, rate and GOP length in frames.
 pub type EncoderOpener = Box<dyn FnMut(&EncodeConfig, Size, FrameRate, u32) -> Result<Box<dyn Encoder>, EncodeError> + Send>;
 
-/// Gives the newest detection.
-pub type Detections = Box<dyn Fn() -> Arc<Detection> + Send>;
+/// What the detector tells.
+pub struct Detections {
+    /// Gives the newest detection.
+    pub newest: Box<dyn Fn() -> Arc<Detection> + Send>,
+    /// There where what is found is to be hidden.
+    pub hiding: Option<Hiding>,
+}
+
+/// What it takes to hide what is found.
+pub struct Hiding {
+    /// Every run, in order.
+    pub runs: Receiver<Arc<Detection>>,
+    /// Runs on later pictures for which a frame waits.
+    pub runs_after: usize,
+}
 
 /// What a pipeline is made of.
 pub struct PipelineParts {
@@ -47,7 +62,7 @@ pub struct PipelineParts {
     pub first_msn: Msn,
     /// Opens encoders.
     pub opener: EncoderOpener,
-    /// Gives the newest detection.
+    /// What the detector tells.
     pub detections: Detections,
     /// The stream's clock.
     pub clock: Arc<dyn Clock>,
@@ -92,6 +107,10 @@ pub struct Pipeline {
     anchor: WallAnchor,
     /// The picture shown last.
     last: Option<Arc<Picture>>,
+    /// Where frames wait for the detector, where what is found is to be hidden.
+    veil: Option<Veil>,
+    /// Frames hidden as a whole in a row, slates aside.
+    n_hidden: u64,
     encoder_failures: u32,
     spent: Spent,
 }
@@ -121,6 +140,8 @@ impl Pipeline {
             first_frame: 0,
             anchor,
             last: None,
+            veil: parts.detections.hiding.as_ref().map(|hiding| Veil::new(parts.rate, hiding.runs_after)),
+            n_hidden: 0,
             encoder_failures: 0,
             spent: Spent::default(),
             parts,
@@ -133,17 +154,54 @@ impl Pipeline {
         if let Some(fresh) = fresh {
             self.last = Some(fresh.clone());
         }
-        if self.frame_in_segment(frame.number) == 0 && self.wall_has_stepped(frame.at) {
-            tracing::warn!("the wall clock was stepped; dates begin anew behind a discontinuity");
-            cuts.extend(self.interrupt()?);
-        }
         // Before the first picture there is nothing to show, and nothing to open an encoder for.
         let Some(last) = self.last.clone() else { return Ok(cuts) };
+        let Some((hiding, veil)) = self.parts.detections.hiding.as_ref().zip(self.veil.as_mut()) else {
+            let detection = (self.parts.detections.newest)();
+            self.show(Veiled { frame, picture: last, cover: Cover::Places(Vec::new()), detection }, &mut cuts)?;
+            return Ok(cuts);
+        };
+        hiding.runs.try_iter().for_each(|run| veil.see(run));
+        veil.put(frame, last);
+        while let Some(veiled) = self.veil.as_mut().and_then(Veil::take_ready) {
+            self.note_hiding(&veiled);
+            self.show(veiled, &mut cuts)?;
+        }
+        Ok(cuts)
+    }
+
+    /// Tells when nothing but the whole picture can be hidden, and when that is over.
+    fn note_hiding(&mut self, veiled: &Veiled) {
+        match (&veiled.cover, veiled.frame.shown) {
+            (_, Shown::Slate { .. }) => {}
+            (Cover::Whole, _) => {
+                if self.n_hidden == 0 {
+                    tracing::warn!("the detector fails or does not keep up; the whole picture is pixelated until it does");
+                }
+                self.n_hidden += 1;
+                self.parts.status.hidden.bump();
+            }
+            (Cover::Places(_), _) => {
+                if self.n_hidden > 0 {
+                    tracing::info!("the detector is back; {} frames were pixelated as a whole", self.n_hidden);
+                }
+                self.n_hidden = 0;
+            }
+        }
+    }
+
+    /// Paints, encodes and cuts one frame.
+    fn show(&mut self, veiled: Veiled, cuts: &mut Vec<Cut>) -> Result<(), PipelineError> {
+        let frame = veiled.frame;
+        if self.frame_in_segment(frame.number) == 0 && self.wall_has_stepped(frame.at) {
+            tracing::warn!("the wall clock was stepped; dates begin anew behind a discontinuity");
+            self.close_encoder(cuts)?;
+        }
         if self.encoder.is_none() {
-            self.open(last.size(), frame)?;
+            self.open(veiled.picture.size(), frame)?;
         }
         let begin = self.parts.clock.now();
-        let picture = self.painted(&last, frame);
+        let picture = self.painted(veiled);
         let painted = self.parts.clock.now();
         self.parts.status.paint_latency.add(painted.since(begin));
         self.spent.paint = self.spent.paint + painted.since(begin);
@@ -153,9 +211,9 @@ impl Pipeline {
             Some(Ok(encoded)) => encoded,
             Some(Err(error)) => {
                 self.give_up_encoder(error)?;
-                return Ok(cuts);
+                return Ok(());
             }
-            None => return Ok(cuts),
+            None => return Ok(()),
         };
         self.encoder_failures = 0;
         let encoded_at = self.parts.clock.now();
@@ -164,24 +222,32 @@ impl Pipeline {
         self.parts.status.frames.mark(begin);
         self.parts.status.encoded.bump();
         let n_before = cuts.len();
-        self.cut(encoded, &mut cuts)?;
+        self.cut(encoded, cuts)?;
         let packaged = self.parts.clock.now().since(encoded_at);
         self.spent.package = self.spent.package + packaged;
         if cuts.len() > n_before {
             self.parts.status.package_latency.add(packaged);
         }
-        Ok(cuts)
+        Ok(())
     }
 
     /// Takes out what is inside; what comes next stands behind a discontinuity.
     pub fn interrupt(&mut self) -> Result<Vec<Cut>, PipelineError> {
         let mut cuts = Vec::new();
+        while let Some(veiled) = self.veil.as_mut().and_then(Veil::take_anyway) {
+            self.show(veiled, &mut cuts)?;
+        }
+        self.close_encoder(&mut cuts)?;
+        Ok(cuts)
+    }
+
+    fn close_encoder(&mut self, cuts: &mut Vec<Cut>) -> Result<(), PipelineError> {
         if let Some(encoder) = self.encoder.as_mut() {
             let rest = encoder.finish()?;
-            self.cut(rest, &mut cuts)?;
+            self.cut(rest, cuts)?;
         }
         self.encoder = None;
-        Ok(cuts)
+        Ok(())
     }
 
     /// The stream ends: takes out what is inside and closes the last part and segment.
@@ -264,23 +330,30 @@ impl Pipeline {
     }
 
     /// The picture of a grid point with everything that is burnt in; the source's own buffer where nothing is.
-    fn painted(&self, last: &Arc<Picture>, frame: PacedFrame) -> Arc<Picture> {
+    fn painted(&self, veiled: Veiled) -> Arc<Picture> {
+        let Veiled { frame, picture, cover, detection } = veiled;
         let clear = match self.parts.clock_strip {
             ClockStrip::None => KeepClear::Nothing,
             ClockStrip::Source | ClockStrip::Burn => KeepClear::ClockStrip,
         };
+        // A strip that is burnt in later covers its place anyway; one that is in the picture already must stay readable.
+        let keep = if self.parts.clock_strip == ClockStrip::Source { clear } else { KeepClear::Nothing };
+        let Overlay { boxes, labels, clock, .. } = self.parts.overlay;
+        let is_slate = matches!(frame.shown, Shown::Slate { .. });
+        let found = if (boxes || labels) && !is_slate { detection.boxes_at(picture.at) } else { Vec::new() };
+        let is_stamped = clock || self.parts.clock_strip == ClockStrip::Burn;
+        if cover == Cover::Places(Vec::new()) && found.is_empty() && !is_slate && !is_stamped {
+            return picture;
+        }
+        // A picture that waited long is nobody else's any more, and is drawn on as it is.
+        let mut picture = Arc::try_unwrap(picture).unwrap_or_else(|shared| self.pool.copy(&shared));
+        match cover {
+            Cover::Places(places) => places.iter().for_each(|place| paint::hide_place(&mut picture, *place, keep)),
+            Cover::Whole => paint::hide_all(&mut picture, keep),
+        }
         if let Shown::Slate { since } = frame.shown {
-            let mut picture = self.pool.copy(last);
-            let silent = frame.at.since(since);
-            paint::draw_slate(&mut picture, self.anchor.wall_at(since), silent, clear);
-            return Arc::new(self.stamped(picture, frame, clear));
+            paint::draw_slate(&mut picture, self.anchor.wall_at(since), frame.at.since(since), clear);
         }
-        let Overlay { boxes, labels, clock } = self.parts.overlay;
-        let found = if boxes || labels { (self.parts.detections)().boxes_at(last.at) } else { Vec::new() };
-        if found.is_empty() && !clock && self.parts.clock_strip != ClockStrip::Burn {
-            return last.clone();
-        }
-        let mut picture = self.pool.copy(last);
         if boxes {
             paint::draw_boxes(&mut picture, &found, clear);
         }
@@ -303,3 +376,6 @@ impl Pipeline {
         picture
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,13 +9,15 @@ pub mod roll;
 mod tests;
 
 use crate::{
+    coding::Coding,
+    encode::VBV_SPAN,
     time::Span,
     window::state::{MapLine, Segment, State, bit_rate},
 };
 use bytes::Bytes;
 use hls::{Flag, Seconds};
 use name::Name;
-use roll::{Piece, gzip};
+use roll::{Piece, pack};
 use std::{
     cell::OnceCell,
     fmt::{Display, Write},
@@ -80,12 +82,12 @@ impl Kind {
 pub struct Page {
     pieces: Vec<Piece>,
     tag: String,
-    packed: OnceCell<Vec<Bytes>>,
+    packed: [OnceCell<Vec<Bytes>>; Coding::ALL.len()],
 }
 
 impl Page {
     fn new(pieces: Vec<Piece>, tag: String) -> Page {
-        Page { pieces, tag, packed: OnceCell::new() }
+        Page { pieces, tag, packed: Default::default() }
     }
 
     /// The text.
@@ -93,9 +95,9 @@ impl Page {
         self.pieces.iter().map(|piece| piece.text().clone()).collect()
     }
 
-    /// The text as one gzip stream, compressed on the first call only.
-    pub fn packed(&self) -> &[Bytes] {
-        self.packed.get_or_init(|| gzip(&self.pieces))
+    /// The text in a coding, compressed on the first call only.
+    pub fn packed(&self, coding: Coding) -> &[Bytes] {
+        self.packed[coding as usize].get_or_init(|| pack(coding, &self.pieces))
     }
 
     /// What tells it from all other pages of this run; the base of its entity tag.
@@ -118,7 +120,8 @@ pub fn iframe_entry(segment: &Segment, run: &str) -> String {
     if segment.start.discontinuity {
         line(&mut text, Flag::Discontinuity);
     }
-    if segment.map == MapLine::Own {
+    // hls.js 1.7 takes the head of a media segment for the init segment behind a discontinuity that has no EXT-X-MAP of its own.
+    if segment.map == MapLine::Own || segment.start.discontinuity {
         map(&mut text, segment, run);
     }
     for key in segment.key_frames() {
@@ -285,12 +288,11 @@ fn multivariant(state: &State) -> Page {
         let mut codecs: Vec<String> = state.inits.iter().map(|init| init.params.codecs()).collect();
         codecs.dedup();
         let frame_rate = frame_rate(state);
-        let declared = declared_bandwidth(state);
-        let bandwidth = declared.max(state.peaks.segment);
+        let bandwidth = declared_bandwidth(state);
         let measured = bit_rate(state.sums.bytes, state.sums.span);
         let variant = hls::Variant {
             bandwidth,
-            average_bandwidth: declared.max(measured).min(bandwidth),
+            average_bandwidth: declared_average(state).max(measured).min(bandwidth),
             codecs: codecs.join(","),
             resolution: (newest.params.size.width() as u32, newest.params.size.height() as u32),
         };
@@ -318,11 +320,21 @@ fn frame_rate(state: &State) -> f64 {
     state.inits.iter().map(|init| init.params.rate.as_f64()).fold(0.0, f64::max)
 }
 
-/// The bit rate that is declared from the encoder's ceiling, so that it holds before anything is measured; what is seen may raise it
-/// (§4.4.6.2).
+/// The peak segment bit rate that is declared (§4.4.6.2): no segment can have more than a full VBV buffer and its own time at the
+/// ceiling. What is seen may raise it, for not every encoder keeps to its buffer.
 fn declared_bandwidth(state: &State) -> u64 {
-    let ceiling = state.inits.iter().map(|init| u64::from(init.params.bitrate_max)).max().unwrap_or(0);
+    let segment = state.config.part_target * i64::from(state.config.segment_parts);
+    let burst = u128::from(ceiling(state)) * VBV_SPAN.0 as u128 / segment.0.max(1) as u128;
+    (declared_average(state) + burst as u64).max(state.peaks.segment)
+}
+
+/// The average bit rate that is declared, so that it holds before anything is measured: the encoder's ceiling and the packaging.
+fn declared_average(state: &State) -> u64 {
     let overhead = bit_rate(PART_OVERHEAD_BYTES, state.config.part_target)
         + bit_rate(FRAME_OVERHEAD_BYTES, Span((90_000.0 / frame_rate(state).max(0.001)) as i64));
-    ceiling + overhead
+    ceiling(state) + overhead
+}
+
+fn ceiling(state: &State) -> u64 {
+    state.inits.iter().map(|init| u64::from(init.params.bitrate_max)).max().unwrap_or(0)
 }

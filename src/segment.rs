@@ -252,15 +252,15 @@ impl Segmenter {
 
     /// Publishes the open part, and before a segment's first part what must be known of the segment.
     fn close_part(&mut self, cuts: &mut Vec<Cut>) -> Result<(), SegmentError> {
-        let place = if self.parts == 0 { Place::First } else { Place::Later };
-        let fragment = cmaf::fragment(self.sequence, place, &self.part)?;
         // There is a first frame, for a fragment of none is refused.
         let (at, independent) = self.part.first().map_or((Ticks::default(), false), |first| (first.at, first.key));
+        let wall = self.stretch.anchor.wall_at(at);
+        let place = if self.parts == 0 { Place::First(wall) } else { Place::Later };
+        let fragment = cmaf::fragment(self.sequence, place, &self.part)?;
         if self.parts == 0 {
             if let Some(data) = self.unannounced.take() {
                 cuts.push(Cut::Init { id: self.init, data, params: self.stretch.params.clone() });
             }
-            let wall = self.stretch.anchor.wall_at(at);
             cuts.push(Cut::Start(SegmentStart { msn: self.msn, at, wall, init: self.init, discontinuity: self.discontinuity }));
             self.discontinuity = false;
             self.published = true;

@@ -1,26 +1,33 @@
 //! The HTTP server: the accept loop, its limits, and its end. What is served is in [`routes`]; what the stream answers in [`origin`].
 //!
 //! Nothing here waits for a slow client: each connection is a task of its own, holds shared bytes only, and has deadlines. A client that
-//! waits for the next part costs its connection and a future, so waiters are bounded by [`CONNECTIONS_MAX`] × [`STREAMS_MAX`].
+//! waits for the next part costs its connection and a future; how many may wait is [`crate::window::WAITERS_MAX`].
 
 mod admission;
 mod api;
 mod assets;
+mod burst;
 mod connection;
+mod events;
 mod files;
 mod following;
 mod listener;
+mod markers;
+mod negotiation;
 pub mod origin;
 mod routes;
+mod same_origin;
 mod viewers;
 
 pub use connection::{HEAD_LEN_MAX, STREAMS_MAX};
+pub use events::{HEARTBEAT, RETRY_MS, SUBSCRIBERS_MAX};
 pub use listener::{BindError, Listener, bind};
+pub use markers::{BODY_TIMEOUT, CHANGES_BURST, CHANGES_PER_S, LIMIT_DEFAULT, LIMIT_MAX};
 pub use routes::{BODY_LEN_MAX, Site, URI_LEN_MAX};
 pub use viewers::{VIEWER_SPAN, VIEWERS_MAX};
 
-use crate::time::{Span, Ticks};
 use admission::{Admission, Permit, Refusal};
+use burst::Burst;
 use connection::{Protocols, converse};
 use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 use tokio::{
@@ -64,9 +71,6 @@ const FAREWELL_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Viewers are counted anew this often, for they leave without a word.
 const VIEWERS_INTERVAL: Duration = Duration::from_secs(1);
-
-/// Refusals and failures closer than this are one burst, which is logged once.
-const BURST_GAP: Span = Span::from_ms(10_000);
 
 /// The limits of the server; the default is the constants above, tests take shorter ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -203,8 +207,13 @@ impl Door {
 /// Tells a client why it is turned away. Its request is read and dropped, for closing over unread bytes would destroy the answer.
 async fn turn_away(mut stream: TcpStream, refusal: Refusal, farewell: OwnedSemaphorePermit) {
     let text = format!("{refusal}; try again soon\n");
+    let status = match refusal {
+        Refusal::Full(_) => "503 Service Unavailable",
+        // RFC 6585 §4: it is this client that asks too much.
+        Refusal::AddressFull(_) => "429 Too Many Requests",
+    };
     let answer = format!(
-        "HTTP/1.1 503 Service Unavailable\r\nretry-after: {RETRY_AFTER_S}\r\ncontent-type: text/plain; charset=utf-8\r\n\
+        "HTTP/1.1 {status}\r\nretry-after: {RETRY_AFTER_S}\r\ncontent-type: text/plain; charset=utf-8\r\n\
          content-length: {}\r\ncache-control: no-store\r\nconnection: close\r\n\r\n{text}",
         text.len()
     );
@@ -229,29 +238,31 @@ fn tell_panic(ended: Result<(), JoinError>) {
     }
 }
 
-/// Tells the first of many like events.
-#[derive(Debug, Default)]
-struct Burst {
-    last: Option<Ticks>,
-}
-
-impl Burst {
-    /// Whether this event is the first since [`BURST_GAP`].
-    fn begins(&mut self, now: Ticks) -> bool {
-        self.last.replace(now).is_none_or(|last| now.since(last) > BURST_GAP)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tokio::net::TcpListener;
 
-    #[test]
-    fn a_burst_is_told_once() {
-        let mut burst = Burst::default();
-        assert!(burst.begins(Ticks(0)));
-        assert!(!burst.begins(Ticks(0) + BURST_GAP));
-        assert!(!burst.begins(Ticks(0) + BURST_GAP * 2));
-        assert!(burst.begins(Ticks(1) + BURST_GAP * 3));
+    #[tokio::test]
+    async fn who_is_turned_away_is_told_why_and_when_to_come_again() {
+        let check = async |refusal, expect: &str| {
+            let door = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+            let mut client = TcpStream::connect(door.local_addr().expect("it listens")).await.expect("connects");
+            let (stream, _) = door.accept().await.expect("somebody came");
+            let farewell = Arc::new(Semaphore::new(1)).try_acquire_owned().expect("there is one");
+            let told = tokio::spawn(turn_away(stream, refusal, farewell));
+            let mut answer = String::new();
+            client.read_to_string(&mut answer).await.expect("text");
+            drop(client);
+            told.await.expect("no panic");
+            let (head, body) = answer.split_once("\r\n\r\n").expect("an answer");
+            assert!(head.starts_with(&format!("HTTP/1.1 {expect}\r\nretry-after: 5\r\n")), "{head}");
+            assert!(
+                head.contains(&format!("content-length: {}\r\n", body.len())) && body.ends_with("; try again soon\n"),
+                "{answer}"
+            );
+        };
+        check(Refusal::Full(8), "503 Service Unavailable").await;
+        check(Refusal::AddressFull(2), "429 Too Many Requests").await;
     }
 }

@@ -4,6 +4,7 @@
 
 use crate::{
     detect::{kind::Kind, watcher::WatcherCounts},
+    hooks::HooksCounts,
     pacer::PacerCounts,
     source::SourceFormat,
     time::{Span, Ticks, WallTime},
@@ -176,6 +177,10 @@ pub struct Status {
     pub encoded: Counter,
     /// What the detector has done; its watcher counts here.
     pub detector: Arc<WatcherCounts>,
+    /// What the hooks have done; they count here.
+    pub hooks: Arc<HooksCounts>,
+    /// Frames that were hidden as a whole, because the detector failed or did not keep up.
+    pub hidden: Counter,
     /// Length of a run.
     pub run_took: Samples,
     /// From capture to the arrival of the picture in the pipeline (transfer, decoding).
@@ -312,6 +317,7 @@ impl Status {
                 runs: self.detector.runs.get(),
                 errors: self.detector.errors.get(),
                 skipped: self.detector.skips.get(),
+                hidden: self.hidden.get(),
                 took_ms: self.run_took.percentiles(),
             },
             encoder: EncoderReport { name: encoder, codecs, bitrate: self.asked.bitrate, load: self.encoder_load() },
@@ -384,6 +390,7 @@ pub struct DetectionReport {
     pub runs: u64,
     pub errors: u64,
     pub skipped: u64,
+    pub hidden: u64,
     pub took_ms: Percentiles,
 }
 

@@ -30,6 +30,11 @@ impl Ticks {
     pub fn since(self, earlier: Ticks) -> Span {
         Span(self.0 - earlier.0)
     }
+
+    /// In seconds; for text.
+    pub fn as_s(self) -> f64 {
+        self.0 as f64 / TICKS_PER_S as f64
+    }
 }
 
 impl std::ops::Add<Span> for Ticks {
@@ -127,6 +132,31 @@ impl WallTime {
         self.0.div_euclid(1000)
     }
 
+    /// The wall time so many milliseconds after the Unix epoch.
+    pub fn from_unix_ms(ms: i64) -> WallTime {
+        WallTime(ms.saturating_mul(1000))
+    }
+
+    /// Cut to whole milliseconds: the time that is told is then the time that is meant.
+    pub fn whole_ms(self) -> WallTime {
+        WallTime::from_unix_ms(self.as_unix_ms())
+    }
+
+    /// Reads RFC 3339, or a number of seconds since the Unix epoch; years 1970 to 9999.
+    pub fn parse(text: &str) -> Option<WallTime> {
+        let is_number = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+        if is_number {
+            return WallTime::from_unix_s(text.parse().ok()?);
+        }
+        let us = text.parse::<jiff::Timestamp>().ok()?.as_microsecond();
+        (us >= 0).then_some(WallTime(us))
+    }
+
+    /// The wall time so many seconds after the Unix epoch; years 1970 to 9999.
+    pub fn from_unix_s(seconds: f64) -> Option<WallTime> {
+        (0.0..=WallTime::LAST_S).contains(&seconds).then(|| WallTime((seconds * 1e6).round() as i64))
+    }
+
     /// Date and time of day where this computer is, with the offset from UTC: `2026-11-24 06:51:48+01:00`.
     pub fn to_local(self) -> String {
         self.in_zone(jiff::tz::TimeZone::system())
@@ -136,6 +166,15 @@ impl WallTime {
     fn in_zone(self, zone: jiff::tz::TimeZone) -> String {
         let timestamp = jiff::Timestamp::from_microsecond(self.0).unwrap_or(jiff::Timestamp::MAX);
         timestamp.to_zoned(zone).strftime("%Y-%m-%d %H:%M:%S%:z").to_string()
+    }
+
+    /// The last second of the year 9999, beyond which RFC 3339 has no form.
+    const LAST_S: f64 = 253_402_300_799.0;
+}
+
+impl serde::Serialize for WallTime {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 
@@ -298,6 +337,24 @@ mod tests {
         assert_eq!(WallTime(1_795_191_552_123_999).to_string(), "2026-11-20T16:19:12.123Z");
         assert_eq!(WallTime(0).to_string(), "1970-01-01T00:00:00.000Z");
         assert_eq!((WallTime(0) + Span::from_ms(1500)).to_string(), "1970-01-01T00:00:01.500Z");
+    }
+
+    #[test]
+    fn wall_time_is_read_as_rfc_3339_or_unix_seconds() {
+        let check = |text: &str, expect: Option<i64>| assert_eq!(WallTime::parse(text).map(|time| time.0), expect, "{text}");
+        check("2026-11-20T16:19:12.123Z", Some(1_795_191_552_123_000));
+        check("2026-11-20T17:19:12.123+01:00", Some(1_795_191_552_123_000));
+        check("1795191552.123", Some(1_795_191_552_123_000));
+        check("0", Some(0));
+        check("", None);
+        check(".", None);
+        check("NaN", None);
+        check("1e9", None);
+        check("-1", None);
+        check("1969-12-31T23:59:59Z", None);
+        check("99999999999999999999", None);
+        check("yesterday", None);
+        check("2026-11-20", None);
     }
 
     #[test]

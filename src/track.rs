@@ -9,6 +9,10 @@ use crate::{
     time::{Span, Ticks},
 };
 
+mod places;
+
+pub use places::Place;
+
 /// Neighbours of a hit that begins a track. On labelled clips the false hits have 2 or 3, rarely more, and a face in plain sight has 6 or
 /// more in nearly every run.
 pub const STRENGTH_TO_BEGIN: u32 = 5;
@@ -101,10 +105,14 @@ struct Track {
 /// What was being followed after one run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tracks {
+    /// Capture time of the picture that was searched.
+    at: Ticks,
     size: Size,
     /// From the run before to the last one.
     interval: Span,
     tracks: Vec<Track>,
+    /// What the run found, whether a track has taken it or not.
+    hits: Vec<BoundingBox>,
 }
 
 /// Follows what a detector finds.
@@ -122,6 +130,7 @@ impl Tracker {
             _ => (Vec::new(), Span::ZERO),
         };
         let mut free: Vec<Hit> = hits.iter().copied().filter(|hit| hit.area.width > 0 && hit.area.height > 0).collect();
+        let hits = free.iter().map(|hit| hit.area).collect();
         tracks.iter_mut().for_each(Track::begin_run);
         for (track, hit) in matches(&tracks, &free, at) {
             tracks[track].take(free[hit], at);
@@ -137,7 +146,7 @@ impl Tracker {
             tracks.push(Track::begin(self.n_ids, hit, at));
             self.n_ids += 1;
         }
-        self.last = Some((at, Tracks { size, interval, tracks }));
+        self.last = Some((at, Tracks { at, size, interval, tracks, hits }));
     }
 
     /// Where things are expected in a picture captured at `at`: what is shown, what may be, and what was lost a moment ago.
@@ -159,6 +168,11 @@ impl Tracker {
 }
 
 impl Tracks {
+    /// The size of the pictures that the boxes lie in.
+    pub fn size(&self) -> Size {
+        self.size
+    }
+
     /// What to draw on a picture captured at `at`: the confirmed tracks whose last hit is at most [`HOLD`] old, or two runs where a slow
     /// detector needs longer for them.
     pub fn boxes_at(&self, at: Ticks) -> Vec<Tracked> {

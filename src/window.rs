@@ -13,7 +13,7 @@ mod tests;
 use crate::{
     playlist::hls::DateRange,
     segment::Cut,
-    time::{Clock, Span, TICKS_PER_S},
+    time::{Clock, Span, TICKS_PER_S, Ticks, WallTime},
 };
 use serde::Serialize;
 use state::{State, bit_rate};
@@ -21,7 +21,14 @@ use std::{
     fmt,
     sync::{Arc, Mutex, PoisonError},
 };
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+
+/// Requests that may wait for a window at a time: a playlist and a part for each of the connections that a server takes. A waiter is a
+/// future of some KB.
+pub const WAITERS_MAX: usize = 16_384;
+
+/// A request that waits; dropping it makes room.
+pub type Place = OwnedSemaphorePermit;
 
 /// What a window is, from its start to its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,13 +89,14 @@ pub struct Window {
     clock: Arc<dyn Clock>,
     state: Mutex<State>,
     version: watch::Sender<u64>,
+    places: Arc<Semaphore>,
 }
 
 impl Window {
     /// An empty window.
     pub fn new(config: WindowConfig, clock: Arc<dyn Clock>) -> Window {
         let state = Mutex::new(State::new(config.clone()));
-        Window { config, clock, state, version: watch::Sender::new(0) }
+        Window { config, clock, state, version: watch::Sender::new(0), places: Arc::new(Semaphore::new(WAITERS_MAX)) }
     }
 
     /// Takes one cut from the segmenter.
@@ -118,6 +126,19 @@ impl Window {
             listed
         });
         listed
+    }
+
+    /// The date that the playlists give to a moment of media time; none before the first part of its stretch.
+    pub fn wall_at(&self, at: Ticks) -> Option<WallTime> {
+        self.read(|state| {
+            let stretch = state.stretches.iter().rev().find(|stretch| stretch.at <= at);
+            stretch.map(|stretch| stretch.wall + at.since(stretch.at))
+        })
+    }
+
+    /// The date of the first listed frame; none before there is one.
+    pub fn first_wall(&self) -> Option<WallTime> {
+        self.read(|state| state.listed().next().or(state.growing()).map(|segment| segment.start.wall))
     }
 
     /// The stream has ended: the playlists get EXT-X-ENDLIST, and all who wait are answered.
@@ -158,7 +179,12 @@ impl Window {
 
     /// Requests that wait now.
     pub fn waiters(&self) -> usize {
-        self.version.receiver_count()
+        WAITERS_MAX - self.places.available_permits()
+    }
+
+    /// Room for a request that will wait; `None` when [`WAITERS_MAX`] wait already.
+    pub fn place(&self) -> Option<Place> {
+        self.places.clone().try_acquire_owned().ok()
     }
 
     /// Wakes at every new version.

@@ -19,6 +19,17 @@ export function bufferedEnd({ buffered, currentTime }) {
 }
 
 /**
+ * Whether a stretch has its end in the buffer and not its beginning, and the playhead waits in the missing part.
+ * @param {Pick<HTMLVideoElement, 'buffered' | 'currentTime'>} video
+ * @param {{start: number, end: number}} stretch that the playhead is in
+ */
+export function lacksBeginning({ buffered, currentTime }, { start, end }) {
+  const parts = Array.from({ length: buffered.length }, (_, i) => ({ from: buffered.start(i), to: buffered.end(i) }));
+  const begun = parts.some(({ from, to }) => from - GAP_S <= currentTime && to > start);
+  return !begun && parts.some(({ from }) => from > currentTime && from <= end);
+}
+
+/**
  * The end of what can be played at all, or null.
  * @param {Pick<HTMLVideoElement, 'seekable'>} video
  */

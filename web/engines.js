@@ -1,18 +1,40 @@
 /**
- * Which engine plays: hls.js where it can, else the browser's own HLS.
+ * Which engine plays: hls.js where it can, else the browser's own HLS; dash.js for those who ask for it.
  */
 
+import { DashEngine } from './dash-engine.js';
 import { HlsEngine, hlsWorks } from './hls-engine.js';
 import { NativeEngine } from './native-engine.js';
 
-/** Of the multivariant playlist, relative to the page. */
+/** Both relative to the page. */
 export const PLAYLIST_URL = 'cam/index.m3u8';
+const MANIFEST_URL = 'cam/index.mpd';
+
+/** @typedef {'hls.js' | 'dash.js' | 'native HLS'} EngineName */
 
 /**
- * @param {HTMLVideoElement} video
- * @param {import('./player.js').EngineEvents} events
- * @returns {import('./player.js').Engine}
+ * The engine to use, by name.
+ * @param {import('./options.js').Options['player']} asked
+ * @returns {EngineName}
  */
-export function newEngine(video, events) {
-  return hlsWorks() ? new HlsEngine(video, PLAYLIST_URL, events) : new NativeEngine(video, PLAYLIST_URL, events);
+export function engineName(asked) {
+  if (!hlsWorks()) {
+    return 'native HLS';
+  }
+  return asked === 'dash' ? 'dash.js' : 'hls.js';
+}
+
+/**
+ * @param {EngineName} name
+ * @returns {(video: HTMLVideoElement, events: import('./player.js').EngineEvents) => import('./player.js').Engine}
+ */
+export function engineMaker(name) {
+  switch (name) {
+    case 'hls.js':
+      return (video, events) => new HlsEngine(video, PLAYLIST_URL, events);
+    case 'dash.js':
+      return (video, events) => new DashEngine(video, MANIFEST_URL, events);
+    case 'native HLS':
+      return (video, events) => new NativeEngine(video, PLAYLIST_URL, events);
+  }
 }

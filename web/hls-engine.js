@@ -3,7 +3,7 @@
  */
 
 import { isAnotherRun } from './retry.js';
-import { bufferedEnd } from './buffer.js';
+import { bufferedEnd, lacksBeginning } from './buffer.js';
 
 /** @typedef {import('./player.js').Engine} Engine */
 /** @typedef {import('./player.js').EngineEvents} EngineEvents */
@@ -40,6 +40,8 @@ const SETTINGS = {
   maxBufferLength: 10,
   // Half a part, set exactly once the playlist tells the part's length. The default would skip parts of 0.2 s.
   maxFragLookUpTolerance: 0.1,
+  // Markers come by api/events. The text track that hls.js would make of EXT-X-DATERANGE begins with a data: URL, which the page forbids.
+  enableDateRangeMetadataCues: false,
   manifestLoadPolicy: { default: ONCE },
   playlistLoadPolicy: { default: QUICK },
   fragLoadPolicy: { default: QUICK },
@@ -75,15 +77,20 @@ export class HlsEngine {
     this.hls.on(Class.Events.ERROR, (_, error) => this.#error(error));
     this.hls.loadSource(url);
     this.hls.attachMedia(video);
+    video.addEventListener('seeking', this.#freeStuckSeek);
   }
 
   destroy() {
+    this.#video.removeEventListener('seeking', this.#freeStuckSeek);
     this.hls.destroy();
   }
 
   stop() {
     this.hls.stopLoad();
   }
+
+  /** hls.js steers nothing by itself, as it is set. */
+  setFollowing() {}
 
   get live() {
     return this.hls.liveSyncPosition;
@@ -151,6 +158,7 @@ export class HlsEngine {
   /** @param {import('hls.js').LevelDetails} details */
   #playlistLoaded(details) {
     this.#events.heard(true);
+    this.#freeStuckSeek();
     const before = this.#newest;
     const listed = (/** @type {import('hls.js').Fragment | undefined} */ fragment) =>
       fragment ? { number: Number(fragment.sn), date: fragment.programDateTime } : null;
@@ -167,6 +175,18 @@ export class HlsEngine {
       this.#events.windowChanged();
     }
   }
+
+  /**
+   * hls.js 1.7 takes a fragment for buffered when only its later parts are, and then waits for ever at a position before those. Rid of
+   * them it loads the fragment again.
+   */
+  #freeStuckSeek = () => {
+    const { currentTime, seeking } = this.#video;
+    const fragment = this.#fragmentBefore(({ start }) => start <= currentTime);
+    if (HlsClass && seeking && fragment && lacksBeginning(this.#video, fragment)) {
+      this.hls.trigger(HlsClass.Events.BUFFER_FLUSHING, { startOffset: fragment.start, endOffset: fragment.end, type: null });
+    }
+  };
 
   /** @param {number} partEnd in the player's time */
   #partBuffered(partEnd) {

@@ -42,6 +42,9 @@ export class NativeEngine {
 
   stop() {}
 
+  /** The browser takes no advice. */
+  setFollowing() {}
+
   get live() {
     return seekableEnd(this.#video);
   }

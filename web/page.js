@@ -20,15 +20,20 @@ export const video = /** @type {HTMLVideoElement} */ (byId('video'));
 
 let toastTimer = 0;
 
-/** @param {import('./player.js').Player} player @param {import('./keys.js').KeyMap} keys */
-export function connect(player, keys) {
+/** The one button over the picture, for browsers that want a click before they play. @param {import('./player.js').Player} player */
+export function connectPicture(player) {
+  byId('big-play').onclick = () => player.togglePlay();
+}
+
+/** Everything else. @param {import('./player.js').Player} player @param {import('./keys.js').KeyMap} keys */
+export function connectControls(player, keys) {
   const togglePlay = () => player.togglePlay();
   byId('play').onclick = togglePlay;
-  byId('big-play').onclick = togglePlay;
   byId('to-live').onclick = () => player.jumpToLive();
   byId('mute').onclick = toggleMute;
   byId('fullscreen').onclick = toggleFullscreen;
   byId('show-help').onclick = () => toggleHelp(keys);
+  byId('show-stats').onclick = toggleStats;
   // A finger that touches the picture means to look at it; a mouse means the picture's own play button.
   video.onclick = (event) => /** @type {PointerEvent} */ (event).pointerType === 'mouse' && togglePlay();
   byId('stage').ondblclick = toggleFullscreen;
@@ -38,6 +43,7 @@ export function connect(player, keys) {
   keys.add(
     { keys: ['m'], text: 'Sound on or off', run: toggleMute },
     { keys: ['f'], text: 'Fullscreen', run: toggleFullscreen },
+    { keys: ['i'], text: 'Statistics', run: toggleStats },
     { keys: ['?'], text: 'This help', run: () => toggleHelp(keys) },
   );
   hideControlsWhenIdle();
@@ -78,6 +84,23 @@ export function showAbout({ name, details, unprotected }) {
 /** @param {boolean | null} has */
 export function showSound(has) {
   byId('mute').title = has === false ? 'This stream has no sound' : '';
+}
+
+/** Whether the statistics are asked for. */
+export const statsShown = () => !byId('stats').hidden;
+
+/** @param {[label: string, text: string][]} rows */
+export function showStats(rows) {
+  const list = byId('stats-rows');
+  if (list.children.length !== rows.length * 2) {
+    list.replaceChildren(...rows.flatMap(([label]) => [element('dt', label), element('dd', '')]));
+  }
+  rows.forEach(([, text], at) => {
+    const cell = list.children[at * 2 + 1];
+    if (cell.textContent !== text) {
+      cell.textContent = text;
+    }
+  });
 }
 
 /** Says something in passing, over the picture and to screen readers. @param {string} text */
@@ -127,6 +150,12 @@ function showFullscreen() {
   const full = document.fullscreenElement !== null;
   document.body.dataset.fullscreen = String(full);
   setLabel('fullscreen', full ? 'Leave fullscreen' : 'Fullscreen');
+}
+
+function toggleStats() {
+  const shown = statsShown();
+  byId('stats').hidden = shown;
+  byId('show-stats').setAttribute('aria-pressed', String(!shown));
 }
 
 /** @param {import('./keys.js').KeyMap} keys */

@@ -2,7 +2,7 @@
  * The video element with an engine behind it (hls.js, dash.js or the browser's own HLS): builds it, holds it at the live edge, and
  * builds it again after every kind of failure. It decides nothing that latency.js, retry.js or state.js can decide.
  *
- * What other modules of the page may use is public here: `captureTime`, `window`, `following`, `paused`, `speed`, `video`, `hls`,
+ * What other modules of the page may use is public here: `captureTime`, `window`, `positionAt`, `following`, `paused`, `speed`, `video`, `hls`,
  * `play`, `pause`, `togglePlay`, `jumpToLive`, `skip`, `seekToTime`, `setSpeed`, `stepFrame`, and the events
  * - `change`: following, paused, speed or the engine is another now;
  * - `window`: the playlist was read again, so the window has moved on.
@@ -19,6 +19,7 @@ import { playlistFacts, waitMs } from './retry.js';
  * @property {() => void} stop loads no more, and leaves the picture
  * @property {import('hls.js').default | null} hls
  * @property {boolean} steered whether the latency controller may steer it
+ * @property {(following: boolean) => void} setFollowing tells an engine that steers itself whether it may
  * @property {number | null} live where it wants to be when live
  * @property {number | null} oldest the first position that is worth a seek
  * @property {Window | null} window
@@ -73,6 +74,7 @@ export class Player extends EventTarget {
   #wantsPlay = true;
   #refused = false;
   #speed = 1;
+  #stepShownAt = -Infinity;
   #lastPosition = -1;
   #movedAt = -Infinity;
   #builtAt = 0;
@@ -121,6 +123,11 @@ export class Player extends EventTarget {
   /** What can be shown; null while it is not known. */
   get window() {
     return this.#engine?.window ?? null;
+  }
+
+  /** Where in the video element a moment is; null while it is not known. @param {number} ms */
+  positionAt(ms) {
+    return this.#engine?.positionAt(ms) ?? null;
   }
 
   /** Whether the viewer wants the live edge, not the past. */
@@ -238,8 +245,13 @@ export class Player extends EventTarget {
 
   /** Holds the picture and shows its neighbour. @param {1 | -1} direction */
   stepFrame(direction) {
+    const { video } = this;
+    const frameS = 1 / (this.#engine?.frameRate ?? 1);
     this.pause();
-    this.#goTo(this.video.currentTime + direction / (this.#engine?.frameRate ?? 1));
+    // Where the picture shown begins is known after a step; the middle of its neighbour is missed by no rounding.
+    const known = Math.abs(video.currentTime - this.#stepShownAt) < frameS;
+    this.#goTo((known ? this.#stepShownAt + frameS / 2 : video.currentTime) + direction * frameS);
+    video.requestVideoFrameCallback?.((_, { mediaTime }) => (this.#stepShownAt = mediaTime));
   }
 
   /** The page was hidden and is back: timers slept, so what is in the buffer says nothing of the network. */
@@ -348,6 +360,7 @@ export class Player extends EventTarget {
       ended: () => this.#ended(),
       failed: () => void this.#failed(),
     });
+    this.#engine.setFollowing(this.#following);
     this.#changed();
   }
 
@@ -443,6 +456,7 @@ export class Player extends EventTarget {
   /** @param {boolean} live */
   #follow(live) {
     this.#following = live;
+    this.#engine?.setFollowing(live);
     this.#control.reset();
     this.#setRate(live ? 1 : this.#speed);
     this.#changed();

@@ -142,10 +142,11 @@ function counted(count, one, many) {
 }
 
 /**
+ * A field of what may be anything.
  * @param {unknown} value
  * @param {string} name
  * @returns {unknown}
  */
-function field(value, name) {
+export function field(value, name) {
   return value !== null && typeof value === 'object' ? /** @type {Record<string, unknown>} */ (value)[name] : undefined;
 }

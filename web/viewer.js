@@ -3,55 +3,106 @@
  */
 
 import { ageText, clockText } from './clock.js';
-import { PLAYLIST_URL, newEngine } from './engines.js';
+import { PLAYLIST_URL, engineMaker, engineName } from './engines.js';
 import { KeyMap } from './keys.js';
-import { connect, show, showAbout, showSound, video } from './page.js';
+import { keepScreenOn, shouldLoadAnew } from './kiosk.js';
+import { optionsOf } from './options.js';
+import { connectControls, connectPicture, show, showAbout, showSound, showStats, statsShown, video } from './page.js';
 import { Player } from './player.js';
+import { connectTimeline } from './rewind.js';
 import { Server } from './server.js';
 import { UNKNOWN_SOURCE, detailsOf, isUnprotected, sentenceFor, sourceOf, stateOf } from './state.js';
+import { FrameMeter, statsRows } from './stats.js';
 
 /** How often the playback is steered. */
 const TICK_MS = 100;
-/** How often the picture's age is written: more often would flicker. */
+/** How often the picture's age and the statistics are written: more often would flicker. */
 const SHOW_MS = 500;
 /** How far the arrow keys move, and how far j and l do. */
 const SKIP_S = 5;
 const LEAP_S = 10;
 
+const options = optionsOf(location.search);
+const engine = engineName(options.player);
 const server = new Server();
-const player = new Player(video, { newEngine, probeUrl: PLAYLIST_URL, heard: (answered) => server.heard(answered) });
+const player = new Player(video, { newEngine: engineMaker(engine), probeUrl: PLAYLIST_URL, heard: (answered) => server.heard(answered) });
 const keys = new KeyMap();
+const meter = new FrameMeter();
 let source = UNKNOWN_SOURCE;
 let ageShown = '';
-let ageShownAt = -Infinity;
+let shownAt = -Infinity;
+let liveAt = performance.now();
 
 function tick() {
   player.tick();
+  const now = performance.now();
   const facts = { contact: server.contact, source, ...player.facts };
   const state = stateOf(facts);
+  if (now - shownAt >= SHOW_MS) {
+    shownAt = now;
+    showFigures(now);
+  }
   show({
     state,
     sentence: sentenceFor(state, source.since, (since) => clockText(since, new Date())),
-    age: age(),
+    age: ageShown,
     following: facts.following,
     paused: facts.paused,
   });
+  if (options.mode === 'kiosk') {
+    heal(state, now);
+  }
+}
+
+/** @param {number} now */
+function showFigures(now) {
+  const latencyMs = latency();
+  document.body.dataset.latencyMs = latencyMs === null ? '' : String(Math.round(latencyMs));
+  ageShown = latencyMs === null ? '' : ageText(latencyMs);
+  showSound(player.hasSound);
+  if (!statsShown()) {
+    return;
+  }
+  const { totalVideoFrames: frames, droppedVideoFrames: dropped } = video.getVideoPlaybackQuality();
+  meter.sample(now, frames - dropped);
+  const { bufferS, leadS } = player;
+  const { videoWidth: width, videoHeight: height, playbackRate: rate } = video;
+  showStats(statsRows({ latencyMs, bufferS, leadS, rate, fps: meter.fps, dropped, frames, width, height, engine }, server.status));
 }
 
 /** The picture's age: the server's time now less the capture time of the picture on the screen. */
-function age() {
-  const now = performance.now();
-  if (now - ageShownAt >= SHOW_MS) {
-    const [serverMs, capturedMs] = [server.now, player.captureTime];
-    const ms = serverMs === null || capturedMs === null ? null : serverMs - capturedMs;
-    document.body.dataset.latencyMs = ms === null ? '' : String(Math.round(ms));
-    ageShown = ms === null ? '' : ageText(ms);
-    ageShownAt = now;
-    showSound(player.hasSound);
-  }
-  return ageShown;
+function latency() {
+  const [serverMs, capturedMs] = [server.now, player.captureTime];
+  return serverMs === null || capturedMs === null ? null : serverMs - capturedMs;
 }
 
+/** @param {import('./state.js').State} state @param {number} now */
+function heal(state, now) {
+  if (state === 'live' || document.hidden) {
+    liveAt = now;
+  } else if (shouldLoadAnew({ state, contact: server.contact, forMs: now - liveAt })) {
+    location.reload();
+  }
+}
+
+/** What the whole page has beside the picture. */
+function controls() {
+  keys.add(
+    { keys: [' ', 'k'], text: 'Play or pause', run: () => player.togglePlay() },
+    { keys: ['ArrowLeft'], text: `${SKIP_S} s back`, run: () => player.skip(-SKIP_S) },
+    { keys: ['ArrowRight'], text: `${SKIP_S} s on`, run: () => player.skip(SKIP_S) },
+    { keys: ['j'], text: `${LEAP_S} s back`, run: () => player.skip(-LEAP_S) },
+    { keys: ['l'], text: `${LEAP_S} s on`, run: () => player.skip(LEAP_S) },
+    { keys: [','], text: 'One picture back', run: () => player.stepFrame(-1) },
+    { keys: ['.'], text: 'One picture on', run: () => player.stepFrame(1) },
+    { keys: ['Home'], text: 'Oldest picture', run: () => player.seekToTime(player.window?.startMs ?? 0) },
+    { keys: ['End'], text: 'Live', run: () => player.jumpToLive() },
+  );
+  connectTimeline(player, keys);
+  connectControls(player, keys);
+}
+
+document.body.dataset.mode = options.mode;
 server.addEventListener('status', () => {
   source = sourceOf(server.status);
   showAbout({ name: source.name, details: detailsOf(server.status), unprotected: isUnprotected(server.status, location.hostname) });
@@ -63,18 +114,12 @@ document.addEventListener('visibilitychange', () => {
     player.resume();
   }
 });
-keys.add(
-  { keys: [' ', 'k'], text: 'Play or pause', run: () => player.togglePlay() },
-  { keys: ['ArrowLeft'], text: `${SKIP_S} s back`, run: () => player.skip(-SKIP_S) },
-  { keys: ['ArrowRight'], text: `${SKIP_S} s on`, run: () => player.skip(SKIP_S) },
-  { keys: ['j'], text: `${LEAP_S} s back`, run: () => player.skip(-LEAP_S) },
-  { keys: ['l'], text: `${LEAP_S} s on`, run: () => player.skip(LEAP_S) },
-  { keys: [','], text: 'One picture back', run: () => player.stepFrame(-1) },
-  { keys: ['.'], text: 'One picture on', run: () => player.stepFrame(1) },
-  { keys: ['Home'], text: 'Oldest picture', run: () => player.seekToTime(player.window?.startMs ?? 0) },
-  { keys: ['End'], text: 'Live', run: () => player.jumpToLive() },
-);
-connect(player, keys);
+connectPicture(player);
+if (options.mode === 'page') {
+  controls();
+} else if (options.mode === 'kiosk') {
+  keepScreenOn();
+}
 player.start();
 server.start();
 setInterval(tick, TICK_MS);

@@ -1,6 +1,6 @@
 //! `hlscam bench FILE`: the live pipeline on one thread, unpaced and without the server, to see what each stage costs.
 
-use super::{Failure, failed, out, pipeline_parts};
+use super::{Failure, failed, hiding, out, pipeline_parts};
 use crate::{
     config::{Listing, SourceSpec, StreamConfig},
     detect::{self, Detection, Detector},
@@ -13,6 +13,7 @@ use crate::{
     time::{Clock, Span, SystemClock, Ticks},
     track::Tracker,
 };
+use crossbeam_channel::Sender;
 use serde::Serialize;
 use std::{
     path::Path,
@@ -63,6 +64,7 @@ struct Bench {
     detect_fps: f64,
     masks: Vec<Area>,
     newest: Arc<Mutex<Arc<Detection>>>,
+    sender: Option<Sender<Arc<Detection>>>,
     last_run: Option<Ticks>,
     decode: Span,
     detect: Span,
@@ -100,8 +102,11 @@ impl Bench {
         self.detect = self.detect + took;
         self.runs += 1;
         self.last_run = Some(picture.at);
-        *self.newest.lock().unwrap_or_else(PoisonError::into_inner) =
-            Arc::new(Detection { at: picture.at, tracks: self.tracker.tracks(), took });
+        let detection = Arc::new(Detection { at: picture.at, tracks: self.tracker.tracks(), took });
+        *self.newest.lock().unwrap_or_else(PoisonError::into_inner) = detection.clone();
+        if let Some(sender) = &self.sender {
+            sender.try_send(detection).ok();
+        }
         Ok(())
     }
 }
@@ -112,10 +117,14 @@ fn measure(path: &Path, config: &StreamConfig) -> Result<Report, Failure> {
     let rate = config.wish.rate.unwrap_or(format.rate);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
     let newest = Arc::new(Mutex::new(Arc::new(Detection::default())));
-    let detections: Detections = Box::new({
-        let newest = newest.clone();
-        move || newest.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    });
+    let (sender, hiding) = hiding(config).unzip();
+    let detections = Detections {
+        newest: Box::new({
+            let newest = newest.clone();
+            move || newest.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        }),
+        hiding,
+    };
     let status = Arc::new(Status::new(Asked::default()));
     let mut pipeline = Pipeline::new(pipeline_parts(config, rate, detections, &clock, &status));
     let mut bench = Bench {
@@ -126,6 +135,7 @@ fn measure(path: &Path, config: &StreamConfig) -> Result<Report, Failure> {
         detect_fps: config.detect.fps,
         masks: mask::areas(&config.masks, format.size).map_err(failed)?,
         newest,
+        sender,
         last_run: None,
         decode: Span::ZERO,
         detect: Span::ZERO,

@@ -3,20 +3,24 @@
 use super::{Failure, Wiring, failed, interrupt::Interrupt, pipeline_parts, tell_format};
 use crate::{
     capture::{self, CaptureParts},
-    config::{CascadeSpec, Grid, ServerConfig, StreamConfig},
+    config::{CascadeSpec, EventsConfig, Grid, ServerConfig, StreamConfig},
     console::{
         Console, STATUS_PERIOD, addresses,
         line::{Found, StatusLine},
     },
-    detect::watcher::Watcher,
+    detect::{Detection, watcher::Watcher},
+    hooks::{Hooks, HooksConfig},
+    marker::journal::{self, Journal, JournalParts, Keep, Runs},
     segment::Cut,
     server::{self, Limits, Listener, Site},
     source::SourceFormat,
     status::{SourceState, Status},
+    store::{Place, Store},
     stream::{self, Sink, Stream, StreamParts},
     time::{Clock, FrameRate, Span, SystemClock, WallTime},
     window::{Window, WindowConfig},
 };
+use crossbeam_channel::Receiver;
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{runtime, sync::oneshot, task::JoinHandle};
 
@@ -26,14 +30,17 @@ const ENDLIST_SERVED: Span = Span::from_ms(1500);
 /// Threads of the server: answers are short and share their bytes; the rest of the machine belongs to capture and encoder.
 const SERVER_THREADS: usize = 2;
 
-/// Runs the stream. The port is taken first, then the cascade is read, then the source opened: what fails fastest is told first.
-pub(super) fn run(config: &StreamConfig, server: ServerConfig, console: &Console) -> Result<(), Failure> {
+/// Runs the stream. The port is taken first, then the store and the cascade are opened, then the source: what fails fastest is told
+/// first.
+pub(super) fn run(config: &StreamConfig, server: ServerConfig, events: &EventsConfig, console: &Console) -> Result<(), Failure> {
     let interrupt = Interrupt::install()?;
     let listener = server::bind(server).map_err(failed)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
-    let wiring = Wiring::new(config, clock)?;
+    let diary = Diary::open(&events.place, clock.wall())?;
+    let runs = diary.runs.clone();
+    let wiring = Wiring::new(config, clock, Box::new(move |detection| runs.give(detection)))?;
     let address = listener.local_addr();
-    let live = Live::start(config, wiring, listener)?;
+    let live = Live::start(config, wiring, diary, events.hooks.clone(), listener)?;
     announce(console, address);
     live.watch(&interrupt, console, config);
     live.end(&interrupt)
@@ -50,11 +57,36 @@ fn announce(console: &Console, address: SocketAddr) {
     }
 }
 
+/// What a journal is made of before there is a window.
+struct Diary {
+    store: Store,
+    keep: Keep,
+    runs: Runs,
+    queue: Receiver<Detection>,
+}
+
+impl Diary {
+    fn open(place: &Place, now: WallTime) -> Result<Diary, Failure> {
+        let store = Store::open(place, now).map_err(failed)?;
+        let (runs, queue) = journal::runs();
+        let keep = if *place == Place::Memory { Keep::Window } else { Keep::Newest };
+        Ok(Diary { store, keep, runs, queue })
+    }
+
+    fn begin(self, window: Arc<Window>, status: Arc<Status>, clock: Arc<dyn Clock>) -> Result<Arc<Journal>, Failure> {
+        let Diary { store, keep, runs, queue } = self;
+        let run = window.config().run.clone();
+        Journal::start(JournalParts { store, keep, runs: queue, window, status, clock, run }, &runs).map_err(failed)
+    }
+}
+
 /// A stream and the server that serves it.
 struct Live {
     clock: Arc<dyn Clock>,
     status: Arc<Status>,
     window: Arc<Window>,
+    journal: Arc<Journal>,
+    hooks: Hooks,
     stream: Stream,
     watcher: Option<Arc<Watcher>>,
     format: SourceFormat,
@@ -64,7 +96,7 @@ struct Live {
 }
 
 impl Live {
-    fn start(config: &StreamConfig, wiring: Wiring, listener: Listener) -> Result<Live, Failure> {
+    fn start(config: &StreamConfig, wiring: Wiring, diary: Diary, hooks: HooksConfig, listener: Listener) -> Result<Live, Failure> {
         let Wiring { clock, status, opener, tap, detections, watcher } = wiring;
         let capture =
             capture::start(CaptureParts { opener, tap, masks: config.masks.clone(), clock: clock.clone(), status: status.clone() })
@@ -73,16 +105,21 @@ impl Live {
         tell_format(&format);
         let rate = config.wish.rate.unwrap_or(format.rate);
         let window = Arc::new(Window::new(window_config(config, rate, clock.wall()), clock.clone()));
+        let journal = diary.begin(window.clone(), status.clone(), clock.clone())?;
         let sink = sink(window.clone(), clock.clone(), status.clone());
         let pipeline = pipeline_parts(config, rate, detections, &clock, &status);
         let stream =
             stream::start(capture, StreamParts { pipeline, sink, frames_max: None, clock: clock.clone(), status: status.clone() })
                 .map_err(failed)?;
         let runtime = runtime::Builder::new_multi_thread().worker_threads(SERVER_THREADS).enable_all().build().map_err(failed)?;
+        let hooks = {
+            let _inside = runtime.enter();
+            Hooks::start(hooks, &journal, &status.hooks, status.asked.kinds.clone())
+        };
         let (shutdown, wanted) = oneshot::channel();
-        let site = Site::new(window.clone(), status.clone(), clock.clone());
+        let site = Site::new(window.clone(), status.clone(), clock.clone(), journal.clone());
         let served = runtime.spawn(server::serve(listener, site, Limits::default(), async { wanted.await.unwrap_or(()) }));
-        Ok(Live { clock, status, window, stream, watcher, format, runtime, served, shutdown })
+        Ok(Live { clock, status, window, journal, hooks, stream, watcher, format, runtime, served, shutdown })
     }
 
     /// Shows the status until the stream ends, or the user ends it.
@@ -117,14 +154,22 @@ impl Live {
 
     /// Ends the stream from its source on: the last segment is closed, ENDLIST is served for a moment, all threads are joined.
     fn end(self, interrupt: &Interrupt) -> Result<(), Failure> {
+        let reason = if self.stream.has_ended() { "the source has ended" } else { "hlscam was ended" };
         let result = self.stream.end();
+        // Before the window ends, for the playlists get the ends of the markers.
+        self.journal.end(reason);
         self.window.end();
         self.status.set_state(SourceState::Ended, None);
         drop(self.watcher);
+        let hooks = self.runtime.spawn(self.hooks.end());
         interrupt.wait(ENDLIST_SERVED);
         // The server may have failed before; then nobody listens.
         self.shutdown.send(()).ok();
-        let served = self.runtime.block_on(self.served);
+        let served = self.runtime.block_on(async {
+            // A panic in there has been told.
+            hooks.await.ok();
+            self.served.await
+        });
         result.map_err(failed)?;
         served.map_err(failed)?.map_err(failed)
     }

@@ -26,7 +26,7 @@ pub(super) fn run(config: &StreamConfig, record: &RecordConfig, console: &Consol
         return Err(failed(RecordError::Exists(record.output.clone())));
     }
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
-    let Wiring { clock, status, opener, tap, detections, watcher } = Wiring::new(config, clock)?;
+    let Wiring { clock, status, opener, tap, detections, watcher } = Wiring::new(config, clock, Box::new(|_| ()))?;
     let capture =
         capture::start(CaptureParts { opener, tap, masks: config.masks.clone(), clock: clock.clone(), status: status.clone() })
             .map_err(failed)?;

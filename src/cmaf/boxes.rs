@@ -174,6 +174,11 @@ fn full_box(put: Put<'_>, kind: &str, (version, flags): (u64, u64), body: &mut R
             put("entries", &format!("{:?}", body.numbers(count * each as u64, width)));
         }
         "trex" => put("track_description_duration_size_flags", &format!("{:?}", body.numbers(5, 4))),
+        "prft" => {
+            put("track", &body.number(4));
+            put("ntp", &body.hex(8));
+            put("time", &body.number(wide));
+        }
         "mfhd" => put("sequence", &body.number(4)),
         "tfdt" => put("time", &body.number(wide)),
         "tfhd" => {

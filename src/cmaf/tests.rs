@@ -32,7 +32,7 @@ fn the_init_segment_is_as_drawn() {
 #[test]
 fn a_part_with_a_key_frame_is_as_drawn() {
     let frames = [frame(900_000, 3000, true, b"key!!"), frame(903_000, 3000, false, b"one"), frame(906_000, 3000, false, b"four")];
-    let part = fragment(7, Place::First, &frames).unwrap();
+    let part = fragment(7, Place::First(WallTime(1_795_191_552_500_000)), &frames).unwrap();
     check_golden("part-key.boxes", &dump(&part.data));
     assert_eq!(part.key_len, Some(part.data.len() as u32 - 7));
     assert!(part.data[..part.key_len.unwrap() as usize].ends_with(b"key!!"));
@@ -44,6 +44,8 @@ fn a_part_without_a_key_frame_is_as_drawn() {
     // Beyond 32 bits of media time: 13 hours 15 minutes.
     let frames = [frame(1 << 32, 3000, false, b"one"), frame((1 << 32) + 3000, 3000, false, b"two")];
     let part = fragment(u32::MAX, Place::Later, &frames).unwrap();
+    let first = fragment(1, Place::First(WallTime(0)), &frames).unwrap();
+    assert!(dump(&first.data).contains("\nprft 32 version=1 flags=000018 track=1 ntp=83aa7e8000000000 time=4294967296\n"));
     check_golden("part-delta.boxes", &dump(&part.data));
     assert_eq!(part.key_len, None);
 }
@@ -134,6 +136,9 @@ proptest! {
         }).collect();
         let part = fragment(sequence, Place::Later, &frames).unwrap();
         let reading = read_fragment(&part.data).unwrap();
+        let first = fragment(sequence, Place::First(WallTime(start)), &frames).unwrap();
+        prop_assert!(first.data.ends_with(&part.data) && read_fragment(&first.data).unwrap().samples == reading.samples);
+        prop_assert_eq!(first.key_len, part.key_len.map(|len| len + (first.data.len() - part.data.len()) as u32));
         let expected: Vec<Sample> = shapes.iter()
             .map(|&(size, duration, key)| Sample { size: size as u32, duration: duration as u32, key }).collect();
         prop_assert_eq!(&reading.samples, &expected);
@@ -149,7 +154,7 @@ proptest! {
 
     #[test]
     fn reading_damaged_parts_never_panics(mut cut in 0_usize..200, flip in any::<(u8, u8)>()) {
-        let mut data = fragment(1, Place::Later, &[frame(0, 1, true, b"key"), frame(1, 1, false, b"one")]).unwrap().data.to_vec();
+        let mut data = fragment(1, Place::First(WallTime(0)), &[frame(0, 1, true, b"key"), frame(1, 1, false, b"one")]).unwrap().data.to_vec();
         let at = usize::from(flip.0) % data.len();
         data[at] ^= flip.1;
         cut = cut.min(data.len());

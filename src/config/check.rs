@@ -3,20 +3,22 @@
 //! Pure: whether a file, a camera or a port is really there is found out, and told, by whoever opens it.
 
 use super::{
-    CascadeSpec, Command, DetectConfig, DetectFilesConfig, ENCODER_DEFAULT, EncodeConfig, Invocation, Listing, Overlay, PART_MIN,
-    PackageConfig, RecordConfig, ServerConfig, SourceSpec, StreamConfig, UsageError, Verbosity, WINDOW_BYTES_DEFAULT,
-    WINDOW_DEFAULT, X264_PRESETS,
+    BLUR_DELAY_MAX, CascadeSpec, Command, DetectConfig, DetectFilesConfig, ENCODER_DEFAULT, EncodeConfig, EventsConfig, Invocation,
+    Listing, Overlay, PART_MIN, PackageConfig, RecordConfig, ServerConfig, SourceSpec, StreamConfig, UsageError, Verbosity,
+    WINDOW_BYTES_DEFAULT, WINDOW_DEFAULT, X264_PRESETS,
     quantity::{self, shown, span_text},
 };
 use crate::{
     cli::{
-        BenchArgs, Cli, CommandArgs, CutArgs, DetectFilesArgs, EncodeArgs, PictureArgs, PipelineArgs, RecordArgs, SearchArgs,
-        SearchPaceArgs, ServerArgs, SourceArgs, StreamArgs, WindowArgs,
+        BenchArgs, Cli, CommandArgs, CutArgs, DetectFilesArgs, EncodeArgs, EventsArgs, PictureArgs, PipelineArgs, RecordArgs,
+        SearchArgs, SearchPaceArgs, ServerArgs, SourceArgs, StreamArgs, WindowArgs,
     },
     detect,
+    hooks::{HooksConfig, broker::Target as Broker, webhook::Target as Webhook},
     picture::SIDE_MAX,
     record::Overwrite,
     source::{Wish, test::Script},
+    store::Place,
     time::Span,
 };
 use std::{net::IpAddr, ops::RangeInclusive, path::PathBuf};
@@ -47,7 +49,7 @@ const RECORD_MIN: Span = Span::from_ms(100);
 const RECORD_MAX: Span = Span::from_ms(24 * 3_600_000);
 
 /// What can be drawn.
-const OVERLAYS: &str = "boxes, labels, clock";
+const OVERLAYS: &str = "boxes, labels, clock, blur";
 
 /// File names with these endings are videos, not cameras.
 const VIDEO_ENDINGS: [&str; 7] = [".mp4", ".mkv", ".mov", ".avi", ".webm", ".ts", ".mjpeg"];
@@ -72,7 +74,7 @@ pub fn read(cli: &Cli) -> Result<Invocation, UsageError> {
 fn stream(args: &StreamArgs) -> Result<Command, UsageError> {
     let mut config = pipeline(source(&args.source)?, args.source.once, &args.pipeline)?;
     window(&args.window, config.encode.bitrate, &mut config.package)?;
-    Ok(Command::Stream(config, server(&args.server)?))
+    Ok(Command::Stream(config, server(&args.server)?, Box::new(events(&args.events)?)))
 }
 
 fn bench(args: &BenchArgs) -> Result<Command, UsageError> {
@@ -112,12 +114,25 @@ fn pipeline(source: SourceSpec, once: bool, args: &PipelineArgs) -> Result<Strea
     if let (SourceSpec::File(_), Some(size)) = (&source, &args.picture.size) {
         return refuse("--size", size, "a file keeps its own size; leave it out");
     }
+    let overlay = overlay(&args.picture.overlay)?;
+    if overlay.blur && detect.cascades.is_empty() {
+        return refuse(
+            "--overlay",
+            &args.picture.overlay,
+            "nothing is searched, so nothing can be blurred; leave --detect none out",
+        );
+    }
+    let fps_min = detect.runs_to_be_sure() as f64 / BLUR_DELAY_MAX.as_s();
+    if overlay.blur && detect.fps < fps_min {
+        let why = format!("to blur {} takes more searches per second; write {} at least", detect.what(), fps_min.ceil());
+        return refuse("--detect-fps", &args.pace.detect_fps, &why);
+    }
     Ok(StreamConfig {
         source,
         once,
         wish,
         detect,
-        overlay: overlay(&args.picture.overlay)?,
+        overlay,
         masks: args.picture.mask.iter().map(|text| asked("--mask", text, quantity::mask)).collect::<Result<_, _>>()?,
         clock_strip: args.picture.clock_strip,
         encode: encode(&args.encode)?,
@@ -184,6 +199,7 @@ fn overlay(text: &str) -> Result<Overlay, UsageError> {
             "boxes" => overlay.boxes = true,
             "labels" => overlay.labels = true,
             "clock" => overlay.clock = true,
+            "blur" => overlay.blur = true,
             "none" => return refuse("--overlay", text, "none stands alone; leave it or the others out"),
             name => {
                 let why = format!("there is no overlay \"{}\"; write none, or some of {OVERLAYS} with commas between", shown(name));
@@ -328,6 +344,25 @@ fn server(args: &ServerArgs) -> Result<ServerConfig, UsageError> {
         port.ok_or_else(|| "a port is 0 to 65535; write 8080, or 0 for any free one".to_owned())
     })?;
     Ok(ServerConfig { bind, port })
+}
+
+fn events(args: &EventsArgs) -> Result<EventsConfig, UsageError> {
+    let place = match &args.storage {
+        None => Place::Memory,
+        Some(folder) if folder.as_os_str().is_empty() => {
+            return refuse("--storage", "", "the folder is missing; write one, like --storage /var/lib/hlscam");
+        }
+        Some(folder) => Place::Folder(folder.clone()),
+    };
+    // The rest of an address is not repeated: it may hold a password.
+    let hidden = |text: &str| text.split_once("://").map_or_else(|| shown(text), |(scheme, _)| format!("{scheme}://..."));
+    let webhook = args.on_event.as_ref().map(|text| Webhook::parse(text).or_else(|why| refuse("--on-event", &hidden(text), &why)));
+    let broker = args.mqtt.as_ref().map(|text| Broker::parse(text).or_else(|why| refuse("--mqtt", &hidden(text), &why)));
+    if args.on_event_exec.as_ref().is_some_and(|command| command.trim().is_empty()) {
+        return refuse("--on-event-exec", "", "the command is missing; write one for the shell, like 'cat >> events.jsonl'");
+    }
+    let hooks = HooksConfig { webhook: webhook.transpose()?, exec: args.on_event_exec.clone(), broker: broker.transpose()? };
+    Ok(EventsConfig { place, hooks })
 }
 
 fn bind_hint(text: &str) -> String {

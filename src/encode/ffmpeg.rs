@@ -1,6 +1,6 @@
 //! The FFmpeg adapter: any H.264 encoder of libavcodec behind [`Encoder`]. No FFmpeg type leaves this file.
 
-use super::{EncodeError, EncodedFrame, Encoder, EncoderInput, FALLBACK, Settings, VideoParams, nal};
+use super::{EncodeError, EncodedFrame, Encoder, EncoderInput, FALLBACK, Settings, VBV_SPAN, VideoParams, nal};
 use crate::{config::PRESET_DEFAULT, picture::Picture, time::TICKS_PER_S};
 use ffmpeg_next::{Dictionary, Error, Rational, codec, color, encoder, format::Pixel, frame, packet, picture};
 use std::{collections::VecDeque, sync::Once};
@@ -155,8 +155,8 @@ fn configure(video: &mut encoder::video::Video, settings: &Settings) {
 /// Options by encoder family; one that an encoder does not know is ignored by FFmpeg.
 fn options(name: &str, settings: &Settings) -> Dictionary<'static> {
     let mut options = Dictionary::new();
-    // A buffer of one second: the peak of any second stays at the ceiling, and a key frame still fits.
-    options.set("bufsize", &settings.encode.bitrate.to_string());
+    let buffer_bits = i64::from(settings.encode.bitrate) * VBV_SPAN.0 / TICKS_PER_S;
+    options.set("bufsize", &buffer_bits.to_string());
     options.set("forced-idr", "1");
     options.set("sc_threshold", "0");
     if name == FALLBACK {

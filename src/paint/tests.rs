@@ -76,6 +76,18 @@ fn a_box_is_an_outline_in_all_three_planes() {
 }
 
 #[test]
+fn kinds_have_their_colours() {
+    let colour = |kind: &str| {
+        let mut picture = black(8, 8);
+        let kind = Kind::named(kind).expect("a kind");
+        draw_boxes(&mut picture, &[Tracked { kind, ..found(0, 0, 8, 8) }], KeepClear::Nothing);
+        (picture.planes().y[0], picture.planes().u[0], picture.planes().v[0])
+    };
+    assert_eq!([colour("profile"), colour("cat")], [(170, 166, 16), (146, 53, 193)]);
+    assert_eq!(colour("my-cascade"), colour("cat"));
+}
+
+#[test]
 fn a_box_is_cut_at_the_edges() {
     let mut picture = black(10, 6);
     let reach = |x, y| found(x, y, u32::MAX - 1, 60);

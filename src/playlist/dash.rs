@@ -4,6 +4,7 @@
 //! a time and nothing must be listed: the text changes only with a Period, and not with each part.
 
 pub mod elements;
+mod events;
 #[cfg(test)]
 mod tests;
 
@@ -96,6 +97,7 @@ fn manifest(state: &State) -> Mpd {
         (Some(newest), _) => newest.first.wall,
         (None, _) => begin,
     };
+    let published = events::newest(state).map_or(published, |newest| newest.max(published));
     let config = &state.config;
     let live = |span: Span| (!state.ended).then(|| duration(span.as_us()));
     let target = (config.part_target * LATENCY_PARTS).max(LATENCY_MIN);
@@ -163,6 +165,7 @@ fn period(state: &State, times: &Times) -> Option<Period> {
         id: format!("{run}-{}", times.named.0),
         start: duration(times.start_us),
         duration: times.len_us.map(duration),
+        events: events::stream(state, times),
         set: AdaptationSet {
             id: 0,
             content_type: "video",
@@ -171,6 +174,7 @@ fn period(state: &State, times: &Times) -> Option<Period> {
             start_with_sap: 1,
             reference: ProducerReferenceTime {
                 id: 0,
+                inband: true,
                 kind: "captured",
                 wall_clock_time: first.wall.to_string(),
                 presentation_time: at * timing.scale,
@@ -191,7 +195,7 @@ fn period(state: &State, times: &Times) -> Option<Period> {
             representation: Representation {
                 id: "video",
                 codecs: params.codecs(),
-                bandwidth: declared_bandwidth(state).max(state.peaks.segment),
+                bandwidth: declared_bandwidth(state),
                 width: params.size.width() as u32,
                 height: params.size.height() as u32,
                 frame_rate: frame_rate(params.rate),

@@ -266,7 +266,8 @@ pub struct Variant {
 line!(Variant, self => "BANDWIDTH={},AVERAGE-BANDWIDTH={},CODECS=\"{}\",RESOLUTION={}x{}",
     self.bandwidth, self.average_bandwidth, self.codecs, self.resolution.0, self.resolution.1);
 
-/// EXT-X-STREAM-INF (§4.4.6.2), with the line of its URI.
+/// EXT-X-STREAM-INF (§4.4.6.2), with the line of its URI. There are no captions, and a player that is not told so searches the segments
+/// for some: Shaka Player 5.2 does that in a segment without a name while fewer than three are whole, and fails.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StreamInf {
     /// The shared attributes.
@@ -276,7 +277,7 @@ pub struct StreamInf {
     /// The media playlist.
     pub uri: &'static str,
 }
-line!(StreamInf, self => "#EXT-X-STREAM-INF:{},FRAME-RATE={:.3}\n{}", self.variant, self.frame_rate, self.uri);
+line!(StreamInf, self => "#EXT-X-STREAM-INF:{},FRAME-RATE={:.3},CLOSED-CAPTIONS=NONE\n{}", self.variant, self.frame_rate, self.uri);
 
 /// EXT-X-I-FRAME-STREAM-INF (§4.4.6.3).
 #[derive(Clone, Debug, PartialEq, Eq)]

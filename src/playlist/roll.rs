@@ -1,19 +1,15 @@
 //! Text that grows at its end and is cut at its front, entry by entry, with its compressed form kept beside it.
 //!
 //! A day of 2 s segments is 43,200 entries: publishing one more must not cost a walk over all of them, nor serving them a copy and a
-//! compression of 5 MB. So finished stretches of [`CHUNK_ENTRIES`] entries are frozen and compressed once, on their own, and a page is
-//! a list of such stretches: deflate streams that end on a byte border can be joined (RFC 1951 §3.2.4), and their checksums combined.
+//! compression of 5 MB. So finished stretches of [`CHUNK_ENTRIES`] entries are frozen and compressed once, on their own and in every
+//! coding, and a page is a list of such stretches.
 
+use crate::coding::{Coding, Packer, Stretch};
 use bytes::Bytes;
-use flate2::{Compress, Compression, Crc, FlushCompress};
 use std::{collections::VecDeque, sync::Arc};
 
 /// Entries per frozen stretch: about 8 KB of text. Longer ones compress better, but the one that is being cut is compressed anew.
 const CHUNK_ENTRIES: usize = 64;
-/// The gzip header of RFC 1952 §2.3: deflate, no flags, no time, unknown system. The same text gives the same bytes.
-const GZIP_HEADER: &[u8] = &[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
-/// An empty final deflate block.
-const DEFLATE_END: &[u8] = &[3, 0];
 
 /// A piece of a page.
 #[derive(Clone, Debug)]
@@ -21,7 +17,7 @@ pub enum Piece {
     /// Text that is not compressed yet.
     Plain(Bytes),
     /// A frozen stretch.
-    Frozen(Arc<Frozen>),
+    Frozen(Arc<Stretch>),
 }
 
 impl Piece {
@@ -29,71 +25,27 @@ impl Piece {
     pub fn text(&self) -> &Bytes {
         match self {
             Piece::Plain(text) => text,
-            Piece::Frozen(frozen) => &frozen.text,
+            Piece::Frozen(stretch) => stretch.text(),
         }
     }
 }
 
-/// Text with its deflated form, which ends on a byte border and is not final.
-#[derive(Debug)]
-pub struct Frozen {
-    text: Bytes,
-    deflated: Bytes,
-    crc: Crc,
-}
-
-impl Frozen {
-    fn new(text: Bytes) -> Frozen {
-        let mut crc = Crc::new();
-        crc.update(&text);
-        Frozen { deflated: deflate(&text), crc, text }
-    }
-}
-
-/// Compresses on its own, up to a byte border.
-fn deflate(text: &[u8]) -> Bytes {
-    let mut packer = Compress::new(Compression::default(), false);
-    // Deflate grows what it cannot shrink by 5 bytes per 16 KB block; 64 more are for the flush.
-    let mut out = Vec::with_capacity(text.len() + text.len() / 1024 + 64);
-    packer.compress_vec(text, &mut out, FlushCompress::Sync).expect("deflate of memory into memory with room to spare cannot fail");
-    debug_assert_eq!(packer.total_in(), text.len() as u64);
-    Bytes::from(out)
-}
-
-/// One gzip stream (a single member) over the pieces. Frozen ones are taken as they are; runs of plain ones are compressed together.
-pub fn gzip(pieces: &[Piece]) -> Vec<Bytes> {
-    let mut out = vec![Bytes::from_static(GZIP_HEADER)];
-    let mut crc = Crc::new();
-    let mut plain: Vec<u8> = Vec::new();
-    let flush = |plain: &mut Vec<u8>, crc: &mut Crc, out: &mut Vec<Bytes>| {
-        if !plain.is_empty() {
-            crc.update(plain);
-            out.push(deflate(plain));
-            plain.clear();
-        }
-    };
+/// The pieces in one coding. Frozen ones are taken as they are; runs of plain ones are compressed together.
+pub fn pack(coding: Coding, pieces: &[Piece]) -> Vec<Bytes> {
+    let mut packer = Packer::new(coding);
     for piece in pieces {
         match piece {
-            Piece::Plain(text) => plain.extend_from_slice(text),
-            Piece::Frozen(frozen) => {
-                flush(&mut plain, &mut crc, &mut out);
-                crc.combine(&frozen.crc);
-                out.push(frozen.deflated.clone());
-            }
+            Piece::Plain(text) => packer.add(text),
+            Piece::Frozen(stretch) => packer.join(stretch),
         }
     }
-    flush(&mut plain, &mut crc, &mut out);
-    let mut end = DEFLATE_END.to_vec();
-    end.extend_from_slice(&crc.sum().to_le_bytes());
-    end.extend_from_slice(&crc.amount().to_le_bytes());
-    out.push(Bytes::from(end));
-    out
+    packer.finish()
 }
 
 /// The text itself. Appending and cutting cost O(1), amortised over a chunk.
 #[derive(Debug, Default)]
 pub struct Roll {
-    frozen: VecDeque<(Arc<Frozen>, Vec<usize>)>,
+    frozen: VecDeque<(Arc<Stretch>, Vec<usize>)>,
     /// Entries that are cut from the front of the first chunk.
     cut: usize,
     growing: String,
@@ -119,7 +71,7 @@ impl Roll {
         self.len += 1;
         if self.starts.len() == CHUNK_ENTRIES {
             let text = Bytes::from(std::mem::take(&mut self.growing));
-            self.frozen.push_back((Arc::new(Frozen::new(text)), std::mem::take(&mut self.starts)));
+            self.frozen.push_back((Arc::new(Stretch::new(text)), std::mem::take(&mut self.starts)));
         }
     }
 
@@ -145,7 +97,7 @@ impl Roll {
             let first = if pieces.is_empty() { from % CHUNK_ENTRIES } else { 0 };
             pieces.push(match starts[first] {
                 0 => Piece::Frozen(frozen.clone()),
-                start => Piece::Plain(frozen.text.slice(start..)),
+                start => Piece::Plain(frozen.text().slice(start..)),
             });
         }
         let skipped = from.saturating_sub(self.frozen.len() * CHUNK_ENTRIES);
@@ -160,23 +112,20 @@ impl Roll {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::coding::unpack;
     use proptest::prelude::*;
-    use std::io::Read;
 
     fn text(pieces: &[Piece]) -> String {
         pieces.iter().map(|piece| std::str::from_utf8(piece.text()).unwrap()).collect()
     }
 
-    fn gunzip(packed: &[Bytes]) -> String {
-        // `GzDecoder` reads one member only, as browsers do.
-        let mut out = String::new();
-        flate2::read::GzDecoder::new(packed.concat().as_slice()).read_to_string(&mut out).unwrap();
-        out
+    fn unpacked(coding: Coding, pieces: &[Piece]) -> String {
+        String::from_utf8(unpack(coding, &pack(coding, pieces).concat())).unwrap()
     }
 
     proptest! {
         #[test]
-        fn a_roll_is_the_text_of_its_entries_and_its_gzip_unpacks_to_it(steps in prop::collection::vec(0..5u8, 0..500), from in 0..40usize) {
+        fn a_roll_is_the_text_of_its_entries_and_its_codings_unpack_to_it(steps in prop::collection::vec(0..5u8, 0..500), from in 0..40usize) {
             let mut roll = Roll::default();
             let mut model = VecDeque::new();
             for (n, step) in steps.iter().enumerate() {
@@ -193,7 +142,9 @@ mod tests {
             let expect: String = model.iter().skip(from).cloned().collect();
             let pieces = roll.pieces(from);
             prop_assert_eq!(&text(&pieces), &expect);
-            prop_assert_eq!(gunzip(&gzip(&pieces)), expect);
+            for coding in Coding::ALL.into_iter().filter(|_| !expect.is_empty()) {
+                prop_assert_eq!(unpacked(coding, &pieces), expect.as_str());
+            }
         }
     }
 
@@ -204,11 +155,8 @@ mod tests {
         let pieces = roll.pieces(0);
         assert_eq!(pieces.len(), 43_200 / CHUNK_ENTRIES);
         assert!(pieces.iter().all(|piece| matches!(piece, Piece::Frozen(_))));
-        assert_eq!(gunzip(&gzip(&pieces)), text(&pieces));
-    }
-
-    #[test]
-    fn nothing_is_a_valid_gzip_stream_too() {
-        assert_eq!(gunzip(&gzip(&[])), "");
+        for coding in Coding::ALL {
+            assert_eq!(unpacked(coding, &pieces), text(&pieces));
+        }
     }
 }

@@ -2,21 +2,22 @@
 
 use super::*;
 use crate::{
+    coding::unpack,
     playlist::hls::DateRange,
     window::{
         WindowConfig,
         feed::{BEGIN, Feed, config},
     },
 };
-use std::{env, fs, io::Read, path::Path};
+use std::{env, fs, path::Path};
 
 pub(super) fn text(feed: &Feed, kind: Kind) -> String {
     feed.read(|state| {
         let page = state.page(kind).expect("there is a segment");
         let plain = String::from_utf8(page.plain().concat()).unwrap();
-        let mut unpacked = String::new();
-        flate2::read::GzDecoder::new(page.packed().concat().as_slice()).read_to_string(&mut unpacked).unwrap();
-        assert_eq!(unpacked, plain);
+        for coding in Coding::ALL {
+            assert_eq!(unpack(coding, &page.packed(coding).concat()), plain.as_bytes());
+        }
         plain
     })
 }
@@ -64,6 +65,11 @@ fn a_new_format_begins_with_a_discontinuity_and_its_own_map() {
     let feed = fed("K....|K....|!K..|K....|!K");
     check(&feed, FULL, "discontinuity");
     check(&feed, Kind::IFrames(Extent::Full), "discontinuity_iframes");
+}
+
+#[test]
+fn key_frames_behind_a_discontinuity_have_a_map_of_their_own_even_if_it_is_the_same() {
+    check(&fed("K....|~K....|K....|K"), Kind::IFrames(Extent::Full), "discontinuity_same_map_iframes");
 }
 
 #[test]
@@ -130,12 +136,14 @@ fn a_delta_of_a_day_is_small_and_a_version_is_rendered_once() {
     feed.push(&"K.........|".repeat(3000));
     feed.push("K....");
     feed.read(|state| {
-        let size = |kind| state.page(kind).unwrap().packed().iter().map(Bytes::len).sum::<usize>();
-        let delta = size(Kind::Video(Extent::DeltaDates));
-        assert!(delta < 3000, "{delta} bytes");
-        assert!(size(FULL) < 3000 * 20);
+        for coding in Coding::ALL {
+            let size = |kind| state.page(kind).unwrap().packed(coding).iter().map(Bytes::len).sum::<usize>();
+            let delta = size(Kind::Video(Extent::DeltaDates));
+            assert!(delta < 3000 && size(FULL) < 3000 * 20, "{coding:?}: {delta} bytes");
+        }
         let first = state.page(FULL).unwrap();
         assert!(std::ptr::eq(first, state.page(FULL).unwrap()));
-        assert!(std::ptr::eq(first.packed(), state.page(FULL).unwrap().packed()));
+        let packed = |page: &Page| Coding::ALL.map(|coding| page.packed(coding).as_ptr());
+        assert_eq!(packed(first), packed(state.page(FULL).unwrap()));
     });
 }

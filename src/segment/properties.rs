@@ -219,10 +219,16 @@ impl Walk {
         let reading = cmaf::read_fragment(&part.data).unwrap();
         let (samples, start) = (&reading.samples, reading.payload_start);
         self.short = samples.len() < self.grid.part_frames as usize;
-        let styp = if part.index == 0 { 24 } else { 0 };
-        assert!(styp == 0 || part.data[4..].starts_with(b"styp"), "a segment begins with its type");
-        assert_eq!(reading.head_at(part.at).unwrap(), &part.data[styp..start], "tfdt");
-        assert_eq!(&part.data[styp + 20..styp + 24], u32::to_be_bytes(self.sequence), "mfhd");
+        let moof = part.data.windows(4).position(|four| four == b"moof").unwrap() - 4;
+        assert_eq!(moof > 0, part.index == 0, "only a segment begins with something else");
+        if moof > 0 {
+            assert!(
+                part.data[4..].starts_with(b"styp") && part.data[28..].starts_with(b"prft"),
+                "its type, and when it was captured"
+            );
+        }
+        assert_eq!(reading.head_at(part.at).unwrap(), &part.data[moof..start], "tfdt");
+        assert_eq!(&part.data[moof + 20..moof + 24], u32::to_be_bytes(self.sequence), "mfhd");
         assert_eq!(samples.iter().map(|sample| i64::from(sample.duration)).sum::<i64>(), part.duration.0);
         assert_eq!(part.independent, samples[0].key);
         assert_eq!(part.key_len, part.independent.then(|| start as u32 + samples[0].size));

@@ -1,10 +1,13 @@
 //! The answers about the program itself: status, health, readiness, time.
 
 use super::{
+    events::SUBSCRIBERS_MAX,
     origin::{self, Method, Reply, Request},
     routes::{Shared, plain},
 };
 use crate::{
+    hooks::HooksReport,
+    marker::journal::JournalCounts,
     status::{SourceState, StatusReport},
     window::Summary,
 };
@@ -23,13 +26,54 @@ struct Report {
     #[serde(flatten)]
     stream: StatusReport,
     window: Summary,
+    markers: MarkersReport,
+    events: EventsReport,
+    hooks: HooksReport,
+}
+
+/// The markers.
+#[derive(Serialize)]
+struct MarkersReport {
+    stored: u64,
+    open: u64,
+    begun: u64,
+    unlisted: u64,
+    overrun: u64,
+    failed: u64,
+}
+
+/// The events, and who listens.
+#[derive(Serialize)]
+struct EventsReport {
+    published: u64,
+    listeners: usize,
+}
+
+impl MarkersReport {
+    fn of(counts: &JournalCounts) -> MarkersReport {
+        MarkersReport {
+            stored: counts.stored.get(),
+            open: counts.open.get(),
+            begun: counts.begun.get(),
+            unlisted: counts.unlisted.get(),
+            overrun: counts.overrun.get(),
+            failed: counts.failed.get(),
+        }
+    }
 }
 
 /// `GET /api/status`: what all threads tell of themselves, and the window.
 pub(super) fn status(shared: &Shared) -> Reply {
     shared.count_viewers();
     let stream = shared.status.report(shared.clock.now(), shared.clock.wall());
-    let report = Report { stream, window: shared.window.summary() };
+    let listeners = SUBSCRIBERS_MAX - shared.subscribers.available_permits();
+    let report = Report {
+        stream,
+        window: shared.window.summary(),
+        markers: MarkersReport::of(&shared.journal.counts),
+        events: EventsReport { published: shared.journal.events.count(), listeners },
+        hooks: shared.status.hooks.report(),
+    };
     match serde_json::to_string(&report) {
         Ok(text) => {
             let headers = vec![("content-type", "application/json".to_owned()), ("cache-control", "no-store".to_owned())];

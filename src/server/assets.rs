@@ -1,11 +1,15 @@
 //! The files of `web/`, embedded: the binary needs nothing beside it.
 
-use super::{origin::Reply, routes::plain};
+use super::{
+    negotiation::{self, entity_tag, is_known},
+    origin::Reply,
+    routes::plain,
+};
+use crate::coding::{Coding, Packer};
 use bytes::Bytes;
-use flate2::{Compression, write::GzEncoder};
 use std::{
     hash::{DefaultHasher, Hash, Hasher},
-    io::Write,
+    sync::OnceLock,
 };
 
 /// Embeds files of `web/` under their names.
@@ -19,38 +23,64 @@ macro_rules! web {
 const FILES: &[(&str, &[u8])] = &web![
     "index.html",
     "style.css",
+    "timeline.css",
     "icon.svg",
     "viewer.js",
     "page.js",
     "player.js",
+    "options.js",
     "engines.js",
     "hls-engine.js",
+    "dash-engine.js",
     "native-engine.js",
     "buffer.js",
     "latency.js",
     "server.js",
     "state.js",
+    "stats.js",
     "clock.js",
     "keys.js",
+    "kiosk.js",
     "retry.js",
+    "rewind.js",
+    "seek-bar.js",
+    "bar-drawing.js",
+    "timeline.js",
+    "ticks.js",
+    "preview.js",
+    "thumbnails.js",
+    "key-frames.js",
+    "markers.js",
+    "marker-store.js",
+    "marker-feed.js",
+    "marker-spans.js",
+    "marker-list.js",
+    "events.js",
+    "note.js",
+    "keep.js",
+    "moment.js",
+    "taps.js",
 ];
 
-/// The player, which build.rs takes from npm.
-const HLS_JS: (&str, &[u8]) = ("hls.js", include_bytes!(concat!(env!("OUT_DIR"), "/hls.js")));
+/// The players, which build.rs takes from npm. dash.js is loaded only by those who ask for it.
+const PLAYERS: [(&str, &[u8]); 2] = [
+    ("hls.js", include_bytes!(concat!(env!("OUT_DIR"), "/hls.js"))),
+    ("dash.js", include_bytes!(concat!(env!("OUT_DIR"), "/dash.js"))),
+];
 
-/// One embedded file, compressed once.
+/// One embedded file, compressed once for each coding that is asked for: hls.js takes some 10 ms in zstd, 40 ms in the others.
 #[derive(Debug)]
 pub(super) struct Asset {
     name: &'static str,
     plain: Bytes,
-    gzip: Bytes,
-    /// Names the content; each encoding adds its own mark (RFC 9110 §8.8.3.3).
+    packed: [OnceLock<Bytes>; Coding::ALL.len()],
+    /// Names the content.
     hash: String,
 }
 
-/// All embedded files. Compresses them, which takes some 20 ms.
+/// All embedded files.
 pub(super) fn load() -> Vec<Asset> {
-    FILES.iter().chain([&HLS_JS]).map(|(name, bytes)| Asset::new(name, bytes)).collect()
+    FILES.iter().chain(&PLAYERS).map(|(name, bytes)| Asset::new(name, bytes)).collect()
 }
 
 impl Asset {
@@ -58,7 +88,7 @@ impl Asset {
         // One build has one standard library, and with it one hash per content; more is not asked of an entity tag.
         let mut hasher = DefaultHasher::new();
         bytes.hash(&mut hasher);
-        Asset { name, plain: Bytes::from_static(bytes), gzip: gzip(bytes), hash: format!("{:016x}", hasher.finish()) }
+        Asset { name, plain: Bytes::from_static(bytes), packed: Default::default(), hash: format!("{:016x}", hasher.finish()) }
     }
 
     /// The paths that it is served at.
@@ -75,14 +105,14 @@ impl Asset {
 
     /// The answer to a request with these headers.
     pub(super) fn reply(&self, if_none_match: Option<&str>, accept_encoding: Option<&str>) -> Reply {
-        let compressed = self.gzip.len() < self.plain.len() && accept_encoding.is_some_and(takes_gzip);
-        let etag = if compressed { format!("\"{}-gzip\"", self.hash) } else { format!("\"{}\"", self.hash) };
+        let coding = negotiation::coding(accept_encoding).filter(|coding| self.packed(*coding).len() < self.plain.len());
+        let etag = entity_tag(&self.hash, coding);
         let mut headers = vec![
             // The tag is asked about each time, so that a new version of hlscam is seen at once.
             ("cache-control", "no-cache".to_owned()),
-            ("vary", "accept-encoding".to_owned()),
+            ("vary", "Accept-Encoding".to_owned()),
         ];
-        if if_none_match.is_some_and(|tags| matches(tags, &etag)) {
+        if is_known(if_none_match, &etag) {
             headers.push(("etag", etag));
             return Reply { status: 304, headers, body: Vec::new(), rest: None };
         }
@@ -91,10 +121,22 @@ impl Asset {
             return plain(500, "this file has no known type; please report this\n");
         };
         headers.push(("content-type", content_type.to_owned()));
-        if compressed {
-            headers.push(("content-encoding", "gzip".to_owned()));
-        }
-        Reply { status: 200, headers, body: vec![if compressed { self.gzip.clone() } else { self.plain.clone() }], rest: None }
+        let body = match coding {
+            Some(coding) => {
+                headers.push(("content-encoding", coding.name().to_owned()));
+                self.packed(coding).clone()
+            }
+            None => self.plain.clone(),
+        };
+        Reply { status: 200, headers, body: vec![body], rest: None }
+    }
+
+    fn packed(&self, coding: Coding) -> &Bytes {
+        self.packed[coding as usize].get_or_init(|| {
+            let mut packer = Packer::new(coding);
+            packer.add(&self.plain);
+            packer.finish().concat().into()
+        })
     }
 }
 
@@ -108,32 +150,10 @@ fn content_type(name: &str) -> Option<&'static str> {
     })
 }
 
-fn gzip(bytes: &[u8]) -> Bytes {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-    let result = encoder.write_all(bytes).and_then(|()| encoder.finish());
-    result.expect("writing to memory does not fail").into()
-}
-
-/// Whether `tag` is among the tags of an If-None-Match (RFC 9110 §13.1.2: the comparison is weak).
-fn matches(tags: &str, tag: &str) -> bool {
-    tags.split(',').map(str::trim).any(|each| each == "*" || each.strip_prefix("W/").unwrap_or(each) == tag)
-}
-
-/// Whether an Accept-Encoding takes gzip (RFC 9110 §12.5.3): named, or by `*`, and not with weight 0.
-fn takes_gzip(accept: &str) -> bool {
-    let weight_of = |coding: &str| {
-        accept.split(',').find_map(|each| {
-            let (name, parameters) = each.split_once(';').unwrap_or((each, ""));
-            let weight = parameters.trim().strip_prefix("q=").map_or(Some(1.0), |q| q.trim().parse::<f32>().ok());
-            name.trim().eq_ignore_ascii_case(coding).then_some(weight.unwrap_or(0.0))
-        })
-    };
-    weight_of("gzip").or_else(|| weight_of("*")).is_some_and(|weight| weight > 0.0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::coding::unpack;
     use std::{collections::BTreeSet, fs};
 
     #[test]
@@ -147,21 +167,6 @@ mod tests {
             .collect();
         let embedded: BTreeSet<String> = FILES.iter().map(|(name, _)| (*name).to_owned()).collect();
         assert_eq!(embedded, on_disk);
-    }
-
-    #[test]
-    fn gzip_is_sent_to_those_who_take_it() {
-        let check = |accept: &str, expect: bool| assert_eq!(takes_gzip(accept), expect, "{accept}");
-        check("gzip", true);
-        check("gzip, deflate, br, zstd", true);
-        check("br;q=1.0, GZIP;q=0.8", true);
-        check("*", true);
-        check("identity;q=1, *;q=0", false);
-        check("gzip;q=0", false);
-        check("gzip; q=0.000, *", false);
-        check("gzip;q=x", false);
-        check("", false);
-        check("x-gzip", false);
     }
 
     #[test]
@@ -182,12 +187,16 @@ mod tests {
         check("*", None, 304);
         check("\"other\"", None, 200);
         check(&tag, Some("gzip"), 200);
-        assert_eq!(header(&asset.reply(None, Some("gzip")), "content-encoding").as_deref(), Some("gzip"));
+        for coding in Coding::ALL {
+            let reply = asset.reply(None, Some(coding.name()));
+            assert_eq!(header(&reply, "content-encoding").as_deref(), Some(coding.name()));
+            assert_eq!(unpack(coding, &reply.body.concat()), asset.plain);
+        }
         assert_eq!(header(&first, "content-encoding"), None);
     }
 
     #[test]
-    fn what_gzip_makes_longer_is_sent_plain() {
+    fn what_a_coding_makes_longer_is_sent_plain() {
         let reply = Asset::new("a.js", b"1").reply(None, Some("gzip"));
         assert_eq!(reply.body, [Bytes::from_static(b"1")]);
     }

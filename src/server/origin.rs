@@ -27,6 +27,9 @@ use reply::Lifetime;
 
 /// ISO/IEC 23009-1 annex C; segments and parts.
 const SEGMENT_TYPE: &str = "video/iso.segment";
+/// How far past the segment of the next part one is waited for: about as many come while a request is held. That is for a machine so busy
+/// that pictures come out of the encoder whole segments late; players take a 404 for an error.
+const SEGMENTS_AHEAD_MAX: u64 = 2;
 
 /// The methods that matter here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,11 +83,16 @@ pub async fn respond(window: &Window, request: Request) -> Reply {
     let mut versions = window.versions();
     let deadline = tokio::time::sleep((window.config().target_duration() * 3).to_duration());
     tokio::pin!(deadline);
+    let mut place = None;
     loop {
         let awaited = match window.read(|state| resolve(&request, state)) {
             Resolution::Ready(reply) => return reply,
             Resolution::Await(awaited) => awaited,
         };
+        place = place.or_else(|| window.place());
+        if place.is_none() {
+            return Reply::crowded().for_method(&request);
+        }
         tokio::select! {
             // The window outlives this borrow of it, so its sender is there.
             _ = versions.changed() => {}
@@ -120,16 +128,16 @@ pub fn resolve(request: &Request, state: &State) -> Resolution {
     }
 }
 
-/// A whole segment; the growing one as it grows, for DASH; and the one that comes next, which is waited for: a DASH client counts by
+/// A whole segment; the growing one as it grows, for DASH; and those that come next, which are waited for: a DASH client counts by
 /// the clock of the camera, and encoding takes a while. HLS lists none of the latter two.
 fn segment(request: &Request, state: &State, msn: Msn) -> Resolution {
     if let Some(segment) = state.segment(msn) {
         return Resolution::Ready(whole(request, state, segment));
     }
+    let is_near = |(next, _): (Msn, u32)| (next.0..=next.0 + SEGMENTS_AHEAD_MAX).contains(&msn.0);
     match state.growing() {
         Some(growing) if growing.start.msn == msn => Resolution::Ready(reply::growing(request, SEGMENT_TYPE, growing, state)),
-        Some(growing) if growing.start.msn.0 + 1 == msn.0 => Resolution::Await(Awaited::Part),
-        None if state.next_part() == Some((msn, 0)) => Resolution::Await(Awaited::Part),
+        _ if state.next_part().is_some_and(is_near) => Resolution::Await(Awaited::Part),
         _ => Resolution::Ready(Reply::error(404, "no such segment", Lifetime::Error.seconds(&state.config)).for_method(request)),
     }
 }

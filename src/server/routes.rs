@@ -4,21 +4,25 @@
 use super::{
     api,
     assets::{self, Asset},
+    burst::Burst,
+    events,
     following::Following,
+    markers::{self, Bucket},
     origin::{self, Follower, Method, Reply},
     viewers::Viewers,
 };
 use crate::{
     config::STREAM_NAME,
+    marker::journal::Journal,
     status::Status,
     time::{Clock, Ticks},
-    window::Window,
+    window::{WAITERS_MAX, Window},
 };
 use axum::{
     Extension, Router,
     body::Body,
     extract::State,
-    http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri, header},
     routing::get,
 };
 use bytes::Bytes;
@@ -35,26 +39,35 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll},
 };
+use tokio::sync::Semaphore;
 
 /// Longest path and query, in bytes: ours have less than 100, and a proxy's token fits. A longer one is answered 414.
 pub const URI_LEN_MAX: usize = 2048;
 
-/// Longest request body, in bytes; nothing that we serve takes one. A longer one is answered 413.
+/// Longest request body, in bytes; what takes one has a limit below. A longer one is answered 413.
 pub const BODY_LEN_MAX: u64 = 16 * 1024;
 
-/// On every answer. The page needs blob URLs for Media Source Extensions and hls.js' worker; it loads nothing from elsewhere, and only
-/// pages of the same origin may frame it (CSP level 3; Fetch §3.6 for nosniff; Referrer Policy §3.1).
-const SECURITY_HEADERS: [(HeaderName, HeaderValue); 3] = [
-    (
-        header::CONTENT_SECURITY_POLICY,
-        HeaderValue::from_static(
+/// The content security policy (CSP level 3), but for who may frame the answer. The page needs blob URLs for Media Source Extensions and
+/// hls.js' worker; it loads nothing from elsewhere.
+macro_rules! policy {
+    ($frame_ancestors:literal) => {
+        HeaderValue::from_static(concat!(
             "default-src 'self'; media-src 'self' blob:; worker-src 'self' blob:; connect-src 'self'; img-src 'self' data: blob:; \
-             style-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'self'",
-        ),
-    ),
+             style-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors ",
+            $frame_ancestors
+        ))
+    };
+}
+
+/// On every answer; only pages of the same origin may frame it (Fetch §3.6 for nosniff; Referrer Policy §3.1).
+const SECURITY_HEADERS: [(HeaderName, HeaderValue); 3] = [
+    (header::CONTENT_SECURITY_POLICY, policy!("'self'")),
     (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
 ];
+
+/// On the page that is only a picture, which any page may frame: there is nothing to be tricked into clicking.
+const EMBED_POLICY: HeaderValue = policy!("*");
 
 const TEXT: &str = "text/plain; charset=utf-8";
 
@@ -63,8 +76,13 @@ pub(super) struct Shared {
     pub(super) window: Arc<Window>,
     pub(super) status: Arc<Status>,
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) journal: Arc<Journal>,
+    /// Places of clients that listen to events.
+    pub(super) subscribers: Arc<Semaphore>,
     assets: Vec<Asset>,
     viewers: Mutex<Viewers>,
+    changes: Mutex<Bucket>,
+    crowd: Mutex<Burst>,
 }
 
 /// Everything that is served.
@@ -74,14 +92,25 @@ pub struct Site {
 }
 
 impl Site {
-    /// The page, the stream in `window`, and the API over `status`.
-    pub fn new(window: Arc<Window>, status: Arc<Status>, clock: Arc<dyn Clock>) -> Site {
-        let shared = Arc::new(Shared { window, status, clock, assets: assets::load(), viewers: Mutex::default() });
+    /// The page, the stream in `window`, and the API over `status` and `journal`.
+    pub fn new(window: Arc<Window>, status: Arc<Status>, clock: Arc<dyn Clock>, journal: Arc<Journal>) -> Site {
+        let shared = Arc::new(Shared {
+            window,
+            status,
+            clock,
+            journal,
+            subscribers: Arc::new(Semaphore::new(events::SUBSCRIBERS_MAX)),
+            assets: assets::load(),
+            viewers: Mutex::default(),
+            changes: Mutex::default(),
+            crowd: Mutex::default(),
+        });
         Site { router: TowerToHyperService::new(router(shared.clone())), shared }
     }
 
     /// Answers one request of `peer`.
     pub(super) async fn answer(&self, peer: IpAddr, mut request: Request<Incoming>) -> Response<Body> {
+        let embeds = is_embed(request.uri());
         let mut response = match refusal(&request) {
             Some(refused) => respond(refused),
             None => {
@@ -90,6 +119,9 @@ impl Site {
             }
         };
         response.headers_mut().extend(SECURITY_HEADERS);
+        if embeds {
+            response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, EMBED_POLICY);
+        }
         response
     }
 
@@ -116,6 +148,17 @@ impl Shared {
         self.status.viewers.set(viewers);
     }
 
+    /// Whether one more change is let through now.
+    pub(super) fn take_change(&self) -> bool {
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner).take(self.clock.now())
+    }
+
+    fn tell_crowd(&self) {
+        if self.crowd.lock().unwrap_or_else(PoisonError::into_inner).begins(self.clock.now()) {
+            tracing::warn!("requests are turned away: {WAITERS_MAX} wait for the stream already, the most");
+        }
+    }
+
     fn note_viewer(&self, peer: IpAddr) {
         self.viewers.lock().unwrap_or_else(PoisonError::into_inner).note(peer, self.clock.now());
     }
@@ -129,12 +172,17 @@ fn router(shared: Arc<Shared>) -> Router {
     let mut router = Router::new()
         .route(&format!("/{STREAM_NAME}/{{*name}}"), get(stream))
         .route("/api/status", get(async |State(shared): Shares| respond(api::status(&shared))))
+        .route("/api/markers", get(markers::list).post(markers::add))
+        .route("/api/markers/{id}", get(markers::one).patch(markers::edit).delete(markers::remove))
+        .route("/api/events", get(events::events))
+        .route("/api/detections", get(events::detections))
         .route("/healthz", get(async || respond(api::health())))
         .route("/readyz", get(async |State(shared): Shares| respond(api::readiness(&shared).await)))
         .route("/time", get(async |State(shared): Shares| respond(api::time(&shared))));
     for (at, asset) in shared.assets.iter().enumerate() {
         let serve = async move |State(shared): Shares, headers: HeaderMap| {
-            respond(shared.assets[at].reply(text_of(&headers, header::IF_NONE_MATCH), text_of(&headers, header::ACCEPT_ENCODING)))
+            let (known, accepted) = (list_of(&headers, header::IF_NONE_MATCH), list_of(&headers, header::ACCEPT_ENCODING));
+            respond(shared.assets[at].reply(known.as_deref(), accepted.as_deref()))
         };
         for path in asset.paths() {
             router = router.route(&path, get(serve));
@@ -142,34 +190,50 @@ fn router(shared: Arc<Shared>) -> Router {
     }
     router
         .fallback(async || respond(plain(404, "there is nothing at this address; the viewer page is at /\n")))
-        .method_not_allowed_fallback(async || respond(plain(405, "this address takes GET and HEAD only\n")))
+        .method_not_allowed_fallback(async || {
+            respond(plain(405, "this address does not take this method; Allow says which it takes\n"))
+        })
         .with_state(shared)
 }
 
-type Shares = State<Arc<Shared>>;
+pub(super) type Shares = State<Arc<Shared>>;
 
 async fn stream(State(shared): Shares, Extension(Peer(peer)): Extension<Peer>, request: axum::extract::Request) -> Response<Body> {
     let headers = request.headers();
-    let text = |name| text_of(headers, name).map(str::to_owned);
     let asked = origin::Request {
         method: if request.method() == hyper::Method::HEAD { Method::Head } else { Method::Get },
         // Not percent-decoded: no name of ours needs it, so `%2e%2e`, `%00` and `%252f` are just unknown names.
         name: request.uri().path().strip_prefix(&format!("/{STREAM_NAME}/")).unwrap_or_default().to_owned(),
         query: request.uri().query().unwrap_or_default().to_owned(),
-        range: text(header::RANGE),
-        if_none_match: text(header::IF_NONE_MATCH),
-        accept_encoding: text(header::ACCEPT_ENCODING),
+        range: text_of(headers, header::RANGE).map(str::to_owned),
+        if_none_match: list_of(headers, header::IF_NONE_MATCH),
+        accept_encoding: list_of(headers, header::ACCEPT_ENCODING),
     };
     let reply = origin::respond(&shared.window, asked).await;
     if reply.status < 400 {
         shared.note_viewer(peer);
     }
-    let rest = reply.rest;
-    let response = respond(reply);
-    match rest {
-        Some(growth) => response.map(|_| Body::new(Following::new(Follower::new(shared.window.clone(), growth)))),
-        None => response,
+    let response = match reply.rest.map(|growth| Follower::new(shared.window.clone(), growth)) {
+        Some(Some(follower)) => respond(reply).map(|_| Body::new(Following::new(follower))),
+        Some(None) => respond(Reply::crowded()),
+        None => respond(reply),
+    };
+    if response.status() == StatusCode::SERVICE_UNAVAILABLE && shared.window.waiters() >= WAITERS_MAX {
+        shared.tell_crowd();
     }
+    response
+}
+
+/// The value of a header that is a list, of all its lines (RFC 9110 §5.3), as far as they are text.
+fn list_of(headers: &HeaderMap, name: HeaderName) -> Option<String> {
+    let lines: Vec<&str> = headers.get_all(name).iter().filter_map(|line| line.to_str().ok()).collect();
+    (!lines.is_empty()).then(|| lines.join(", "))
+}
+
+/// Whether the page is asked for with `embed` in its query, as web/options.js reads it.
+fn is_embed(uri: &Uri) -> bool {
+    let names = uri.query().unwrap_or_default().split('&').map(|each| each.split_once('=').map_or(each, |(name, _)| name));
+    uri.path() == "/" && names.into_iter().any(|name| name == "embed")
 }
 
 /// A header's value, if it is there and text.
@@ -196,7 +260,7 @@ pub(super) fn plain(status: u16, text: impl Into<Bytes>) -> Reply {
 }
 
 /// Puts a reply into HTTP; its pieces go to the socket as they are.
-fn respond(reply: Reply) -> Response<Body> {
+pub(super) fn respond(reply: Reply) -> Response<Body> {
     let status = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let body = if status == StatusCode::NOT_MODIFIED { Body::new(NoBody) } else { Body::new(Pieces::new(reply.body)) };
     let mut response = Response::new(body);
@@ -285,6 +349,19 @@ mod tests {
         check(URI_LEN_MAX + 1, 0, Some(414));
         check(1, BODY_LEN_MAX as usize, None);
         check(1, BODY_LEN_MAX as usize + 1, Some(413));
+    }
+
+    #[test]
+    fn only_the_page_that_is_only_a_picture_may_be_framed_by_any_page() {
+        let check = |uri: &'static str, expect: bool| assert_eq!(is_embed(&Uri::from_static(uri)), expect, "{uri}");
+        check("/?embed", true);
+        check("/?player=dash&embed=1", true);
+        check("/", false);
+        check("/?kiosk", false);
+        check("/?embedded", false);
+        check("/?x=embed", false);
+        check("/index.html?embed", false);
+        check("/api/status?embed", false);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! For tests: a window fed from a line of text. `K` is a part that begins with a key frame, `.` one that does not, `|` ends a segment,
-//! `!` makes the next segment a discontinuity with a new init segment. Each part is 200 ms, and pushed when it is over.
+//! `!` makes the next segment a discontinuity with a new init segment, `~` one with the same. Each part is 200 ms, and pushed when it is
+//! over.
 
 use super::{Window, WindowConfig, state::State};
 use crate::{
@@ -53,6 +54,7 @@ impl Feed {
                     (self.discontinuity, self.init) = (true, InitId(self.init.0 + 1));
                     cuts.push(init(self.init));
                 }
+                '~' => self.discontinuity = true,
                 '|' => cuts.push(self.end()),
                 _ => {
                     cuts.extend(self.part(token));

@@ -64,3 +64,46 @@ test('dash_js_plays_with_low_latency_and_the_picture_advances', { timeout: 120_0
     await endServer(server, 'SIGKILL');
   }
 });
+
+/** Longer than the stream may fall behind before it begins anew behind a discontinuity. */
+const HELD_MS = 5000;
+
+test('dash_js_plays_on_over_a_discontinuity', { timeout: 180_000 }, async () => {
+  const browser = await startBrowser();
+  const server = await startServer();
+  let opened;
+  try {
+    await untilReady(server);
+    opened = await openPage(browser, new URL('healthz', server.url).href, { bypassCSP: true });
+    const { page } = opened;
+    await page.addScriptTag({ path: DASH_JS });
+    const manifest = new URL('cam/index.mpd', server.url).href;
+    await page.evaluate(play, manifest);
+    const first = await untilNewer(page, 0, LIVE_MS);
+    await untilNewer(page, first.capturedMs + WATCHED_MS / 2, WATCHED_MS * 2);
+    // As a computer that slept.
+    server.child.kill('SIGSTOP');
+    await new Promise((resolve) => setTimeout(resolve, HELD_MS));
+    server.child.kill('SIGCONT');
+    const woken = Date.now();
+    const periods = await until(
+      'the manifest has a second Period',
+      async () => {
+        const seen = (await (await fetch(manifest)).text()).match(/<Period /g)?.length;
+        return { done: seen === 2, seen };
+      },
+      LIVE_MS,
+    );
+    assert.equal(periods, 2);
+    await untilNewer(page, woken + WATCHED_MS, WATCHED_MS + LIVE_MS);
+    assert.deepEqual(await page.evaluate(() => window.failures), []);
+  } catch (error) {
+    if (opened) {
+      await keepEvidence('dash-periods', opened.page, opened.seen, server).catch(() => {});
+    }
+    throw error;
+  } finally {
+    await browser.close();
+    await endServer(server, 'SIGKILL');
+  }
+});

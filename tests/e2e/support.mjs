@@ -3,7 +3,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import http from 'node:http';
 import path from 'node:path';
+import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
@@ -24,6 +26,18 @@ const START_MS = 30_000;
 /** How often a condition is looked at. */
 const POLL_MS = 100;
 
+/** From opening the page to a live picture, on a busy machine. */
+export const LIVE_MS = 20_000;
+/** From the server's end to the page's saying so, and from its return to a picture. */
+export const NOTICE_MS = 10_000;
+export const RETURN_MS = 30_000;
+/** The most that a viewer on the same machine may be behind. */
+export const LATENCY_MAX_MS = 3000;
+/** A name that is not this machine's own for the page, and leads to it all the same. */
+export const FOREIGN_NAME = 'camera.test';
+
+export const PHONE = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true, deviceScaleFactor: 2 };
+
 /** Waits until `check` gives something true, and returns it; fails with what was last seen. */
 export async function until(what, check, deadlineMs) {
   const end = performance.now() + deadlineMs;
@@ -39,12 +53,15 @@ export async function until(what, check, deadlineMs) {
   }
 }
 
+/** Options for a picture that costs little, so that a busy machine neither repeats frames nor loses the source. */
+export const LIGHT = ['--size', '320x240', '--fps', '10'];
+
 /** A running server. `port` 0 lets the system choose. */
-export async function startServer({ device = 'test', port = 0 } = {}) {
+export async function startServer({ device = 'test', port = 0, options = [] } = {}) {
   if (!existsSync(BINARY)) {
     throw new Error(`no binary at ${BINARY}: build it with \`cargo build\`, or set HLSCAM_BIN`);
   }
-  const child = spawn(BINARY, ['--device', device, '--port', String(port)], { stdio: ['ignore', 'ignore', 'pipe'] });
+  const child = spawn(BINARY, ['--device', device, '--port', String(port), ...options], { stdio: ['ignore', 'ignore', 'pipe'] });
   const server = { child, log: '', url: '', port: 0, exited: once(child, 'exit') };
   child.stderr.setEncoding('utf8').on('data', (text) => (server.log += text));
   server.url = await until(
@@ -71,6 +88,14 @@ export function untilReady(server) {
   return until('the stream is ready', ask, START_MS);
 }
 
+/** Waits until there is so much of a past to go back to. */
+export function untilPast(server, ms) {
+  return until('there is a past', async () => {
+    const status = await (await fetch(new URL('api/status', server.url))).json();
+    return { done: status.window.span_s * 1000 > ms, seen: status.window };
+  }, START_MS + ms);
+}
+
 /** Sends a signal, waits for the end, and gives the exit code (null when the signal itself ended it). */
 export async function endServer({ child, exited }, signal) {
   if (child.exitCode === null && child.signalCode === null) {
@@ -89,7 +114,7 @@ export async function startBrowser() {
   return chromium.launch({
     executablePath,
     args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update',
-      '--disable-sync', '--disable-background-timer-throttling', '--disable-renderer-backgrounding', '--disable-backgrounding-occluded-windows'],
+      '--disable-sync', `--host-resolver-rules=MAP ${FOREIGN_NAME} 127.0.0.1`, '--disable-background-timer-throttling', '--disable-renderer-backgrounding', '--disable-backgrounding-occluded-windows'],
   });
 }
 
@@ -132,29 +157,34 @@ export function untilState(page, states, deadlineMs) {
   );
 }
 
+/** Reads the clock strip of the frame on the screen, or of a canvas or image; runs in the page, so it knows nothing but what is in it. */
+export function stripInPage(selector = 'video#video, #video video') {
+  const [columns, rows, side] = [24, 4, 4];
+  // video.js wraps the element, and the wrapper takes its name.
+  const video = document.querySelector(selector);
+  const width = video?.videoWidth ?? video?.naturalWidth ?? video?.width;
+  if (!width) {
+    return null;
+  }
+  const canvas = Object.assign(document.createElement('canvas'), { width: columns * side, height: rows * side });
+  const context = canvas.getContext('2d', { willReadFrequently: true });
+  const cell = width / 40;
+  context.drawImage(video, 0, 0, columns * cell, rows * cell, 0, 0, canvas.width, canvas.height);
+  const now = Date.now();
+  const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
+  const words = Array.from({ length: rows }, (_, row) =>
+    Array.from({ length: columns }, (_, column) => {
+      const at = 4 * ((row * side + side / 2) * canvas.width + column * side + side / 2);
+      return data[at] > 127 ? 1 : 0;
+    }).reduce((word, bit) => word * 2 + bit, 0));
+  const capturedMs = words[0] * 2 ** 24 + words[1];
+  const valid = (words[0] ^ words[1] ^ words[2]) === words[3] && capturedMs > 1.5e12;
+  return valid ? { capturedMs, number: words[2], ageMs: now - capturedMs } : null;
+}
+
 /** The clock strip of the frame on the screen: `{ capturedMs, number, ageMs }`, or null where it cannot be read. */
-export function readStrip(page) {
-  return page.evaluate(() => {
-    const [columns, rows, side] = [24, 4, 4];
-    const video = document.getElementById('video');
-    if (video.videoWidth === 0) {
-      return null;
-    }
-    const canvas = Object.assign(document.createElement('canvas'), { width: columns * side, height: rows * side });
-    const context = canvas.getContext('2d', { willReadFrequently: true });
-    const cell = video.videoWidth / 40;
-    context.drawImage(video, 0, 0, columns * cell, rows * cell, 0, 0, canvas.width, canvas.height);
-    const now = Date.now();
-    const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
-    const words = Array.from({ length: rows }, (_, row) =>
-      Array.from({ length: columns }, (_, column) => {
-        const at = 4 * ((row * side + side / 2) * canvas.width + column * side + side / 2);
-        return data[at] > 127 ? 1 : 0;
-      }).reduce((word, bit) => word * 2 + bit, 0));
-    const capturedMs = words[0] * 2 ** 24 + words[1];
-    const valid = (words[0] ^ words[1] ^ words[2]) === words[3] && capturedMs > 1.5e12;
-    return valid ? { capturedMs, number: words[2], ageMs: now - capturedMs } : null;
-  });
+export function readStrip(page, selector = undefined) {
+  return page.evaluate(stripInPage, selector);
 }
 
 /** Waits for a frame that is newer than the one given, and returns its strip. */
@@ -182,4 +212,69 @@ export async function keepEvidence(name, page, seen, server) {
   const facts = { says, console: seen.console, violations: seen.violations, hosts: [...seen.hosts] };
   writeFileSync(path.join(ARTIFACTS, `${name}.failed.txt`), `${JSON.stringify(facts, null, 2)}\n\n${server?.log ?? ''}`);
   await screenshot(page, `${name}.failed`).catch(() => {});
+}
+
+/**
+ * Makes tests that share a browser. Each has a server and a page of its own, leaves no process behind, and keeps evidence when it fails.
+ * `open: false` leaves the opening to the test; `query` is added to the address.
+ */
+export function pageTests() {
+  const shared = { browser: null };
+  before(async () => (shared.browser = await startBrowser()));
+  after(() => shared.browser?.close());
+  const pageTest = (name, { device, query = '', open = true, ...options }, body) =>
+    test(name, { timeout: 120_000 }, async () => {
+      const running = { server: await startServer({ device }) };
+      let opened;
+      try {
+        await untilReady(running.server);
+        opened = open ? await openPage(shared.browser, running.server.url + query, options) : undefined;
+        await body({ ...opened, running, browser: shared.browser });
+      } catch (error) {
+        if (opened) {
+          await keepEvidence(name, opened.page, opened.seen, running.server);
+        }
+        throw error;
+      } finally {
+        await opened?.page.context().close();
+        await endServer(running.server, 'SIGKILL');
+      }
+    });
+  return { pageTest, shared };
+}
+
+/** A reverse proxy that serves `target` under `prefix` and nothing else, as one in front of several programs does. */
+export async function startProxy(target, prefix) {
+  const proxy = http.createServer((request, response) => {
+    if (!request.url.startsWith(prefix)) {
+      response.writeHead(404).end('nothing of ours is here');
+      return;
+    }
+    const url = new URL(request.url.slice(prefix.length), target);
+    const onward = http.request(url, { method: request.method, headers: { ...request.headers, host: url.host } }, (answer) => {
+      response.writeHead(answer.statusCode, answer.headers);
+      answer.pipe(response);
+    });
+    onward.on('error', () => response.writeHead(502).end());
+    response.on('close', () => onward.destroy());
+    request.pipe(onward);
+  });
+  await listen(proxy);
+  return { url: `http://127.0.0.1:${proxy.address().port}${prefix}`, end: () => end(proxy) };
+}
+
+/** A page of somebody else, on an origin of its own. */
+export async function startSite(html) {
+  const site = http.createServer((_, response) => response.writeHead(200, { 'content-type': 'text/html' }).end(html));
+  await listen(site);
+  return { url: `http://127.0.0.1:${site.address().port}/`, end: () => end(site) };
+}
+
+function listen(server) {
+  return new Promise((done) => server.listen(0, '127.0.0.1', done));
+}
+
+function end(server) {
+  server.closeAllConnections();
+  return new Promise((done) => server.close(done));
 }

@@ -1,6 +1,7 @@
 //! What the draft (draft-pantos-hls-rfc8216bis-22) and Apple's authoring specification (AAS) ask of a live playlist, as a function of
 //! the playlist's text and of those before it. Written from the rules; shares no code with what writes the playlists.
 
+mod answers;
 mod parse;
 mod random;
 
@@ -56,6 +57,10 @@ faults! {
     HintUri => "4.4.5.3",
     PlaylistType => "6.2.2",
     ByteRange => "4.4.3.6",
+    Report => "4.4.5.4, and Apple's validator refuses one of an I-frame playlist",
+    ReportStale => "4.4.5.4",
+    ControlDiffers => "6.2.4",
+    SkipTooMuch => "6.2.5.1",
     Range => "4.4.5.1",
     RangeChanged => "4.4.5.1",
     RangeReused => "6.2.1",
@@ -108,8 +113,11 @@ pub(crate) fn violations(text: &str, history: &mut History) -> Vec<Violation> {
     segments(&playlist, &mut check);
     if playlist.head.contains_key("EXT-X-I-FRAMES-ONLY") {
         playlist.segments.iter().for_each(|segment| check(segment.range.is_some(), Fault::ByteRange, segment.line));
+        check(playlist.reports.len() == usize::from(!playlist.ended), Fault::Report, 0);
     } else {
         parts(&playlist, &mut check);
+        // There is one rendition, and no other to report.
+        check(playlist.reports.is_empty(), Fault::Report, 0);
     }
     ranges(&playlist, &mut check);
     if let Some(last) = &history.last {
@@ -262,6 +270,51 @@ fn range_evolution(old: &Attributes, new: &Playlist, check: Check<'_>) {
             check(end.is_some_and(|end| first.is_some_and(|first| end < first)), Fault::RangeLost, 0);
         }
     }
+}
+
+/// What is wrong between the media playlist and the I-frame playlist of the same version.
+pub(crate) fn disagreements(video: &str, iframes: &str) -> Vec<Violation> {
+    let (video, iframes) = (parse::playlist(video), parse::playlist(iframes));
+    let mut faults = Vec::new();
+    let mut check = |ok: bool, rule| {
+        if !ok {
+            faults.push(Violation::new(rule, 0));
+        }
+    };
+    for tag in ["EXT-X-SERVER-CONTROL", "EXT-X-TARGETDURATION"] {
+        check(video.head.get(tag) == iframes.head.get(tag), Fault::ControlDiffers);
+    }
+    for report in &iframes.reports {
+        let last = video.segments.iter().chain([&video.growing]).rfind(|segment| !segment.parts.is_empty());
+        let expect = last.map(|segment| (segment.msn.to_string(), (segment.parts.len() - 1).to_string()));
+        let told = report.get("LAST-MSN").cloned().zip(report.get("LAST-PART").cloned());
+        check(told == expect && report.get("URI").is_some_and(|uri| uri == "video.m3u8"), Fault::ReportStale);
+    }
+    faults
+}
+
+/// What is wrong with a delta update, beside the full playlist of the same version.
+pub(crate) fn delta_violations(delta: &str, full: &str) -> Vec<Violation> {
+    let (delta, full) = (parse::playlist(delta), parse::playlist(full));
+    let mut faults = delta.faults.clone();
+    let mut check = |ok: bool, rule| {
+        if !ok {
+            faults.push(Violation::new(rule, 0));
+        }
+    };
+    let version = delta.number("EXT-X-VERSION").unwrap_or(1);
+    check(version >= delta.version_needed, Fault::VersionTooLow);
+    check(version <= delta.version_needed, Fault::VersionTooHigh);
+    for tag in
+        ["EXT-X-MEDIA-SEQUENCE", "EXT-X-DISCONTINUITY-SEQUENCE", "EXT-X-SERVER-CONTROL", "EXT-X-TARGETDURATION", "EXT-X-PART-INF"]
+    {
+        check(delta.head.get(tag) == full.head.get(tag), Fault::HeadChanged);
+    }
+    // The last one skipped ends farther from the end of the last segment than the boundary.
+    let shown: i64 = full.segments.iter().skip(full.segments.len() - delta.segments.len()).map(|segment| segment.duration).sum();
+    let rounding = delta.segments.len() as i64;
+    check(delta.skip.is_none() || shown + rounding > full.seconds("EXT-X-SERVER-CONTROL", "CAN-SKIP-UNTIL"), Fault::SkipTooMuch);
+    faults
 }
 
 /// The full playlist that a client has after merging a delta update into its copy (§6.3.7), as its entries and date ranges; `None` if

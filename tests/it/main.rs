@@ -8,5 +8,7 @@ mod http;
 #[cfg(all(feature = "ffmpeg", feature = "opencv"))]
 mod pipeline;
 #[cfg(all(feature = "ffmpeg", feature = "opencv"))]
+mod privacy;
+#[cfg(all(feature = "ffmpeg", feature = "opencv"))]
 mod support;
 mod tidy;

@@ -31,7 +31,7 @@ fn download(running: &Running, n: usize, to: &Path) {
 }
 
 /// The frames of a file as raw 4:2:0, through the FFmpeg command.
-fn frames(path: &Path, size: Size) -> Option<Vec<hlscam::picture::Picture>> {
+pub(crate) fn frames(path: &Path, size: Size) -> Option<Vec<hlscam::picture::Picture>> {
     let raw = path.with_extension("yuv");
     ffmpeg("ffmpeg", &["-v", "error", "-y", "-i", path.to_str()?, "-pix_fmt", "yuv420p", "-f", "rawvideo", raw.to_str()?])?;
     let pool = PicturePool::default();

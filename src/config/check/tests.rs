@@ -26,7 +26,7 @@ fn check(line: &str, expect: &str) {
 
 fn streamed(line: &str) -> (StreamConfig, ServerConfig) {
     match meaning(line).unwrap_or_else(|error| panic!("{line}: {error}")).command {
-        Command::Stream(config, server) => (config, server),
+        Command::Stream(config, server, _) => (config, server),
         other => panic!("{line}: {other:?}"),
     }
 }
@@ -56,7 +56,7 @@ fn without_options_the_defaults_are_meant() {
 fn every_option_reaches_its_stage() {
     let mask = |left, top| Mask { left, top, width: Measure::Percent(100.0), height: Measure::Pixels(9) };
     let (config, server) = streamed(
-        "--device file:a.mp4 --once --fps 29.97 --overlay clock,labels,clock --mask 0,50%,100%,9 --mask 64,0.5%,100%,9 --clock-strip --detect cat,profile --detect-fps 2.5 \
+        "--device file:a.mp4 --once --fps 29.97 --overlay clock,blur,labels,clock --mask 0,50%,100%,9 --mask 64,0.5%,100%,9 --clock-strip --detect cat,profile --detect-fps 8.5 \
          --detect-width 320 --encoder h264_vaapi --preset p1 --bitrate 2.5M --part 500ms --segment 1s --window 24h \
          --window-bytes 500M --bind ::1 --port 0",
     );
@@ -64,8 +64,8 @@ fn every_option_reaches_its_stage() {
         source: SourceSpec::File("a.mp4".into()),
         once: true,
         wish: Wish { size: None, rate: Some(FrameRate { num: 30_000, den: 1001 }) },
-        detect: DetectConfig { cascades: ["cat", "profile"].map(CascadeSpec::System).into(), fps: 2.5, width: 320 },
-        overlay: Overlay { boxes: false, labels: true, clock: true },
+        detect: DetectConfig { cascades: ["cat", "profile"].map(CascadeSpec::System).into(), fps: 8.5, width: 320 },
+        overlay: Overlay { boxes: false, labels: true, clock: true, blur: true },
         masks: vec![mask(Measure::Pixels(0), Measure::Percent(50.0)), mask(Measure::Pixels(64), Measure::Percent(0.5))],
         clock_strip: true,
         encode: EncodeConfig { encoder: "h264_vaapi".to_owned(), preset: "p1".to_owned(), bitrate: 2_500_000 },
@@ -117,13 +117,23 @@ fn a_picture_that_cannot_be_is_refused() {
     check("--fps NaN", "--fps NaN: a frame rate is 1 to 240; write it like 30, 29.97 or 30000/1001");
     check(
         "--overlay box",
-        "--overlay box: there is no overlay \"box\"; write none, or some of boxes, labels, clock with commas between",
+        "--overlay box: there is no overlay \"box\"; write none, or some of boxes, labels, clock, blur with commas between",
     );
     check(
         "--overlay boxes,",
-        "--overlay boxes,: there is no overlay \"\"; write none, or some of boxes, labels, clock with commas between",
+        "--overlay boxes,: there is no overlay \"\"; write none, or some of boxes, labels, clock, blur with commas between",
     );
     check("--overlay boxes,none", "--overlay boxes,none: none stands alone; leave it or the others out");
+    check(
+        "--overlay blur --detect none",
+        "--overlay blur: nothing is searched, so nothing can be blurred; leave --detect none out",
+    );
+    check("--overlay blur --detect-fps 4.9", "--detect-fps 4.9: to blur face takes more searches per second; write 5 at least");
+    check(
+        "--overlay blur --detect face,profile,cat",
+        "--detect-fps 10: to blur face,profile,cat takes more searches per second; write 12 at least",
+    );
+    assert!(streamed("--overlay blur --detect face,profile").0.overlay.blur);
     assert_eq!(streamed("--overlay none").0.overlay, Overlay::default());
 }
 

@@ -1,5 +1,6 @@
 //! The two steps of a search: a coarse scan that proposes, and a close look at what is proposed or expected.
 
+use crate::detect::RUNS_PER_SCAN;
 use opencv::{
     core::{Mat, Rect, Size, ToInputArray, Vector},
     imgproc,
@@ -7,9 +8,9 @@ use opencv::{
     prelude::*,
 };
 
-/// Pixels of one size that every coarse scan may look at; a size whose picture is larger is searched in every second run only, or fourth,
-/// and so on, so that it costs no more than this. Nearly all of the cost lies in the smallest faces, and these are far away and move
-/// slowly across the picture: at 640×480 a face of 52 pixels is proposed in every run, a smaller one in every second.
+/// Pixels of the picture of one size up to which that size is searched in every coarse scan. The larger ones, which are for the smallest
+/// faces, take turns over [`RUNS_PER_SCAN`]: nearly all of the cost lies in them, and small faces are far away and move slowly across the
+/// picture. At 640×480 a face of 52 pixels is proposed in every run, a smaller one in every second.
 const LEVEL_PIXELS: usize = 50_000;
 /// Most places that one run looks at closely for the coarse scan; a picture with more is noise, and must not take the time of the next run.
 const PROPOSALS_MAX: usize = 12;
@@ -170,11 +171,10 @@ impl Scanner {
     }
 }
 
-/// Whether a size is searched in this scan; sizes beside each other that are not always searched take turns.
+/// Whether a size is searched in this scan; large pictures take turns.
 fn is_turn(level: usize, size: Size, scan: usize) -> bool {
-    let pixels = size.width as usize * size.height as usize;
-    let period = pixels.div_ceil(LEVEL_PIXELS).next_power_of_two();
-    scan % period == level % period
+    let is_small = size.width as usize * size.height as usize <= LEVEL_PIXELS;
+    is_small || scan % RUNS_PER_SCAN == level % RUNS_PER_SCAN
 }
 
 /// A rectangle of a reduced part of the plane that begins at `corner`, in pixels of the plane.
@@ -196,14 +196,15 @@ mod tests {
 
     /// The sizes of a face search in a 640×480 picture that are scanned in each of four runs.
     #[test]
-    fn small_sizes_take_turns_and_no_scan_costs_more_than_its_share() {
+    fn large_pictures_take_turns_and_no_size_waits_longer_than_a_scan() {
         let sizes = (0..9).map(|level| Size::new((320.0 / 1.3_f64.powi(level)) as i32, (240.0 / 1.3_f64.powi(level)) as i32));
         let sizes: Vec<Size> = sizes.collect();
         let scanned = |scan| (0..9).filter(|level| is_turn(*level, sizes[*level], scan)).collect::<Vec<_>>();
         assert_eq!(scanned(0), [0, 1, 2, 3, 4, 5, 6, 7, 8]);
         assert_eq!(scanned(1), [1, 2, 3, 4, 5, 6, 7, 8]);
         assert_eq!(scanned(2), scanned(0));
-        // A size of six times the share is scanned in every eighth run.
-        assert_eq!((0..16).filter(|scan| is_turn(1, Size::new(600, 500), *scan)).collect::<Vec<_>>(), [1, 9]);
+        // However large the picture, every size was searched after these runs: what hides faces relies on it.
+        let large = Size::new(4000, 3000);
+        assert!((0..9).all(|level| (5..5 + RUNS_PER_SCAN).filter(|scan| is_turn(level, large, *scan)).count() == 1));
     }
 }

@@ -104,9 +104,43 @@ pub struct Period {
     /// Its length, once it has ended: the next may begin later, where there was a hole.
     #[serde(rename = "@duration", skip_serializing_if = "Option::is_none")]
     pub duration: Option<String>,
+    /// What happened in it.
+    #[serde(rename = "EventStream", skip_serializing_if = "Option::is_none")]
+    pub events: Option<EventStream>,
     /// The picture.
     #[serde(rename = "AdaptationSet")]
     pub set: AdaptationSet,
+}
+
+/// What happens on the timeline (§5.10.2).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct EventStream {
+    /// What the events mean.
+    #[serde(rename = "@schemeIdUri")]
+    pub scheme_id_uri: &'static str,
+    /// Units per second.
+    #[serde(rename = "@timescale")]
+    pub timescale: u32,
+    /// One by one.
+    #[serde(rename = "Event")]
+    pub events: Vec<Event>,
+}
+
+/// An event.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Event {
+    /// From the Period's start, in units.
+    #[serde(rename = "@presentationTime")]
+    pub presentation_time: u64,
+    /// In units.
+    #[serde(rename = "@duration")]
+    pub duration: u64,
+    /// Its number.
+    #[serde(rename = "@id")]
+    pub id: u64,
+    /// What it says.
+    #[serde(rename = "$text")]
+    pub message: String,
 }
 
 /// The one track (§5.3.3).
@@ -147,6 +181,9 @@ pub struct ProducerReferenceTime {
     /// Its number, for [`Latency::reference_id`].
     #[serde(rename = "@id")]
     pub id: u32,
+    /// Every segment tells its own, too, in a `prft` box.
+    #[serde(rename = "@inband")]
+    pub inband: bool,
     /// What happened then.
     #[serde(rename = "@type")]
     pub kind: &'static str,

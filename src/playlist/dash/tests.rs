@@ -4,6 +4,7 @@ use super::*;
 use crate::{
     playlist::{
         Kind,
+        hls::DateRange,
         tests::{check, fed, text},
     },
     window::feed::{BEGIN, Feed, config},
@@ -36,6 +37,23 @@ fn periods_leave_with_their_last_segment() {
     let feed = fed(&format!("K....|!K....|!{}", "K....|".repeat(14)));
     let found = periods(&text(&feed, Kind::Manifest));
     assert_eq!(found.iter().map(|period| period.start_number).collect::<Vec<_>>(), [3]);
+}
+
+#[test]
+fn what_has_ended_is_an_event_of_the_period_in_which_it_began() {
+    let mut feed = fed("K....|K....|!K..|K....|");
+    let range = |number: i64, begin_ms: i64, end_ms: Option<i64>, text: &str| DateRange {
+        id: format!("face-{number}"),
+        class: None,
+        start: BEGIN + Span::from_ms(begin_ms),
+        end: end_ms.map(|end_ms| BEGIN + Span::from_ms(end_ms)),
+        extra: vec![("X-KIND".to_owned(), "face".to_owned()), ("X-TEXT".to_owned(), text.to_owned())],
+    };
+    assert!(feed.window.mark(range(1, 1500, Some(2500), "you & <me>")));
+    assert!(feed.window.mark(range(2, 1700, None, "still here")));
+    assert!(feed.window.mark(range(3, 2100, Some(2100), "a moment")));
+    feed.push("K");
+    check(&feed, Kind::Manifest, "events");
 }
 
 #[test]

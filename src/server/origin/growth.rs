@@ -2,7 +2,7 @@
 
 use crate::{
     segment::Msn,
-    window::{Window, state::State},
+    window::{Place, Window, state::State},
 };
 use bytes::Bytes;
 use std::sync::Arc;
@@ -52,12 +52,13 @@ pub struct Follower {
     window: Arc<Window>,
     versions: watch::Receiver<u64>,
     growth: Growth,
+    _place: Place,
 }
 
 impl Follower {
-    /// One that begins where `growth` says.
-    pub fn new(window: Arc<Window>, growth: Growth) -> Follower {
-        Follower { versions: window.versions(), window, growth }
+    /// One that begins where `growth` says; `None` when too many wait already.
+    pub fn new(window: Arc<Window>, growth: Growth) -> Option<Follower> {
+        Some(Follower { versions: window.versions(), _place: window.place()?, window, growth })
     }
 
     /// The next part, when it is there; `None` after the last.
@@ -100,7 +101,7 @@ mod tests {
     }
 
     fn follow(feed: &Feed, msn: u64) -> Follower {
-        Follower::new(feed.window.clone(), Growth { msn: Msn(msn), next: 0 })
+        Follower::new(feed.window.clone(), Growth { msn: Msn(msn), next: 0 }).expect("there is room")
     }
 
     async fn is_waiting(follower: &mut Follower) -> bool {

@@ -3,6 +3,7 @@
 use super::{Awaited, Growth, Method, Request, range};
 use crate::{
     playlist::{Kind, Page},
+    server::negotiation::{self, entity_tag, is_known},
     time::{Span, TICKS_PER_S, WallTime},
     window::{
         WindowConfig,
@@ -83,7 +84,16 @@ impl Reply {
 
     /// There is no segment yet: ask again in a second, and no cache in between.
     pub(super) fn not_ready() -> Reply {
-        let mut reply = Reply::error(503, "the stream has no segment yet", 0).with("retry-after", "1");
+        Reply::later("the stream has no segment yet")
+    }
+
+    /// [`WAITERS_MAX`](crate::window::WAITERS_MAX) requests wait already; with the next part there is room again.
+    pub(crate) fn crowded() -> Reply {
+        Reply::later("too many requests wait for the stream already")
+    }
+
+    fn later(why: &'static str) -> Reply {
+        let mut reply = Reply::error(503, why, 0).with("retry-after", "1");
         reply.headers.retain(|(name, _)| *name != "cache-control");
         reply.with("cache-control", "no-store")
     }
@@ -120,15 +130,16 @@ pub(super) fn page_type(kind: Kind) -> &'static str {
 
 /// A playlist.
 pub(super) fn page(request: &Request, page: &Page, kind: &'static str, lifetime_s: u64) -> Reply {
-    let gzip = accepts_gzip(request.accept_encoding.as_deref());
-    // Strong tags differ by coding (RFC 9110 §8.8.3.3).
-    let tag = if gzip { format!("\"{}-gz\"", page.tag()) } else { format!("\"{}\"", page.tag()) };
-    let mut reply = if matches(request.if_none_match.as_deref(), &tag) {
+    let coding = negotiation::coding(request.accept_encoding.as_deref());
+    let tag = entity_tag(page.tag(), coding);
+    let mut reply = if is_known(request.if_none_match.as_deref(), &tag) {
         not_modified()
     } else {
-        let body = if gzip { page.packed().to_vec() } else { page.plain() };
-        let reply = Reply::new(200, body).with("content-type", kind);
-        if gzip { reply.with("content-encoding", "gzip") } else { reply }
+        match coding {
+            Some(coding) => Reply::new(200, page.packed(coding).to_vec()).with("content-encoding", coding.name()),
+            None => Reply::new(200, page.plain()),
+        }
+        .with("content-type", kind)
     };
     reply = reply.cached(lifetime_s).with("etag", tag).with("vary", "Accept-Encoding");
     reply.for_method(request)
@@ -136,10 +147,10 @@ pub(super) fn page(request: &Request, page: &Page, kind: &'static str, lifetime_
 
 /// An init segment, a segment or a part: bytes that never change under their name, fetchable for `lifetime` at least.
 pub(super) fn media(request: &Request, kind: &'static str, pieces: &[Bytes], state: &State, lifetime: Span) -> Reply {
-    let tag = format!("\"{}\"", request.name);
+    let tag = entity_tag(&request.name, None);
     let len = length(pieces);
     // RFC 9110 §13.2.2: If-None-Match comes before Range.
-    let reply = if matches(request.if_none_match.as_deref(), &tag) {
+    let reply = if is_known(request.if_none_match.as_deref(), &tag) {
         not_modified()
     } else {
         // RFC 9110 §14.2: Range means something for GET only.
@@ -182,26 +193,6 @@ fn not_modified() -> Reply {
     reply
 }
 
-/// Whether `If-None-Match` names the tag, compared weakly (RFC 9110 §13.1.2).
-fn matches(header: Option<&str>, tag: &str) -> bool {
-    header.is_some_and(|header| {
-        header.trim() == "*" || header.split(',').any(|one| one.trim().strip_prefix("W/").unwrap_or(one.trim()) == tag)
-    })
-}
-
-/// Whether `Accept-Encoding` wants gzip (RFC 9110 §12.5.3): named, or meant by `*`, with a weight above 0.
-fn accepts_gzip(header: Option<&str>) -> bool {
-    let weight = |name: &str| {
-        header?.split(',').find_map(|coding| {
-            let (coding, parameters) = coding.split_once(';').unwrap_or((coding, ""));
-            let is_it = coding.trim().eq_ignore_ascii_case(name);
-            let q = parameters.split(';').find_map(|p| p.trim().strip_prefix("q=")).map_or(Ok(1.0), str::parse::<f32>);
-            is_it.then_some(q.unwrap_or(0.0))
-        })
-    };
-    weight("gzip").or(weight("x-gzip")).or(weight("*")).is_some_and(|q| q > 0.0)
-}
-
 /// RFC 9110 §5.6.7.
 fn http_date(at: WallTime) -> String {
     let at = jiff::Timestamp::from_microsecond(at.0).unwrap_or(jiff::Timestamp::MAX);
@@ -213,30 +204,6 @@ fn http_date(at: WallTime) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn gzip_is_sent_only_when_asked_for() {
-        let check = |header: &str, expect| assert_eq!(accepts_gzip(Some(header)), expect, "{header}");
-        check("gzip", true);
-        check("gzip, deflate, br, zstd", true);
-        check("br;q=1.0, GZIP;q=0.5", true);
-        check("*", true);
-        check("gzip;q=0, *", false);
-        check("gzip;q=nonsense", false);
-        check("identity", false);
-        check("", false);
-        assert!(!accepts_gzip(None));
-    }
-
-    #[test]
-    fn entity_tags_are_compared_weakly() {
-        let check = |header: &str, expect| assert_eq!(matches(Some(header), "\"a\""), expect, "{header}");
-        check("\"a\"", true);
-        check("\"b\", W/\"a\"", true);
-        check("*", true);
-        check("a", false);
-        check("", false);
-    }
 
     #[test]
     fn dates_are_written_as_http_wants_them() {

@@ -55,6 +55,7 @@ pub(crate) struct Playlist {
     pub(crate) growing: Segment,
     pub(crate) hints: Vec<Attributes>,
     pub(crate) ranges: Vec<Attributes>,
+    pub(crate) reports: Vec<Attributes>,
     pub(crate) skip: Option<Attributes>,
     pub(crate) ended: bool,
     pub(crate) faults: Vec<Violation>,
@@ -251,7 +252,7 @@ impl Reading {
             "EXT-X-DATERANGE" => found.ranges.push(listed),
             "EXT-X-PRELOAD-HINT" => found.hints.push(listed),
             "EXT-X-ENDLIST" => found.ended = true,
-            "EXT-X-RENDITION-REPORT" => {}
+            "EXT-X-RENDITION-REPORT" => found.reports.push(listed),
             _ => found.fault(Fault::UnknownTag, n),
         }
     }

@@ -1,7 +1,7 @@
 //! Random lives of a window, seen through the origin as a client sees them: every playlist is checked, every delta is merged, every
 //! removed file is asked for until its time is over.
 
-use super::{History, Violation, merge, parse, same, violations};
+use super::{History, Violation, delta_violations, disagreements, merge, parse, same, violations};
 use bytes::Bytes;
 use hlscam::{
     encode::VideoParams,
@@ -13,7 +13,7 @@ use hlscam::{
     window::{Window, WindowConfig},
 };
 use proptest::prelude::*;
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, pin::Pin, sync::Arc, task::Poll};
 
 /// What happens next.
 #[derive(Clone, Debug)]
@@ -28,6 +28,8 @@ enum Step {
     MarkEnd,
     /// Nobody looks during the next step.
     LookAway,
+    /// A client begins to wait for what comes next, and goes away.
+    GoAway,
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -37,6 +39,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => prop::option::of(0..5000u16).prop_map(Step::Mark),
         1 => Just(Step::MarkEnd),
         2 => Just(Step::LookAway),
+        1 => Just(Step::GoAway),
     ];
     prop::collection::vec(step, 1..60)
 }
@@ -148,8 +151,23 @@ impl Live {
                     assert!(self.window.mark(DateRange { end: Some(self.clock.wall()), ..range }));
                 }
             }
-            Step::LookAway => {}
+            Step::LookAway | Step::GoAway => {}
         }
+    }
+
+    /// A client that waits for what comes next leaves no trace when it goes.
+    async fn go_away(&self) -> Result<(), TestCaseError> {
+        let before = self.window.waiters();
+        for target in [format!("video.m3u8?_HLS_msn={}", self.msn), format!("part-r-{}.{}.m4s", self.msn, self.index)] {
+            let waits = self.get(&target);
+            tokio::pin!(waits);
+            // Before the first segment a playlist is not waited for.
+            if let Poll::Ready(reply) = poll_once(waits.as_mut()).await {
+                prop_assert!([200, 404, 503].contains(&reply.status), "{target}: {}", reply.status);
+            }
+        }
+        prop_assert_eq!(self.window.waiters(), before);
+        Ok(())
     }
 
     async fn get(&self, target: &str) -> Reply {
@@ -193,12 +211,16 @@ impl Client {
     async fn look(&mut self, live: &Live, availability: Availability) -> Result<(), TestCaseError> {
         let Some(video) = live.text("video.m3u8").await else { return Ok(()) };
         let iframes = live.text("iframes.m3u8").await.expect("it comes with the other");
+        let apart = disagreements(&video, &iframes);
+        prop_assert!(apart.is_empty(), "{apart:?}\n{video}\n{iframes}");
         for (name, text, history) in [("video.m3u8", &video, &mut self.video), ("iframes.m3u8", &iframes, &mut self.iframes)] {
             let found: Vec<Violation> = violations(text, history);
             prop_assert!(found.is_empty(), "{name}: {found:?}\n{text}");
             if let Some(copy) = self.copy.get(name) {
                 for version in ["YES", "v2"] {
                     let delta = live.text(&format!("{name}?_HLS_skip={version}")).await.expect("it comes with the full one");
+                    let found = delta_violations(&delta, text);
+                    prop_assert!(found.is_empty(), "{name} {version}: {found:?}\n{delta}\n{text}");
                     if let Some(merged) = merge(copy, &delta) {
                         let full = parse::playlist(text);
                         prop_assert!(same(&merged, &full), "{name} {version}\n{copy}\n{delta}\n{text}\n{merged:#?}");
@@ -250,6 +272,11 @@ impl Client {
     }
 }
 
+/// Polls a future once.
+async fn poll_once<T>(mut future: Pin<&mut impl Future<Output = T>>) -> Poll<T> {
+    std::future::poll_fn(|context| Poll::Ready(future.as_mut().poll(context))).await
+}
+
 /// What may be asked of removed files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Availability {
@@ -268,6 +295,10 @@ async fn live(config: WindowConfig, steps: &[Step]) -> Result<(), TestCaseError>
     for step in steps {
         if matches!(step, Step::LookAway) {
             looked_away = true;
+            continue;
+        }
+        if matches!(step, Step::GoAway) {
+            live.go_away().await?;
             continue;
         }
         // A client that waits for the next part gets it, and is checked as all others.
@@ -349,6 +380,7 @@ fn the_checker_sees_each_fault() {
         ("PART-TARGET=0.20000", "PART-TARGET=0.24000", Fault::PartTooShort),
         ("#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"part-r-18.2.m4s\"\n", "", Fault::Hint),
         ("#EXT-X-MAP:URI=\"init-r-1.mp4\"\n", "", Fault::NoMap),
+        ("#EXT-X-PRELOAD-HINT", "#EXT-X-RENDITION-REPORT:URI=\"iframes.m3u8\",LAST-MSN=9\n#EXT-X-PRELOAD-HINT", Fault::Report),
         ("19:18.000Z", "19:18.100Z", Fault::DateDrift),
         ("19:18.000Z", "19:18Z", Fault::Date),
         ("SEQUENCE:6", "SEQUENCE:0", Fault::FirstNumber),

@@ -85,7 +85,7 @@ async fn each_part_is_sent_as_soon_as_it_is_there() {
 async fn the_segment_that_comes_next_is_waited_for() {
     let server = start(Limits::default());
     publish(&server, 3);
-    assert_eq!(server.get("/cam/seg-t-5.m4s").await.status, 404);
+    assert_eq!(server.get("/cam/seg-t-9.m4s").await.status, 404);
     let mut stream = ask(&server, 4).await;
     soon(async {
         while server.window.waiters() == 0 {

@@ -2,8 +2,10 @@
 
 use hlscam::{
     config::ServerConfig,
+    marker::journal::{self, Journal, JournalParts, Keep},
     server::{Limits, Site, bind, serve},
     status::Status,
+    store::{Place, Store},
     time::{ManualClock, Span, WallTime},
     window::{Window, WindowConfig},
 };
@@ -37,6 +39,7 @@ pub(super) struct Running {
     pub(super) window: Arc<Window>,
     pub(super) status: Arc<Status>,
     pub(super) clock: Arc<ManualClock>,
+    pub(super) journal: Arc<Journal>,
     pub(super) stop: oneshot::Sender<()>,
     pub(super) ended: JoinHandle<std::io::Result<()>>,
 }
@@ -54,14 +57,25 @@ pub(super) fn start(limits: Limits) -> Running {
     };
     let window = Arc::new(Window::new(config, clock.clone()));
     let status = Arc::new(Status::default());
-    let site = Site::new(window.clone(), status.clone(), clock.clone());
+    let (runs, queue) = journal::runs();
+    let parts = JournalParts {
+        store: Store::open(&Place::Memory, NOW).expect("memory"),
+        keep: Keep::Window,
+        runs: queue,
+        window: window.clone(),
+        status: status.clone(),
+        clock: clock.clone(),
+        run: "t".to_owned(),
+    };
+    let journal = Journal::start(parts, &runs).expect("a thread");
+    let site = Site::new(window.clone(), status.clone(), clock.clone(), journal.clone());
     let (stop, stopped) = oneshot::channel::<()>();
     let at = listener.local_addr();
     let ended = tokio::spawn(serve(listener, site, limits, async {
         // A test that drops the sender ends the server too.
         let _ = stopped.await;
     }));
-    Running { at, window, status, clock, stop, ended }
+    Running { at, window, status, clock, journal, stop, ended }
 }
 
 impl Running {
@@ -73,6 +87,16 @@ impl Running {
     pub(super) async fn ask(&self, method: &str, target: &str, headers: &str) -> Answer {
         let mut stream = self.connect().await;
         send(&mut stream, &format!("{method} {target} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n{headers}\r\n")).await;
+        Answer::parse(&read_all(&mut stream).await)
+    }
+
+    /// The same with a body.
+    pub(super) async fn send(&self, method: &str, target: &str, headers: &str, body: &str) -> Answer {
+        let mut stream = self.connect().await;
+        let len = body.len();
+        let head =
+            format!("{method} {target} HTTP/1.1\r\nhost: test\r\nconnection: close\r\ncontent-length: {len}\r\n{headers}\r\n");
+        send(&mut stream, &(head + body)).await;
         Answer::parse(&read_all(&mut stream).await)
     }
 

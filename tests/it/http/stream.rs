@@ -135,7 +135,40 @@ async fn held_requests_are_answered_when_the_stream_ends() {
 }
 
 #[tokio::test]
-async fn a_client_that_goes_away_frees_its_place_at_once() {
+async fn a_client_that_goes_away_frees_its_waiter_at_once() {
+    let server = start(Limits::default());
+    publish(&server, 3);
+    let waiters = async |count: usize| {
+        let reached = async {
+            while server.window.waiters() != count {
+                tokio::task::yield_now().await;
+            }
+        };
+        // The requests would be held for 3 target durations, 6 s.
+        tokio::time::timeout(Duration::from_secs(4), reached).await.expect("so many wait");
+    };
+    let held = [hold(&server).await, hold(&server).await];
+    waiters(2).await;
+    drop(held);
+    waiters(0).await;
+
+    let (client, connection) = soon(h2::client::handshake(server.connect().await)).await.expect("HTTP/2");
+    tokio::spawn(connection);
+    let mut client = soon(client.ready()).await.expect("ready");
+    let mut ask = |target: &str| {
+        let request = hyper::Request::get(format!("http://test/cam/{target}")).body(()).expect("a request");
+        client.send_request(request, true).expect("sent")
+    };
+    let one = ask("video.m3u8?_HLS_msn=4");
+    let _other = ask("part-t-4.0.m4s");
+    waiters(2).await;
+    // One stream is reset, the connection lives on.
+    drop(one);
+    waiters(1).await;
+}
+
+#[tokio::test]
+async fn a_client_that_goes_away_frees_its_connection_at_once() {
     let server = start(Limits { connections: 1, ..Limits::default() });
     publish(&server, 3);
     drop(hold(&server).await);

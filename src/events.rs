@@ -1,0 +1,316 @@
+//! What happens, told to all who listen: clients of `GET /api/events`, webhooks, brokers.
+//!
+//! Events lie in one ring of [`EVENTS_MAX`]; a listener is a place in it and holds no events of its own. So publishing costs the same
+//! however many listen and however slow they are: who is overtaken by the ring is told how many events it missed.
+
+use crate::{marker::Marker, time::WallTime};
+use serde::Serialize;
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+use tokio::sync::watch;
+
+/// Events that can be had again: a phone that slept for minutes gets all it missed, at some 500 bytes each.
+pub const EVENTS_MAX: usize = 1000;
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq)]
+pub enum News {
+    /// A marker begins.
+    MarkerBegin(Marker),
+    /// An open marker says more, or a marker was edited.
+    MarkerChange(Marker),
+    /// A marker has ended.
+    MarkerEnd(Marker),
+    /// The marker of that id was deleted.
+    MarkerRemoved(String),
+    /// No pictures come any more, for this reason.
+    CameraLost(&'static str),
+    /// They come again.
+    CameraBack(&'static str),
+    /// The stream has ended, and so do the events.
+    StreamEnded(&'static str),
+}
+
+impl News {
+    /// Its name in all protocols.
+    pub fn name(&self) -> &'static str {
+        match self {
+            News::MarkerBegin(_) => "marker-begin",
+            News::MarkerChange(_) => "marker-change",
+            News::MarkerEnd(_) => "marker-end",
+            News::MarkerRemoved(_) => "marker-removed",
+            News::CameraLost(_) => "camera-lost",
+            News::CameraBack(_) => "camera-back",
+            News::StreamEnded(_) => "stream-ended",
+        }
+    }
+
+    /// The marker as it is now.
+    pub fn marker(&self) -> Option<&Marker> {
+        match self {
+            News::MarkerBegin(marker) | News::MarkerChange(marker) | News::MarkerEnd(marker) => Some(marker),
+            _ => None,
+        }
+    }
+}
+
+/// An event.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Event {
+    /// Counts from 1 in each run.
+    pub number: u64,
+    /// When it happened.
+    pub at: WallTime,
+    /// What happened.
+    pub news: News,
+    /// Its data as JSON, written once for all.
+    pub json: String,
+}
+
+/// The data of an event.
+#[derive(Serialize)]
+struct Data<'a> {
+    at: WallTime,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    marker: Option<&'a Marker>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+}
+
+impl Event {
+    fn new(number: u64, at: WallTime, news: News) -> Event {
+        let id = if let News::MarkerRemoved(id) = &news { Some(id.as_str()) } else { None };
+        let reason = match news {
+            News::CameraLost(reason) | News::CameraBack(reason) | News::StreamEnded(reason) => Some(reason),
+            _ => None,
+        };
+        let data = Data { at, marker: news.marker(), id, reason };
+        let json = serde_json::to_string(&data).expect("texts, numbers and JSON values can be written as JSON");
+        Event { number, at, news, json }
+    }
+}
+
+#[derive(Debug)]
+struct Ring {
+    events: VecDeque<Arc<Event>>,
+    /// Number of the next event.
+    next: u64,
+    closed: bool,
+}
+
+/// The ring of events.
+#[derive(Debug)]
+pub struct Events {
+    run: String,
+    ring: Mutex<Ring>,
+    version: watch::Sender<()>,
+}
+
+/// What a listener gets.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Heard {
+    /// An event.
+    Event(Arc<Event>),
+    /// It was too slow for so many events.
+    Missed(u64),
+}
+
+impl Events {
+    /// An empty ring. `run` tells the events of this run from those of others.
+    pub fn new(run: String) -> Events {
+        Events { run, ring: Mutex::new(Ring { events: VecDeque::new(), next: 1, closed: false }), version: watch::Sender::new(()) }
+    }
+
+    /// Tells all who listen. Nothing is told after the close.
+    pub fn publish(&self, at: WallTime, news: News) {
+        let mut ring = self.ring();
+        if ring.closed {
+            return;
+        }
+        let event = Event::new(ring.next, at, news);
+        ring.next += 1;
+        if ring.events.len() == EVENTS_MAX {
+            ring.events.pop_front();
+        }
+        ring.events.push_back(Arc::new(event));
+        drop(ring);
+        self.version.send_replace(());
+    }
+
+    /// There will be no more: who listens hears the rest, and ends.
+    pub fn close(&self) {
+        self.ring().closed = true;
+        self.version.send_replace(());
+    }
+
+    /// Whether there will be no more.
+    pub fn is_closed(&self) -> bool {
+        self.ring().closed
+    }
+
+    /// What tells the events of this run from those of others.
+    pub fn run(&self) -> &str {
+        &self.run
+    }
+
+    /// Events so far.
+    pub fn count(&self) -> u64 {
+        self.ring().next - 1
+    }
+
+    /// The id of an event: no other, in this run or another, has it.
+    pub fn id(&self, event: &Event) -> String {
+        format!("{}-{}", self.run, event.number)
+    }
+
+    /// Listens from now on.
+    pub fn listen(self: &Arc<Self>) -> Listener {
+        self.listener(|ring| (ring.next, false))
+    }
+
+    /// Listens from behind the event of that id. Of another run, or not one of ours: from the oldest event that is left, for all of them
+    /// are news then.
+    pub fn listen_after(self: &Arc<Self>, id: &str) -> Listener {
+        let number = id.rsplit_once('-').filter(|(run, _)| *run == self.run).and_then(|(_, number)| number.parse::<u64>().ok());
+        self.listener(|ring| number.map_or((1, true), |number| (number.saturating_add(1).min(ring.next), false)))
+    }
+
+    fn listener(self: &Arc<Self>, place: impl FnOnce(&Ring) -> (u64, bool)) -> Listener {
+        let versions = self.version.subscribe();
+        let (next, from_oldest) = place(&self.ring());
+        Listener { next, from_oldest, versions, events: self.clone() }
+    }
+
+    fn ring(&self) -> MutexGuard<'_, Ring> {
+        self.ring.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One who listens. Dropping it frees its place.
+#[derive(Debug)]
+pub struct Listener {
+    events: Arc<Events>,
+    versions: watch::Receiver<()>,
+    next: u64,
+    /// It has heard nothing yet, and wants whatever is left.
+    from_oldest: bool,
+}
+
+impl Listener {
+    /// The next event, when it is there; `None` after the last. Nothing is lost when this is dropped half-way.
+    pub async fn next(&mut self) -> Option<Heard> {
+        loop {
+            self.versions.borrow_and_update();
+            match self.look() {
+                Some(heard) => return Some(heard),
+                None if self.events.is_closed() => return self.look(),
+                None => self.versions.changed().await.ok()?,
+            }
+        }
+    }
+
+    /// Whether the next event is there already.
+    pub fn has_more(&self) -> bool {
+        self.next < self.events.ring().next
+    }
+
+    fn look(&mut self) -> Option<Heard> {
+        let ring = self.events.ring();
+        let oldest = ring.next - ring.events.len() as u64;
+        let from_oldest = std::mem::take(&mut self.from_oldest);
+        if self.next < oldest {
+            let missed = oldest - self.next;
+            self.next = oldest;
+            // Who never heard any of them was not too slow.
+            if !from_oldest {
+                return Some(Heard::Missed(missed));
+            }
+        }
+        let event = ring.events.get((self.next - oldest) as usize)?.clone();
+        self.next += 1;
+        Some(Heard::Event(event))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ring() -> Arc<Events> {
+        Arc::new(Events::new("r1".to_owned()))
+    }
+
+    fn publish(events: &Events, n: usize) {
+        (0..n).for_each(|_| events.publish(WallTime(0), News::CameraLost("a test")));
+    }
+
+    /// What a listener has heard by now: numbers, and `-n` for n missed.
+    async fn heard(listener: &mut Listener) -> Vec<i64> {
+        let mut all = Vec::new();
+        while let Ok(Some(heard)) = tokio::time::timeout(std::time::Duration::from_millis(1), listener.next()).await {
+            all.push(match heard {
+                Heard::Event(event) => event.number as i64,
+                Heard::Missed(n) => -(n as i64),
+            });
+        }
+        all
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_listener_hears_what_comes_after_it() {
+        let events = ring();
+        publish(&events, 2);
+        let mut listener = events.listen();
+        assert!(heard(&mut listener).await.is_empty());
+        publish(&events, 2);
+        assert_eq!(heard(&mut listener).await, [3, 4]);
+        events.close();
+        assert_eq!(listener.next().await, None);
+        publish(&events, 1);
+        assert_eq!(events.count(), 4);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_comes_again_hears_what_was_missed() {
+        let events = ring();
+        publish(&events, 4);
+        for (id, expect) in
+            [("r1-2", vec![3, 4]), ("r1-4", vec![]), ("r1-9", vec![]), ("r0-3", vec![1, 2, 3, 4]), ("x", vec![1, 2, 3, 4])]
+        {
+            assert_eq!(heard(&mut events.listen_after(id)).await, expect, "{id}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_is_too_slow_is_told_and_goes_on() {
+        let events = ring();
+        publish(&events, 1);
+        let (mut slow, mut back) = (events.listen(), events.listen_after("r1-1"));
+        publish(&events, EVENTS_MAX + 5);
+        for listener in [&mut slow, &mut back] {
+            let all = heard(listener).await;
+            assert_eq!((all.len(), all[0], all[1]), (EVENTS_MAX + 1, -5, 7));
+        }
+        assert_eq!(heard(&mut events.listen_after("another run")).await[0], 7);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_last_event_is_heard_after_the_close() {
+        let events = ring();
+        let mut listener = events.listen();
+        publish(&events, 1);
+        events.close();
+        assert_eq!(heard(&mut listener).await, [1]);
+    }
+
+    #[test]
+    fn data_is_as_documented() {
+        let event = |news| Event::new(1, WallTime(1_500_000), news).json;
+        assert_eq!(event(News::MarkerRemoved("face-1".to_owned())), r#"{"at":"1970-01-01T00:00:01.500Z","id":"face-1"}"#);
+        assert_eq!(event(News::StreamEnded("over")), r#"{"at":"1970-01-01T00:00:01.500Z","reason":"over"}"#);
+    }
+}

@@ -1,0 +1,173 @@
+//! Hooks: whoever asked to be told of events outside of HTTP. Each is a task of the server's runtime that listens to the ring of events
+//! ([`crate::events`]); the ring is its queue, so a hook that hangs holds nothing up, and what it missed is counted.
+
+pub mod broker;
+pub mod exec;
+pub mod homeassistant;
+pub mod url;
+pub mod webhook;
+
+use crate::{
+    detect::kind::Kind,
+    events::{Event, Events, Heard},
+    marker::journal::Journal,
+    status::{Counter, Gauge},
+};
+use serde::Serialize;
+use std::{sync::Arc, time::Duration};
+use tokio::{task::JoinSet, time::timeout};
+
+/// At the end, the last events get this long to go out.
+pub const END_GRACE: Duration = Duration::from_secs(2);
+
+/// Who is told.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HooksConfig {
+    /// A server that takes a POST for each event.
+    pub webhook: Option<webhook::Target>,
+    /// A command that is run for each event.
+    pub exec: Option<String>,
+    /// An MQTT broker.
+    pub broker: Option<broker::Target>,
+}
+
+/// What one hook has done so far.
+#[derive(Debug, Default)]
+pub struct HookCounts {
+    /// Events told.
+    pub sent: Counter,
+    /// Events given up: refused, too late, or failed after all tries.
+    pub failed: Counter,
+    /// Events that the ring had lost before the hook came to them.
+    pub dropped: Counter,
+    /// Whether the last try failed; told once per burst.
+    failing: Gauge,
+}
+
+impl HookCounts {
+    fn succeed(&self, hook: &str) {
+        if self.failing.get() == 1 {
+            self.failing.set(0);
+            tracing::info!("{hook} works again");
+        }
+    }
+
+    /// Logs the first failure of a burst.
+    fn fail(&self, hook: &str, why: &str) {
+        if self.failing.get() == 0 {
+            self.failing.set(1);
+            tracing::warn!("{hook} failed: {why}; the stream goes on, and further failures are only counted");
+        }
+    }
+
+    fn report(&self) -> HookReport {
+        HookReport {
+            sent: self.sent.get(),
+            failed: self.failed.get(),
+            dropped: self.dropped.get(),
+            failing: self.failing.get() == 1,
+        }
+    }
+}
+
+/// What all hooks have done.
+#[derive(Debug, Default)]
+pub struct HooksCounts {
+    /// The webhook.
+    pub webhook: Arc<HookCounts>,
+    /// The command.
+    pub exec: Arc<HookCounts>,
+    /// The broker.
+    pub broker: Arc<HookCounts>,
+}
+
+/// One hook in `GET /api/status`.
+#[derive(Clone, Debug, Serialize)]
+#[expect(missing_docs, reason = "docs/http-api.md describes each field, and the names say it")]
+pub struct HookReport {
+    pub sent: u64,
+    pub failed: u64,
+    pub dropped: u64,
+    pub failing: bool,
+}
+
+/// The hooks in `GET /api/status`.
+#[derive(Clone, Debug, Serialize)]
+#[expect(missing_docs, reason = "docs/http-api.md describes each field, and the names say it")]
+pub struct HooksReport {
+    pub webhook: HookReport,
+    pub exec: HookReport,
+    pub mqtt: HookReport,
+}
+
+impl HooksCounts {
+    /// For the status.
+    pub fn report(&self) -> HooksReport {
+        HooksReport { webhook: self.webhook.report(), exec: self.exec.report(), mqtt: self.broker.report() }
+    }
+}
+
+/// Running hooks.
+#[derive(Debug)]
+pub struct Hooks {
+    tasks: JoinSet<()>,
+}
+
+impl Hooks {
+    /// Starts what is asked for; must be called inside a runtime. `kinds` are those that the detector may find.
+    pub fn start(config: HooksConfig, journal: &Arc<Journal>, counts: &HooksCounts, kinds: Vec<Kind>) -> Hooks {
+        let mut tasks = JoinSet::new();
+        if let Some(target) = config.webhook {
+            tasks.spawn(webhook::run(target, journal.events.clone(), counts.webhook.clone()));
+        }
+        if let Some(command) = config.exec {
+            tasks.spawn(exec::run(command, exec::TIMEOUT, journal.events.clone(), counts.exec.clone()));
+        }
+        if let Some(target) = config.broker {
+            tasks.spawn(broker::run(target, journal.clone(), counts.broker.clone(), kinds));
+        }
+        Hooks { tasks }
+    }
+
+    /// Waits until the last events are told, but not for long. The journal must have ended.
+    pub async fn end(mut self) {
+        if timeout(END_GRACE, async { while self.tasks.join_next().await.is_some() {} }).await.is_err() {
+            tracing::warn!("a hook did not end within {} s, and is broken off", END_GRACE.as_secs());
+        }
+    }
+}
+
+/// An event as a hook gets it: its data, its name and its id in one object.
+fn payload(events: &Events, event: &Event) -> String {
+    let rest = event.json.strip_prefix('{').unwrap_or_default();
+    format!("{{\"event\":\"{}\",\"event_id\":\"{}\",{rest}", event.news.name(), events.id(event))
+}
+
+/// The event of what was heard; what was missed is counted.
+fn event_of(heard: Heard, counts: &HookCounts) -> Option<Arc<Event>> {
+    match heard {
+        Heard::Event(event) => Some(event),
+        Heard::Missed(count) => {
+            counts.dropped.add(count);
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{events::News, time::WallTime};
+
+    #[tokio::test]
+    async fn a_payload_is_the_data_with_name_and_id() {
+        let events = Arc::new(Events::new("r".to_owned()));
+        let mut listener = events.listen();
+        events.publish(WallTime(0), News::CameraBack("pictures come again"));
+        let event = listener.next().await.and_then(|heard| event_of(heard, &HookCounts::default())).expect("an event");
+        assert_eq!(
+            payload(&events, &event),
+            r#"{"event":"camera-back","event_id":"r-1","at":"1970-01-01T00:00:00.000Z","reason":"pictures come again"}"#
+        );
+    }
+}

@@ -1,0 +1,375 @@
+//! The thread `markers`: it watches what the detector follows, keeps the markers in the store, and tells of them: to the ring of events,
+//! to the playlists, to those who read single detections. Nobody waits for it but those who ask it something.
+//!
+//! | queue | bound | when full |
+//! |---|---|---|
+//! | detector's runs | [`RUNS_MAX`] | the newest is left out and counted; a marker lasts much longer than a run |
+//! | questions of clients | [`ASKS_MAX`] | the client is told to come again |
+//!
+//! Runs come before questions, so a long answer delays an event by its own time at most.
+
+mod asks;
+mod chores;
+mod feed;
+#[cfg(test)]
+mod tests;
+
+pub use asks::{Ask, AskError, OPEN_MAX};
+pub use chores::{CHORES_INTERVAL, OPEN_SPAN_MAX, TOUCH_INTERVAL};
+pub use feed::{Feed, FeedReader};
+
+use super::{
+    Fractions, Maker, Marker,
+    draft::{Draft, Edit},
+    observer::{Observer, Seen, Sighting, Step},
+    range::date_range,
+};
+use crate::{
+    detect::Detection,
+    events::{Events, News},
+    status::{Counter, Gauge, SourceState, Status},
+    store::{Cursor, MARKERS_MAX, Query, Store, StoreError},
+    time::{Clock, Span, Ticks, WallTime},
+    window::Window,
+};
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, select_biased};
+use std::{
+    collections::HashMap,
+    io,
+    sync::{Arc, Mutex, PoisonError},
+    thread::JoinHandle,
+};
+use tokio::sync::oneshot;
+
+/// Runs that wait: 6 s of them at 10 a second, longer than any answer takes.
+pub const RUNS_MAX: usize = 64;
+/// Questions that wait; each takes milliseconds.
+pub const ASKS_MAX: usize = 64;
+/// The camera's state and open markers are looked at this often when nothing comes.
+const LOOK_INTERVAL: Span = Span::from_ms(100);
+
+/// What the journal has done so far, for the status.
+#[derive(Debug, Default)]
+pub struct JournalCounts {
+    /// Markers in the store.
+    pub stored: Gauge,
+    /// Those that are open.
+    pub open: Gauge,
+    /// Markers begun in this run, the detector's and the clients'.
+    pub begun: Counter,
+    /// Markers that found no room in the playlists.
+    pub unlisted: Counter,
+    /// Runs that were left out because the queue was full.
+    pub overrun: Counter,
+    /// Writes and reads that the store refused.
+    pub failed: Counter,
+}
+
+/// What a journal works with.
+pub struct JournalParts {
+    /// Where markers are kept.
+    pub store: Store,
+    /// Whether they stay there when they leave the window.
+    pub keep: Keep,
+    /// What the detector's runs found.
+    pub runs: Receiver<Detection>,
+    /// Where the playlists come from.
+    pub window: Arc<Window>,
+    /// Tells the state of the camera.
+    pub status: Arc<Status>,
+    /// The stream's clock.
+    pub clock: Arc<dyn Clock>,
+    /// Short id of this run.
+    pub run: String,
+}
+
+/// How long markers are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keep {
+    /// As long as the window shows them.
+    Window,
+    /// Until [`MARKERS_MAX`] newer ones are there.
+    Newest,
+}
+
+/// Takes what the detector's runs find.
+#[derive(Clone)]
+pub struct Runs {
+    sender: Sender<Detection>,
+    counts: Arc<JournalCounts>,
+}
+
+/// The queue from the detector to a journal that starts later.
+pub fn runs() -> (Runs, Receiver<Detection>) {
+    let (sender, receiver) = bounded(RUNS_MAX);
+    (Runs { sender, counts: Arc::default() }, receiver)
+}
+
+impl Runs {
+    /// Hands a run over. Never waits.
+    pub fn give(&self, detection: &Detection) {
+        if let Err(TrySendError::Full(_)) = self.sender.try_send(detection.clone()) {
+            self.counts.overrun.bump();
+        }
+    }
+}
+
+/// The journal's handle.
+pub struct Journal {
+    /// What happens.
+    pub events: Arc<Events>,
+    /// Single detections.
+    pub feed: Arc<Feed>,
+    /// What it has done.
+    pub counts: Arc<JournalCounts>,
+    asks: Sender<Ask>,
+    stop: Mutex<Option<(Sender<&'static str>, JoinHandle<()>)>>,
+}
+
+impl Journal {
+    /// Starts the thread `markers`. The runs come from `runs`, whose counts it shares.
+    pub fn start(parts: JournalParts, runs: &Runs) -> io::Result<Arc<Journal>> {
+        let ((asks, asked), (stop, stopped)) = (bounded(ASKS_MAX), bounded(1));
+        let events = Arc::new(Events::new(parts.run.clone()));
+        let (feed, counts) = (Arc::new(Feed::default()), runs.counts.clone());
+        let keeper = Keeper {
+            observer: Observer::default(),
+            held: HashMap::new(),
+            camera_lost: false,
+            chores_at: parts.clock.now(),
+            touched_at: parts.clock.now(),
+            is_failing: false,
+            events: events.clone(),
+            feed: feed.clone(),
+            counts: counts.clone(),
+            // Keeps the queue open where nothing is searched.
+            _runs: runs.sender.clone(),
+            parts,
+        };
+        let thread = std::thread::Builder::new().name("markers".to_owned()).spawn(move || keeper.run(&asked, &stopped))?;
+        Ok(Arc::new(Journal { events, feed, counts, asks, stop: Mutex::new(Some((stop, thread))) }))
+    }
+
+    /// Ends all markers, tells that the stream has ended and why, and joins the thread.
+    pub fn end(&self, reason: &'static str) {
+        let stop = self.stop.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some((stop, thread)) = stop {
+            // The thread takes one, and is there until it does.
+            stop.send(reason).ok();
+            thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        }
+    }
+
+    /// The markers that are asked for, and where the next ones begin.
+    pub async fn list(&self, query: Query) -> Result<(Vec<Marker>, Option<Cursor>), AskError> {
+        self.ask(|reply| Ask::List(query, reply)).await
+    }
+
+    /// The marker of that id.
+    pub async fn find(&self, id: String) -> Result<Marker, AskError> {
+        self.ask(|reply| Ask::Find(id, reply)).await
+    }
+
+    /// Makes a marker.
+    pub async fn add(&self, draft: Draft) -> Result<Marker, AskError> {
+        self.ask(|reply| Ask::Add(draft, reply)).await
+    }
+
+    /// Changes a marker.
+    pub async fn edit(&self, id: String, edit: Edit) -> Result<Marker, AskError> {
+        self.ask(|reply| Ask::Edit(id, edit, reply)).await
+    }
+
+    /// Removes a marker.
+    pub async fn remove(&self, id: String) -> Result<(), AskError> {
+        self.ask(|reply| Ask::Remove(id, reply)).await
+    }
+
+    async fn ask<T>(&self, ask: impl FnOnce(oneshot::Sender<Result<T, AskError>>) -> Ask) -> Result<T, AskError> {
+        let (reply, answer) = oneshot::channel();
+        self.asks.try_send(ask(reply)).map_err(|error| match error {
+            TrySendError::Full(_) => AskError::Busy,
+            TrySendError::Disconnected(_) => AskError::Ended,
+        })?;
+        answer.await.unwrap_or(Err(AskError::Ended))
+    }
+}
+
+/// What the thread keeps.
+struct Keeper {
+    parts: JournalParts,
+    observer: Observer,
+    /// Ids of the detector's open markers, by kind.
+    held: HashMap<String, String>,
+    camera_lost: bool,
+    chores_at: Ticks,
+    touched_at: Ticks,
+    /// The store refused the last write.
+    is_failing: bool,
+    events: Arc<Events>,
+    feed: Arc<Feed>,
+    counts: Arc<JournalCounts>,
+    _runs: Sender<Detection>,
+}
+
+impl Keeper {
+    fn run(mut self, asks: &Receiver<Ask>, stop: &Receiver<&'static str>) {
+        let runs = self.parts.runs.clone();
+        let reason = loop {
+            select_biased! {
+                recv(stop) -> reason => break reason.unwrap_or("the program ends"),
+                recv(runs) -> run => run.iter().for_each(|run| self.see(run)),
+                recv(asks) -> ask => ask.into_iter().for_each(|ask| self.answer(ask)),
+                default(LOOK_INTERVAL.to_duration()) => {}
+            }
+            let now = self.parts.clock.now();
+            let over = self.observer.pass(now);
+            self.take(over);
+            self.look_at_camera();
+            self.do_chores(now);
+        };
+        let over = self.observer.finish();
+        self.take(over);
+        self.close_all();
+        self.events.publish(self.parts.clock.wall(), News::StreamEnded(reason));
+        self.events.close();
+        self.feed.close();
+    }
+
+    /// Takes what a run found.
+    fn see(&mut self, run: &Detection) {
+        let wall = self.wall_at(run.at);
+        let seen = feed::seen_of(run);
+        self.feed.publish(run, wall, &seen);
+        let seen: Vec<Seen> = seen.into_iter().map(|(_, seen)| seen).collect();
+        let steps = self.observer.take(run.at, wall, &seen);
+        self.take(steps);
+    }
+
+    /// The date of a picture, as the playlists tell it.
+    fn wall_at(&self, at: Ticks) -> WallTime {
+        let told = self.parts.window.wall_at(at);
+        told.unwrap_or_else(|| self.parts.clock.wall() + at.since(self.parts.clock.now())).whole_ms()
+    }
+
+    /// Takes the detector's steps.
+    fn take(&mut self, steps: Vec<Step>) {
+        for step in steps {
+            let done = match step {
+                Step::Begin(sighting) => self.begin(sighting),
+                Step::Change(sighting) => self.change(&sighting),
+                Step::End(sighting, end) => self.end(&sighting, end),
+            };
+            self.note(done);
+        }
+    }
+
+    fn begin(&mut self, sighting: Sighting) -> Result<(), StoreError> {
+        let marker = self.add(Marker {
+            id: String::new(),
+            kind: sighting.kind,
+            text: None,
+            source: Maker::Detector,
+            begin: sighting.begin,
+            end: None,
+            count: Some(sighting.count),
+            confidence: sighting.confidence,
+            best: Some(sighting.best),
+            data: None,
+        })?;
+        self.held.insert(marker.kind, marker.id);
+        Ok(())
+    }
+
+    fn change(&mut self, sighting: &Sighting) -> Result<(), StoreError> {
+        let Some(marker) = self.sighted(sighting)? else { return Ok(()) };
+        self.parts.store.save(&marker)?;
+        self.events.publish(self.parts.clock.wall(), News::MarkerChange(marker));
+        Ok(())
+    }
+
+    fn end(&mut self, sighting: &Sighting, end: WallTime) -> Result<(), StoreError> {
+        let marker = self.sighted(sighting)?;
+        self.held.remove(&sighting.kind);
+        let Some(mut marker) = marker else { return Ok(()) };
+        marker.end = Some(end.max(marker.begin));
+        self.close(marker)
+    }
+
+    /// The open marker of a sighting with what that says now; none if a client has deleted it.
+    fn sighted(&self, sighting: &Sighting) -> Result<Option<Marker>, StoreError> {
+        let Some(id) = self.held.get(&sighting.kind) else { return Ok(None) };
+        let marker = self.parts.store.find(id)?;
+        Ok(marker.map(|marker| Marker {
+            count: Some(sighting.count),
+            confidence: sighting.confidence,
+            best: Some(sighting.best),
+            ..marker
+        }))
+    }
+
+    /// Stores a new marker and tells it.
+    fn add(&mut self, marker: Marker) -> Result<Marker, StoreError> {
+        let marker = self.parts.store.add(marker)?;
+        self.counts.begun.bump();
+        self.mark(&marker);
+        let at = self.parts.clock.wall();
+        self.events.publish(at, News::MarkerBegin(marker.clone()));
+        if marker.end.is_some() {
+            self.events.publish(at, News::MarkerEnd(marker.clone()));
+        }
+        Ok(marker)
+    }
+
+    /// Stores a marker that has its end now, and tells it.
+    fn close(&mut self, marker: Marker) -> Result<(), StoreError> {
+        if self.parts.store.save(&marker)? {
+            self.mark(&marker);
+            self.events.publish(self.parts.clock.wall(), News::MarkerEnd(marker));
+        }
+        Ok(())
+    }
+
+    /// Lists a marker in the playlists, where there is something to see of it.
+    fn mark(&self, marker: &Marker) {
+        let is_past = marker.end.zip(self.parts.window.first_wall()).is_some_and(|(end, first)| end < first);
+        if !is_past && !self.parts.window.mark(date_range(marker)) {
+            self.counts.unlisted.bump();
+        }
+    }
+
+    /// Counts what the store refuses, and logs the first of a burst: a full disk would fill the log too.
+    fn note<T>(&mut self, done: Result<T, StoreError>) -> Option<T> {
+        match done {
+            Ok(value) => {
+                self.is_failing = false;
+                Some(value)
+            }
+            Err(error) => {
+                self.counts.failed.bump();
+                if !std::mem::replace(&mut self.is_failing, true) {
+                    tracing::error!("{error}; the stream goes on, and further failures are only counted");
+                }
+                None
+            }
+        }
+    }
+
+    fn look_at_camera(&mut self) {
+        let state = self.parts.status.state();
+        let lost = match state {
+            SourceState::Silent | SourceState::Lost => true,
+            SourceState::Live => false,
+            SourceState::Opening | SourceState::Ended => return,
+        };
+        if std::mem::replace(&mut self.camera_lost, lost) == lost {
+            return;
+        }
+        let news = match state {
+            SourceState::Silent => News::CameraLost("it gives no pictures"),
+            SourceState::Lost => News::CameraLost("it is gone, and is being opened again"),
+            _ => News::CameraBack("pictures come again"),
+        };
+        self.events.publish(self.parts.clock.wall(), news);
+    }
+}

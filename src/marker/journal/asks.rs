@@ -1,0 +1,146 @@
+//! What clients ask of the journal, and what it answers.
+
+use super::*;
+
+/// Open markers of clients at once: more are sensors that never tell an end.
+pub const OPEN_MAX: usize = 200;
+
+/// A question, and where its answer goes.
+#[derive(Debug)]
+pub enum Ask {
+    /// Which markers are there?
+    List(Query, Reply<(Vec<Marker>, Option<Cursor>)>),
+    /// Which is the one of that id?
+    Find(String, Reply<Marker>),
+    /// Make one.
+    Add(Draft, Reply<Marker>),
+    /// Change one.
+    Edit(String, Edit, Reply<Marker>),
+    /// Remove one.
+    Remove(String, Reply<()>),
+}
+
+/// Where an answer goes; a client that is gone does not matter.
+pub(super) type Reply<T> = oneshot::Sender<Result<T, AskError>>;
+
+/// Why a question has no good answer.
+#[derive(Debug, thiserror::Error)]
+pub enum AskError {
+    /// There is no marker of that id.
+    #[error("there is no marker {0}; it may have been removed, or have left the window")]
+    NotFound(String),
+    /// The change does not fit the marker.
+    #[error("the marker cannot be changed: {0}")]
+    Conflict(String),
+    /// It ended before the window begins.
+    #[error("the marker ends before the window begins, at {0}; nothing could show it, and --storage alone would keep it")]
+    Past(WallTime),
+    /// Too many open ones.
+    #[error("{OPEN_MAX} markers of clients are open; end some, or send an end with the next")]
+    TooManyOpen,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The queue is full.
+    #[error("too many questions at once; ask again soon")]
+    Busy,
+    /// The stream has ended.
+    #[error("the stream has ended, and takes no more questions")]
+    Ended,
+}
+
+impl Keeper {
+    pub(super) fn answer(&mut self, ask: Ask) {
+        match ask {
+            Ask::List(query, reply) => {
+                let answer = self.parts.store.list(&query).map_err(AskError::from);
+                self.reply(reply, answer);
+            }
+            Ask::Find(id, reply) => {
+                let found = self.parts.store.find(&id).map_err(AskError::from);
+                self.reply(reply, found.and_then(|found| found.ok_or(AskError::NotFound(id))));
+            }
+            Ask::Add(draft, reply) => {
+                let answer = self.post(draft);
+                self.reply(reply, answer);
+            }
+            Ask::Edit(id, edit, reply) => {
+                let answer = self.patch(id, edit);
+                self.reply(reply, answer);
+            }
+            Ask::Remove(id, reply) => {
+                let answer = self.delete(id);
+                self.reply(reply, answer);
+            }
+        }
+    }
+
+    fn reply<T>(&mut self, reply: Reply<T>, answer: Result<T, AskError>) {
+        let answer = match answer {
+            Err(AskError::Store(error)) => {
+                let told = StoreError(error.0.clone());
+                self.note(Err::<(), _>(error));
+                Err(AskError::Store(told))
+            }
+            other => other,
+        };
+        // A client that did not wait is no fault.
+        reply.send(answer).ok();
+    }
+
+    fn post(&mut self, draft: Draft) -> Result<Marker, AskError> {
+        let Draft { kind, text, begin, end, data } = draft;
+        match (end, self.parts.window.first_wall()) {
+            (Some(end), Some(first)) if end < first && self.parts.keep == Keep::Window => return Err(AskError::Past(first)),
+            (None, _) if self.n_open_of_clients()? >= OPEN_MAX => return Err(AskError::TooManyOpen),
+            _ => {}
+        }
+        let new = Marker {
+            id: String::new(),
+            kind,
+            text,
+            source: Maker::Api,
+            begin,
+            end,
+            count: None,
+            confidence: None,
+            best: None,
+            data,
+        };
+        let marker = self.add(new)?;
+        self.count();
+        Ok(marker)
+    }
+
+    fn n_open_of_clients(&self) -> Result<usize, StoreError> {
+        Ok(self.parts.store.open_ones()?.iter().filter(|marker| marker.source == Maker::Api).count())
+    }
+
+    fn patch(&mut self, id: String, edit: Edit) -> Result<Marker, AskError> {
+        let Some(mut marker) = self.parts.store.find(&id)? else { return Err(AskError::NotFound(id)) };
+        let was_open = marker.end.is_none();
+        edit.apply(&mut marker).map_err(|conflict| AskError::Conflict(conflict.0))?;
+        if was_open && marker.end.is_some() {
+            self.close(marker.clone())?;
+        } else {
+            self.parts.store.save(&marker)?;
+            self.events.publish(self.parts.clock.wall(), News::MarkerChange(marker.clone()));
+        }
+        self.count();
+        Ok(marker)
+    }
+
+    /// What the playlists list stays there until its dates leave the window (§6.2.1); an open one gets its end, or it never would.
+    fn delete(&mut self, id: String) -> Result<(), AskError> {
+        let Some(mut marker) = self.parts.store.find(&id)? else { return Err(AskError::NotFound(id)) };
+        self.parts.store.remove(&id)?;
+        let now = self.parts.clock.wall().whole_ms();
+        if marker.end.is_none() {
+            marker.end = Some(now.max(marker.begin));
+            self.mark(&marker);
+        }
+        self.events.publish(now, News::MarkerRemoved(id));
+        self.count();
+        Ok(())
+    }
+}

@@ -1,0 +1,61 @@
+//! What the journal does from time to time: forget, close, count, and remember that it lives.
+
+use super::*;
+
+/// Chores are done this often.
+pub const CHORES_INTERVAL: Span = Span::from_ms(1000);
+/// What a killed run knows of the end of its open markers is at most so old.
+pub const TOUCH_INTERVAL: Span = Span::from_ms(5000);
+/// A marker that is open for longer than this is closed: whoever should have ended it is gone.
+pub const OPEN_SPAN_MAX: Span = Span::from_ms(24 * 3_600_000);
+
+impl Keeper {
+    pub(super) fn do_chores(&mut self, now: Ticks) {
+        if now.since(self.chores_at) < CHORES_INTERVAL {
+            return;
+        }
+        self.chores_at = now;
+        let done = self.chores(now);
+        self.note(done);
+        self.count();
+    }
+
+    fn chores(&mut self, now: Ticks) -> Result<(), StoreError> {
+        let wall = self.parts.clock.wall().whole_ms();
+        if let (Keep::Window, Some(first)) = (self.parts.keep, self.parts.window.first_wall()) {
+            self.parts.store.forget_before(first)?;
+        }
+        self.parts.store.shrink_to(MARKERS_MAX)?;
+        for mut marker in self.parts.store.open_ones()? {
+            // One of the detector's that nobody holds is left over from a write that failed.
+            let is_left = marker.source == Maker::Detector && !self.held.values().any(|id| *id == marker.id);
+            if is_left || wall.since(marker.begin) > OPEN_SPAN_MAX {
+                marker.end = Some(wall.max(marker.begin));
+                self.close(marker)?;
+            }
+        }
+        if now.since(self.touched_at) >= TOUCH_INTERVAL {
+            self.touched_at = now;
+            self.parts.store.touch(wall)?;
+        }
+        Ok(())
+    }
+
+    /// The run ends, and with it what is open.
+    pub(super) fn close_all(&mut self) {
+        let wall = self.parts.clock.wall().whole_ms();
+        for mut marker in self.parts.store.open_ones().unwrap_or_default() {
+            marker.end = Some(wall.max(marker.begin));
+            let done = self.close(marker);
+            self.note(done);
+        }
+        self.count();
+    }
+
+    /// Tells the status how many there are.
+    pub(super) fn count(&self) {
+        self.counts.stored.set(self.parts.store.len());
+        let open = self.parts.store.open_ones().map_or(0, |open| open.len());
+        self.counts.open.set(open as u64);
+    }
+}

@@ -1,0 +1,103 @@
+//! Single detections, for those who want every box: the newest wins, and who is slow misses some.
+
+use super::*;
+use serde::Serialize;
+use tokio::sync::watch;
+
+/// The newest detection as JSON; empty before the first one.
+#[derive(Debug)]
+pub struct Feed {
+    newest: watch::Sender<Arc<str>>,
+    closed: watch::Sender<bool>,
+}
+
+impl Default for Feed {
+    fn default() -> Feed {
+        Feed { newest: watch::Sender::new(Arc::from("")), closed: watch::Sender::new(false) }
+    }
+}
+
+/// One who reads detections. Dropping it frees its place.
+#[derive(Debug)]
+pub struct FeedReader {
+    newest: watch::Receiver<Arc<str>>,
+    closed: watch::Receiver<bool>,
+}
+
+#[derive(Serialize)]
+struct Run<'a> {
+    media_time_s: f64,
+    at: WallTime,
+    took_ms: f64,
+    boxes: Vec<Box<'a>>,
+}
+
+#[derive(Serialize)]
+struct Box<'a> {
+    id: u64,
+    kind: &'a str,
+    #[serde(flatten)]
+    area: Fractions,
+    #[serde(serialize_with = "crate::marker::thousandths")]
+    confidence: Option<f64>,
+}
+
+impl Feed {
+    /// Tells a run to who reads. Costs nothing where nobody does.
+    pub(super) fn publish(&self, run: &Detection, wall: WallTime, seen: &[(u64, Seen)]) {
+        if self.newest.receiver_count() == 0 {
+            return;
+        }
+        let boxes = seen.iter().map(|(id, seen)| Box { id: *id, kind: &seen.kind, area: seen.area, confidence: seen.confidence });
+        let run = Run {
+            media_time_s: (run.at.as_s() * 1e5).round() / 1e5,
+            at: wall,
+            took_ms: (run.took.as_ms() * 100.0).round() / 100.0,
+            boxes: boxes.collect(),
+        };
+        let json = serde_json::to_string(&run).expect("texts and numbers can be written as JSON");
+        self.newest.send_replace(Arc::from(json));
+    }
+
+    pub(super) fn close(&self) {
+        self.closed.send_replace(true);
+    }
+
+    /// Reads from the next run on.
+    pub fn read(&self) -> FeedReader {
+        FeedReader { newest: self.newest.subscribe(), closed: self.closed.subscribe() }
+    }
+
+    /// Whether there will be no more.
+    pub fn is_closed(&self) -> bool {
+        *self.closed.borrow()
+    }
+}
+
+impl FeedReader {
+    /// The next run, when it is there, or the newest of those that were missed; `None` after the end.
+    pub async fn next(&mut self) -> Option<Arc<str>> {
+        tokio::select! {
+            biased;
+            _ = self.closed.wait_for(|closed| *closed) => None,
+            changed = self.newest.changed() => changed.ok().map(|()| self.newest.borrow_and_update().clone()),
+        }
+    }
+}
+
+/// What a run saw, by the track's id, as fractions of the picture.
+pub(super) fn seen_of(run: &Detection) -> Vec<(u64, Seen)> {
+    let Some(tracks) = &run.tracks else { return Vec::new() };
+    let (across, down) = (tracks.size().width() as f64, tracks.size().height() as f64);
+    let share = |pixels: u32, side: f64| (f64::from(pixels) / side * 1e4).round() / 1e4;
+    let seen = run.boxes_at(run.at).into_iter().map(|tracked| {
+        let area = Fractions {
+            x: share(tracked.area.x, across),
+            y: share(tracked.area.y, down),
+            width: share(tracked.area.width, across),
+            height: share(tracked.area.height, down),
+        };
+        (tracked.id, Seen { kind: tracked.kind.name().to_owned(), area, confidence: Some(tracked.confidence) })
+    });
+    seen.collect()
+}

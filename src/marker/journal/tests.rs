@@ -1,0 +1,236 @@
+use super::*;
+use crate::{
+    detect::kind::Kind,
+    events::Heard,
+    status::Asked,
+    store::Place,
+    time::ManualClock,
+    window::feed::{BEGIN, Feed as WindowFeed, config},
+};
+use serde_json::json;
+
+struct Bench {
+    window: WindowFeed,
+    clock: Arc<ManualClock>,
+    status: Arc<Status>,
+    journal: Arc<Journal>,
+    heard: crate::events::Listener,
+    runs: Runs,
+}
+
+fn bench_at(place: &Place, keep: Keep) -> Bench {
+    let window = WindowFeed::new(config());
+    let (clock, status) = (window.clock.clone(), Arc::new(Status::new(Asked::default())));
+    let (runs, queue) = runs();
+    let parts = JournalParts {
+        store: Store::open(place, BEGIN).expect("a store"),
+        keep,
+        runs: queue,
+        window: window.window.clone(),
+        status: status.clone(),
+        clock: clock.clone(),
+        run: "r1".to_owned(),
+    };
+    let journal = Journal::start(parts, &runs).expect("a thread");
+    let heard = journal.events.listen();
+    Bench { window, clock, status, journal, heard, runs }
+}
+
+fn bench() -> Bench {
+    bench_at(&Place::Memory, Keep::Window)
+}
+
+impl Bench {
+    /// The next event; its name and data.
+    async fn hear(&mut self) -> (&'static str, serde_json::Value) {
+        let heard = tokio::time::timeout(std::time::Duration::from_secs(20), self.heard.next()).await.expect("in time");
+        match heard {
+            Some(Heard::Event(event)) => (event.news.name(), serde_json::from_str(&event.json).expect("it is JSON")),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// A run that sees something that has been there for a while, at the clock's time.
+    fn see_face(&self) {
+        let mut tracker = crate::track::Tracker::default();
+        let size = crate::picture::Size::new(640, 480).expect("even");
+        let area = crate::detect::BoundingBox { x: 64, y: 48, width: 64, height: 96 };
+        let now = self.clock.now();
+        for ago_ms in [200, 100, 0] {
+            tracker.update(now - Span::from_ms(ago_ms), size, &[crate::detect::Hit { kind: Kind::FACE, area, strength: 20 }]);
+        }
+        self.runs.give(&Detection { at: now, tracks: tracker.tracks(), took: Span::from_ms(3) });
+    }
+
+    fn playlist(&self) -> String {
+        let page = self
+            .window
+            .read(|state| state.page(crate::playlist::Kind::Video(crate::playlist::Extent::Full)).map(|page| page.plain()));
+        String::from_utf8(page.expect("a segment").concat()).expect("text")
+    }
+}
+
+fn draft(kind: &str, begin: WallTime, end: Option<WallTime>) -> Draft {
+    Draft { kind: kind.to_owned(), text: None, begin, end, data: None }
+}
+
+#[tokio::test]
+async fn a_face_is_told_listed_and_ended() {
+    let mut bench = bench();
+    bench.window.push("K....|K....|");
+    bench.see_face();
+    let (name, told) = bench.hear().await;
+    assert_eq!(name, "marker-begin");
+    let marker = &told["marker"];
+    let id = marker["id"].as_str().expect("a text").to_owned();
+    assert_eq!(
+        (&marker["kind"], &marker["source"], &marker["end"], &marker["count"]),
+        (&json!("face"), &json!("detector"), &json!(null), &json!(1))
+    );
+    assert_eq!(marker["begin"], json!((BEGIN + Span::from_ms(2000)).to_string()));
+    assert_eq!(marker["box"], json!({"x": 0.1, "y": 0.1, "width": 0.1, "height": 0.2, "at": marker["begin"]}));
+    let line = format!(
+        "#EXT-X-DATERANGE:ID=\"{id}\",CLASS=\"org.hlscam.face\",START-DATE=\"{}\",X-KIND=\"face\"",
+        BEGIN + Span::from_ms(2000)
+    );
+    assert!(bench.playlist().contains(&line), "{}", bench.playlist());
+    assert_eq!(bench.journal.find(id.clone()).await.expect("it is there").end, None);
+    bench.clock.advance(Span::from_ms(11_000));
+    let (name, told) = bench.hear().await;
+    assert_eq!((name, &told["marker"]["id"]), ("marker-end", &json!(id)));
+    assert_eq!(told["marker"]["end"], json!((BEGIN + Span::from_ms(2000)).to_string()));
+    assert!(bench.playlist().contains("X-KIND=\"face\",X-COUNT=\"1\""), "{}", bench.playlist());
+}
+
+#[tokio::test]
+async fn clients_make_change_end_and_remove_markers() {
+    let mut bench = bench();
+    bench.window.push("K....|K....|");
+    let door = bench.journal.add(draft("door", BEGIN + Span::from_ms(500), None)).await.expect("made");
+    assert_eq!(bench.hear().await.0, "marker-begin");
+    let text = Edit { text: Some(Some("open".to_owned())), ..Edit::default() };
+    assert_eq!(bench.journal.edit(door.id.clone(), text).await.expect("changed").text.as_deref(), Some("open"));
+    assert_eq!(bench.hear().await.0, "marker-change");
+    let end = Edit { end: Some(BEGIN + Span::from_ms(900)), ..Edit::default() };
+    bench.journal.edit(door.id.clone(), end.clone()).await.expect("ended");
+    assert_eq!(bench.hear().await.0, "marker-end");
+    assert!(matches!(bench.journal.edit(door.id.clone(), end.clone()).await, Err(AskError::Conflict(_))));
+    let bell = bench.journal.add(draft("bell", BEGIN, Some(BEGIN))).await.expect("made");
+    assert_eq!((bench.hear().await.0, bench.hear().await.0), ("marker-begin", "marker-end"));
+    bench.journal.remove(bell.id.clone()).await.expect("removed");
+    let (name, told) = bench.hear().await;
+    assert_eq!((name, &told["id"]), ("marker-removed", &json!(bell.id)));
+    assert!(matches!(bench.journal.remove(bell.id.clone()).await, Err(AskError::NotFound(_))));
+    assert!(matches!(bench.journal.edit("door-5".to_owned(), end).await, Err(AskError::NotFound(_))));
+    let query = Query { from: BEGIN, to: BEGIN + Span::from_ms(600), kinds: vec![], limit: 10, after: None };
+    let (found, next) = bench.journal.list(query).await.expect("a list");
+    assert_eq!((found.len(), &found[0].id, next), (1, &door.id, None));
+    assert_eq!((bench.journal.counts.stored.get(), bench.journal.counts.open.get(), bench.journal.counts.begun.get()), (1, 0, 2));
+}
+
+#[tokio::test]
+async fn a_removed_open_marker_gets_its_end_in_the_playlist_and_is_not_told_again() {
+    let mut bench = bench();
+    bench.window.push("K....|K....|");
+    bench.see_face();
+    let id = bench.hear().await.1["marker"]["id"].as_str().expect("a text").to_owned();
+    bench.journal.remove(id.clone()).await.expect("removed");
+    assert_eq!(bench.hear().await.0, "marker-removed");
+    assert!(bench.playlist().contains(&format!("ID=\"{id}\"")) && bench.playlist().contains("END-DATE"), "{}", bench.playlist());
+    bench.clock.advance(Span::from_ms(11_000));
+    bench.journal.end("a test");
+    assert_eq!(bench.hear().await.0, "stream-ended");
+}
+
+#[tokio::test]
+async fn markers_leave_with_the_window() {
+    let mut bench = bench();
+    bench.window.push("K....|K....|");
+    let old = bench.journal.add(draft("bell", BEGIN, Some(BEGIN))).await.expect("made");
+    let open = bench.journal.add(draft("door", BEGIN, None)).await.expect("made");
+    bench.window.push(&"K....|".repeat(60));
+    let query = Query { from: BEGIN, to: BEGIN, kinds: vec![], limit: 10, after: None };
+    let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(20);
+    while bench.journal.list(query.clone()).await.expect("a list").0.len() > 1 {
+        assert!(tokio::time::Instant::now() < deadline);
+    }
+    assert!(matches!(bench.journal.find(old.id).await, Err(AskError::NotFound(_))));
+    assert!(bench.journal.find(open.id).await.is_ok());
+    assert!(matches!(bench.journal.add(draft("bell", BEGIN, Some(BEGIN))).await, Err(AskError::Past(_))));
+}
+
+#[tokio::test]
+async fn stored_markers_outlive_window_and_run() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let place = Place::Folder(folder.path().to_owned());
+    let mut bench = bench_at(&place, Keep::Newest);
+    bench.window.push(&"K....|".repeat(60));
+    let old = bench.journal.add(draft("bell", BEGIN, Some(BEGIN))).await.expect("made");
+    let open = bench.journal.add(draft("door", BEGIN + Span::from_ms(59_000), None)).await.expect("made");
+    assert!(!bench.playlist().contains(&old.id), "it lies before the window");
+    bench.journal.end("a test");
+    assert!(matches!(bench.journal.find(old.id.clone()).await, Err(AskError::Ended)));
+    let bench = bench_at(&place, Keep::Newest);
+    assert!(bench.journal.find(old.id).await.is_ok());
+    assert_eq!(bench.journal.find(open.id).await.expect("kept").end, Some(BEGIN + Span::from_ms(60_000)));
+}
+
+#[tokio::test]
+async fn a_lost_camera_is_told_once_and_so_is_its_return() {
+    let mut bench = bench();
+    bench.status.set_state(SourceState::Live, None);
+    bench.status.set_state(SourceState::Silent, None);
+    let (name, told) = bench.hear().await;
+    assert_eq!((name, &told["reason"]), ("camera-lost", &json!("it gives no pictures")));
+    bench.status.set_state(SourceState::Lost, None);
+    bench.journal.add(draft("bell", BEGIN, None)).await.expect("made");
+    assert_eq!(bench.hear().await.0, "marker-begin");
+    bench.status.set_state(SourceState::Live, None);
+    assert_eq!(bench.hear().await.0, "camera-back");
+}
+
+#[tokio::test]
+async fn the_end_of_the_stream_ends_all_markers_and_then_the_events() {
+    let mut bench = bench();
+    bench.window.push("K....|K....|");
+    bench.see_face();
+    assert_eq!(bench.hear().await.0, "marker-begin");
+    bench.journal.add(draft("door", BEGIN, None)).await.expect("made");
+    assert_eq!(bench.hear().await.0, "marker-begin");
+    let mut reader = bench.journal.feed.read();
+    bench.journal.end("a test");
+    let names = [bench.hear().await.0, bench.hear().await.0, bench.hear().await.0];
+    assert_eq!(names, ["marker-end", "marker-end", "stream-ended"]);
+    assert_eq!(bench.heard.next().await, None);
+    assert_eq!(reader.next().await, None);
+    assert!(!bench.playlist().lines().any(|line| line.starts_with("#EXT-X-DATERANGE") && !line.contains("END-DATE")));
+}
+
+#[tokio::test]
+async fn single_detections_are_told_to_who_reads() {
+    let bench = bench();
+    let mut reader = bench.journal.feed.read();
+    bench.clock.advance(Span::from_ms(1000));
+    bench.see_face();
+    let run: serde_json::Value = serde_json::from_str(&reader.next().await.expect("a run")).expect("it is JSON");
+    assert_eq!((&run["media_time_s"], &run["took_ms"]), (&json!(1.0), &json!(3.0)));
+    assert_eq!(run["at"], json!((BEGIN + Span::from_ms(1000)).to_string()));
+    let seen = &run["boxes"][0];
+    assert_eq!((&seen["kind"], &seen["x"], &seen["height"]), (&json!("face"), &json!(0.1), &json!(0.2)));
+}
+
+#[tokio::test]
+async fn clients_cannot_leave_markers_open_without_end() {
+    let bench = bench();
+    for _ in 0..OPEN_MAX {
+        bench.journal.add(draft("door", BEGIN, None)).await.expect("made");
+    }
+    assert!(matches!(bench.journal.add(draft("door", BEGIN, None)).await, Err(AskError::TooManyOpen)));
+    bench.journal.add(draft("door", BEGIN, Some(BEGIN))).await.expect("an ended one is no burden");
+    bench.clock.advance(OPEN_SPAN_MAX + CHORES_INTERVAL);
+    let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(20);
+    while bench.journal.counts.open.get() > 0 {
+        assert!(tokio::time::Instant::now() < deadline);
+        tokio::task::yield_now().await;
+    }
+}

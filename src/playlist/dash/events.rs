@@ -1,0 +1,45 @@
+//! Date ranges as an EventStream of the Period in which they begin (ISO/IEC 23009-1 §5.10.2). Only those that have ended are listed: an
+//! `Event` cannot be open, and one that a player knows keeps its length.
+
+use super::{
+    Times,
+    elements::{Event, EventStream},
+};
+use crate::{
+    marker::parts_of,
+    playlist::hls::DateRange,
+    time::{Span, WallTime},
+    window::state::State,
+};
+
+/// Whose events these are; their text is JSON with `id`, `kind` and `text`.
+const SCHEME: &str = "urn:hlscam:marker:2026";
+/// Units per second: markers have milliseconds.
+const TIMESCALE: u32 = 1000;
+
+/// The events of a Period; `None` if there are none.
+pub(super) fn stream(state: &State, times: &Times) -> Option<EventStream> {
+    let first = times.first.wall;
+    let end = times.len_us.map(|len_us| WallTime(first.0 + len_us));
+    let is_inside = |range: &&DateRange| range.start >= first && end.is_none_or(|end| range.start < end);
+    let events: Vec<Event> = state.ranges.all().filter(is_inside).filter_map(|range| event(range, first)).collect();
+    (!events.is_empty()).then_some(EventStream { scheme_id_uri: SCHEME, timescale: TIMESCALE, events })
+}
+
+/// When the last of them became known, as far as its dates tell.
+pub(super) fn newest(state: &State) -> Option<WallTime> {
+    state.ranges.all().filter_map(|range| range.end).max()
+}
+
+fn event(range: &DateRange, first: WallTime) -> Option<Event> {
+    let ms = |span: Span| span.as_ms().round().max(0.0) as u64;
+    let (_, number) = parts_of(&range.id)?;
+    let attribute = |name: &str| range.extra.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str());
+    let message = serde_json::json!({"id": range.id, "kind": attribute("X-KIND"), "text": attribute("X-TEXT")});
+    Some(Event {
+        presentation_time: ms(range.start.since(first)),
+        duration: ms(range.end?.since(range.start)),
+        id: number as u64,
+        message: message.to_string(),
+    })
+}

@@ -1,0 +1,134 @@
+//! `GET /api/events` and `GET /api/detections`: server-sent events (HTML §9.2). Each client is a place in a ring and a body that asks it for
+//! the next event when there is room to send one, so a slow client stalls nobody.
+
+use super::routes::{Shared, Shares, plain, respond};
+use crate::{
+    events::{Events, Heard, Listener},
+    marker::journal::FeedReader,
+    server::origin::Reply,
+};
+use axum::{
+    body::Body,
+    extract::State,
+    http::{HeaderMap, Response},
+};
+use bytes::Bytes;
+use hyper::body::{Body as HttpBody, Frame};
+use std::{
+    convert::Infallible,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+use tokio::{sync::OwnedSemaphorePermit, time::timeout};
+
+/// Clients of both at a time: a page and a few scripts each for a household, and far fewer than connections.
+pub const SUBSCRIBERS_MAX: usize = 256;
+/// A comment is sent when nothing else was for this long, so that proxies and both ends know that the connection lives.
+pub const HEARTBEAT: Duration = Duration::from_secs(10);
+/// A client that lost its connection comes again after this time, in milliseconds.
+pub const RETRY_MS: u32 = 2000;
+/// Seconds after which a client that was turned away may come again.
+const RETRY_AFTER_S: u32 = 5;
+/// What a browser sends when it comes again (HTML §9.2.4).
+const LAST_EVENT_ID: &str = "last-event-id";
+
+/// `GET /api/events`.
+pub(super) async fn events(State(shared): Shares, headers: HeaderMap) -> Response<Body> {
+    let events = shared.journal.events.clone();
+    let last = headers.get(LAST_EVENT_ID).and_then(|id| id.to_str().ok()).filter(|id| !id.is_empty());
+    let listener = last.map_or_else(|| events.listen(), |id| events.listen_after(id));
+    // Who has heard the last event must not come again for ever; 204 tells a browser to stop.
+    if events.is_closed() && !listener.has_more() {
+        return respond(over());
+    }
+    stream(&shared, Reader::Events(events, listener))
+}
+
+/// `GET /api/detections`.
+pub(super) async fn detections(State(shared): Shares) -> Response<Body> {
+    if shared.journal.feed.is_closed() {
+        return respond(over());
+    }
+    stream(&shared, Reader::Detections(shared.journal.feed.read()))
+}
+
+fn over() -> Reply {
+    Reply { status: 204, headers: vec![("cache-control", "no-store".to_owned())], body: vec![], rest: None }
+}
+
+fn stream(shared: &Shared, reader: Reader) -> Response<Body> {
+    let Ok(place) = shared.subscribers.clone().try_acquire_owned() else {
+        let mut reply = plain(503, format!("{SUBSCRIBERS_MAX} clients listen already; come again\n"));
+        reply.headers.push(("retry-after", RETRY_AFTER_S.to_string()));
+        return respond(reply);
+    };
+    let headers = vec![
+        ("content-type", "text/event-stream".to_owned()),
+        ("cache-control", "no-store".to_owned()),
+        // nginx would collect them.
+        ("x-accel-buffering", "no".to_owned()),
+    ];
+    let body = Subscription { step: Some(begin(reader)), _place: place };
+    respond(Reply { status: 200, headers, body: vec![], rest: None }).map(|_| Body::new(body))
+}
+
+/// What a client reads.
+enum Reader {
+    Events(Arc<Events>, Listener),
+    Detections(FeedReader),
+}
+
+impl Reader {
+    /// The next piece of text; `None` after the end.
+    async fn next(&mut self) -> Option<String> {
+        let next = async {
+            match self {
+                Reader::Events(events, listener) => Some(match listener.next().await? {
+                    Heard::Event(event) => {
+                        format!("id: {}\nevent: {}\ndata: {}\n\n", events.id(&event), event.news.name(), event.json)
+                    }
+                    // Without an id: it is of this connection alone.
+                    Heard::Missed(count) => format!("event: missed\ndata: {{\"count\":{count}}}\n\n"),
+                }),
+                Reader::Detections(reader) => Some(format!("event: detection\ndata: {}\n\n", reader.next().await?)),
+            }
+        };
+        timeout(HEARTBEAT, next).await.unwrap_or_else(|_| Some(": still here\n\n".to_owned()))
+    }
+}
+
+/// One step of a [`Reader`], with the reader for the step after it.
+type Step = Pin<Box<dyn Future<Output = (Reader, Option<String>)> + Send>>;
+
+/// A body that ends with the stream.
+struct Subscription {
+    step: Option<Step>,
+    /// Frees its place when the client leaves.
+    _place: OwnedSemaphorePermit,
+}
+
+/// The first piece goes out at once, so that the client knows that it is heard.
+fn begin(reader: Reader) -> Step {
+    Box::pin(async move { (reader, Some(format!("retry: {RETRY_MS}\n\n"))) })
+}
+
+fn step(mut reader: Reader) -> Step {
+    Box::pin(async move {
+        let text = reader.next().await;
+        (reader, text)
+    })
+}
+
+impl HttpBody for Subscription {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let Some(running) = self.step.as_mut() else { return Poll::Ready(None) };
+        let (reader, text) = ready!(running.as_mut().poll(cx));
+        self.step = text.is_some().then(|| step(reader));
+        Poll::Ready(text.map(|text| Ok(Frame::data(Bytes::from(text)))))
+    }
+}

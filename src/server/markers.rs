@@ -1,0 +1,294 @@
+//! `/api/markers`: reading, posting, changing and deleting markers. What a body may hold is in `marker::draft`; here are the headers, the
+//! limits, and the answers.
+
+use super::{
+    routes::{Shares, plain, respond},
+    same_origin::is_same_origin,
+};
+use crate::{
+    marker::{
+        Marker,
+        draft::{self, AHEAD_MAX, BODY_LEN_MAX},
+        is_kind,
+        journal::AskError,
+    },
+    server::origin::Reply,
+    store::{Cursor, Query},
+    time::{Span, Ticks, WallTime},
+};
+use axum::{
+    body::{Body, to_bytes},
+    extract::{Path, Request, State},
+    http::{HeaderMap, Response, Uri, header},
+};
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// Markers in an answer when nothing else is asked.
+pub const LIMIT_DEFAULT: usize = 1000;
+/// Most markers in one answer: some 3 MB.
+pub const LIMIT_MAX: usize = 10_000;
+/// Changes a second, over a while: a detector of ten things at ten times a second should send what it saw, not every look.
+pub const CHANGES_PER_S: f64 = 20.0;
+/// Changes in one go: a script that hands in what it has collected.
+pub const CHANGES_BURST: f64 = 200.0;
+/// A body must be whole within this time.
+pub const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Seconds after which a client that was turned away may come again.
+const RETRY_AFTER_S: u32 = 1;
+
+/// Lets so many changes through, and no more.
+#[derive(Debug)]
+pub(super) struct Bucket {
+    left: f64,
+    at: Ticks,
+}
+
+impl Default for Bucket {
+    fn default() -> Bucket {
+        Bucket { left: CHANGES_BURST, at: Ticks::default() }
+    }
+}
+
+impl Bucket {
+    /// Takes one out, if there is one.
+    pub(super) fn take(&mut self, now: Ticks) -> bool {
+        let gained = now.since(self.at).max(Span::ZERO).as_s() * CHANGES_PER_S;
+        (self.left, self.at) = ((self.left + gained).min(CHANGES_BURST), now.max(self.at));
+        let is_there = self.left >= 1.0;
+        self.left -= f64::from(u8::from(is_there));
+        is_there
+    }
+}
+
+/// The query of `GET /api/markers`, as typed.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Asked {
+    from: Option<String>,
+    to: Option<String>,
+    kind: Option<String>,
+    limit: Option<String>,
+    cursor: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Listing {
+    markers: Vec<Marker>,
+    next: Option<String>,
+}
+
+/// `GET /api/markers`.
+pub(super) async fn list(State(shared): Shares, uri: Uri) -> Response<Body> {
+    let query = match read_query(&uri, shared.clock.wall()) {
+        Ok(query) => query,
+        Err(why) => return respond(plain(400, why + "\n")),
+    };
+    respond(match shared.journal.list(query).await {
+        Ok((markers, next)) => {
+            let next = next.map(|Cursor { begin_ms, number }| format!("{begin_ms}-{number}"));
+            json(200, &Listing { markers, next })
+        }
+        Err(error) => refused(&error),
+    })
+}
+
+/// `GET /api/markers/{id}`.
+pub(super) async fn one(State(shared): Shares, Path(id): Path<String>) -> Response<Body> {
+    respond(answer(shared.journal.find(id).await, 200))
+}
+
+/// `POST /api/markers`.
+pub(super) async fn add(State(shared): Shares, request: Request) -> Response<Body> {
+    let body = match body_of(&shared, request).await {
+        Ok(body) => body,
+        Err(reply) => return respond(reply),
+    };
+    let draft = match draft::draft(&body, shared.clock.wall()) {
+        Ok(draft) => draft,
+        Err(bad) => return respond(plain(400, format!("{bad}\n"))),
+    };
+    let made = shared.journal.add(draft).await;
+    let id = made.as_ref().ok().map(|marker| marker.id.clone());
+    let mut reply = answer(made, 201);
+    if let Some(id) = id {
+        // Relative to `/api/markers`, so that a proxy may put all of it under a path of its own (RFC 9110 §10.2.2).
+        reply.headers.push(("location", format!("markers/{id}")));
+    }
+    respond(reply)
+}
+
+/// `PATCH /api/markers/{id}`.
+pub(super) async fn edit(State(shared): Shares, Path(id): Path<String>, request: Request) -> Response<Body> {
+    let body = match body_of(&shared, request).await {
+        Ok(body) => body,
+        Err(reply) => return respond(reply),
+    };
+    respond(match draft::edit(&body, shared.clock.wall()) {
+        Ok(edit) => answer(shared.journal.edit(id, edit).await, 200),
+        Err(bad) => plain(400, format!("{bad}\n")),
+    })
+}
+
+/// `DELETE /api/markers/{id}`.
+pub(super) async fn remove(State(shared): Shares, Path(id): Path<String>, headers: HeaderMap) -> Response<Body> {
+    if let Err(reply) = may_change(&shared, &headers) {
+        return respond(reply);
+    }
+    respond(match shared.journal.remove(id).await {
+        Ok(()) => Reply { status: 204, headers: vec![("cache-control", "no-store".to_owned())], body: vec![], rest: None },
+        Err(error) => refused(&error),
+    })
+}
+
+/// Whether a request may change something: from our own page or from no page at all, and not too often.
+fn may_change(shared: &super::routes::Shared, headers: &HeaderMap) -> Result<(), Reply> {
+    if !is_same_origin(headers) {
+        return Err(plain(403, "pages of other origins may not change anything here\n"));
+    }
+    if !shared.take_change() {
+        return Err(later(429, format!("more than {CHANGES_PER_S} changes a second; slow down")));
+    }
+    Ok(())
+}
+
+/// The JSON that a request brings.
+async fn body_of(shared: &super::routes::Shared, request: Request) -> Result<Bytes, Reply> {
+    may_change(shared, request.headers())?;
+    let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    // A form or a text can be posted by any page without asking; JSON cannot (Fetch §4.8, CORS preflight).
+    if !kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json") {
+        return Err(plain(415, "the body must be JSON; send Content-Type: application/json\n"));
+    }
+    match timeout(BODY_TIMEOUT, to_bytes(request.into_body(), BODY_LEN_MAX)).await {
+        Ok(Ok(body)) => Ok(body),
+        Ok(Err(error)) if is_too_long(&error) => Err(plain(413, format!("the body is longer than {BODY_LEN_MAX} bytes\n"))),
+        Ok(Err(error)) => Err(plain(400, format!("the body did not come whole: {error}\n"))),
+        Err(_) => Err(plain(408, format!("the body did not come within {} s\n", BODY_TIMEOUT.as_secs()))),
+    }
+}
+
+fn is_too_long(error: &axum::Error) -> bool {
+    let first: &dyn std::error::Error = error;
+    std::iter::successors(Some(first), |one| one.source()).any(|one| one.is::<http_body_util::LengthLimitError>())
+}
+
+fn answer(marker: Result<Marker, AskError>, status: u16) -> Reply {
+    match marker {
+        Ok(marker) => json(status, &marker),
+        Err(error) => refused(&error),
+    }
+}
+
+fn refused(error: &AskError) -> Reply {
+    let status = match error {
+        AskError::Past(_) => 400,
+        AskError::NotFound(_) => 404,
+        AskError::Conflict(_) => 409,
+        AskError::TooManyOpen => 429,
+        AskError::Store(_) => 500,
+        AskError::Busy | AskError::Ended => 503,
+    };
+    if matches!(status, 429 | 503) { later(status, error.to_string()) } else { plain(status, format!("{error}\n")) }
+}
+
+fn later(status: u16, why: String) -> Reply {
+    let mut reply = plain(status, why + "\n");
+    reply.headers.push(("retry-after", RETRY_AFTER_S.to_string()));
+    reply
+}
+
+fn json(status: u16, value: &impl Serialize) -> Reply {
+    match serde_json::to_string(value) {
+        Ok(text) => {
+            let headers = vec![("content-type", "application/json".to_owned()), ("cache-control", "no-store".to_owned())];
+            Reply { status, headers, body: vec![Bytes::from(text + "\n")], rest: None }
+        }
+        Err(error) => plain(500, format!("the answer cannot be written as JSON: {error}; please report this\n")),
+    }
+}
+
+/// What a query means, or what is wrong with it.
+fn read_query(uri: &Uri, now: WallTime) -> Result<Query, String> {
+    let asked = axum::extract::Query::<Asked>::try_from_uri(uri).map_err(|error| {
+        let reason = std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
+        format!("the query is wrong: {reason}; it takes from, to, kind, limit and cursor")
+    })?;
+    let time = |name: &str, text: Option<&String>, default: WallTime| match text {
+        None => Ok(default),
+        // A plus sign that was not encoded reads as a blank.
+        Some(text) => WallTime::parse(&text.replace(' ', "+"))
+            .ok_or_else(|| format!("{name} is no time; send RFC 3339 like 2026-11-20T16:19:12Z, or seconds since 1970")),
+    };
+    let (from, to) = (time("from", asked.from.as_ref(), WallTime(0))?, time("to", asked.to.as_ref(), now + AHEAD_MAX)?);
+    if to < from {
+        return Err("to is before from".to_owned());
+    }
+    let kinds: Vec<String> = asked.kind.iter().flat_map(|kinds| kinds.split(',')).map(str::to_owned).collect();
+    if let Some(bad) = kinds.iter().find(|kind| !is_kind(kind)) {
+        return Err(format!("kind {bad:?} is none; send kinds with commas between, like face,door-bell"));
+    }
+    let limit = asked.limit.as_ref().map_or(Ok(LIMIT_DEFAULT), |limit| match limit.parse() {
+        Ok(limit) if (1..=LIMIT_MAX).contains(&limit) => Ok(limit),
+        _ => Err(format!("limit is 1 to {LIMIT_MAX}")),
+    })?;
+    let after =
+        asked.cursor.as_ref().map(|cursor| cursor_of(cursor).ok_or("cursor is not one of ours; send the `next` of an answer"));
+    Ok(Query { from, to, kinds, limit, after: after.transpose()? })
+}
+
+fn cursor_of(text: &str) -> Option<Cursor> {
+    let (begin_ms, number) = text.split_once('-')?;
+    Some(Cursor { begin_ms: begin_ms.parse().ok()?, number: number.parse().ok()? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: WallTime = WallTime(1_795_191_552_123_000);
+
+    #[test]
+    fn a_query_is_read_or_refused_with_the_reason() {
+        let check = |query: &str, expect: Result<Query, &str>| {
+            let uri: Uri = format!("/api/markers?{query}").parse().expect("a URI");
+            match (read_query(&uri, NOW), expect) {
+                (Err(told), Err(expect)) => assert!(told.contains(expect), "{query}: {told}"),
+                (read, expect) => assert_eq!(read, expect.map_err(str::to_owned), "{query}"),
+            }
+        };
+        let all = Query { from: WallTime(0), to: NOW + AHEAD_MAX, kinds: vec![], limit: 1000, after: None };
+        let hour = Query { from: WallTime(1_795_190_400_000_000), to: WallTime(1_795_194_000_000_000), ..all.clone() };
+        check("", Ok(all.clone()));
+        check("from=2026-11-20T16:00:00Z&to=1795194000", Ok(hour.clone()));
+        check("from=2026-11-20T17:00:00%2B01:00&to=2026-11-20T18:00:00+01:00", Ok(hour));
+        let kinds = vec!["face".to_owned(), "cat".to_owned()];
+        check("kind=face,cat&limit=5", Ok(Query { kinds, limit: 5, ..all.clone() }));
+        check("cursor=1795191552123-17", Ok(Query { after: Some(Cursor { begin_ms: 1_795_191_552_123, number: 17 }), ..all }));
+        check("from=yesterday", Err("from is no time"));
+        check("from=NaN", Err("from is no time"));
+        check("to=1e400", Err("to is no time"));
+        check("from=20&to=10", Err("to is before from"));
+        check("kind=Face", Err("kind \"Face\" is none"));
+        check("kind=", Err("kind \"\" is none"));
+        check("limit=0", Err("limit is 1 to 10000"));
+        check("limit=10001", Err("limit is 1 to 10000"));
+        check("limit=-1", Err("limit is 1 to 10000"));
+        check("cursor=x", Err("cursor is not one of ours"));
+        check("ts_start=5", Err("unknown field `ts_start`"));
+        check("from=1&from=2", Err("duplicate field `from`"));
+    }
+
+    #[test]
+    fn changes_are_let_through_in_bursts_and_then_at_their_rate() {
+        let mut bucket = Bucket::default();
+        let mut taken = |at_ms| (0..1000).filter(|_| bucket.take(Ticks(0) + Span::from_ms(at_ms))).count();
+        assert_eq!(taken(0), 200);
+        assert_eq!(taken(0), 0);
+        assert_eq!(taken(1000), 20);
+        assert_eq!(taken(500), 0, "a clock that goes back gives nothing");
+        assert_eq!(taken(60_000), 200);
+    }
+}

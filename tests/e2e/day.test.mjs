@@ -1,0 +1,94 @@
+// A window of 24 h in a real browser: rewinding is quick, the bar is drawn, the heap stays flat. `E2E_DAY_S` makes it last longer.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { startDay } from './day.mjs';
+import { LIGHT, endServer, keepEvidence, openPage, readStrip, screenshot, startBrowser, startServer, until, untilReady, untilState } from './support.mjs';
+
+const LIVE_MS = 30_000;
+const NOTICE_MS = 10_000;
+/** A frame of 10 per second, and half of one for the grid. */
+const FRAME_ERROR_MS = 100 + 50;
+/** Aim for 500 ms on a quiet machine; a busy one gets more. */
+const SEEK_MAX_MS = 2000;
+/** How long the day is scrubbed about. */
+const SCRUB_MS = Number(process.env.E2E_DAY_S ?? 20) * 1000;
+const HEAP_GROWTH_MAX = 5_000_000;
+
+let browser;
+let server;
+let day;
+before(async () => {
+  [browser, server] = await Promise.all([startBrowser(), startServer({ options: [...LIGHT, '--detect', 'none'] })]);
+  await untilReady(server);
+  day = await startDay(server);
+});
+after(async () => {
+  await browser?.close();
+  day?.close();
+  await endServer(server, 'SIGKILL');
+});
+
+/** Goes to a moment and gives how long it took until its picture was on the screen. */
+async function seek(page, ms) {
+  const began = performance.now();
+  await page.evaluate((hash) => (location.hash = hash), `#t=${new Date(ms).toISOString()}`);
+  const wanted = day.capturedAt(ms);
+  for (;;) {
+    const strip = await readStrip(page);
+    const tookMs = performance.now() - began;
+    // The picture plays on while it is looked at.
+    if (strip !== null && strip.capturedMs >= wanted - FRAME_ERROR_MS && strip.capturedMs <= wanted + FRAME_ERROR_MS + tookMs) {
+      return tookMs;
+    }
+    assert.ok(tookMs < NOTICE_MS, `${new Date(ms).toISOString()} is not shown; the picture is ${strip?.capturedMs - wanted} ms beside it`);
+  }
+}
+
+/** Bytes in use after a collection. */
+async function heapOf(session) {
+  await session.send('HeapProfiler.collectGarbage');
+  const { metrics } = await session.send('Performance.getMetrics');
+  return metrics.find(({ name }) => name === 'JSHeapUsedSize').value;
+}
+
+test('a_window_of_a_day_is_quick_to_rewind_and_the_heap_stays_flat', { timeout: 120_000 + 2 * SCRUB_MS }, async () => {
+  const { page, seen } = await openPage(browser, day.url);
+  try {
+    await untilState(page, ['live'], LIVE_MS);
+    await page.getByText('24 h', { exact: true }).waitFor();
+    const session = await page.context().newCDPSession(page);
+    await session.send('Performance.enable');
+    const bar = await page.locator('#seek').boundingBox();
+    const took = [];
+    let settled = null;
+    const end = performance.now() + SCRUB_MS;
+    for (let n = 0; performance.now() < end || n < 6; n += 1) {
+      // All over the day, never twice the same.
+      const place = (n * 0.618_034) % 1;
+      took.push(await seek(page, Math.round(day.startMs + 3_600_000 + place * 22 * 3_600_000)));
+      await page.mouse.move(bar.x + bar.width * (1 - place), bar.y + 30);
+      if (settled === null && (performance.now() > end - SCRUB_MS / 2 || n === 3)) {
+        settled = await heapOf(session);
+      }
+    }
+    const grown = (await heapOf(session)) - settled;
+    took.sort((a, b) => a - b);
+    const median = took[Math.floor(took.length / 2)];
+    console.log(`${took.length} seeks in a day: median ${Math.round(median)} ms, longest ${Math.round(took.at(-1))} ms; heap ${Math.round(settled / 1e6)} MB, grown by ${Math.round(grown / 1e3)} kB`);
+    assert.ok(median <= SEEK_MAX_MS, `seeks take ${Math.round(median)} ms`);
+    assert.ok(grown < HEAP_GROWTH_MAX, `the heap grew by ${grown} bytes`);
+    await page.mouse.move(bar.x + bar.width * 0.4, bar.y + 30);
+    await until('the preview has a picture', async () => {
+      const strip = (await page.locator('#preview canvas').isVisible()) ? await readStrip(page, '#preview canvas') : null;
+      return { done: strip !== null, seen: strip };
+    }, NOTICE_MS);
+    await screenshot(page, 'timeline-day');
+    assert.deepEqual(seen.violations, [], 'no violation of the content security policy');
+  } catch (error) {
+    await keepEvidence('day', page, seen, server);
+    throw error;
+  } finally {
+    await page.close();
+  }
+});

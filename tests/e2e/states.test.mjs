@@ -1,0 +1,127 @@
+// Every state of the page, light and dark: kept as a picture, and audited by axe-core for WCAG AA.
+
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { LIVE_MS, NOTICE_MS, PHONE, endServer, pageTests, screenshot, until, untilNewer, untilState } from './support.mjs';
+
+const AXE = readFileSync(fileURLToPath(new URL('node_modules/axe-core/axe.min.js', import.meta.url)), 'utf8');
+const RULES = { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] };
+
+const { pageTest } = pageTests();
+
+/** Nothing for axe to find in either colour scheme; and a picture of both. */
+async function audit(page, name) {
+  await page.evaluate(AXE);
+  for (const colorScheme of ['light', 'dark']) {
+    await page.emulateMedia({ colorScheme });
+    await screenshot(page, `${name}-${colorScheme}`);
+    const { violations, passes } = await page.evaluate((rules) => window.axe.run(document, rules), RULES);
+    assert.ok(passes.length > 10, 'the audit has looked');
+    const found = violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html, failureSummary }) => `${html} ${failureSummary}`).join('; ')}`);
+    assert.deepEqual(found, [], `${name}, ${colorScheme}`);
+  }
+}
+
+pageTest('connecting', { open: false }, async ({ running, browser }) => {
+  const context = await browser.newContext();
+  // Answers that never come.
+  await context.route(/\/(api|cam)\/|\/time$/, () => {});
+  const page = await context.newPage();
+  await page.goto(running.server.url);
+  await untilState(page, ['connecting'], NOTICE_MS);
+  await audit(page, 'connecting');
+  await context.close();
+});
+
+pageTest('starting', { open: false }, async ({ running, browser }) => {
+  const context = await browser.newContext();
+  await context.route('**/cam/**', (route) => route.fulfill({ status: 503, headers: { 'retry-after': '1' } }));
+  const page = await context.newPage();
+  await page.goto(running.server.url);
+  await untilState(page, ['starting'], NOTICE_MS);
+  await audit(page, 'starting');
+  await context.close();
+});
+
+pageTest('live_with_help_and_statistics', {}, async ({ page }) => {
+  await untilState(page, ['live'], LIVE_MS);
+  await untilNewer(page, 0, NOTICE_MS);
+  await audit(page, 'live');
+  await page.keyboard.press('i');
+  await until('the statistics are told', async () => {
+    const seen = await page.locator('#stats').innerText();
+    return { done: /\d+ ms[^]*hls\.js[^]*Mbit\/s[^]*hlscam \d/.test(seen) && /\d per s/.test(seen), seen };
+  }, NOTICE_MS);
+  await audit(page, 'statistics');
+  await page.keyboard.press('i');
+  await page.locator('#stats').waitFor({ state: 'hidden' });
+  await page.keyboard.press('?');
+  const help = page.getByRole('dialog', { name: 'Keyboard' });
+  await help.getByText('Play or pause').waitFor();
+  await audit(page, 'help');
+  await page.keyboard.press('k');
+  assert.equal(await page.evaluate(() => document.getElementById('video').paused), false, 'an open dialog has the keyboard to itself');
+  await page.keyboard.press('Escape');
+  await help.waitFor({ state: 'hidden' });
+});
+
+pageTest('behind_and_paused', {}, async ({ page }) => {
+  await untilState(page, ['live'], LIVE_MS);
+  const { capturedMs } = await untilNewer(page, 0, NOTICE_MS);
+  await untilNewer(page, capturedMs + 6000, NOTICE_MS);
+  await page.keyboard.press('ArrowLeft');
+  await untilState(page, ['behind'], NOTICE_MS);
+  await audit(page, 'behind');
+  await page.keyboard.press('k');
+  await untilState(page, ['paused'], NOTICE_MS);
+  await audit(page, 'paused');
+});
+
+pageTest('unreachable', {}, async ({ page, running }) => {
+  await untilState(page, ['live'], LIVE_MS);
+  await endServer(running.server, 'SIGKILL');
+  await untilState(page, ['unreachable'], NOTICE_MS);
+  await audit(page, 'unreachable');
+});
+
+pageTest('ended', {}, async ({ page, running }) => {
+  await untilState(page, ['live'], LIVE_MS);
+  await endServer(running.server, 'SIGINT');
+  await untilState(page, ['ended', 'unreachable'], NOTICE_MS);
+  await audit(page, 'ended');
+});
+
+pageTest('camera_lost', { device: 'test:vanish@8s..60s' }, async ({ page }) => {
+  await untilState(page, ['camera-lost'], LIVE_MS);
+  await audit(page, 'camera-lost');
+});
+
+pageTest('on_a_phone', PHONE, async ({ page }) => {
+  await untilState(page, ['live'], LIVE_MS);
+  await untilNewer(page, 0, NOTICE_MS);
+  await audit(page, 'phone');
+});
+
+pageTest('on_a_phone_held_sideways', { ...PHONE, viewport: { width: 844, height: 390 } }, async ({ page }) => {
+  await untilState(page, ['live'], LIVE_MS);
+  await untilNewer(page, 0, NOTICE_MS);
+  await audit(page, 'phone-sideways');
+});
+
+pageTest('on_a_wall_of_4k', { viewport: { width: 3840, height: 2160 } }, async ({ page }) => {
+  await untilState(page, ['live'], LIVE_MS);
+  await untilNewer(page, 0, NOTICE_MS);
+  await audit(page, '4k');
+});
+
+pageTest('in_fullscreen_the_controls_leave_when_nothing_moves', {}, async ({ page }) => {
+  await untilState(page, ['live'], LIVE_MS);
+  await page.keyboard.press('f');
+  await page.locator('#player:fullscreen').waitFor();
+  await screenshot(page, 'fullscreen');
+  const opacity = () => page.evaluate(() => getComputedStyle(document.getElementById('hud')).opacity);
+  await until('the controls have left', async () => ({ done: (await opacity()) === '0', seen: await opacity() }), NOTICE_MS);
+  await page.mouse.move(300, 300);
+  await until('the controls are back', async () => ({ done: (await opacity()) === '1', seen: await opacity() }), NOTICE_MS);
+});

@@ -1,0 +1,108 @@
+/**
+ * Draws the seek bar on a canvas: the ruler, what can be played, and the markers' spans. Colours and sizes of text are those of the
+ * style sheet.
+ */
+
+import { colourOf, spansOf } from './marker-spans.js';
+import { tickWriter, ticksOf } from './ticks.js';
+
+/** Heights in CSS pixels: of the ruler, and of the track below it. */
+export const RULER_PX = 20;
+export const TRACK_PX = 28;
+/** Room that a label of the ruler needs, in widths of "00:00:00". */
+const LABEL_ROOM = 1.5;
+/** Around the rows of spans, and between them. */
+const MARGIN_PX = 4;
+const BETWEEN_PX = 2;
+/** A row is at most so high: one kind alone should not look like the track itself. */
+const ROW_MAX_PX = 8;
+/** Rows at most: more would be too thin to see. Further kinds share the last. */
+const ROWS_MAX = 4;
+
+/**
+ * @typedef {object} Drawing
+ * @property {import('./timeline.js').Timeline} timeline
+ * @property {readonly import('./marker-store.js').Marker[]} markers
+ * @property {readonly string[]} kinds that there are, whether or not in view, so that no row jumps
+ * @property {ReadonlySet<string>} hidden kinds
+ */
+
+/** @param {HTMLCanvasElement} canvas @param {Drawing} drawing */
+export function drawBar(canvas, { timeline, markers, kinds, hidden }) {
+  const context = canvas.getContext('2d');
+  const { clientWidth: width } = canvas;
+  if (context === null || width === 0) {
+    return;
+  }
+  const ratio = window.devicePixelRatio;
+  // Setting its size also clears it.
+  canvas.width = Math.round(width * ratio);
+  canvas.height = Math.round((RULER_PX + TRACK_PX) * ratio);
+  context.scale(ratio, ratio);
+  const style = getComputedStyle(canvas);
+  const colour = (/** @type {string} */ name) => style.getPropertyValue(`--${name}`).trim();
+  context.font = style.font;
+  drawTrack(context, timeline, width, colour);
+  drawRuler(context, timeline, width, colour);
+  const rows = kinds.filter((kind) => !hidden.has(kind));
+  drawSpans(context, rows, spansOf(markers, timeline.view, width, timeline.window.to, hidden), colour);
+}
+
+/**
+ * @param {CanvasRenderingContext2D} context @param {import('./timeline.js').Timeline} timeline @param {number} width
+ * @param {(name: string) => string} colour
+ */
+function drawTrack(context, timeline, width, colour) {
+  const left = Math.max(0, timeline.placeOf(timeline.window.from) * width);
+  context.fillStyle = colour('track');
+  context.beginPath();
+  context.roundRect(left, RULER_PX, Math.max(0, width - left), TRACK_PX, 6);
+  context.fill();
+}
+
+/**
+ * @param {CanvasRenderingContext2D} context @param {import('./timeline.js').Timeline} timeline @param {number} width
+ * @param {(name: string) => string} colour
+ */
+function drawRuler(context, timeline, width, colour) {
+  const room = context.measureText('00:00:00').width * LABEL_ROOM;
+  const { step, ticks } = ticksOf(timeline.view, Math.max(1, width / room));
+  const write = tickWriter(step);
+  const trackLeft = timeline.placeOf(timeline.window.from) * width;
+  context.textBaseline = 'middle';
+  for (const tick of ticks) {
+    const x = Math.round(timeline.placeOf(tick.at) * width);
+    const text = write(tick);
+    const half = context.measureText(text).width / 2;
+    if (x >= trackLeft) {
+      context.fillStyle = colour('tick');
+      context.fillRect(x, RULER_PX, 1, TRACK_PX);
+    }
+    // Labels that would be cut are left out, but for a bar so narrow that it had none.
+    if (x - half >= 0 && x + half <= width) {
+      context.fillStyle = colour(tick.midnight ? 'text' : 'quiet');
+      context.fillText(text, x - half, RULER_PX / 2 - 1);
+    }
+  }
+}
+
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {string[]} kinds
+ * @param {Map<string, import('./marker-spans.js').Span[]>} spans
+ * @param {(name: string) => string} colour
+ */
+function drawSpans(context, kinds, spans, colour) {
+  const rows = Math.min(kinds.length, ROWS_MAX);
+  const room = TRACK_PX - 2 * MARGIN_PX + BETWEEN_PX;
+  const height = Math.min(ROW_MAX_PX, room / rows - BETWEEN_PX);
+  const top = RULER_PX + (TRACK_PX - rows * (height + BETWEEN_PX) + BETWEEN_PX) / 2;
+  kinds.forEach((kind, n) => {
+    context.fillStyle = colour(`kind-${colourOf(kind)}`);
+    for (const { left, width } of spans.get(kind) ?? []) {
+      context.beginPath();
+      context.roundRect(left, top + Math.min(n, rows - 1) * (height + BETWEEN_PX), width, height, Math.min(3, width / 2));
+      context.fill();
+    }
+  });
+}

@@ -1,0 +1,108 @@
+/**
+ * What one keeps of a moment: its picture as a file, a link to it. And the way back: a page opened by such a link shows that moment.
+ */
+
+import { clockText } from './clock.js';
+import { fileNameOf, linkTo, momentOf } from './moment.js';
+import { toast } from './page.js';
+
+/** Longest wait for the next frame of a video that plays; none comes while it stalls. */
+const FRAME_MS = 500;
+
+/**
+ * Saves the picture on the screen, in its own size, under its capture time.
+ * @param {import('./player.js').Player} player
+ */
+export async function saveSnapshot(player) {
+  const { video } = player;
+  if (video.videoWidth === 0 || player.captureTime === null) {
+    toast('There is no picture yet');
+    return;
+  }
+  const canvas = document.createElement('canvas');
+  canvas.width = video.videoWidth;
+  canvas.height = video.videoHeight;
+  const position = await framePosition(video);
+  canvas.getContext('2d')?.drawImage(video, 0, 0);
+  const at = player.captureTime + (position - video.currentTime) * 1000;
+  canvas.toBlob((blob) => {
+    if (blob !== null) {
+      download(blob, fileNameOf(at, 'png'));
+      toast(`Saved the picture of ${clockText(new Date(at), new Date())}`);
+    }
+  }, 'image/png');
+}
+
+/**
+ * The position of the frame that is on the screen. A video that plays is a little ahead of it; the browser tells exactly with the next.
+ * @param {HTMLVideoElement} video
+ * @returns {Promise<number>}
+ */
+function framePosition(video) {
+  if (video.paused || !('requestVideoFrameCallback' in video)) {
+    return Promise.resolve(video.currentTime);
+  }
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => resolve(video.currentTime), FRAME_MS);
+    video.requestVideoFrameCallback((_, { mediaTime }) => {
+      clearTimeout(timer);
+      resolve(mediaTime);
+    });
+  });
+}
+
+/** @param {Blob} blob @param {string} name */
+function download(blob, name) {
+  const link = document.createElement('a');
+  link.href = URL.createObjectURL(blob);
+  link.download = name;
+  link.click();
+  // The browser has taken what it needs by the next turn, but for some that read it a little later.
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+}
+
+/**
+ * Puts a link to the moment shown on the clipboard.
+ * @param {import('./player.js').Player} player
+ */
+export async function copyLink(player) {
+  const at = player.captureTime;
+  if (at === null) {
+    toast('There is no picture yet');
+    return;
+  }
+  const link = linkTo(location.href, at);
+  try {
+    await navigator.clipboard.writeText(link);
+    toast(`Link to ${clockText(new Date(at), new Date())} copied`);
+  } catch {
+    // Browsers give the clipboard to secure origins only; the address bar is there for all.
+    history.replaceState(null, '', link);
+    toast('The link to this moment is in the address bar');
+  }
+}
+
+/**
+ * Shows the moment that the page's address names, now and whenever another is put there.
+ * @param {import('./player.js').Player} player
+ * @param {(at: number) => void} goTo
+ */
+export function followLinks(player, goTo) {
+  const open = () => {
+    const at = momentOf(location.hash);
+    const { window: stretch } = player;
+    if (at === null || stretch === null) {
+      return at === null;
+    }
+    if (at < stretch.startMs) {
+      toast('That moment is over; this is the oldest picture');
+    } else if (at > stretch.endMs) {
+      toast('That moment is yet to come; this is live');
+    }
+    goTo(at);
+    return true;
+  };
+  const first = () => open() && player.removeEventListener('window', first);
+  player.addEventListener('window', first);
+  window.addEventListener('hashchange', open);
+}

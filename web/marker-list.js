@@ -1,0 +1,205 @@
+/**
+ * The list of markers beside the picture, newest first, with its filter.
+ */
+
+import { clockText } from './clock.js';
+import { colourOf } from './marker-spans.js';
+import { kindText, newestOf } from './marker-store.js';
+import { durationText } from './moment.js';
+import { copyTo } from './preview.js';
+
+/** Markers in the document at first, and how many more each time they are asked for. */
+const PAGE = 100;
+/** A jump goes to this long before the beginning, so that one sees it begin. */
+export const BEFORE_MS = 2000;
+/** How long a marker that comes live is highlighted. */
+const NEWS_MS = 4000;
+/** Pictures asked for in one tick: the user's pointer wants some too. */
+const PICTURES_PER_TICK = 4;
+
+/** @typedef {import('./marker-store.js').Marker} Marker */
+
+export class MarkerList {
+  #marks;
+  #pictures;
+  #range;
+  #goTo;
+  #panel;
+  #list;
+  #more;
+  #kinds;
+  #template;
+  /** @type {Map<string, HTMLLIElement>} */
+  #items = new Map();
+  /** Items in view that have no picture yet. @type {Set<HTMLLIElement>} */
+  #bare = new Set();
+  #most = PAGE;
+  #shown = '';
+  #shownKinds = '';
+  #seen = new IntersectionObserver((entries) => entries.forEach((entry) => this.#inView(entry)));
+
+  /**
+   * @param {HTMLElement} panel
+   * @param {import('./markers.js').Marks} marks
+   * @param {object} does
+   * @param {import('./preview.js').Pictures} does.pictures
+   * @param {() => import('./timeline.js').Stretch | null} does.range the moments that pictures can be had of
+   * @param {(at: number) => void} does.goTo
+   */
+  constructor(panel, marks, { pictures, range, goTo }) {
+    this.#panel = panel;
+    this.#marks = marks;
+    this.#pictures = pictures;
+    this.#range = range;
+    this.#goTo = goTo;
+    this.#list = /** @type {HTMLOListElement} */ (panel.querySelector('ol'));
+    this.#more = /** @type {HTMLButtonElement} */ (panel.querySelector('#more-markers'));
+    this.#kinds = /** @type {HTMLElement} */ (panel.querySelector('#kinds'));
+    this.#template = /** @type {HTMLTemplateElement} */ (panel.querySelector('template'));
+    this.#more.onclick = () => {
+      this.#most += PAGE;
+      this.tick();
+    };
+  }
+
+  /** To be called some times a second. */
+  tick() {
+    this.#panel.hidden = !this.#marks.known;
+    const { store, hidden } = this.#marks;
+    const shown = [store.version, [...hidden].join(), this.#most].join(';');
+    if (shown !== this.#shown) {
+      this.#shown = shown;
+      this.#showKinds();
+      this.#showMarkers();
+    }
+    this.#askForPictures();
+  }
+
+  #showKinds() {
+    const { store, hidden } = this.#marks;
+    const counts = new Map(store.kinds.map((kind) => [kind, 0]));
+    store.all.forEach(({ kind }) => counts.set(kind, (counts.get(kind) ?? 0) + 1));
+    const kinds = [...counts.keys()].join();
+    if (kinds !== this.#shownKinds) {
+      this.#shownKinds = kinds;
+      this.#kinds.replaceChildren(...[...counts.keys()].map((kind) => this.#chipOf(kind)));
+    }
+    for (const chip of /** @type {Iterable<HTMLElement>} */ (this.#kinds.children)) {
+      const kind = chip.dataset.kind ?? '';
+      chip.setAttribute('aria-pressed', String(!hidden.has(kind)));
+      chip.textContent = `${kindText(kind)} ${counts.get(kind)}`;
+    }
+    this.#kinds.hidden = counts.size === 0;
+  }
+
+  /** @param {string} kind */
+  #chipOf(kind) {
+    const chip = document.createElement('button');
+    chip.type = 'button';
+    chip.className = `chip kind-${colourOf(kind)}`;
+    chip.dataset.kind = kind;
+    chip.onclick = () => {
+      this.#marks.toggle(kind);
+      this.tick();
+    };
+    return chip;
+  }
+
+  #showMarkers() {
+    const { store, hidden } = this.#marks;
+    const { shown, more } = newestOf(store.all, hidden, this.#most);
+    const wanted = new Set(shown.map(({ id }) => id));
+    for (const [id, item] of this.#items) {
+      if (!wanted.has(id)) {
+        this.#remove(id, item);
+      }
+    }
+    let next = this.#list.firstElementChild;
+    for (const marker of shown) {
+      const item = this.#items.get(marker.id) ?? this.#add(marker);
+      this.#write(item, marker);
+      if (item === next) {
+        next = next.nextElementSibling;
+      } else {
+        this.#list.insertBefore(item, next);
+      }
+    }
+    this.#more.hidden = more === 0;
+    this.#more.textContent = `Show ${Math.min(PAGE, more)} of ${more} older`;
+    this.#panel.dataset.empty = String(shown.length === 0);
+  }
+
+  /** @param {Marker} marker */
+  #add(marker) {
+    const { store } = this.#marks;
+    const item = /** @type {HTMLLIElement} */ (/** @type {Element} */ (this.#template.content.firstElementChild).cloneNode(true));
+    item.classList.add(`kind-${colourOf(marker.kind)}`);
+    if (store.isNews(marker.id)) {
+      item.classList.add('news');
+      setTimeout(() => item.classList.remove('news'), NEWS_MS);
+    }
+    const button = /** @type {HTMLButtonElement} */ (item.querySelector('button'));
+    button.onclick = () => this.#goTo(Number(item.dataset.begin) - BEFORE_MS);
+    this.#items.set(marker.id, item);
+    this.#seen.observe(item);
+    return item;
+  }
+
+  /** @param {HTMLLIElement} item @param {Marker} marker */
+  #write(item, { kind, text, begin, end, count, bestAt }) {
+    item.dataset.begin = String(begin);
+    item.dataset.bestAt = String(bestAt);
+    setText(item, '.what', kindText(kind) + (count !== null && count > 1 ? ` × ${count}` : ''));
+    setText(item, '.text', text ?? '');
+    setText(item, 'time', clockText(new Date(begin), new Date()));
+    const lasted = end === null ? 'now' : durationText(end - begin);
+    setText(item, '.lasted', end === begin ? '' : lasted);
+    item.classList.toggle('open', end === null);
+  }
+
+  /** @param {string} id @param {HTMLLIElement} item */
+  #remove(id, item) {
+    this.#seen.unobserve(item);
+    this.#bare.delete(item);
+    this.#items.delete(id);
+    item.remove();
+  }
+
+  /** @param {IntersectionObserverEntry} entry */
+  #inView({ target, isIntersecting }) {
+    const item = /** @type {HTMLLIElement} */ (target);
+    if (isIntersecting && !item.dataset.pictured) {
+      this.#bare.add(item);
+    } else {
+      this.#bare.delete(item);
+    }
+  }
+
+  #askForPictures() {
+    const range = this.#range();
+    if (range === null || document.hidden) {
+      return;
+    }
+    const askable = [...this.#bare].filter(({ dataset }) => Number(dataset.bestAt) >= range.from && Number(dataset.bestAt) <= range.to);
+    askable.slice(0, PICTURES_PER_TICK).forEach((item) => void this.#picture(item));
+  }
+
+  /** @param {HTMLLIElement} item */
+  async #picture(item) {
+    this.#bare.delete(item);
+    const picture = await this.#pictures.of(Number(item.dataset.bestAt));
+    const canvas = item.querySelector('canvas');
+    if (picture !== null && canvas !== null) {
+      copyTo(canvas, picture);
+      item.dataset.pictured = 'true';
+    }
+  }
+}
+
+/** Writes only what changed. @param {HTMLElement} item @param {string} selector @param {string} text */
+function setText(item, selector, text) {
+  const element = item.querySelector(selector);
+  if (element !== null && element.textContent !== text) {
+    element.textContent = text;
+  }
+}

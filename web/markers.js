@@ -1,0 +1,72 @@
+/**
+ * The markers of this page: the list of the server, kept up to date by its events, and which kinds the viewer wants to see.
+ */
+
+import { EventStream } from './events.js';
+import { MarkerFeed } from './marker-feed.js';
+import { MarkerStore } from './marker-store.js';
+
+/** Longest wait for an answer. */
+const ANSWER_MS = 10_000;
+
+export class Marks {
+  store = new MarkerStore();
+  /** Kinds that are not shown. @type {Set<string>} */
+  hidden = new Set();
+  /** Whether the server has told its markers at all. */
+  known = false;
+  #player;
+
+  /** @param {import('./player.js').Player} player */
+  constructor(player) {
+    this.#player = player;
+  }
+
+  /** Begins to listen, for as long as the page is open. */
+  start() {
+    const feed = new MarkerFeed(this.store, () => this.#player.window?.startMs ?? null, (path) => this.#ask(path), setTimeout.bind(window));
+    new EventStream(
+      () => new EventSource('api/events'),
+      { connected: () => void feed.refresh(), event: (name, data) => feed.event(name, data) },
+      setTimeout.bind(window),
+    );
+    this.#player.addEventListener('window', () => this.store.forgetBefore(this.#player.window?.startMs ?? -Infinity));
+  }
+
+  /** Shows a kind or hides it. @param {string} kind */
+  toggle(kind) {
+    if (!this.hidden.delete(kind)) {
+      this.hidden.add(kind);
+    }
+  }
+
+  /**
+   * Writes a note at a moment. It comes back as an event, like everybody's.
+   * @param {string} text @param {number} at
+   * @returns {Promise<string>} empty, or why it could not be written
+   */
+  async addNote(text, at) {
+    const moment = new Date(at).toISOString();
+    try {
+      const response = await fetch('api/markers', {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ kind: 'note', text, begin: moment, end: moment }),
+        signal: AbortSignal.timeout(ANSWER_MS),
+      });
+      return response.ok ? '' : (await response.text()) || `The server answered ${response.status}.`;
+    } catch {
+      return 'The server cannot be reached; try again.';
+    }
+  }
+
+  /** @param {string} path */
+  async #ask(path) {
+    const response = await fetch(path, { cache: 'no-store', signal: AbortSignal.timeout(ANSWER_MS) });
+    if (!response.ok) {
+      throw new Error(`${path}: ${response.status}`);
+    }
+    this.known = true;
+    return response.json();
+  }
+}

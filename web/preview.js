@@ -1,0 +1,97 @@
+/**
+ * What floats above the seek bar at the pointer: the time there, a picture, and what was marked.
+ */
+
+import { clockText } from './clock.js';
+import { durationText } from './moment.js';
+import { kindText } from './marker-store.js';
+
+/** Markers named one by one at most; more are counted. */
+const NAMED_MAX = 2;
+
+/** @typedef {import('./thumbnails.js').Thumbnails<HTMLCanvasElement>} Pictures */
+
+export class Preview {
+  #box;
+  #canvas;
+  #time;
+  #text;
+  #pictures;
+  #at = NaN;
+  #asking = false;
+
+  /** @param {HTMLElement} box with a canvas, a time and a paragraph @param {Pictures} pictures */
+  constructor(box, pictures) {
+    this.#box = box;
+    this.#canvas = /** @type {HTMLCanvasElement} */ (box.querySelector('canvas'));
+    this.#time = /** @type {HTMLTimeElement} */ (box.querySelector('time'));
+    this.#text = /** @type {HTMLElement} */ (box.querySelector('p'));
+    this.#pictures = pictures;
+  }
+
+  /**
+   * @param {number} at
+   * @param {number} x where to point to, in pixels from the left of the bar
+   * @param {number} width of the bar
+   * @param {import('./marker-store.js').Marker[]} markers there
+   */
+  show(at, x, width, markers) {
+    this.#at = at;
+    this.#box.hidden = false;
+    this.#time.textContent = clockText(new Date(at), new Date());
+    this.#text.textContent = (markers.length > NAMED_MAX ? countsOf(markers) : markers.map(textOf)).join(', ');
+    const half = this.#box.offsetWidth / 2;
+    this.#box.style.setProperty('left', `${Math.max(half, Math.min(width - half, x))}px`);
+    void this.#picture();
+  }
+
+  hide() {
+    this.#at = NaN;
+    this.#box.hidden = true;
+  }
+
+  /** One question at a time: a pointer that sweeps over a day must not leave a queue of pictures behind. */
+  async #picture() {
+    if (this.#asking) {
+      return;
+    }
+    this.#asking = true;
+    for (let asked = NaN; asked !== this.#at && !this.#box.hidden; ) {
+      asked = this.#at;
+      const picture = await this.#pictures.of(asked);
+      if (picture !== null || asked === this.#at) {
+        this.#draw(picture);
+      }
+    }
+    this.#asking = false;
+  }
+
+  /** @param {HTMLCanvasElement | null} picture */
+  #draw(picture) {
+    this.#canvas.hidden = picture === null;
+    if (picture !== null) {
+      copyTo(this.#canvas, picture);
+    }
+  }
+}
+
+/** Shows a picture in another canvas. @param {HTMLCanvasElement} canvas @param {HTMLCanvasElement} picture */
+export function copyTo(canvas, picture) {
+  canvas.width = picture.width;
+  canvas.height = picture.height;
+  canvas.getContext('2d')?.drawImage(picture, 0, 0);
+}
+
+/** @param {import('./marker-store.js').Marker} marker */
+function textOf({ kind, text, begin, end }) {
+  const what = text === null ? kindText(kind) : `${kindText(kind)}: ${text}`;
+  return end === null || end === begin ? what : `${what} (${durationText(end - begin)})`;
+}
+
+/** @param {import('./marker-store.js').Marker[]} markers */
+function countsOf(markers) {
+  /** @type {Map<string, number>} */
+  const counts = new Map();
+  markers.forEach(({ kind }) => counts.set(kind, (counts.get(kind) ?? 0) + 1));
+  return [...counts].map(([kind, count]) => `${kindText(kind)} × ${count}`);
+}

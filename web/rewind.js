@@ -1,0 +1,125 @@
+/**
+ * Puts the timeline together: seek bar, thumbnails, markers, and what one keeps of a moment.
+ */
+
+import { clockText } from './clock.js';
+import { copyLink, followLinks, saveSnapshot } from './keep.js';
+import { KeyFrames } from './key-frames.js';
+import { MarkerList } from './marker-list.js';
+import { Marks } from './markers.js';
+import { connectNote } from './note.js';
+import { byId, toast } from './page.js';
+import { Preview } from './preview.js';
+import { SeekBar } from './seek-bar.js';
+import { Taps } from './taps.js';
+import { Thumbnails } from './thumbnails.js';
+
+/** How often bar and list are looked after. */
+const TICK_MS = 200;
+/** How far a double tap moves. */
+const LEAP_S = 10;
+/** Speeds on offer. Above 4 the decoder of a phone does not keep up. */
+const SPEEDS = [0.25, 0.5, 1, 1.5, 2, 4];
+
+/** @typedef {import('./player.js').Player} Player */
+
+/** @param {Player} player @param {import('./keys.js').KeyMap} keys */
+export function connectTimeline(player, keys) {
+  const keyFrames = new KeyFrames(player);
+  const pictures = new Thumbnails((at) => keyFrames.draw(at));
+  const marks = new Marks(player);
+  const bar = newBar(player, marks, pictures);
+  const goTo = (/** @type {number} */ at) => bar.goTo(at);
+  const list = new MarkerList(byId('markers'), marks, { pictures, range: () => keyFrames.range, goTo });
+  const openNote = connectNote(player, marks);
+  connectTools(player, keys);
+  connectTaps(player);
+  keys.add(
+    { keys: ['+', '='], text: 'Timeline nearer', run: () => bar.zoom('in') },
+    { keys: ['-'], text: 'Timeline farther', run: () => bar.zoom('out') },
+    { keys: ['0'], text: 'All of the timeline', run: () => bar.showWhole() },
+    { keys: ['n'], text: 'Note at this moment', run: openNote },
+  );
+  followLinks(player, goTo);
+  player.addEventListener('window', () => (byId('timeline').hidden = false));
+  marks.start();
+  setInterval(() => {
+    bar.tick();
+    list.tick();
+    showTime(player);
+  }, TICK_MS);
+}
+
+/** @param {Player} player @param {Marks} marks @param {import('./preview.js').Pictures} pictures */
+function newBar(player, marks, pictures) {
+  const parts = {
+    bar: byId('seek'),
+    canvas: /** @type {HTMLCanvasElement} */ (byId('seek-drawing')),
+    hand: byId('seek-hand'),
+    span: byId('zoom-span'),
+    zoomIn: /** @type {HTMLButtonElement} */ (byId('zoom-in')),
+    zoomOut: /** @type {HTMLButtonElement} */ (byId('zoom-out')),
+    whole: /** @type {HTMLButtonElement} */ (byId('zoom-whole')),
+  };
+  return new SeekBar(player, parts, new Preview(byId('preview'), pictures), marks);
+}
+
+/** @param {Player} player @param {import('./keys.js').KeyMap} keys */
+function connectTools(player, keys) {
+  const snapshot = () => void saveSnapshot(player);
+  const speed = /** @type {HTMLSelectElement} */ (byId('speed'));
+  speed.append(...SPEEDS.map((value) => new Option(`${value}×`, String(value))));
+  const show = () => {
+    speed.value = String(player.speed);
+    for (const option of speed.options) {
+      // Nobody can be faster than live.
+      option.disabled = player.following && Number(option.value) > 1;
+    }
+  };
+  speed.onchange = () => player.setSpeed(Number(speed.value));
+  player.addEventListener('change', show);
+  show();
+  const nextSpeed = (/** @type {1 | -1} */ direction) => {
+    const next = SPEEDS[SPEEDS.indexOf(player.speed) + direction];
+    if (next !== undefined) {
+      player.setSpeed(next);
+      toast(`${player.speed}×`);
+    }
+  };
+  byId('snapshot').onclick = snapshot;
+  byId('copy-link').onclick = () => void copyLink(player);
+  keys.add(
+    { keys: ['<'], text: 'Slower', run: () => nextSpeed(-1) },
+    { keys: ['>'], text: 'Faster', run: () => nextSpeed(1) },
+    { keys: ['s'], text: 'Save this picture', run: snapshot },
+    { keys: ['c'], text: 'Copy a link to this moment', run: () => void copyLink(player) },
+  );
+}
+
+/** A double tap left or right of the middle moves back or on; one tap only wakes the controls. @param {Player} player */
+function connectTaps(player) {
+  const stage = byId('stage');
+  const taps = new Taps();
+  stage.addEventListener('touchend', (event) => {
+    const [touch] = event.changedTouches;
+    if (event.touches.length > 0 || !taps.isDouble({ at: event.timeStamp, x: touch.clientX, y: touch.clientY })) {
+      return;
+    }
+    // Else the browser zooms, or the page takes it for the double click of a mouse.
+    event.preventDefault();
+    const { left, width } = stage.getBoundingClientRect();
+    const direction = touch.clientX < left + width / 2 ? -1 : 1;
+    player.skip(direction * LEAP_S);
+    toast(direction < 0 ? `${LEAP_S} s back` : `${LEAP_S} s on`);
+  }, { passive: false });
+}
+
+/** @param {Player} player */
+function showTime(player) {
+  const at = player.captureTime;
+  const text = at === null ? '' : clockText(new Date(at), new Date());
+  const element = byId('shown-at');
+  if (element.textContent !== text) {
+    element.textContent = text;
+  }
+}
