@@ -16,7 +16,9 @@ pub use places::Place;
 /// Neighbours of a hit that begins a track. On labelled clips the false hits have 2 or 3, rarely more, and a face in plain sight has 6 or
 /// more in nearly every run.
 pub const STRENGTH_TO_BEGIN: u32 = 5;
-/// A track is shown after so many hits…
+/// Neighbours of a first hit that is shown at once, until a run misses it; a face that walks in is seen a run earlier by that.
+pub const STRENGTH_SURE: u32 = 12;
+/// A track is confirmed after so many hits…
 pub const CONFIRM_HITS: u32 = 2;
 /// …within so many runs: one run may miss a face, and what was there but once is a curtain.
 pub const CONFIRM_RUNS: u32 = 3;
@@ -95,6 +97,8 @@ struct Track {
     strength: f64,
     /// The last runs, the newest in the lowest bit: hit or not.
     runs: u32,
+    /// It began with a hit that needs no second one.
+    is_sure: bool,
     is_confirmed: bool,
 }
 
@@ -173,7 +177,7 @@ impl Tracks {
     /// detector needs longer for them.
     pub fn boxes_at(&self, at: Ticks) -> Vec<Tracked> {
         let hold = HOLD.max(self.interval * 2);
-        let shown = self.tracks.iter().filter(|track| track.is_confirmed && at.since(track.at) <= hold);
+        let shown = self.tracks.iter().filter(|track| track.is_shown(at, hold));
         shown.filter_map(|track| track.tracked_at(at, self.size)).collect()
     }
 }
@@ -183,7 +187,23 @@ impl Track {
         let (x, y) = centre(hit.area);
         let (width, height) = (f64::from(hit.area.width), f64::from(hit.area.height));
         let (speed_x, speed_y, strength) = (0.0, 0.0, f64::from(hit.strength));
-        Track { id, kind: hit.kind, at, x, y, width, height, speed_x, speed_y, n_hits: 1, strength, runs: 1, is_confirmed: false }
+        let is_sure = hit.strength >= STRENGTH_SURE;
+        Track {
+            id,
+            kind: hit.kind,
+            at,
+            x,
+            y,
+            width,
+            height,
+            speed_x,
+            speed_y,
+            n_hits: 1,
+            strength,
+            runs: 1,
+            is_sure,
+            is_confirmed: false,
+        }
     }
 
     /// A run in which it has not been hit yet.
@@ -232,6 +252,11 @@ impl Track {
         self.strength += CONFIDENCE_GAIN * f64::from(hit.strength);
         self.runs |= 1;
         self.is_confirmed |= (self.runs & recent_runs()).count_ones() >= CONFIRM_HITS;
+    }
+
+    fn is_shown(&self, at: Ticks, hold: Span) -> bool {
+        let was_hit_now = self.runs & 1 == 1;
+        at.since(self.at) <= hold && (self.is_confirmed || (self.is_sure && was_hit_now))
     }
 
     /// Whether it is worth following on.

@@ -49,6 +49,14 @@ fn a_track_is_shown_after_enough_hits_and_only_a_strong_one_begins_it() {
 }
 
 #[test]
+fn a_sure_hit_is_shown_at_once_but_not_held() {
+    let (sure, weak) = (&[hit(100, 100, 60, STRENGTH_SURE)][..], &[hit(100, 100, 60, WEAK)][..]);
+    assert_eq!(follow(&[sure, &[], &[], &[]]), "0@100 - - -");
+    assert_eq!(follow(&[sure, &[], weak, &[]]), "0@100 - 0@100 0@100");
+    assert_eq!(follow(&[&[hit(100, 100, 60, STRENGTH_SURE - 1)][..]]), "-");
+}
+
+#[test]
 fn a_lost_track_is_held_then_hidden_and_comes_back_with_its_id() {
     let face = &[hit(100, 100, 60, SURE)][..];
     let none: &[Hit] = &[];
@@ -165,24 +173,27 @@ proptest! {
     #[test]
     fn whatever_is_found_what_is_drawn_is_well_formed(runs in any_runs(), later in -9000..90_000_i64) {
         let (mut tracker, mut at) = (Tracker::default(), Ticks(0));
-        let mut n_hits = 0_u64;
         for (gap, hits) in runs {
             at = Ticks(at.0 + gap);
             tracker.update(at, size(), &hits);
-            n_hits += hits.len() as u64;
             for time in [at, Ticks(at.0 + later), Ticks(i64::MIN / 4), Ticks(i64::MAX / 4)] {
                 let drawn = tracker.boxes_at(time);
                 let ids: BTreeSet<TrackId> = drawn.iter().map(|tracked| tracked.id).collect();
                 prop_assert_eq!(ids.len(), drawn.len(), "an id twice");
                 prop_assert!(drawn.len() <= TRACKS_MAX);
-                prop_assert!(n_hits >= drawn.len() as u64 * u64::from(CONFIRM_HITS), "a track without hits");
                 for Tracked { area, confidence, .. } in drawn {
                     prop_assert!((0.0..=1.0).contains(&confidence), "{}", confidence);
                     prop_assert!(area.width >= 1 && area.x + area.width <= WIDTH, "{:?}", area);
                     prop_assert!(area.height >= 1 && area.y + area.height <= HEIGHT, "{:?}", area);
                 }
             }
-            for track in &tracker.last.as_ref().expect("it has run").1.tracks {
+            let (last, Tracks { tracks, .. }) = tracker.last.as_ref().expect("it has run");
+            prop_assert!(*last == at && tracks.len() <= TRACKS_MAX && tracker.expected_at(at).len() <= tracks.len());
+            let shown: BTreeSet<TrackId> = tracker.boxes_at(at).iter().map(|tracked| tracked.id).collect();
+            for track in tracks {
+                prop_assert!(track.at <= at, "a hit of a run to come: {:?}", track);
+                let is_certain = track.n_hits >= CONFIRM_HITS || (track.is_sure && track.at == at);
+                prop_assert!(is_certain || !shown.contains(&track.id), "shown without hits: {:?}", track);
                 let numbers = [track.x, track.y, track.width, track.height, track.speed_x, track.speed_y];
                 prop_assert!(numbers.iter().all(|number| number.is_finite()), "{:?}", track);
                 prop_assert!(!track.is_confirmed || track.n_hits >= CONFIRM_HITS);

@@ -8,9 +8,10 @@ use opencv::{
     prelude::*,
 };
 
-/// Runs over which a coarse scan is spread, each with every second size: a new face is proposed within 0.2 s at 10 runs per second, and
-/// neighbouring sizes propose it in runs that follow each other.
-const TURNS: usize = RUNS_PER_SCAN;
+/// Pixels of the picture of one size up to which that size is searched in every coarse scan. The larger ones, which are for the smallest
+/// faces, take turns over [`RUNS_PER_SCAN`]: nearly all of the cost lies in them, and small faces are far away and move slowly across the
+/// picture. At 640×480 a face of 52 pixels is proposed in every run, a smaller one in every second.
+const LEVEL_PIXELS: usize = 50_000;
 /// Most places that one run looks at closely for the coarse scan; a picture with more is noise, and must not take the time of the next run.
 const PROPOSALS_MAX: usize = 12;
 /// Single hits that overlap so much (OpenCV's measure) are one proposal.
@@ -52,8 +53,8 @@ pub(super) struct Scanner {
     classifier: CascadeClassifier,
     window: Size,
     search: Search,
-    /// Which of the [`TURNS`] comes next.
-    turn: usize,
+    /// Coarse scans so far.
+    n_scans: usize,
     /// The plane at each size of the coarse scan, reduced so that what is searched is as large as the window.
     levels: Vec<Mat>,
     close: Mat,
@@ -64,7 +65,7 @@ pub(super) struct Scanner {
 impl Scanner {
     pub(super) fn new(classifier: CascadeClassifier, window: Size, search: Search) -> Scanner {
         let (rects, neighbours) = (Vector::new(), Vector::new());
-        Scanner { classifier, window, search, turn: 0, levels: Vec::new(), close: Mat::default(), rects, neighbours }
+        Scanner { classifier, window, search, n_scans: 0, levels: Vec::new(), close: Mat::default(), rects, neighbours }
     }
 
     /// Looks closely where something is expected; the hits with their neighbours, in pixels of the plane.
@@ -76,7 +77,7 @@ impl Scanner {
         self.look_closely(plane, place, EXPECTED)
     }
 
-    /// Scans this turn's sizes, and looks closely at what they propose outside of what has been seen already; the hits with their
+    /// Scans the sizes whose turn it is, and looks closely at what they propose outside of what has been seen already; the hits with their
     /// neighbours, in pixels of the plane.
     pub(super) fn find_new(
         &mut self,
@@ -92,10 +93,10 @@ impl Scanner {
         Ok(hits)
     }
 
-    /// Scans this turn's sizes coarsely; the proposals, best first.
+    /// Scans the sizes whose turn it is coarsely; the proposals, best first.
     fn propose(&mut self, plane: &(impl MatTraitConst + ToInputArray)) -> opencv::Result<Vec<Rect>> {
-        let turn = self.turn;
-        self.turn = (turn + 1) % TURNS;
+        let scan = self.n_scans;
+        self.n_scans += 1;
         let mut singles: Vector<Rect> = Vector::new();
         let first = (f64::from(plane.cols()) * self.search.width_min / f64::from(self.window.width)).max(1.0);
         for level in 0.. {
@@ -106,7 +107,7 @@ impl Scanner {
                 break;
             }
             self.reduce(plane, level, size)?;
-            if level % TURNS != turn {
+            if !is_turn(level, size, scan) {
                 continue;
             }
             // One size, not grouped.
@@ -170,6 +171,12 @@ impl Scanner {
     }
 }
 
+/// Whether a size is searched in this scan; large pictures take turns.
+fn is_turn(level: usize, size: Size, scan: usize) -> bool {
+    let is_small = size.width as usize * size.height as usize <= LEVEL_PIXELS;
+    is_small || scan % RUNS_PER_SCAN == level % RUNS_PER_SCAN
+}
+
 /// A rectangle of a reduced part of the plane that begins at `corner`, in pixels of the plane.
 fn in_plane(rect: Rect, factor: f64, corner: (i32, i32)) -> Rect {
     let scaled = |length: i32| (f64::from(length) * factor).round() as i32;
@@ -181,4 +188,23 @@ fn holds_centre(outer: Rect, inner: Rect) -> bool {
     let (x, y) = (inner.x + inner.width / 2, inner.y + inner.height / 2);
     let is_inside = (outer.x..outer.x + outer.width).contains(&x) && (outer.y..outer.y + outer.height).contains(&y);
     is_inside && inner.width < 2 * outer.width && outer.width < 2 * inner.width
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The sizes of a face search in a 640×480 picture that are scanned in each of four runs.
+    #[test]
+    fn large_pictures_take_turns_and_no_size_waits_longer_than_a_scan() {
+        let sizes = (0..9).map(|level| Size::new((320.0 / 1.3_f64.powi(level)) as i32, (240.0 / 1.3_f64.powi(level)) as i32));
+        let sizes: Vec<Size> = sizes.collect();
+        let scanned = |scan| (0..9).filter(|level| is_turn(*level, sizes[*level], scan)).collect::<Vec<_>>();
+        assert_eq!(scanned(0), [0, 1, 2, 3, 4, 5, 6, 7, 8]);
+        assert_eq!(scanned(1), [1, 2, 3, 4, 5, 6, 7, 8]);
+        assert_eq!(scanned(2), scanned(0));
+        // However large the picture, every size was searched after these runs: what hides faces relies on it.
+        let large = Size::new(4000, 3000);
+        assert!((0..9).all(|level| (5..5 + RUNS_PER_SCAN).filter(|scan| is_turn(level, large, *scan)).count() == 1));
+    }
 }
