@@ -3,7 +3,7 @@
 //! ```text
 //! source ──Picture──▶ pacer ──PacedPicture──▶ paint ──▶ encode ──EncodedFrame──▶ segment ──Part, Segment──▶ window ──▶ server ──▶ web/
 //!    │                                          ▲                                  (cmaf)
-//!    └─newest only──▶ detect ──Detection────────┘
+//!    └─newest only──▶ detect ──Detection────────┴──▶ marker ──Marker──▶ store, window, events ──▶ server, hooks
 //! ```
 //!
 //! The modules below stand in the order in which a picture passes them.

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import os from 'node:os';
 import { after, before, describe, test } from 'node:test';
-import { endServer, startBrowser, startServer, untilReady } from '../e2e/support.mjs';
+import { endServer, startBrowser, startServer, until, untilReady } from '../e2e/support.mjs';
 import { FIREFOX, playInChromium, playInFirefox, scriptVersion, startHost } from './browsers.mjs';
 import { isInstalled, PROGRAMS, programVersion, startProgram } from './programs.mjs';
 import { keepTable } from './table.mjs';
@@ -16,6 +16,10 @@ const WATCHED_MS = Number(process.env.PLAYERS_WATCHED_S ?? 20) * 1000;
 const AT_ONCE = Number(process.env.PLAYERS_AT_ONCE ?? 6);
 /** How much nicer the players are than the server: they are many, and a camera that is late is not what is tested here. */
 const NICER = 5;
+/** Segments that are there before the first player comes: their distance from the newest, which GStreamer cannot do without. */
+const SEGMENTS_MIN = 3;
+/** From the start to so many segments of 2 s. */
+const SEGMENTS_MS = 20_000;
 /** From the start to a picture: GStreamer's DASH fills 30 s of buffer first. */
 const START_MS = 60_000;
 
@@ -29,6 +33,10 @@ before(async () => {
   // The search for faces costs as much as a player, and nothing here is about it.
   server = await startServer({ options: ['--detect', 'none'] });
   await untilReady(server);
+  await until('a stream as long as players stay behind', async () => {
+    const seen = (await (await fetch(new URL('cam/video.m3u8', server.url))).text()).match(/^#EXTINF/gm)?.length ?? 0;
+    return { done: seen >= SEGMENTS_MIN, seen };
+  }, SEGMENTS_MS);
   os.setPriority(os.getPriority() + NICER);
   host = await startHost();
   browser = await startBrowser();
