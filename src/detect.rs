@@ -4,10 +4,11 @@ use crate::{
     config::{CascadeSpec, DetectConfig},
     picture::Picture,
     time::{Span, TICKS_PER_S, Ticks},
-    track::{Tracked, Tracker, Tracks},
+    track::{Frame, Tracked, Tracker, Tracks},
 };
 use serde::Serialize;
 
+pub mod bars;
 #[cfg(feature = "opencv")]
 pub mod haar;
 pub mod kind;
@@ -51,13 +52,19 @@ pub struct Luma<'a> {
     pub width: usize,
     /// Pixels down.
     pub height: usize,
+    /// The part that is no [bar](bars): all that is searched.
+    pub content: BoundingBox,
 }
 
 impl<'a> Luma<'a> {
+    /// A plane of `width × height` bytes; panics if it has fewer.
+    pub fn new(bytes: &'a [u8], width: usize, height: usize) -> Luma<'a> {
+        Luma { bytes, width, height, content: bars::content(bytes, width, height) }
+    }
+
     /// The luma plane of a picture, where it lies.
     pub fn of(picture: &'a Picture) -> Luma<'a> {
-        let size = picture.size();
-        Luma { bytes: picture.planes().y, width: size.width(), height: size.height() }
+        Luma::new(picture.planes().y, picture.size().width(), picture.size().height())
     }
 }
 
@@ -135,8 +142,9 @@ pub trait Detector: Send {
 
 /// Looks at a picture with a detector, and has the tracker take what it found.
 pub fn follow(detector: &mut dyn Detector, tracker: &mut Tracker, picture: &Picture) -> Result<(), DetectError> {
-    let hits = detector.detect(Luma::of(picture), &tracker.expected_at(picture.at))?;
-    tracker.update(picture.at, picture.size(), &hits);
+    let luma = Luma::of(picture);
+    let hits = detector.detect(luma, &tracker.expected_at(picture.at))?;
+    tracker.update(picture.at, Frame { size: picture.size(), content: luma.content }, &hits);
     Ok(())
 }
 

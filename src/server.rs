@@ -15,10 +15,12 @@ mod files;
 mod following;
 mod listener;
 mod markers;
+mod metered;
 mod mirror;
 mod negotiation;
 pub mod origin;
 mod outlet;
+mod pulse;
 mod routes;
 mod same_origin;
 mod viewers;
@@ -158,7 +160,7 @@ impl Door {
     fn new(site: Site, limits: Limits, stopped: watch::Receiver<()>) -> Door {
         Door {
             site: Arc::new(site),
-            protocols: Arc::new(connection::protocols(&limits)),
+            protocols: Arc::new(Protocols::new(&limits)),
             limits,
             admission: Admission::new(files::room_for(limits.connections), limits.connections_per_address),
             farewells: Arc::new(Semaphore::new(FAREWELLS_MAX)),

@@ -102,6 +102,22 @@ struct Track {
     is_confirmed: bool,
 }
 
+/// What the boxes of a run lie in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Frame {
+    /// The size of the picture.
+    pub size: Size,
+    /// Its part without bars; what has left that has left the picture.
+    pub content: BoundingBox,
+}
+
+impl From<Size> for Frame {
+    /// A picture without bars.
+    fn from(size: Size) -> Frame {
+        Frame { size, content: BoundingBox { x: 0, y: 0, width: size.width() as u32, height: size.height() as u32 } }
+    }
+}
+
 /// What was being followed after one run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tracks {
@@ -123,8 +139,9 @@ pub struct Tracker {
 }
 
 impl Tracker {
-    /// Takes what a run on the picture of `size` captured at `at` found. Another size or a time that does not grow begins anew.
-    pub fn update(&mut self, at: Ticks, size: Size, hits: &[Hit]) {
+    /// Takes what a run on the picture captured at `at` found. Another size or a time that does not grow begins anew.
+    pub fn update(&mut self, at: Ticks, frame: impl Into<Frame>, hits: &[Hit]) {
+        let Frame { size, content } = frame.into();
         let (mut tracks, interval) = match self.last.take() {
             Some((before, old)) if before < at && old.size == size => (old.tracks, at.since(before)),
             _ => (Vec::new(), Span::ZERO),
@@ -138,7 +155,7 @@ impl Tracker {
         }
         let hit_now: Vec<Track> = tracks.iter().filter(|track| track.at == at).cloned().collect();
         tracks.retain(|track| {
-            track.is_alive(at, size) && (track.at == at || !hit_now.iter().any(|new| track.is_replaced_by(new, at)))
+            track.is_alive(at, content) && (track.at == at || !hit_now.iter().any(|new| track.is_replaced_by(new, at)))
         });
         free.retain(|hit| hit.strength >= STRENGTH_TO_BEGIN);
         free.sort_by_key(|hit| std::cmp::Reverse(hit.strength));
@@ -260,9 +277,10 @@ impl Track {
     }
 
     /// Whether it is worth following on.
-    fn is_alive(&self, at: Ticks, size: Size) -> bool {
+    fn is_alive(&self, at: Ticks, content: BoundingBox) -> bool {
         let (x, y) = self.centre_at(at);
-        let is_inside = (0.0..=size.width() as f64).contains(&x) && (0.0..=size.height() as f64).contains(&y);
+        let is_within = |at: f64, from: u32, length: u32| (f64::from(from)..=f64::from(from + length)).contains(&at);
+        let is_inside = is_within(x, content.x, content.width) && is_within(y, content.y, content.height);
         // One that is not shown goes when the next run cannot confirm it any more.
         let is_recent = if self.is_confirmed { at.since(self.at) <= REMEMBER } else { (self.runs << 1) & recent_runs() != 0 };
         is_inside && is_recent

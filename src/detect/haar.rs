@@ -1,6 +1,6 @@
 //! OpenCV's cascade classifier behind [`Detector`]. The only file that knows OpenCV.
 //!
-//! A plane is looked at where it lies; a wider one is first reduced to the search width. The search has two steps: a coarse scan of the
+//! A plane is looked at where it lies, without the bars around it; a wider one is first reduced to the search width. The search has two steps: a coarse scan of the
 //! whole plane proposes places, spread over a few runs, and every place that was proposed or is expected is then looked at closely in
 //! each run. Several cascades take turns with the coarse scan, so that a run costs no more than with one. Every number below was
 //! measured on labelled webcam clips: docs/detection.md has the table.
@@ -60,18 +60,63 @@ impl HaarDetector {
         Ok(HaarDetector { cascades: Cascades { scanners, turn: 0 }, width_max: width_max.max(1) as usize, reduced: Mat::default() })
     }
 
-    /// The hits in pixels of the plane or of its reduction.
-    fn search(&mut self, luma: Luma<'_>, expected: &[Expected], factor: f64) -> opencv::Result<Vec<Found>> {
-        let places = expected.iter().map(|it| (it.kind, in_searched_pixels(it.area, factor, luma)));
-        let places: Vec<(Kind, Rect)> = places.collect();
+    /// What is searched, and the hits in it.
+    fn search(&mut self, luma: Luma<'_>, expected: &[Expected]) -> opencv::Result<(View, Vec<Found>)> {
         let plane = Mat::new_rows_cols_with_bytes::<u8>(luma.height as i32, luma.width as i32, luma.bytes)?;
-        if luma.width <= self.width_max {
-            return self.cascades.search(&plane, &places);
+        let view = View::new(luma.content, self.width_max);
+        let places: Vec<(Kind, Rect)> = expected.iter().map(|it| (it.kind, view.searched(it.area))).collect();
+        let plane = plane.roi(view.rect())?;
+        if view.factor <= 1.0 {
+            let found = self.cascades.search(&plane, &places)?;
+            return Ok((view, found));
         }
-        let height = (luma.height * self.width_max).div_ceil(luma.width);
-        let size = Size::new(self.width_max as i32, height as i32);
-        imgproc::resize(&plane, &mut self.reduced, size, 0.0, 0.0, imgproc::INTER_AREA)?;
-        self.cascades.search(&self.reduced, &places)
+        imgproc::resize(&plane, &mut self.reduced, view.size(), 0.0, 0.0, imgproc::INTER_AREA)?;
+        let found = self.cascades.search(&self.reduced, &places)?;
+        Ok((view, found))
+    }
+}
+
+/// What is searched of a picture: the part without bars, reduced.
+struct View {
+    content: BoundingBox,
+    /// Full pixels of a searched one.
+    factor: f64,
+}
+
+impl View {
+    fn new(content: BoundingBox, width_max: usize) -> View {
+        let width = f64::from(content.width);
+        View { factor: width / width.min(width_max as f64), content }
+    }
+
+    fn rect(&self) -> Rect {
+        let BoundingBox { x, y, width, height } = self.content;
+        Rect::new(x as i32, y as i32, width as i32, height as i32)
+    }
+
+    fn size(&self) -> Size {
+        let length = |length: u32| (f64::from(length) / self.factor).round().max(1.0) as i32;
+        Size::new(length(self.content.width), length(self.content.height))
+    }
+
+    /// A place of the full picture in searched pixels; not much larger than the picture, whatever was asked.
+    fn searched(&self, area: BoundingBox) -> Rect {
+        let scaled = |length: f64| (length / self.factor).round() as i32;
+        let side = |at: u32, length: u32, from: u32, side: u32| {
+            (scaled(f64::from(at.min(from + side)) - f64::from(from)), scaled(f64::from(length.min(side))))
+        };
+        let BoundingBox { x, y, width, height } = self.content;
+        let ((left, across), (top, down)) = (side(area.x, area.width, x, width), side(area.y, area.height, y, height));
+        Rect::new(left, top, across, down)
+    }
+
+    /// A hit in pixels of the full picture, cut to what was searched.
+    fn full(&self, rect: Rect) -> Option<BoundingBox> {
+        let edge = |at: i32, from: u32, side: u32| from + (f64::from(at) * self.factor).round().clamp(0.0, f64::from(side)) as u32;
+        let across = |at: i32| edge(at, self.content.x, self.content.width);
+        let down = |at: i32| edge(at, self.content.y, self.content.height);
+        let (x, y, right, bottom) = (across(rect.x), down(rect.y), across(rect.x + rect.width), down(rect.y + rect.height));
+        (right > x && bottom > y).then(|| BoundingBox { x, y, width: right - x, height: bottom - y })
     }
 }
 
@@ -122,28 +167,12 @@ impl Cascades {
 
 impl Detector for HaarDetector {
     fn detect(&mut self, luma: Luma<'_>, expected: &[Expected]) -> Result<Vec<Hit>, DetectError> {
-        let factor = luma.width as f64 / luma.width.min(self.width_max) as f64;
-        let found = self.search(luma, expected, factor).map_err(failed)?.into_iter();
-        let hits = found.filter_map(|Found { kind, rect, neighbours }| {
-            Some(Hit { kind, area: in_full_pixels(rect, factor, luma)?, strength: neighbours.max(0) as u32 })
+        let (view, found) = self.search(luma, expected).map_err(failed)?;
+        let hits = found.into_iter().filter_map(|Found { kind, rect, neighbours }| {
+            Some(Hit { kind, area: view.full(rect)?, strength: neighbours.max(0) as u32 })
         });
         Ok(merge_nested(hits.collect()))
     }
-}
-
-/// A place of the full picture in pixels of what is searched; not much larger than the picture, whatever was asked.
-fn in_searched_pixels(area: BoundingBox, factor: f64, luma: Luma<'_>) -> Rect {
-    let scaled = |length: u32, side: usize| ((length as usize).min(side) as f64 / factor).round() as i32;
-    let (x, y) = (scaled(area.x, luma.width), scaled(area.y, luma.height));
-    Rect::new(x, y, scaled(area.width, luma.width), scaled(area.height, luma.height))
-}
-
-/// A hit in pixels of the full picture, cut to it.
-fn in_full_pixels(rect: Rect, factor: f64, luma: Luma<'_>) -> Option<BoundingBox> {
-    let edge = |at: i32, side: usize| (f64::from(at) * factor).round().clamp(0.0, side as f64) as u32;
-    let (x, y) = (edge(rect.x, luma.width), edge(rect.y, luma.height));
-    let (right, bottom) = (edge(rect.x + rect.width, luma.width), edge(rect.y + rect.height, luma.height));
-    (right > x && bottom > y).then(|| BoundingBox { x, y, width: right - x, height: bottom - y })
 }
 
 /// Leaves one hit per thing: of two of the same thing that lie in each other, the one with more neighbours.

@@ -111,15 +111,21 @@ fn faces_side_by_side_and_passing_each_other_keep_their_ids() {
 
 #[test]
 fn a_face_that_walks_out_of_the_picture_is_gone_with_it() {
-    let mut tracker = Tracker::default();
-    for run in 0..6_u32 {
-        tracker.update(run_at(i64::from(run)), size(), &[hit(400 + 30 * run, 80, 60, SURE)]);
-    }
-    for run in 6..9 {
-        tracker.update(run_at(run), size(), &[]);
-    }
-    assert_eq!(tracker.boxes_at(run_at(9)), []);
-    assert_eq!(tracker.expected_at(run_at(9)), []);
+    let check = |frame: Frame, first: u32, expect: usize| {
+        let mut tracker = Tracker::default();
+        for run in 0..6_u32 {
+            tracker.update(run_at(i64::from(run)), frame, &[hit(first + 30 * run, 80, 60, SURE)]);
+        }
+        for run in 6..9 {
+            tracker.update(run_at(run), frame, &[]);
+        }
+        assert_eq!(tracker.boxes_at(run_at(9)).len(), expect);
+        assert_eq!(tracker.expected_at(run_at(9)).len(), expect);
+    };
+    check(size().into(), 400, 0);
+    check(size().into(), 240, 1);
+    let barred = Frame { size: size(), content: BoundingBox { x: 80, y: 0, width: 400, height: 480 } };
+    check(barred, 240, 0);
 }
 
 #[test]

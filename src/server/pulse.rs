@@ -1,0 +1,122 @@
+//! What moves on a connection, so that one on which nothing does is noticed.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicU64, Ordering},
+};
+
+/// What has moved on a connection so far.
+#[derive(Debug, Default)]
+pub(super) struct Pulse {
+    bytes: AtomicU64,
+    requests: AtomicU64,
+    answered: AtomicU64,
+    /// Bytes read since the last request began.
+    unasked: AtomicU64,
+    /// It may be HTTP/2, whose preface begins with a P as POST and PUT do; then an answer of HTTP/1 would be noise.
+    may_be_http_2: AtomicBool,
+}
+
+/// The counts of a [`Pulse`] at one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Beat {
+    bytes: u64,
+    requests: u64,
+    open: bool,
+}
+
+impl Pulse {
+    pub(super) fn request(self: &Arc<Self>) -> OpenRequest {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        self.unasked.store(0, Ordering::Relaxed);
+        OpenRequest(self.clone())
+    }
+
+    pub(super) fn read(&self, bytes: &[u8]) {
+        if self.bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed) == 0 {
+            self.may_be_http_2.store(bytes.first() == Some(&b'P'), Ordering::Relaxed);
+        }
+        self.unasked.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+    }
+
+    pub(super) fn wrote(&self, n: usize) {
+        self.bytes.fetch_add(n as u64, Ordering::Relaxed);
+    }
+
+    /// Whether a request of HTTP/1 was begun and not ended, and nothing else is under way.
+    pub(super) fn has_half_a_request(&self) -> bool {
+        self.unasked.load(Ordering::Relaxed) > 0 && !self.beat().open && !self.may_be_http_2.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn beat(&self) -> Beat {
+        let requests = self.requests.load(Ordering::Relaxed);
+        let open = self.answered.load(Ordering::Relaxed) != requests;
+        Beat { bytes: self.bytes.load(Ordering::Relaxed), requests, open }
+    }
+}
+
+impl Beat {
+    /// With a request open, a byte must have moved since; without one, a request must have come.
+    pub(super) fn is_dead_since(self, last: Beat) -> bool {
+        if self.open { self.bytes == last.bytes } else { self.requests == last.requests }
+    }
+}
+
+/// A request whose answer is not out yet; dropping it counts it as answered.
+#[derive(Debug)]
+pub(super) struct OpenRequest(Arc<Pulse>);
+
+impl Drop for OpenRequest {
+    fn drop(&mut self) {
+        self.0.answered.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_is_dead_when_nothing_moved_between_two_checks() {
+        let check = |last: (u64, u64), now: (u64, u64, bool), dead: bool| {
+            let last = Beat { bytes: last.0, requests: last.1, open: false };
+            let now = Beat { bytes: now.0, requests: now.1, open: now.2 };
+            assert_eq!(now.is_dead_since(last), dead, "{last:?} {now:?}");
+        };
+        check((0, 0), (0, 0, false), true);
+        check((0, 0), (30, 0, false), true);
+        check((0, 0), (80, 1, true), false);
+        check((80, 1), (80, 1, true), true);
+        check((80, 1), (4000, 1, true), false);
+        check((80, 1), (4000, 1, false), true);
+        check((80, 1), (4000, 2, false), false);
+    }
+
+    #[test]
+    fn half_a_request_is_what_came_since_the_last_one_and_is_no_http_2() {
+        let check = |first: &[u8], expect| {
+            let pulse = Arc::new(Pulse::default());
+            assert!(!pulse.has_half_a_request());
+            pulse.read(first);
+            assert_eq!(pulse.has_half_a_request(), expect);
+            let open = pulse.request();
+            pulse.read(b"G");
+            assert!(!pulse.has_half_a_request(), "an answer is under way");
+            drop(open);
+            assert_eq!(pulse.has_half_a_request(), expect);
+            drop(pulse.request());
+            assert!(!pulse.has_half_a_request());
+        };
+        check(b"GET /", true);
+        check(b"PRI * HTTP/2.0", false);
+    }
+
+    #[test]
+    fn an_answer_dropped_half_way_is_no_longer_open() {
+        let pulse = Arc::new(Pulse::default());
+        let open = pulse.request();
+        assert!(pulse.beat().open);
+        drop(open);
+        assert_eq!(pulse.beat(), Beat { bytes: 0, requests: 1, open: false });
+    }
+}
