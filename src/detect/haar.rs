@@ -32,7 +32,7 @@ const CASCADE_BYTES_MAX: u64 = 32 << 20;
 const FACE_SEARCH: Search = Search { step: 1.3, neighbours_min: 2, width_min: 1.0 / 16.0 };
 /// How anything else is searched: OpenCV's other cascades invent more, so more neighbours must agree; eyes and smiles are small, so
 /// nothing is left out for its size.
-const OTHER_SEARCH: Search = Search { step: 1.2, neighbours_min: 5, width_min: 0.0 };
+const OTHER_SEARCH: Search = Search { step: 1.3, neighbours_min: 5, width_min: 0.0 };
 /// Of two hits where the smaller one lies in the larger one with so much of its area, only one is a face.
 const NESTED_MIN: f64 = 0.6;
 

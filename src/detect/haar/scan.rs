@@ -8,10 +8,6 @@ use opencv::{
     prelude::*,
 };
 
-/// Pixels of the picture of one size up to which that size is searched in every coarse scan. The larger ones, which are for the smallest
-/// faces, take turns over [`RUNS_PER_SCAN`]: nearly all of the cost lies in them, and small faces are far away and move slowly across the
-/// picture. At 640×480 a face of 52 pixels is proposed in every run, a smaller one in every second.
-const LEVEL_PIXELS: usize = 50_000;
 /// Most places that one run looks at closely for the coarse scan; a picture with more is noise, and must not take the time of the next run.
 const PROPOSALS_MAX: usize = 12;
 /// Single hits that overlap so much (OpenCV's measure) are one proposal.
@@ -48,6 +44,15 @@ pub(super) struct Search {
     pub(super) width_min: f64,
 }
 
+impl Search {
+    /// How much a plane of this width is reduced for each size of a coarse scan, without end. The turns lie between each other, so that
+    /// what falls between two sizes of one run is as large as a size of the next: a cascade forgives a tenth, not a seventh.
+    fn factors(self, width: i32, window: i32, turn: usize) -> impl Iterator<Item = f64> {
+        let first = (f64::from(width) * self.width_min / f64::from(window)).max(1.0);
+        (0..).map(move |level| first * self.step.powf(f64::from(level) + turn as f64 / RUNS_PER_SCAN as f64))
+    }
+}
+
 /// A classifier and the buffers of its search.
 pub(super) struct Scanner {
     classifier: CascadeClassifier,
@@ -55,8 +60,8 @@ pub(super) struct Scanner {
     search: Search,
     /// Coarse scans so far.
     n_scans: usize,
-    /// The plane at each size of the coarse scan, reduced so that what is searched is as large as the window.
-    levels: Vec<Mat>,
+    /// The plane at each size of each turn of the coarse scan, reduced so that what is searched is as large as the window.
+    levels: [Vec<Mat>; RUNS_PER_SCAN],
     close: Mat,
     rects: Vector<Rect>,
     neighbours: Vector<i32>,
@@ -65,7 +70,7 @@ pub(super) struct Scanner {
 impl Scanner {
     pub(super) fn new(classifier: CascadeClassifier, window: Size, search: Search) -> Scanner {
         let (rects, neighbours) = (Vector::new(), Vector::new());
-        Scanner { classifier, window, search, n_scans: 0, levels: Vec::new(), close: Mat::default(), rects, neighbours }
+        Scanner { classifier, window, search, n_scans: 0, levels: Default::default(), close: Mat::default(), rects, neighbours }
     }
 
     /// Looks closely where something is expected; the hits with their neighbours, in pixels of the plane.
@@ -95,23 +100,18 @@ impl Scanner {
 
     /// Scans the sizes whose turn it is coarsely; the proposals, best first.
     fn propose(&mut self, plane: &(impl MatTraitConst + ToInputArray)) -> opencv::Result<Vec<Rect>> {
-        let scan = self.n_scans;
+        let turn = self.n_scans % RUNS_PER_SCAN;
         self.n_scans += 1;
         let mut singles: Vector<Rect> = Vector::new();
-        let first = (f64::from(plane.cols()) * self.search.width_min / f64::from(self.window.width)).max(1.0);
-        for level in 0.. {
-            let factor = first * self.search.step.powi(level as i32);
+        for (level, factor) in self.search.factors(plane.cols(), self.window.width, turn).enumerate() {
             let length = |length: i32| (f64::from(length) / factor).round() as i32;
             let size = Size::new(length(plane.cols()), length(plane.rows()));
             if size.width < self.window.width || size.height < self.window.height {
                 break;
             }
-            self.reduce(plane, level, size)?;
-            if !is_turn(level, size, scan) {
-                continue;
-            }
+            self.reduce(plane, turn, level, size)?;
             // One size, not grouped.
-            let (image, window) = (&self.levels[level], self.window);
+            let (image, window) = (&self.levels[turn][level], self.window);
             self.classifier.detect_multi_scale(image, &mut self.rects, self.search.step, 0, 0, window, window)?;
             let whole = |rect: Rect| in_plane(rect, factor, (0, 0));
             // Twice, because OpenCV's grouping drops what stands alone.
@@ -125,11 +125,12 @@ impl Scanner {
     }
 
     /// Makes a level of the coarse scan from the level before it, which is cheaper than from the plane.
-    fn reduce(&mut self, plane: &(impl MatTraitConst + ToInputArray), level: usize, size: Size) -> opencv::Result<()> {
-        if self.levels.len() <= level {
-            self.levels.push(Mat::default());
+    fn reduce(&mut self, plane: &(impl MatTraitConst + ToInputArray), turn: usize, level: usize, size: Size) -> opencv::Result<()> {
+        let levels = &mut self.levels[turn];
+        if levels.len() <= level {
+            levels.push(Mat::default());
         }
-        match self.levels.split_at_mut(level) {
+        match levels.split_at_mut(level) {
             (before, [image, ..]) if level > 0 => imgproc::resize(&before[level - 1], image, size, 0.0, 0.0, imgproc::INTER_LINEAR),
             (_, [image, ..]) => imgproc::resize(plane, image, size, 0.0, 0.0, imgproc::INTER_AREA),
             _ => Ok(()),
@@ -171,12 +172,6 @@ impl Scanner {
     }
 }
 
-/// Whether a size is searched in this scan; large pictures take turns.
-fn is_turn(level: usize, size: Size, scan: usize) -> bool {
-    let is_small = size.width as usize * size.height as usize <= LEVEL_PIXELS;
-    is_small || scan % RUNS_PER_SCAN == level % RUNS_PER_SCAN
-}
-
 /// A rectangle of a reduced part of the plane that begins at `corner`, in pixels of the plane.
 fn in_plane(rect: Rect, factor: f64, corner: (i32, i32)) -> Rect {
     let scaled = |length: i32| (f64::from(length) * factor).round() as i32;
@@ -194,17 +189,13 @@ fn holds_centre(outer: Rect, inner: Rect) -> bool {
 mod tests {
     use super::*;
 
-    /// The sizes of a face search in a 640×480 picture that are scanned in each of four runs.
     #[test]
-    fn large_pictures_take_turns_and_no_size_waits_longer_than_a_scan() {
-        let sizes = (0..9).map(|level| Size::new((320.0 / 1.3_f64.powi(level)) as i32, (240.0 / 1.3_f64.powi(level)) as i32));
-        let sizes: Vec<Size> = sizes.collect();
-        let scanned = |scan| (0..9).filter(|level| is_turn(*level, sizes[*level], scan)).collect::<Vec<_>>();
-        assert_eq!(scanned(0), [0, 1, 2, 3, 4, 5, 6, 7, 8]);
-        assert_eq!(scanned(1), [1, 2, 3, 4, 5, 6, 7, 8]);
-        assert_eq!(scanned(2), scanned(0));
-        // However large the picture, every size was searched after these runs: what hides faces relies on it.
-        let large = Size::new(4000, 3000);
-        assert!((0..9).all(|level| (5..5 + RUNS_PER_SCAN).filter(|scan| is_turn(level, large, *scan)).count() == 1));
+    fn the_sizes_of_the_turns_lie_between_each_other() {
+        let search = Search { step: 1.44, neighbours_min: 2, width_min: 1.0 / 16.0 };
+        let factors = |turn| search.factors(640, 20, turn).take(3).map(|factor| (factor * 1000.0).round() / 1000.0);
+        assert_eq!(factors(0).collect::<Vec<_>>(), [2.0, 2.88, 4.147]);
+        assert_eq!(factors(1).collect::<Vec<_>>(), [2.4, 3.456, 4.977]);
+        // No cascade finds anything smaller than its window.
+        assert_eq!(search.factors(160, 20, 0).next(), Some(1.0));
     }
 }
