@@ -1,10 +1,10 @@
 // MPEG-DASH in a player that is not ours: dash.js in a real browser, on the real binary with its drawn test source.
 
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { endServer, keepEvidence, openPage, readStrip, startBrowser, startServer, until, untilNewer, untilReady } from './support.mjs';
+import { FOREIGN_PLAYER, pageTests, readStrip, until, untilNewer } from './support.mjs';
 
+const { pageTest } = pageTests();
 const DASH_JS = fileURLToPath(new URL('node_modules/dashjs/dist/modern/umd/dash.mediaplayer.min.js', import.meta.url));
 
 /** From the script's start to a picture, on a busy machine. */
@@ -25,85 +25,52 @@ function play(url) {
   player.initialize(video, url, true);
 }
 
-test('dash_js_plays_with_low_latency_and_the_picture_advances', { timeout: 120_000 }, async () => {
-  const browser = await startBrowser();
-  const server = await startServer();
-  let opened;
-  try {
-    await untilReady(server);
-    // The page of the server's own origin lends its address only; its policy would forbid the script.
-    opened = await openPage(browser, new URL('healthz', server.url).href, { bypassCSP: true });
-    const { page, seen } = opened;
-    const refused = [];
-    page.on('response', (answer) => answer.status() >= 400 && refused.push(`${answer.status()} ${answer.url()}`));
-    await page.addScriptTag({ path: DASH_JS });
-    await page.evaluate(play, new URL('cam/index.mpd', server.url).href);
-    const first = await untilNewer(page, 0, LIVE_MS);
-    const later = await untilNewer(page, first.capturedMs + WATCHED_MS, WATCHED_MS * 2);
-    assert.ok(later.number > first.number, `frame numbers advance: ${first.number}, ${later.number}`);
-    const age = await until(
-      'the picture is live',
-      async () => {
-        const strip = await readStrip(page);
-        return { done: strip !== null && strip.ageMs < LATENCY_MAX_MS, seen: strip?.ageMs };
-      },
-      WATCHED_MS,
-    );
-    const says = await page.evaluate(() => ({ low: window.player.getLowLatencyModeEnabled(), failures: window.failures }));
-    console.log(`dash.js shows a picture ${age} ms old`);
-    assert.deepEqual(says, { low: true, failures: [] });
-    assert.deepEqual(refused, [], 'nothing is asked for that is not there');
-    assert.deepEqual([...seen.hosts], [new URL(server.url).host], 'no request to another host, for the time neither');
-  } catch (error) {
-    if (opened) {
-      await keepEvidence('dash', opened.page, opened.seen, server).catch(() => {});
-    }
-    throw error;
-  } finally {
-    await browser.close();
-    await endServer(server, 'SIGKILL');
-  }
+pageTest('dash_js_plays_with_low_latency_and_the_picture_advances', { ...FOREIGN_PLAYER }, async ({ page, seen, running }) => {
+  const refused = [];
+  page.on('response', (answer) => answer.status() >= 400 && refused.push(`${answer.status()} ${answer.url()}`));
+  await page.addScriptTag({ path: DASH_JS });
+  await page.evaluate(play, new URL('cam/index.mpd', running.server.url).href);
+  const first = await untilNewer(page, 0, LIVE_MS);
+  const later = await untilNewer(page, first.capturedMs + WATCHED_MS, WATCHED_MS * 2);
+  assert.ok(later.number > first.number, `frame numbers advance: ${first.number}, ${later.number}`);
+  const age = await until(
+    'the picture is live',
+    async () => {
+      const strip = await readStrip(page);
+      return { done: strip !== null && strip.ageMs < LATENCY_MAX_MS, seen: strip?.ageMs };
+    },
+    WATCHED_MS,
+  );
+  const says = await page.evaluate(() => ({ low: window.player.getLowLatencyModeEnabled(), failures: window.failures }));
+  console.log(`dash.js shows a picture ${age} ms old`);
+  assert.deepEqual(says, { low: true, failures: [] });
+  assert.deepEqual(refused, [], 'nothing is asked for that is not there');
+  assert.deepEqual([...seen.hosts], [new URL(running.server.url).host], 'no request to another host, for the time neither');
 });
 
 /** Longer than the stream may fall behind before it begins anew behind a discontinuity. */
 const HELD_MS = 5000;
 
-test('dash_js_plays_on_over_a_discontinuity', { timeout: 180_000 }, async () => {
-  const browser = await startBrowser();
-  const server = await startServer();
-  let opened;
-  try {
-    await untilReady(server);
-    opened = await openPage(browser, new URL('healthz', server.url).href, { bypassCSP: true });
-    const { page } = opened;
-    await page.addScriptTag({ path: DASH_JS });
-    const manifest = new URL('cam/index.mpd', server.url).href;
-    await page.evaluate(play, manifest);
-    const first = await untilNewer(page, 0, LIVE_MS);
-    await untilNewer(page, first.capturedMs + WATCHED_MS / 2, WATCHED_MS * 2);
-    // As a computer that slept.
-    server.child.kill('SIGSTOP');
-    await new Promise((resolve) => setTimeout(resolve, HELD_MS));
-    server.child.kill('SIGCONT');
-    const woken = Date.now();
-    const periods = await until(
-      'the manifest has a second Period',
-      async () => {
-        const seen = (await (await fetch(manifest)).text()).match(/<Period /g)?.length;
-        return { done: seen === 2, seen };
-      },
-      LIVE_MS,
-    );
-    assert.equal(periods, 2);
-    await untilNewer(page, woken + WATCHED_MS, WATCHED_MS + LIVE_MS);
-    assert.deepEqual(await page.evaluate(() => window.failures), []);
-  } catch (error) {
-    if (opened) {
-      await keepEvidence('dash-periods', opened.page, opened.seen, server).catch(() => {});
-    }
-    throw error;
-  } finally {
-    await browser.close();
-    await endServer(server, 'SIGKILL');
-  }
+pageTest('dash_js_plays_on_over_a_discontinuity', { ...FOREIGN_PLAYER, timeout: 180_000 }, async ({ page, running }) => {
+  await page.addScriptTag({ path: DASH_JS });
+  const manifest = new URL('cam/index.mpd', running.server.url).href;
+  await page.evaluate(play, manifest);
+  const first = await untilNewer(page, 0, LIVE_MS);
+  await untilNewer(page, first.capturedMs + WATCHED_MS / 2, WATCHED_MS * 2);
+  // As a computer that slept.
+  running.server.child.kill('SIGSTOP');
+  await new Promise((resolve) => setTimeout(resolve, HELD_MS));
+  running.server.child.kill('SIGCONT');
+  const woken = Date.now();
+  const periods = await until(
+    'the manifest has a second Period',
+    async () => {
+      const seen = (await (await fetch(manifest)).text()).match(/<Period /g)?.length;
+      return { done: seen === 2, seen };
+    },
+    LIVE_MS,
+  );
+  assert.equal(periods, 2);
+  await untilNewer(page, woken + WATCHED_MS, WATCHED_MS + LIVE_MS);
+  assert.deepEqual(await page.evaluate(() => window.failures), []);
 });

@@ -235,7 +235,7 @@ pageTest('a_server_that_ends_properly_is_told_as_the_end', {}, async ({ page, ru
   await untilState(page, ['live'], NOTICE_MS);
 });
 
-pageTest('a_camera_that_vanishes_is_told_and_its_return_too', { device: 'test:vanish@8s..14s' }, async ({ page }) => {
+pageTest('a_camera_that_vanishes_is_told_and_its_return_too', { server: { device: 'test:vanish@8s..14s' } }, async ({ page }) => {
   await untilState(page, ['live', 'camera-lost'], LIVE_MS);
   const said = await untilState(page, ['camera-lost'], LIVE_MS);
   assert.match(said.sentence, /^The camera (has been gone since .*|is gone); its picture returns by itself\.$/);

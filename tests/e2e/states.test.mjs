@@ -92,7 +92,7 @@ pageTest('ended', {}, async ({ page, running }) => {
   await audit(page, 'ended');
 });
 
-pageTest('camera_lost', { device: 'test:vanish@8s..60s' }, async ({ page }) => {
+pageTest('camera_lost', { server: { device: 'test:vanish@8s..60s' } }, async ({ page }) => {
   await untilState(page, ['camera-lost'], LIVE_MS);
   await audit(page, 'camera-lost');
 });

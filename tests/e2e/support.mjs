@@ -56,6 +56,9 @@ export async function until(what, check, deadlineMs) {
 /** Options for a picture that costs little, so that a busy machine neither repeats frames nor loses the source. */
 export const LIGHT = ['--size', '320x240', '--fps', '10'];
 
+/** A page of the server's own origin lends its address only; the policy of ours would forbid the script. */
+export const FOREIGN_PLAYER = { query: 'healthz', bypassCSP: true };
+
 /** A running server. `port` 0 lets the system choose. */
 export async function startServer({ device = 'test', port = 0, options = [] } = {}) {
   if (!existsSync(BINARY)) {
@@ -216,15 +219,16 @@ export async function keepEvidence(name, page, seen, server) {
 
 /**
  * Makes tests that share a browser. Each has a server and a page of its own, leaves no process behind, and keeps evidence when it fails.
- * `open: false` leaves the opening to the test; `query` is added to the address.
+ * `server` is what startServer takes. `open: false` leaves the opening to the test; `query` is added to the address, and FOREIGN_PLAYER
+ * are the options for a player that is not ours.
  */
 export function pageTests() {
   const shared = { browser: null };
   before(async () => (shared.browser = await startBrowser()));
   after(() => shared.browser?.close());
-  const pageTest = (name, { device, query = '', open = true, ...options }, body) =>
-    test(name, { timeout: 120_000 }, async () => {
-      const running = { server: await startServer({ device }) };
+  const pageTest = (name, { server, query = '', open = true, timeout = 120_000, ...options }, body) =>
+    test(name, { timeout }, async () => {
+      const running = { server: await startServer(server) };
       let opened;
       try {
         await untilReady(running.server);
