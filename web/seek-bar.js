@@ -12,6 +12,8 @@ import { Timeline } from './timeline.js';
 const ZOOM = 2;
 /** Zoom per pixel of the wheel: a notch of 100 is about a third. */
 const WHEEL_ZOOM = 0.003;
+/** A finger that moves less than this stands still. */
+const TAP_PX = 8;
 /** How near to a span the pointer must be, in pixels. */
 const REACH_PX = 4;
 /** A slider that moves by itself is told anew this often, not each time: a screen reader would never be silent. */
@@ -38,6 +40,8 @@ export class SeekBar {
   #marks;
   /** Pointers that are down, by their id: where they are, in pixels from the left. @type {Map<number, number>} */
   #pointers = new Map();
+  /** Where a finger went down that has not moved: it is told by what comes next whether it seeks. @type {number | null} */
+  #heldAt = null;
   #gesture = /** @type {'none' | 'scrub' | 'pan' | 'pinch'} */ ('none');
   /** The moment that is sought while the player is still busy with another. @type {number | null} */
   #wish = null;
@@ -174,10 +178,15 @@ export class SeekBar {
     if (this.#pointers.size > 1) {
       this.#gesture = 'pinch';
       this.#wish = null;
+      this.#heldAt = null;
       this.#preview.hide();
     } else {
       this.#gesture = y < RULER_PX && !this.#timeline.isWhole ? 'pan' : 'scrub';
-      this.#scrub(x);
+      // A finger may be the first of two that zoom.
+      this.#heldAt = event.pointerType === 'touch' ? x : null;
+      if (this.#heldAt === null) {
+        this.#scrub(x);
+      }
     }
   }
 
@@ -189,6 +198,10 @@ export class SeekBar {
       this.#showPreview(x);
       return;
     }
+    if (this.#heldAt !== null && Math.abs(x - this.#heldAt) < TAP_PX) {
+      return;
+    }
+    this.#heldAt = null;
     if (this.#gesture === 'pinch') {
       this.#pinch(event.pointerId, before, x);
     } else if (this.#gesture === 'pan') {
@@ -207,6 +220,10 @@ export class SeekBar {
     if (this.#pointers.size > 0) {
       return;
     }
+    if (this.#heldAt !== null && event.type === 'pointerup') {
+      this.#scrub(this.#heldAt);
+    }
+    this.#heldAt = null;
     this.#gesture = 'none';
     if (event.pointerType !== 'mouse') {
       this.#preview.hide();

@@ -92,3 +92,58 @@ test('a_window_of_a_day_is_quick_to_rewind_and_the_heap_stays_flat', { timeout: 
     await page.close();
   }
 });
+
+/** Moves two fingers along the bar, from and to these shares of its width. */
+async function pinch(page, from, to) {
+  const session = await page.context().newCDPSession(page);
+  const { x, y, width } = await page.locator('#seek').boundingBox();
+  const send = (type, places) => session.send('Input.dispatchTouchEvent', { type, touchPoints: places.map((place, id) => ({ x: x + width * place, y: y + 30, id })) });
+  await send('touchStart', from.slice(0, 1));
+  await send('touchStart', from);
+  for (const step of [0.25, 0.5, 0.75, 1]) {
+    await send('touchMove', from.map((place, n) => place + (to[n] - place) * step));
+  }
+  await send('touchEnd', []);
+}
+
+test('a_day_is_zoomed_where_the_wheel_or_the_fingers_are', { timeout: 120_000 }, async () => {
+  const { page, seen } = await openPage(browser, day.url, { hasTouch: true });
+  try {
+    await untilState(page, ['live'], LIVE_MS);
+    const span = page.locator('#zoom-span');
+    const whole = () => until('the whole day is shown', async () => ({ done: (await span.textContent()) === '24 h', seen: await span.textContent() }), NOTICE_MS);
+    const isPart = (what) => until(`${what} shows a part of the day`, async () => {
+      const seen = await span.textContent();
+      return { done: /^[1-9] h$|^1\d h$/.test(seen), seen };
+    }, NOTICE_MS);
+    await whole();
+    // The time beside the bar takes its place first.
+    await page.locator('#shown-at:not(:empty)').waitFor();
+    const bar = await page.locator('#seek').boundingBox();
+    await page.mouse.move(bar.x + bar.width * 0.3, bar.y + 30);
+    const under = page.locator('#preview time');
+    await under.waitFor();
+    const secondOfDay = async () => {
+      const [, hours, minutes, seconds] = (await under.textContent()).match(/(\d+):(\d\d):(\d\d)/).map(Number);
+      return hours * 3600 + minutes * 60 + seconds;
+    };
+    const before = await secondOfDay();
+    await page.mouse.wheel(0, -500);
+    await isPart('the wheel');
+    const movedS = Math.abs((await secondOfDay()) - before) % 86_400;
+    // A pixel of a day is more than a minute.
+    assert.ok(movedS < 300, `what was under the pointer has moved by ${movedS} s`);
+    await page.locator('#zoom-whole').click();
+    await whole();
+    await pinch(page, [0.45, 0.55], [0.2, 0.8]);
+    await isPart('two fingers');
+    assert.equal(await page.evaluate(() => document.body.dataset.state), 'live', 'zooming does not seek');
+    await pinch(page, [0.1, 0.9], [0.45, 0.55]);
+    await whole();
+  } catch (error) {
+    await keepEvidence('day-zoom', page, seen, server);
+    throw error;
+  } finally {
+    await page.close();
+  }
+});

@@ -139,6 +139,23 @@ pageTest('a_kiosk_fills_the_window_and_hides_the_pointer', { query: '?kiosk' }, 
   await screenshot(page, 'kiosk');
 });
 
+pageTest('a_kiosk_that_shows_nothing_for_two_minutes_loads_itself_anew', { query: '?kiosk' }, async ({ page }) => {
+  await page.clock.install();
+  await page.reload();
+  await untilState(page, ['live'], LIVE_MS);
+  await page.evaluate(() => (window.isOld = true));
+  // As a browser whose player is broken: the server is there, and its stream is not shown.
+  await page.route('**/cam/**', (route) => route.abort());
+  await untilState(page, ['connecting', 'starting', 'behind'], LIVE_MS);
+  await page.clock.fastForward('03:00');
+  await until('the page is a new one', async () => {
+    const seen = await page.evaluate(() => window.isOld ?? false).catch(() => true);
+    return { done: !seen, seen };
+  }, LIVE_MS);
+  await page.unroute('**/cam/**');
+  await untilState(page, ['live'], LIVE_MS);
+});
+
 pageTest('warns_on_a_network_when_no_password_is_set', { open: false }, async ({ running, browser }) => {
   const warning = (page) => page.getByText('no password is set');
   const own = await openPage(browser, running.server.url);

@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
 """Plays the test source at several frame rates, part lengths and with several faults, and has each stream judged by hls_check.py.
 
-    tests/long/conformance.py [--seconds 60] [--only WORDS] [--binary target/debug/hlscam] [--checker ../shared/tools/hls_check.py]
+    tests/long/conformance.py [--seconds 60] [--only WORDS] [--jobs 1] [--binary target/debug/hlscam] [--checker ../shared/tools/hls_check.py]
 
 Neither a MUST nor a SHOULD may be violated. The checker is no part of the project; where ../shared/tools does not have it, this says so
 and passes. On a busy machine the rules of timing can fail for the machine's sake: their reports say by how much.
 """
 
 import argparse
+import concurrent.futures
 import contextlib
+import itertools
 import json
 import pathlib
 import re
@@ -90,31 +92,37 @@ def main():
     parser.add_argument("--binary", default=str(ROOT / "target/debug/hlscam"))
     parser.add_argument("--checker", default=str(ROOT.parent / "shared/tools/hls_check.py"))
     parser.add_argument("--only", default="", help="run the streams whose name has these words")
+    parser.add_argument("--jobs", type=int, default=1, help="streams at a time, on a machine that has nothing else to do")
     asked = parser.parse_args()
     if not pathlib.Path(asked.checker).exists():
         print("conformance: skipped, there is no hls_check.py beside the checkout")
         return 0
-    failed = 0
-    for part, segment in LENGTHS:
-        for rate in FRAME_RATES:
-            for name, faults in SCRIPTS.items():
-                title = f"{name}, {rate} fps, parts {part} ms, segments {segment} ms"
-                if asked.only not in title:
-                    continue
-                device = f"test:{script(faults, SEGMENTS_MIN * segment, asked.seconds)}" if faults else "test"
-                arguments = ["--device", device, "--fps", rate, "--part", f"{part}ms", "--segment", f"{segment}ms"]
-                began = time.monotonic()
-                with streaming(asked.binary, arguments) as address:
-                    wait_for_segments(address)
-                    report = judge(asked.checker, address, asked.seconds)
-                broken = report["violations"]
-                failed += bool(broken)
-                took = time.monotonic() - began
-                print(f"conformance: {title}: {len(report['passed'])} rules kept, {len(broken)} broken, {took:.0f} s", flush=True)
-                for rule in broken:
-                    print(f"    {rule['level']} {rule['rule']} [{rule['clause']}] {rule['failed']} of {rule['tested']}: "
-                          + " | ".join(map(str, rule["seen"][:3])), flush=True)
-    return 1 if failed else 0
+    streams = [each for each in itertools.product(LENGTHS, FRAME_RATES, SCRIPTS.items()) if asked.only in title(*each)]
+    with concurrent.futures.ThreadPoolExecutor(asked.jobs) as pool:
+        return int(not all(list(pool.map(lambda each: keeps_the_rules(asked, *each), streams))))
+
+
+def title(lengths, rate, script_item):
+    part, segment = lengths
+    return f"{script_item[0]}, {rate} fps, parts {part} ms, segments {segment} ms"
+
+
+def keeps_the_rules(asked, lengths, rate, script_item):
+    """Streams one, has it judged, and says what came of it."""
+    (part, segment), (_, faults) = lengths, script_item
+    device = f"test:{script(faults, SEGMENTS_MIN * segment, asked.seconds)}" if faults else "test"
+    began = time.monotonic()
+    with streaming(asked.binary, ["--device", device, "--fps", rate, "--part", f"{part}ms", "--segment", f"{segment}ms"]) as address:
+        wait_for_segments(address)
+        report = judge(asked.checker, address, asked.seconds)
+    broken, took = report["violations"], time.monotonic() - began
+    name = title(lengths, rate, script_item)
+    lines = [f"conformance: {name}: {len(report['passed'])} rules kept, {len(broken)} broken, {took:.0f} s"]
+    for rule in broken:
+        seen = " | ".join(map(str, rule["seen"][:3]))
+        lines.append(f"    {rule['level']} {rule['rule']} [{rule['clause']}] {rule['failed']} of {rule['tested']}: {seen}")
+    print("\n".join(lines), flush=True)
+    return not broken
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 use crate::detect::RUNS_PER_SCAN;
 use opencv::{
-    core::{Mat, Rect, Size, ToInputArray, Vector},
+    core::{self, Mat, Rect, Size, ToInputArray, Vector},
     imgproc,
     objdetect::{self, CascadeClassifier},
     prelude::*,
@@ -25,6 +25,9 @@ const CLOSE_STEP: f64 = 1.15;
 /// Width of the place in a close look, in windows of the cascade: OpenCV looks at every pixel only from twice the window on, which the
 /// smallest size reaches.
 const CLOSE_WINDOWS: f64 = 2.6;
+
+/// OpenCV's code for a mirror.
+const AROUND_THE_VERTICAL: i32 = 1;
 
 /// Smallest and largest size of a close look, as parts of the place's width.
 #[derive(Clone, Copy)]
@@ -63,6 +66,7 @@ pub(super) struct Scanner {
     /// The plane at each size of each turn of the coarse scan, reduced so that what is searched is as large as the window.
     levels: [Vec<Mat>; RUNS_PER_SCAN],
     close: Mat,
+    mirrored: Mat,
     rects: Vector<Rect>,
     neighbours: Vector<i32>,
 }
@@ -70,16 +74,36 @@ pub(super) struct Scanner {
 impl Scanner {
     pub(super) fn new(classifier: CascadeClassifier, window: Size, search: Search) -> Scanner {
         let (rects, neighbours) = (Vector::new(), Vector::new());
-        Scanner { classifier, window, search, n_scans: 0, levels: Default::default(), close: Mat::default(), rects, neighbours }
+        Scanner {
+            classifier,
+            window,
+            search,
+            n_scans: 0,
+            levels: Default::default(),
+            close: Mat::default(),
+            mirrored: Mat::default(),
+            rects,
+            neighbours,
+        }
     }
 
-    /// Looks closely where something is expected; the hits with their neighbours, in pixels of the plane.
+    /// Looks closely where something is expected, and once more in the mirror where nothing is found: a cascade knows a head that turns
+    /// to one side better than to the other. The hits with their neighbours, in pixels of the plane.
     pub(super) fn look_again(
         &mut self,
         plane: &(impl MatTraitConst + ToInputArray),
         place: Rect,
     ) -> opencv::Result<Vec<(Rect, i32)>> {
-        self.look_closely(plane, place, EXPECTED)
+        let Some(close) = self.approach(plane, place)? else { return Ok(Vec::new()) };
+        let mut hits = self.search_close(EXPECTED)?;
+        if hits.is_empty() {
+            core::flip(&self.close, &mut self.mirrored, AROUND_THE_VERTICAL)?;
+            std::mem::swap(&mut self.close, &mut self.mirrored);
+            hits = self.search_close(EXPECTED)?;
+            let width = self.close.cols();
+            hits.iter_mut().for_each(|(rect, _)| rect.x = width - rect.x - rect.width);
+        }
+        Ok(close.in_plane(hits).collect())
     }
 
     /// Scans the sizes whose turn it is, and looks closely at what they propose outside of what has been seen already; the hits with their
@@ -93,7 +117,9 @@ impl Scanner {
         let is_new = |place: &Rect| !seen.iter().any(|seen| holds_centre(*seen, *place));
         let mut hits = Vec::new();
         for place in proposals.into_iter().filter(is_new).take(PROPOSALS_MAX) {
-            hits.extend(self.look_closely(plane, place, PROPOSED)?);
+            if let Some(close) = self.approach(plane, place)? {
+                hits.extend(close.in_plane(self.search_close(PROPOSED)?));
+            }
         }
         Ok(hits)
     }
@@ -137,13 +163,8 @@ impl Scanner {
         }
     }
 
-    /// Looks at a place and around it; the hits with their neighbours, in pixels of the plane.
-    fn look_closely(
-        &mut self,
-        plane: &(impl MatTraitConst + ToInputArray),
-        place: Rect,
-        sizes: Sizes,
-    ) -> opencv::Result<Vec<(Rect, i32)>> {
+    /// Brings a place and what is around it to the size of a close look; `None` where there is nothing of it.
+    fn approach(&mut self, plane: &(impl MatTraitConst + ToInputArray), place: Rect) -> opencv::Result<Option<Close>> {
         let margin = |length: i32| (f64::from(length) * MARGIN).round() as i32;
         let (across, down) = (margin(place.width), margin(place.height));
         let around = Rect::new(place.x - across, place.y - down, place.width + 2 * across, place.height + 2 * down);
@@ -153,11 +174,16 @@ impl Scanner {
         let factor = windows(place.width, self.window.width).max(windows(place.height, self.window.height)) / CLOSE_WINDOWS;
         let length = |length: i32| ((f64::from(length) / factor).round() as i32).max(1);
         if around.width < 1 || around.height < 1 || factor <= 0.0 {
-            return Ok(Vec::new());
+            return Ok(None);
         }
         let size = Size::new(length(around.width), length(around.height));
         let method = if factor > 1.0 { imgproc::INTER_AREA } else { imgproc::INTER_LINEAR };
         imgproc::resize(&plane.roi(around)?, &mut self.close, size, 0.0, 0.0, method)?;
+        Ok(Some(Close { factor, corner: (around.x, around.y) }))
+    }
+
+    /// The hits in what was approached, in its pixels.
+    fn search_close(&mut self, sizes: Sizes) -> opencv::Result<Vec<(Rect, i32)>> {
         let side = |part: f64| {
             let lengths =
                 [self.window.width, self.window.height].map(|length| (f64::from(length) * CLOSE_WINDOWS * part).round() as i32);
@@ -167,8 +193,21 @@ impl Scanner {
         let (rects, neighbours) = (&mut self.rects, &mut self.neighbours);
         let neighbours_min = self.search.neighbours_min;
         self.classifier.detect_multi_scale2(&self.close, rects, neighbours, CLOSE_STEP, neighbours_min, 0, size_min, size_max)?;
-        let found = self.rects.iter().zip(self.neighbours.iter());
-        Ok(found.map(|(rect, neighbours)| (in_plane(rect, factor, (around.x, around.y)), neighbours)).collect())
+        Ok(self.rects.iter().zip(self.neighbours.iter()).collect())
+    }
+}
+
+/// Where a close look is in the plane.
+struct Close {
+    /// Pixels of the plane in one of the close look.
+    factor: f64,
+    corner: (i32, i32),
+}
+
+impl Close {
+    fn in_plane(&self, hits: Vec<(Rect, i32)>) -> impl Iterator<Item = (Rect, i32)> {
+        let (factor, corner) = (self.factor, self.corner);
+        hits.into_iter().map(move |(rect, neighbours)| (in_plane(rect, factor, corner), neighbours))
     }
 }
 
