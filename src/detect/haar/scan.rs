@@ -1,6 +1,6 @@
 //! The two steps of a search: a coarse scan that proposes, and a close look at what is proposed or expected.
 
-use crate::detect::RUNS_PER_SCAN;
+use crate::{detect::RUNS_PER_SCAN, track::STRENGTH_TO_BEGIN};
 use opencv::{
     core::{self, Mat, Rect, Size, ToInputArray, Vector},
     imgproc,
@@ -26,6 +26,8 @@ const CLOSE_STEP: f64 = 1.15;
 /// smallest size reaches.
 const CLOSE_WINDOWS: f64 = 2.6;
 
+/// Neighbours of a hit in the mirror, as many as begin a track: with fewer, a hand that was a face once stays one.
+const MIRRORED_NEIGHBOURS_MIN: i32 = STRENGTH_TO_BEGIN as i32;
 /// OpenCV's code for a mirror.
 const AROUND_THE_VERTICAL: i32 = 1;
 
@@ -101,6 +103,7 @@ impl Scanner {
             std::mem::swap(&mut self.close, &mut self.mirrored);
             hits = self.search_close(EXPECTED)?;
             let width = self.close.cols();
+            hits.retain(|(_, neighbours)| *neighbours >= MIRRORED_NEIGHBOURS_MIN);
             hits.iter_mut().for_each(|(rect, _)| rect.x = width - rect.x - rect.width);
         }
         Ok(close.in_plane(hits).collect())
