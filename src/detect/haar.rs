@@ -1,9 +1,9 @@
 //! OpenCV's cascade classifier behind [`Detector`]. The only file that knows OpenCV.
 //!
-//! A plane is looked at where it lies, without the bars around it; a wider one is first reduced to the search width. The search has two steps: a coarse scan of the
-//! whole plane proposes places, spread over a few runs, and every place that was proposed or is expected is then looked at closely in
-//! each run. Several cascades take turns with the coarse scan, so that a run costs no more than with one. Every number below was
-//! measured on labelled webcam clips: docs/detection.md has the table.
+//! A plane is looked at where it lies, without the bars around it; a wider one is first reduced to the search width. The search has two
+//! steps: a coarse scan of the whole plane proposes places, spread over a few runs, and every place that was proposed or is expected is
+//! then looked at closely in each run. Several cascades take turns with the coarse scan, so that a run costs no more than with one. Every
+//! number below was measured on labelled webcam clips: docs/detection.md has the table.
 
 use super::{BoundingBox, DetectError, Detector, Expected, Hit, Luma, SYSTEM_CASCADES, kind::Kind};
 use crate::config::CascadeSpec;

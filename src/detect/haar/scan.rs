@@ -106,7 +106,7 @@ impl Scanner {
             hits.retain(|(_, neighbours)| *neighbours >= MIRRORED_NEIGHBOURS_MIN);
             hits.iter_mut().for_each(|(rect, _)| rect.x = width - rect.x - rect.width);
         }
-        Ok(close.in_plane(hits).collect())
+        Ok(close.hits_in_plane(hits))
     }
 
     /// Scans the sizes whose turn it is, and looks closely at what they propose outside of what has been seen already; the hits with their
@@ -121,7 +121,7 @@ impl Scanner {
         let mut hits = Vec::new();
         for place in proposals.into_iter().filter(is_new).take(PROPOSALS_MAX) {
             if let Some(close) = self.approach(plane, place)? {
-                hits.extend(close.in_plane(self.search_close(PROPOSED)?));
+                hits.extend(close.hits_in_plane(self.search_close(PROPOSED)?));
             }
         }
         Ok(hits)
@@ -142,9 +142,9 @@ impl Scanner {
             // One size, not grouped.
             let (image, window) = (&self.levels[turn][level], self.window);
             self.classifier.detect_multi_scale(image, &mut self.rects, self.search.step, 0, 0, window, window)?;
-            let whole = |rect: Rect| in_plane(rect, factor, (0, 0));
+            let whole = Reduced { factor, corner: (0, 0) };
             // Twice, because OpenCV's grouping drops what stands alone.
-            self.rects.iter().map(whole).for_each(|rect| (0..2).for_each(|_| singles.push(rect)));
+            self.rects.iter().map(|rect| whole.in_plane(rect)).for_each(|rect| (0..2).for_each(|_| singles.push(rect)));
         }
         let mut weights = Vector::new();
         objdetect::group_rectangles_weights(&mut singles, &mut weights, 1, PROPOSAL_EPS)?;
@@ -167,7 +167,7 @@ impl Scanner {
     }
 
     /// Brings a place and what is around it to the size of a close look; `None` where there is nothing of it.
-    fn approach(&mut self, plane: &(impl MatTraitConst + ToInputArray), place: Rect) -> opencv::Result<Option<Close>> {
+    fn approach(&mut self, plane: &(impl MatTraitConst + ToInputArray), place: Rect) -> opencv::Result<Option<Reduced>> {
         let margin = |length: i32| (f64::from(length) * MARGIN).round() as i32;
         let (across, down) = (margin(place.width), margin(place.height));
         let around = Rect::new(place.x - across, place.y - down, place.width + 2 * across, place.height + 2 * down);
@@ -182,7 +182,7 @@ impl Scanner {
         let size = Size::new(length(around.width), length(around.height));
         let method = if factor > 1.0 { imgproc::INTER_AREA } else { imgproc::INTER_LINEAR };
         imgproc::resize(&plane.roi(around)?, &mut self.close, size, 0.0, 0.0, method)?;
-        Ok(Some(Close { factor, corner: (around.x, around.y) }))
+        Ok(Some(Reduced { factor, corner: (around.x, around.y) }))
     }
 
     /// The hits in what was approached, in its pixels.
@@ -200,24 +200,26 @@ impl Scanner {
     }
 }
 
-/// Where a close look is in the plane.
-struct Close {
-    /// Pixels of the plane in one of the close look.
+/// Where a part of the plane lies that was reduced to be searched.
+struct Reduced {
+    /// Pixels of the plane in one of the part.
     factor: f64,
     corner: (i32, i32),
 }
 
-impl Close {
-    fn in_plane(&self, hits: Vec<(Rect, i32)>) -> impl Iterator<Item = (Rect, i32)> {
-        let (factor, corner) = (self.factor, self.corner);
-        hits.into_iter().map(move |(rect, neighbours)| (in_plane(rect, factor, corner), neighbours))
+impl Reduced {
+    /// A rectangle of the part in pixels of the plane.
+    fn in_plane(&self, rect: Rect) -> Rect {
+        let scaled = |length: i32| (f64::from(length) * self.factor).round() as i32;
+        let (x, y) = self.corner;
+        Rect::new(x + scaled(rect.x), y + scaled(rect.y), scaled(rect.width), scaled(rect.height))
     }
-}
 
-/// A rectangle of a reduced part of the plane that begins at `corner`, in pixels of the plane.
-fn in_plane(rect: Rect, factor: f64, corner: (i32, i32)) -> Rect {
-    let scaled = |length: i32| (f64::from(length) * factor).round() as i32;
-    Rect::new(corner.0 + scaled(rect.x), corner.1 + scaled(rect.y), scaled(rect.width), scaled(rect.height))
+    /// Hits in the part, in pixels of the plane.
+    fn hits_in_plane(&self, mut hits: Vec<(Rect, i32)>) -> Vec<(Rect, i32)> {
+        hits.iter_mut().for_each(|(rect, _)| *rect = self.in_plane(*rect));
+        hits
+    }
 }
 
 /// Whether the centre of `inner` lies in `outer`, and neither is twice as wide as the other.
