@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { startDay } from './day.mjs';
-import { LIGHT, endServer, keepEvidence, openPage, readStrip, screenshot, startBrowser, startServer, until, untilReady, untilState } from './support.mjs';
+import { LIGHT, endServer, onPage, readStrip, screenshot, startBrowser, startServer, until, untilReady, untilState } from './support.mjs';
 
 const LIVE_MS = 30_000;
 const NOTICE_MS = 10_000;
@@ -52,45 +52,45 @@ async function heapOf(session) {
   return metrics.find(({ name }) => name === 'JSHeapUsedSize').value;
 }
 
-test('a_window_of_a_day_is_quick_to_rewind_and_the_heap_stays_flat', { timeout: 120_000 + 2 * SCRUB_MS }, async () => {
-  const { page, seen } = await openPage(browser, day.url);
-  try {
-    await untilState(page, ['live'], LIVE_MS);
-    await page.getByText('24 h', { exact: true }).waitFor();
-    const session = await page.context().newCDPSession(page);
-    await session.send('Performance.enable');
-    const bar = await page.locator('#seek').boundingBox();
-    const took = [];
-    let settled = null;
-    const end = performance.now() + SCRUB_MS;
-    for (let n = 0; performance.now() < end || n < 6; n += 1) {
-      // All over the day, never twice the same.
-      const place = (n * 0.618_034) % 1;
-      took.push(await seek(page, Math.round(day.startMs + 3_600_000 + place * 22 * 3_600_000)));
-      await page.mouse.move(bar.x + bar.width * (1 - place), bar.y + 30);
-      if (settled === null && (performance.now() > end - SCRUB_MS / 2 || n === 3)) {
-        settled = await heapOf(session);
-      }
+/** A test with a page of its own that is live. */
+function dayTest(name, { timeout = 120_000, ...options }, body) {
+  test(name, { timeout }, () =>
+    onPage({ name, browser, server, url: day.url, ...options }, async (opened) => {
+      await untilState(opened.page, ['live'], LIVE_MS);
+      await body(opened);
+    }));
+}
+
+dayTest('a_window_of_a_day_is_quick_to_rewind_and_the_heap_stays_flat', { timeout: 120_000 + 2 * SCRUB_MS }, async ({ page, seen }) => {
+  await page.getByText('24 h', { exact: true }).waitFor();
+  const session = await page.context().newCDPSession(page);
+  await session.send('Performance.enable');
+  const bar = await page.locator('#seek').boundingBox();
+  const took = [];
+  let settled = null;
+  const end = performance.now() + SCRUB_MS;
+  for (let n = 0; performance.now() < end || n < 6; n += 1) {
+    // All over the day, never twice the same.
+    const place = (n * 0.618_034) % 1;
+    took.push(await seek(page, Math.round(day.startMs + 3_600_000 + place * 22 * 3_600_000)));
+    await page.mouse.move(bar.x + bar.width * (1 - place), bar.y + 30);
+    if (settled === null && (performance.now() > end - SCRUB_MS / 2 || n === 3)) {
+      settled = await heapOf(session);
     }
-    const grown = (await heapOf(session)) - settled;
-    took.sort((a, b) => a - b);
-    const median = took[Math.floor(took.length / 2)];
-    console.log(`${took.length} seeks in a day: median ${Math.round(median)} ms, longest ${Math.round(took.at(-1))} ms; heap ${Math.round(settled / 1e6)} MB, grown by ${Math.round(grown / 1e3)} kB`);
-    assert.ok(median <= SEEK_MAX_MS, `seeks take ${Math.round(median)} ms`);
-    assert.ok(grown < HEAP_GROWTH_MAX, `the heap grew by ${grown} bytes`);
-    await page.mouse.move(bar.x + bar.width * 0.4, bar.y + 30);
-    await until('the preview has a picture', async () => {
-      const strip = (await page.locator('#preview canvas').isVisible()) ? await readStrip(page, '#preview canvas') : null;
-      return { done: strip !== null, seen: strip };
-    }, NOTICE_MS);
-    await screenshot(page, 'timeline-day');
-    assert.deepEqual(seen.violations, [], 'no violation of the content security policy');
-  } catch (error) {
-    await keepEvidence('day', page, seen, server);
-    throw error;
-  } finally {
-    await page.close();
   }
+  const grown = (await heapOf(session)) - settled;
+  took.sort((a, b) => a - b);
+  const median = took[Math.floor(took.length / 2)];
+  console.log(`${took.length} seeks in a day: median ${Math.round(median)} ms, longest ${Math.round(took.at(-1))} ms; heap ${Math.round(settled / 1e6)} MB, grown by ${Math.round(grown / 1e3)} kB`);
+  assert.ok(median <= SEEK_MAX_MS, `seeks take ${Math.round(median)} ms`);
+  assert.ok(grown < HEAP_GROWTH_MAX, `the heap grew by ${grown} bytes`);
+  await page.mouse.move(bar.x + bar.width * 0.4, bar.y + 30);
+  await until('the preview has a picture', async () => {
+    const strip = (await page.locator('#preview canvas').isVisible()) ? await readStrip(page, '#preview canvas') : null;
+    return { done: strip !== null, seen: strip };
+  }, NOTICE_MS);
+  await screenshot(page, 'timeline-day');
+  assert.deepEqual(seen.violations, [], 'no violation of the content security policy');
 });
 
 /** Moves two fingers along the bar, from and to these shares of its width. */
@@ -106,44 +106,36 @@ async function pinch(page, from, to) {
   await send('touchEnd', []);
 }
 
-test('a_day_is_zoomed_where_the_wheel_or_the_fingers_are', { timeout: 120_000 }, async () => {
-  const { page, seen } = await openPage(browser, day.url, { hasTouch: true });
-  try {
-    await untilState(page, ['live'], LIVE_MS);
-    const span = page.locator('#zoom-span');
-    const whole = () => until('the whole day is shown', async () => ({ done: (await span.textContent()) === '24 h', seen: await span.textContent() }), NOTICE_MS);
-    const isPart = (what) => until(`${what} shows a part of the day`, async () => {
-      const seen = await span.textContent();
-      return { done: /^[1-9] h$|^1\d h$/.test(seen), seen };
-    }, NOTICE_MS);
-    await whole();
-    // The time beside the bar takes its place first.
-    await page.locator('#shown-at:not(:empty)').waitFor();
-    const bar = await page.locator('#seek').boundingBox();
-    await page.mouse.move(bar.x + bar.width * 0.3, bar.y + 30);
-    const under = page.locator('#preview time');
-    await under.waitFor();
-    const secondOfDay = async () => {
-      const [, hours, minutes, seconds] = (await under.textContent()).match(/(\d+):(\d\d):(\d\d)/).map(Number);
-      return hours * 3600 + minutes * 60 + seconds;
-    };
-    const before = await secondOfDay();
-    await page.mouse.wheel(0, -500);
-    await isPart('the wheel');
-    const movedS = Math.abs((await secondOfDay()) - before) % 86_400;
-    // A pixel of a day is more than a minute.
-    assert.ok(movedS < 300, `what was under the pointer has moved by ${movedS} s`);
-    await page.locator('#zoom-whole').click();
-    await whole();
-    await pinch(page, [0.45, 0.55], [0.2, 0.8]);
-    await isPart('two fingers');
-    assert.equal(await page.evaluate(() => document.body.dataset.state), 'live', 'zooming does not seek');
-    await pinch(page, [0.1, 0.9], [0.45, 0.55]);
-    await whole();
-  } catch (error) {
-    await keepEvidence('day-zoom', page, seen, server);
-    throw error;
-  } finally {
-    await page.close();
-  }
+dayTest('a_day_is_zoomed_where_the_wheel_or_the_fingers_are', { hasTouch: true }, async ({ page }) => {
+  const span = page.locator('#zoom-span');
+  const whole = () => until('the whole day is shown', async () => ({ done: (await span.textContent()) === '24 h', seen: await span.textContent() }), NOTICE_MS);
+  const isPart = (what) => until(`${what} shows a part of the day`, async () => {
+    const seen = await span.textContent();
+    return { done: /^[1-9] h$|^1\d h$/.test(seen), seen };
+  }, NOTICE_MS);
+  await whole();
+  // The time beside the bar takes its place first.
+  await page.locator('#shown-at:not(:empty)').waitFor();
+  const bar = await page.locator('#seek').boundingBox();
+  await page.mouse.move(bar.x + bar.width * 0.3, bar.y + 30);
+  const under = page.locator('#preview time');
+  await under.waitFor();
+  const moment = async () => {
+    const text = await under.textContent();
+    // The date is left out of today's.
+    return Date.parse(text.includes('/') ? text : `${new Date().toDateString()} ${text}`);
+  };
+  const before = await moment();
+  await page.mouse.wheel(0, -500);
+  await isPart('the wheel');
+  const movedS = Math.abs((await moment()) - before) / 1000;
+  // A pixel of a day is more than a minute.
+  assert.ok(movedS < 300, `what was under the pointer has moved by ${movedS} s`);
+  await page.locator('#zoom-whole').click();
+  await whole();
+  await pinch(page, [0.45, 0.55], [0.2, 0.8]);
+  await isPart('two fingers');
+  assert.equal(await page.evaluate(() => document.body.dataset.state), 'live', 'zooming does not seek');
+  await pinch(page, [0.1, 0.9], [0.45, 0.55]);
+  await whole();
 });

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { LIGHT, endServer, keepEvidence, openPage, readStrip, screenshot, startBrowser, startServer, until, untilPast, untilReady, untilState } from './support.mjs';
+import { LIGHT, endServer, onPage, readStrip, screenshot, startBrowser, startServer, until, untilPast, untilReady, untilState } from './support.mjs';
 
 const LIVE_MS = 20_000;
 const NOTICE_MS = 10_000;
@@ -27,19 +27,12 @@ after(async () => {
 
 /** A test with a page of its own that is live. */
 function markersTest(name, options, body) {
-  test(name, { timeout: 120_000 }, async () => {
-    const opened = await openPage(browser, server.url, options);
-    try {
+  test(name, { timeout: 120_000 }, () =>
+    onPage({ name, browser, server, url: server.url, ...options }, async (opened) => {
       await untilState(opened.page, ['live'], LIVE_MS);
       await body(opened);
       assert.deepEqual(opened.seen.violations, [], 'no violation of the content security policy');
-    } catch (error) {
-      await keepEvidence(name, opened.page, opened.seen, server);
-      throw error;
-    } finally {
-      await opened.page.close();
-    }
-  });
+    }));
 }
 
 /** Adds a marker by the API, as another program would. */

@@ -217,6 +217,19 @@ export async function keepEvidence(name, page, seen, server) {
   await screenshot(page, `${name}.failed`).catch(() => {});
 }
 
+/** Runs `body` on a page of its own, of a browser and a server that others use too, and keeps evidence when it fails. */
+export async function onPage({ name, browser, server, url, ...options }, body) {
+  const opened = await openPage(browser, url, options);
+  try {
+    await body(opened);
+  } catch (error) {
+    await keepEvidence(name, opened.page, opened.seen, server);
+    throw error;
+  } finally {
+    await opened.page.close();
+  }
+}
+
 /**
  * Makes tests that share a browser. Each has a server and a page of its own, leaves no process behind, and keeps evidence when it fails.
  * `server` is what startServer takes. `open: false` leaves the opening to the test; `query` is added to the address, and FOREIGN_PLAYER
