@@ -16,7 +16,13 @@ const SKIP_UNTIL_S = 12;
 /** One marker in so long, of a length that varies. */
 const MARKER_EVERY_MS = 17_000;
 
-/** Starts it in front of a server that has run for some seconds. `capturedAt(ms)` is what the clock strip says at a moment of the day. */
+/** After so long the day shows the same pictures again. */
+const ROUND_MS = TEMPLATES * SEGMENT_MS;
+
+/**
+ * Starts it in front of a server that has run for some seconds. `msAfter(capturedMs, ms)` is how long after a moment of the day the picture
+ * with this clock strip comes, or comes again.
+ */
 export async function startDay(server) {
   const { init, templates } = await until('the server has segments to make a day of', () => read(server.url), 60_000);
   const startMs = Math.floor((Date.now() - DAY_MS) / SEGMENT_MS) * SEGMENT_MS;
@@ -26,9 +32,10 @@ export async function startDay(server) {
   return {
     url: `http://127.0.0.1:${http.address().port}/`,
     startMs,
-    capturedAt: (ms) => {
+    msAfter: (capturedMs, ms) => {
       const n = Math.floor((ms - startMs) / SEGMENT_MS);
-      return templates[n % TEMPLATES].date + (ms - startMs - n * SEGMENT_MS);
+      const after = capturedMs - templates[n % TEMPLATES].date - (ms - startMs - n * SEGMENT_MS);
+      return ((after % ROUND_MS) + ROUND_MS) % ROUND_MS;
     },
     close: () => {
       http.closeAllConnections();

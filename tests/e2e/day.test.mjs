@@ -14,6 +14,9 @@ const SEEK_MAX_MS = 2000;
 /** How long the day is scrubbed about. */
 const SCRUB_MS = Number(process.env.E2E_DAY_S ?? 20) * 1000;
 const HEAP_GROWTH_MAX = 5_000_000;
+const HEAP_LOOKS = 5;
+/** A playlist that is read anew is there twice for as long. */
+const HEAP_RETURN_MS = 20_000;
 
 let browser;
 let server;
@@ -33,23 +36,27 @@ after(async () => {
 async function seek(page, ms) {
   const began = performance.now();
   await page.evaluate((hash) => (location.hash = hash), `#t=${new Date(ms).toISOString()}`);
-  const wanted = day.capturedAt(ms);
   for (;;) {
     const strip = await readStrip(page);
     const tookMs = performance.now() - began;
+    const afterMs = strip && day.msAfter(strip.capturedMs, ms - FRAME_ERROR_MS);
     // The picture plays on while it is looked at.
-    if (strip !== null && strip.capturedMs >= wanted - FRAME_ERROR_MS && strip.capturedMs <= wanted + FRAME_ERROR_MS + tookMs) {
+    if (strip !== null && afterMs <= 2 * FRAME_ERROR_MS + tookMs) {
       return tookMs;
     }
-    assert.ok(tookMs < NOTICE_MS, `${new Date(ms).toISOString()} is not shown; the picture is ${strip?.capturedMs - wanted} ms beside it`);
+    assert.ok(tookMs < NOTICE_MS, `${new Date(ms).toISOString()} is not shown; the picture comes ${afterMs} ms after it`);
   }
 }
 
-/** Bytes in use after a collection. */
+/** Bytes in use after a collection: the least of several, for objects of a moment are among them. */
 async function heapOf(session) {
-  await session.send('HeapProfiler.collectGarbage');
-  const { metrics } = await session.send('Performance.getMetrics');
-  return metrics.find(({ name }) => name === 'JSHeapUsedSize').value;
+  let least = Infinity;
+  for (let n = 0; n < HEAP_LOOKS; n += 1) {
+    await session.send('HeapProfiler.collectGarbage');
+    const { metrics } = await session.send('Performance.getMetrics');
+    least = Math.min(least, metrics.find(({ name }) => name === 'JSHeapUsedSize').value);
+  }
+  return least;
 }
 
 /** A test with a page of its own that is live. */
@@ -78,12 +85,16 @@ dayTest('a_window_of_a_day_is_quick_to_rewind_and_the_heap_stays_flat', { timeou
       settled = await heapOf(session);
     }
   }
-  const grown = (await heapOf(session)) - settled;
+  // What a browser has not given back yet is none that stays.
+  const grown = await until('the heap is as it was', async () => {
+    const seen = (await heapOf(session)) - settled;
+    return { done: seen < HEAP_GROWTH_MAX, seen };
+  }, HEAP_RETURN_MS);
   took.sort((a, b) => a - b);
-  const median = took[Math.floor(took.length / 2)];
-  console.log(`${took.length} seeks in a day: median ${Math.round(median)} ms, longest ${Math.round(took.at(-1))} ms; heap ${Math.round(settled / 1e6)} MB, grown by ${Math.round(grown / 1e3)} kB`);
-  assert.ok(median <= SEEK_MAX_MS, `seeks take ${Math.round(median)} ms`);
-  assert.ok(grown < HEAP_GROWTH_MAX, `the heap grew by ${grown} bytes`);
+  const share = (part) => Math.round(took[Math.floor((took.length - 1) * part)]);
+  const median = share(0.5);
+  console.log(`${took.length} seeks in a day: median ${median} ms, 99 of 100 within ${share(0.99)} ms, longest ${share(1)} ms; heap ${Math.round(settled / 1e6)} MB, grown by ${Math.round(grown / 1e3)} kB`);
+  assert.ok(median <= SEEK_MAX_MS, `seeks take ${median} ms`);
   await page.mouse.move(bar.x + bar.width * 0.4, bar.y + 30);
   await until('the preview has a picture', async () => {
     const strip = (await page.locator('#preview canvas').isVisible()) ? await readStrip(page, '#preview canvas') : null;
