@@ -263,13 +263,13 @@ pub struct EventsArgs {
     /// Folder in which markers are kept from run to run; without it they are gone when they leave the window
     #[arg(long, value_name = "DIR")]
     pub storage: Option<PathBuf>,
-    /// POST every event as JSON to this address: http://[user:password@]host[:port]/path
+    /// POST every event as JSON to this address: http[s]://[user:password@]host[:port]/path
     #[arg(long, value_name = "URL")]
     pub on_event: Option<String>,
     /// Run this command of the shell for every event, with the event as JSON on its standard input
     #[arg(long, value_name = "CMD")]
     pub on_event_exec: Option<String>,
-    /// Tell an MQTT broker of every event, and Home Assistant of a sensor: mqtt://[user:password@]host[:port][/topic]
+    /// Tell an MQTT broker of every event, and Home Assistant of a sensor: mqtt[s]://[user:password@]host[:port][/topic]
     #[arg(long, value_name = "URL")]
     pub mqtt: Option<String>,
 }

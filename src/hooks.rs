@@ -4,6 +4,7 @@
 pub mod broker;
 pub mod exec;
 pub mod homeassistant;
+mod tls;
 pub mod url;
 pub mod webhook;
 

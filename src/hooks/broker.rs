@@ -4,7 +4,7 @@
 //! events, so the ring is the queue; what is there now is told anew with every connection.
 
 use super::{
-    HookCounts, event_of, homeassistant, payload,
+    HookCounts, event_of, homeassistant, payload, tls,
     url::{self, Address},
 };
 use crate::{
@@ -14,7 +14,9 @@ use crate::{
     store::Query,
     time::WallTime,
 };
-use rumqttc::{AsyncClient, ClientError, Event as Noted, EventLoop, LastWill, MqttOptions, Packet, QoS};
+use rumqttc::{
+    AsyncClient, ClientError, Event as Noted, EventLoop, LastWill, MqttOptions, Packet, QoS, TlsConfiguration, Transport,
+};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
@@ -25,6 +27,8 @@ use tokio::{sync::watch, task::JoinSet, time::sleep};
 
 /// The port of MQTT without TLS.
 pub const PORT_DEFAULT: u16 = 1883;
+/// The port of MQTT over TLS.
+pub const TLS_PORT_DEFAULT: u16 = 8883;
 /// Topic when none is given.
 pub const TOPIC_DEFAULT: &str = "hlscam";
 /// Longest topic of ours, in bytes: the others are made of it.
@@ -54,11 +58,8 @@ impl fmt::Debug for Target {
 }
 
 impl Target {
-    /// Reads `mqtt://[user:password@]host[:port][/topic]`.
+    /// Reads `mqtt[s]://[user:password@]host[:port][/topic]`.
     pub fn parse(text: &str) -> Result<Target, String> {
-        if text.starts_with("mqtts://") {
-            return Err("MQTT over TLS is not supported yet; use a broker in your own network, with mqtt://".to_owned());
-        }
         let address = url::parse(text, "mqtt")?;
         let topic = address.path.trim_matches('/');
         if topic.contains('+') || topic.len() > TOPIC_LEN_MAX {
@@ -68,16 +69,21 @@ impl Target {
         Ok(Target { address, topics })
     }
 
-    fn options(&self, run: &str) -> MqttOptions {
+    fn options(&self, run: &str) -> Result<MqttOptions, rustls::Error> {
         let host = self.address.host.trim_start_matches('[').trim_end_matches(']');
         let id = format!("{}-{run}", self.topics.node());
-        let mut options = MqttOptions::new(id, host, self.address.port.unwrap_or(PORT_DEFAULT));
+        let port = self.address.port.unwrap_or(if self.address.is_tls { TLS_PORT_DEFAULT } else { PORT_DEFAULT });
+        let mut options = MqttOptions::new(id, host, port);
+        if self.address.is_tls {
+            let config = TlsConfiguration::Rustls(Arc::new(tls::client_config()?));
+            options.set_transport(Transport::tls_with_config(config));
+        }
         options.set_keep_alive(KEEP_ALIVE);
         options.set_last_will(LastWill::new(self.topics.availability(), "offline", QoS::AtLeastOnce, true));
         if let Some((user, password)) = &self.address.credentials {
             options.set_credentials(user, password);
         }
-        options
+        Ok(options)
     }
 }
 
@@ -154,7 +160,11 @@ impl Presence {
 /// Tells a broker of all events, until they end.
 pub(super) async fn run(target: Target, journal: Arc<Journal>, counts: Arc<HookCounts>, kinds: Vec<Kind>) {
     let name = format!("the MQTT broker on {target:?}");
-    let (client, connection) = AsyncClient::new(target.options(journal.events.run()), MESSAGES_MAX);
+    let options = match target.options(journal.events.run()) {
+        Ok(options) => options,
+        Err(error) => return tracing::warn!("{name} is not told of events: {error}"),
+    };
+    let (client, connection) = AsyncClient::new(options, MESSAGES_MAX);
     let (linked, link) = watch::channel(0);
     // Ends with this task, whatever ends that.
     let mut held = JoinSet::new();
@@ -182,7 +192,7 @@ async fn hold(mut connection: EventLoop, linked: watch::Sender<u64>, name: Strin
                 if linked.receiver_count() == 0 {
                     return;
                 }
-                counts.fail(&name, &error.to_string());
+                counts.fail(&name, &tls::advised(error.to_string()));
                 tokio::select! {
                     () = sleep(pause) => {}
                     () = linked.closed() => return,
@@ -292,7 +302,6 @@ mod tests {
         assert_eq!(topic("mqtt://me:pw@host:1884/yard/cam/").as_deref(), Ok("yard/cam"));
         assert!(topic("mqtt://host/a/+").is_err_and(|why| why.contains("holds +")));
         assert!(topic("mqtt://host/a/#").is_err_and(|why| why.contains("holds a #")));
-        assert!(topic("mqtts://host").is_err_and(|why| why.contains("over TLS is not supported yet")));
         assert!(topic("tcp://host").is_err());
     }
 }

@@ -6,6 +6,8 @@ use std::fmt;
 /// An address with its credentials apart.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Address {
+    /// Whether it is to be spoken to over TLS.
+    pub is_tls: bool,
     /// The host, for people and for connecting.
     pub host: String,
     /// The port, where one is given.
@@ -23,17 +25,18 @@ impl fmt::Debug for Address {
     }
 }
 
-/// Takes apart an address of that scheme; the reason if it is none.
+/// Takes apart an address of that scheme, or of the same over TLS, which has an s behind it; the reason if it is none.
 pub fn parse(text: &str, scheme: &str) -> Result<Address, String> {
     if text.contains('#') {
         return Err("it holds a #, which no address sends; leave it out".to_owned());
     }
     let uri: Uri = text.parse().map_err(|_| format!("this is no address; write it like {scheme}://host/path"))?;
-    match uri.scheme_str() {
-        Some(typed) if typed == scheme => {}
-        Some(typed) => return Err(format!("{typed} is not supported here; write {scheme}://…")),
-        None => return Err(format!("the scheme is missing; write {scheme}://…")),
-    }
+    let is_tls = match uri.scheme_str() {
+        Some(typed) if typed == scheme => false,
+        Some(typed) if typed.strip_suffix('s') == Some(scheme) => true,
+        Some(typed) => return Err(format!("{typed} is not supported here; write {scheme}://… or {scheme}s://…")),
+        None => return Err(format!("the scheme is missing; write {scheme}://… or {scheme}s://…")),
+    };
     let authority = uri.authority().map_or("", |authority| authority.as_str());
     let credentials = authority.rsplit_once('@').map(|(credentials, _)| {
         let (user, password) = credentials.split_once(':').unwrap_or((credentials, ""));
@@ -46,7 +49,7 @@ pub fn parse(text: &str, scheme: &str) -> Result<Address, String> {
         return Err(format!("the host or its port is wrong; write it like {scheme}://host:1234/path"));
     }
     let path = uri.path_and_query().map_or_else(|| "/".to_owned(), ToString::to_string);
-    Ok(Address { host, port: uri.port_u16(), path, credentials })
+    Ok(Address { is_tls, host, port: uri.port_u16(), path, credentials })
 }
 
 /// Percent-decoded; what is no code stays.
@@ -78,11 +81,13 @@ mod tests {
         let check = |text: &str, host: &str, port, path: &str, credentials: Option<(&str, &str)>| {
             let address = parse(text, "mqtt").unwrap_or_else(|error| panic!("{text}: {error}"));
             let credentials = credentials.map(|(user, password)| (user.to_owned(), password.to_owned()));
-            assert_eq!(address, Address { host: host.to_owned(), port, path: path.to_owned(), credentials }, "{text}");
+            let is_tls = text.starts_with("mqtts");
+            assert_eq!(address, Address { is_tls, host: host.to_owned(), port, path: path.to_owned(), credentials }, "{text}");
         };
         check("mqtt://broker", "broker", None, "/", None);
         check("mqtt://broker:1884/yard/cam", "broker", Some(1884), "/yard/cam", None);
         check("mqtt://me:p%40ss%3a@10.0.0.7/t", "10.0.0.7", None, "/t", Some(("me", "p@ss:")));
+        check("mqtts://broker:8884/yard", "broker", Some(8884), "/yard", None);
         check("mqtt://me@[::1]:1/t?a=b", "[::1]", Some(1), "/t?a=b", Some(("me", "")));
     }
 

@@ -3,13 +3,14 @@
 //! What fails for now is tried again with growing pauses, [`TRIES`] times in all; meanwhile the ring of events is the queue.
 
 use super::{
-    HookCounts, event_of, payload,
+    HookCounts, event_of, payload, tls,
     url::{self, Address},
 };
 use crate::events::Events;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::{Request, StatusCode, Uri, header};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::{TokioExecutor, TokioTimer},
@@ -38,20 +39,18 @@ impl fmt::Debug for Target {
 }
 
 impl Target {
-    /// Reads `http://[user:password@]host[:port]/path`.
+    /// Reads `http[s]://[user:password@]host[:port]/path`.
     pub fn parse(text: &str) -> Result<Target, String> {
-        if text.starts_with("https://") {
-            return Err(
-                "https is not supported yet; send it to a proxy in your network, or use --on-event-exec with curl".to_owned()
-            );
-        }
         let address = url::parse(text, "http")?;
         let port = address.port.map_or_else(String::new, |port| format!(":{port}"));
-        let uri = format!("http://{}{port}{}", address.host, address.path);
+        let scheme = if address.is_tls { "https" } else { "http" };
+        let uri = format!("{scheme}://{}{port}{}", address.host, address.path);
         let uri = uri.parse().map_err(|_| "this is no address; write it like http://host/path".to_owned())?;
         Ok(Target { uri, address })
     }
 }
+
+type Poster = Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
 
 /// How a try went.
 enum Outcome {
@@ -65,7 +64,11 @@ enum Outcome {
 /// Tells a server of all events, until they end.
 pub(super) async fn run(target: Target, events: Arc<Events>, counts: Arc<HookCounts>) {
     let name = format!("the webhook on {:?}", target);
-    let client = Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build_http();
+    let connector = match tls::client_config() {
+        Ok(config) => HttpsConnectorBuilder::new().with_tls_config(config).https_or_http().enable_http1().build(),
+        Err(error) => return tracing::warn!("{name} is not told of events: {error}"),
+    };
+    let client = Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build(connector);
     let mut listener = events.listen_after("");
     while let Some(heard) = listener.next().await {
         let Some(event) = event_of(heard, &counts) else { continue };
@@ -73,7 +76,7 @@ pub(super) async fn run(target: Target, events: Arc<Events>, counts: Arc<HookCou
     }
 }
 
-async fn tell(client: &Client<HttpConnector, Full<Bytes>>, target: &Target, body: &Bytes, name: &str, counts: &HookCounts) {
+async fn tell(client: &Poster, target: &Target, body: &Bytes, name: &str, counts: &HookCounts) {
     let mut pause = PAUSE_FIRST;
     for attempt in 1..=TRIES {
         match post(client, target, body.clone()).await {
@@ -96,7 +99,7 @@ async fn tell(client: &Client<HttpConnector, Full<Bytes>>, target: &Target, body
     counts.failed.bump();
 }
 
-async fn post(client: &Client<HttpConnector, Full<Bytes>>, target: &Target, body: Bytes) -> Outcome {
+async fn post(client: &Poster, target: &Target, body: Bytes) -> Outcome {
     let mut request = Request::post(target.uri.clone())
         .header(header::CONTENT_TYPE, "application/json")
         .header(header::USER_AGENT, concat!("hlscam/", env!("CARGO_PKG_VERSION")));
@@ -108,7 +111,7 @@ async fn post(client: &Client<HttpConnector, Full<Bytes>>, target: &Target, body
         Err(error) => return Outcome::Refused(error.to_string()),
     };
     let exchange = async {
-        let response = client.request(request).await.map_err(|error| chain(&error))?;
+        let response = client.request(request).await.map_err(|error| tls::advised(chain(&error)))?;
         let status = response.status();
         // Read to its end, so that the connection can be used again; what it says does not matter.
         let mut body = response.into_body();
@@ -164,7 +167,7 @@ mod tests {
     fn credentials_are_taken_out_of_the_address() {
         let target = Target::parse("http://me:secret@host:81/a?b=c").expect("an address");
         assert_eq!((target.uri.to_string().as_str(), format!("{target:?}").as_str()), ("http://host:81/a?b=c", "host"));
-        assert!(Target::parse("https://host/").expect_err("not yet").contains("https is not supported yet"));
+        assert_eq!(Target::parse("https://me@host/a").expect("an address").uri.to_string(), "https://host/a");
     }
 
     /// Answers each request with the next of these heads; the text of all requests.

@@ -24,8 +24,19 @@ pub(crate) struct Running {
 impl Running {
     /// Starts `hlscam ARGS --port 0` and waits until it tells its address.
     pub(crate) fn start(args: &[&str]) -> Running {
+        Running::start_with(args, &[])
+    }
+
+    /// The same with variables in its environment.
+    pub(crate) fn start_with(args: &[&str], variables: &[(&str, &Path)]) -> Running {
         let mut command = Command::new(env!("CARGO_BIN_EXE_hlscam"));
-        command.args(args).args(["--port", "0"]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        command
+            .envs(variables.iter().copied())
+            .args(args)
+            .args(["--port", "0"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped());
         let mut child = command.spawn().expect("the binary is built with the tests");
         let stderr = BufReader::new(child.stderr.take().expect("it is piped"));
         let (lines, log) = channel();
@@ -111,9 +122,18 @@ impl Answer {
 
 /// GETs a path on a connection of its own.
 pub(crate) fn request(address: &str, path: &str) -> std::io::Result<Answer> {
+    send(address, "GET", path, "")
+}
+
+/// Sends JSON, or nothing, on a connection of its own.
+pub(crate) fn send(address: &str, method: &str, path: &str, json: &str) -> std::io::Result<Answer> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(DEADLINE))?;
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
+    write!(stream, "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n")?;
+    if !json.is_empty() {
+        write!(stream, "Content-Type: application/json\r\nContent-Length: {}\r\n", json.len())?;
+    }
+    write!(stream, "\r\n{json}")?;
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes)?;
     let end = bytes.windows(4).position(|window| window == b"\r\n\r\n").ok_or(std::io::ErrorKind::UnexpectedEof)?;
