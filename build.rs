@@ -1,4 +1,4 @@
-//! Brings into the binary what is not Rust: the viewer's players from npm, and OpenCV's frontal-face cascade.
+//! Brings into the binary what is not Rust: the viewer's players from npm, and OpenCV's frontal-face cascades.
 
 use std::{
     env, fs,
@@ -18,12 +18,15 @@ fn main() {
     }
     if env::var_os("CARGO_FEATURE_OPENCV").is_some() {
         println!("cargo::rerun-if-env-changed=HLSCAM_CASCADE_DIR");
-        // Of OpenCV's frontal-face cascades the one that finds most and invents least for its cost; docs/detection.md has the numbers.
-        let name = "haarcascade_frontalface_alt2.xml";
-        let dirs = env::var("HLSCAM_CASCADE_DIR").into_iter().chain(CASCADE_DIRS.map(String::from));
-        let found = dirs.map(|dir| Path::new(&dir).join(name)).find(|path| path.exists());
-        let path = found.unwrap_or_else(|| Path::new(CASCADE_DIRS[0]).join(name));
-        embed(&path, &out.join("face.xml"), "install opencv-data, or set HLSCAM_CASCADE_DIR to the folder that has it");
+        // Of OpenCV's frontal-face cascades the one that finds most and invents least for its cost, and one that is asked for its opinion;
+        // docs/detection.md has the numbers.
+        for (name, to) in [("haarcascade_frontalface_alt2.xml", "face.xml"), ("haarcascade_frontalface_default.xml", "opinion.xml")]
+        {
+            let dirs = env::var("HLSCAM_CASCADE_DIR").into_iter().chain(CASCADE_DIRS.map(String::from));
+            let found = dirs.map(|dir| Path::new(&dir).join(name)).find(|path| path.exists());
+            let path = found.unwrap_or_else(|| Path::new(CASCADE_DIRS[0]).join(name));
+            embed(&path, &out.join(to), "install opencv-data, or set HLSCAM_CASCADE_DIR to the folder that has it");
+        }
     }
 }
 

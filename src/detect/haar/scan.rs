@@ -1,6 +1,10 @@
 //! The two steps of a search: a coarse scan that proposes, and a close look at what is proposed or expected.
 
-use crate::{detect::RUNS_PER_SCAN, track::STRENGTH_TO_BEGIN};
+use super::cascade::Cascade;
+use crate::{
+    detect::RUNS_PER_SCAN,
+    track::{STRENGTH_SURE, STRENGTH_TO_BEGIN},
+};
 use opencv::{
     core::{self, Mat, Rect, Size, ToInputArray, Vector},
     imgproc,
@@ -25,6 +29,15 @@ const CLOSE_STEP: f64 = 1.15;
 /// Width of the place in a close look, in windows of the cascade: OpenCV looks at every pixel only from twice the window on, which the
 /// smallest size reaches.
 const CLOSE_WINDOWS: f64 = 2.6;
+
+/// The other cascade looks at a new hit in these sizes, as parts of its width, and so far beyond each side of it: cascades frame a face
+/// differently.
+const OPINION: Sizes = Sizes { min: 0.7, max: 1.4 };
+const OPINION_MARGIN: f64 = 0.25;
+/// Step between two of these sizes.
+const OPINION_STEP: f64 = 1.1;
+/// Neighbours that second a hit: with more of them passing faces are lost.
+const OPINION_NEIGHBOURS: i32 = 1;
 
 /// Neighbours of a hit in the mirror, as many as begin a track: with fewer, a hand that was a face once stays one.
 const MIRRORED_NEIGHBOURS_MIN: i32 = STRENGTH_TO_BEGIN as i32;
@@ -58,9 +71,19 @@ impl Search {
     }
 }
 
-/// A classifier and the buffers of its search.
+/// What looks at windows.
+pub(super) struct Classifiers {
+    /// What is searched with.
+    pub(super) close: CascadeClassifier,
+    /// The same, made for the coarse scan; `None` for what only OpenCV can evaluate.
+    pub(super) coarse: Option<Cascade>,
+    /// Another one for the same thing, asked where that one is not sure of something new.
+    pub(super) opinion: Option<CascadeClassifier>,
+}
+
+/// Classifiers and the buffers of their search.
 pub(super) struct Scanner {
-    classifier: CascadeClassifier,
+    classifiers: Classifiers,
     window: Size,
     search: Search,
     /// Coarse scans so far.
@@ -74,10 +97,10 @@ pub(super) struct Scanner {
 }
 
 impl Scanner {
-    pub(super) fn new(classifier: CascadeClassifier, window: Size, search: Search) -> Scanner {
+    pub(super) fn new(classifiers: Classifiers, window: Size, search: Search) -> Scanner {
         let (rects, neighbours) = (Vector::new(), Vector::new());
         Scanner {
-            classifier,
+            classifiers,
             window,
             search,
             n_scans: 0,
@@ -121,7 +144,13 @@ impl Scanner {
         let mut hits = Vec::new();
         for place in proposals.into_iter().filter(is_new).take(PROPOSALS_MAX) {
             if let Some(close) = self.approach(plane, place)? {
-                hits.extend(close.hits_in_plane(self.search_close(PROPOSED)?));
+                let mut found = Vec::new();
+                for hit in self.search_close(PROPOSED)? {
+                    if self.is_seconded(hit)? {
+                        found.push(hit);
+                    }
+                }
+                hits.extend(close.hits_in_plane(found));
             }
         }
         Ok(hits)
@@ -139,9 +168,7 @@ impl Scanner {
                 break;
             }
             self.reduce(plane, turn, level, size)?;
-            // One size, not grouped.
-            let (image, window) = (&self.levels[turn][level], self.window);
-            self.classifier.detect_multi_scale(image, &mut self.rects, self.search.step, 0, 0, window, window)?;
+            self.scan_level(turn, level)?;
             let whole = Reduced { factor, corner: (0, 0) };
             // Twice, because OpenCV's grouping drops what stands alone.
             self.rects.iter().map(|rect| whole.in_plane(rect)).for_each(|rect| (0..2).for_each(|_| singles.push(rect)));
@@ -151,6 +178,18 @@ impl Scanner {
         let mut proposals: Vec<(i32, Rect)> = weights.iter().zip(singles.iter()).collect();
         proposals.sort_by_key(|(weight, _)| std::cmp::Reverse(*weight));
         Ok(proposals.into_iter().map(|(_, rect)| rect).collect())
+    }
+
+    /// The windows of a level that look like what is searched, in its pixels.
+    fn scan_level(&mut self, turn: usize, level: usize) -> opencv::Result<()> {
+        let (image, Size { width, height }) = (&self.levels[turn][level], self.window);
+        if let Some(cascade) = &mut self.classifiers.coarse {
+            let corners = cascade.passing(image.data_bytes()?, image.cols() as usize).into_iter();
+            self.rects = corners.map(|(x, y)| Rect::new(x as i32, y as i32, width, height)).collect();
+            return Ok(());
+        }
+        // One size, not grouped.
+        self.classifiers.close.detect_multi_scale(image, &mut self.rects, self.search.step, 0, 0, self.window, self.window)
     }
 
     /// Makes a level of the coarse scan from the level before it, which is cheaper than from the plane.
@@ -168,10 +207,7 @@ impl Scanner {
 
     /// Brings a place and what is around it to the size of a close look; `None` where there is nothing of it.
     fn approach(&mut self, plane: &(impl MatTraitConst + ToInputArray), place: Rect) -> opencv::Result<Option<Reduced>> {
-        let margin = |length: i32| (f64::from(length) * MARGIN).round() as i32;
-        let (across, down) = (margin(place.width), margin(place.height));
-        let around = Rect::new(place.x - across, place.y - down, place.width + 2 * across, place.height + 2 * down);
-        let around = around & Rect::new(0, 0, plane.cols(), plane.rows());
+        let around = widened(place, MARGIN) & Rect::new(0, 0, plane.cols(), plane.rows());
         // A place at the picture's edge may have been cut, so the longer side counts.
         let windows = |length: i32, window: i32| f64::from(length) / f64::from(window);
         let factor = windows(place.width, self.window.width).max(windows(place.height, self.window.height)) / CLOSE_WINDOWS;
@@ -195,8 +231,30 @@ impl Scanner {
         let (size_min, size_max) = (side(sizes.min), side(sizes.max));
         let (rects, neighbours) = (&mut self.rects, &mut self.neighbours);
         let neighbours_min = self.search.neighbours_min;
-        self.classifier.detect_multi_scale2(&self.close, rects, neighbours, CLOSE_STEP, neighbours_min, 0, size_min, size_max)?;
+        self.classifiers.close.detect_multi_scale2(
+            &self.close,
+            rects,
+            neighbours,
+            CLOSE_STEP,
+            neighbours_min,
+            0,
+            size_min,
+            size_max,
+        )?;
         Ok(self.rects.iter().zip(self.neighbours.iter()).collect())
+    }
+
+    /// Whether a hit in what was approached is sure, or the other cascade has one there too.
+    fn is_seconded(&mut self, (rect, neighbours): (Rect, i32)) -> opencv::Result<bool> {
+        let Some(opinion) = self.classifiers.opinion.as_mut().filter(|_| neighbours < STRENGTH_SURE as i32) else {
+            return Ok(true);
+        };
+        let around = widened(rect, OPINION_MARGIN) & Rect::new(0, 0, self.close.cols(), self.close.rows());
+        let around = self.close.roi(around)?;
+        let side = |size: f64| Size::new(part_of(rect.width, size), part_of(rect.height, size));
+        let (size_min, size_max) = (side(OPINION.min), side(OPINION.max));
+        opinion.detect_multi_scale(&around, &mut self.rects, OPINION_STEP, OPINION_NEIGHBOURS, 0, size_min, size_max)?;
+        Ok(!self.rects.is_empty())
     }
 }
 
@@ -222,6 +280,16 @@ impl Reduced {
     }
 }
 
+/// A rectangle that reaches beyond each side by so much of its lengths.
+fn widened(rect: Rect, margin: f64) -> Rect {
+    let (across, down) = (part_of(rect.width, margin), part_of(rect.height, margin));
+    Rect::new(rect.x - across, rect.y - down, rect.width + 2 * across, rect.height + 2 * down)
+}
+
+fn part_of(length: i32, part: f64) -> i32 {
+    (f64::from(length) * part).round() as i32
+}
+
 /// Whether the centre of `inner` lies in `outer`, and neither is twice as wide as the other.
 fn holds_centre(outer: Rect, inner: Rect) -> bool {
     let (x, y) = (inner.x + inner.width / 2, inner.y + inner.height / 2);
@@ -232,6 +300,31 @@ fn holds_centre(outer: Rect, inner: Rect) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{
+        config::CascadeSpec,
+        detect::haar::load,
+        paint::strip::Strip,
+        picture::{PicturePool, Size as PictureSize},
+        source::test::draw::Scene,
+        time::Ticks,
+    };
+
+    #[test]
+    fn what_is_not_sure_needs_a_second_opinion() {
+        let (pool, size) = (PicturePool::default(), PictureSize::new(320, 240).expect("even"));
+        let scene = Scene::new(320, 1, size);
+        let picture = scene.draw(Strip { unix_ms: 1_795_191_552_123, number: 0 }, Ticks(0), &pool);
+        let mut scanner = load(&CascadeSpec::Face).expect("the embedded cascade");
+        let plane = Mat::new_rows_cols_with_bytes::<u8>(240, 320, picture.planes().y).expect("tight rows");
+        scanner.close = plane.try_clone().expect("a copy");
+        let face = scene.face_boxes(0)[0];
+        let on_face = Rect::new(face.x as i32, face.y as i32, face.width as i32, face.height as i32);
+        let beside = Rect { x: if face.x < 160 { 200 } else { 20 }, ..on_face };
+        let mut seconded = |rect, neighbours: u32| scanner.is_seconded((rect, neighbours as i32)).expect("it runs");
+        assert!(seconded(on_face, STRENGTH_TO_BEGIN));
+        assert!(!seconded(beside, STRENGTH_SURE - 1));
+        assert!(seconded(beside, STRENGTH_SURE), "who is sure asks nobody");
+    }
 
     #[test]
     fn the_sizes_of_the_turns_lie_between_each_other() {
