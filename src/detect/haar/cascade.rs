@@ -265,8 +265,10 @@ mod file {
         pub(super) fn areas(&self, across: usize, down: usize) -> Option<super::Feature> {
             let area = |rect: &String| {
                 let [x, y, width, height, weight] = numbers(rect)?.try_into().ok()?;
+                let is_inside =
+                    x + width <= across as f32 && y + height <= down as f32 && [x, y, width, height].iter().all(|it| *it >= 0.0);
                 let [x, y, width, height] = [x, y, width, height].map(|length| length as usize);
-                (x + width <= across && y + height <= down).then_some((Area { x, y, width, height }, weight))
+                is_inside.then_some((Area { x, y, width, height }, weight))
             };
             let mut areas = self.rects.list.iter().map(area).collect::<Option<Vec<_>>>()?;
             let is_upright = self.tilted.unwrap_or(0) == 0 && areas.len() <= AREAS_MAX;

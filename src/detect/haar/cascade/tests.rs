@@ -85,6 +85,8 @@ fn what_is_no_upright_cascade_is_left_to_opencv() {
         ("-1 -2 1 1.3076160103082657e-02", "-1 -9 1 1.3076160103082657e-02"),
         // A rectangle outside of the window.
         ("2 7 16 4 -1.", "2 7 19 4 -1."),
+        ("2 7 16 4 -1.", "-2 7 16 4 -1."),
+        ("2 7 16 4 -1.", "1e30 7 16 4 -1."),
     ];
     for (from, to) in broken {
         assert!(whole.contains(from), "{from} is in the file");
