@@ -337,10 +337,22 @@ export class Player extends EventTarget {
     }
   }
 
-  /** Leaves live for a position. @param {number} target */
+  /**
+   * Leaves live for a position. A video without metadata does not seek yet, and hls.js would take it to where it begins, so that waits.
+   * @param {number} target
+   */
   #goTo(target) {
     this.#follow(false);
-    this.video.currentTime = Math.max(target, this.#engine?.oldest ?? 0);
+    const go = () => {
+      if (!this.#following) {
+        this.video.currentTime = Math.max(target, this.#engine?.oldest ?? 0);
+      }
+    };
+    if (this.video.readyState === HTMLMediaElement.HAVE_NOTHING) {
+      this.video.addEventListener('loadedmetadata', go, { once: true });
+    } else {
+      go();
+    }
   }
 
   #build() {
