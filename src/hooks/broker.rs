@@ -75,7 +75,7 @@ impl Target {
         let port = self.address.port.unwrap_or(if self.address.is_tls { TLS_PORT_DEFAULT } else { PORT_DEFAULT });
         let mut options = MqttOptions::new(id, host, port);
         if self.address.is_tls {
-            let config = TlsConfiguration::Rustls(Arc::new(tls::client_config()?));
+            let config = TlsConfiguration::Rustls(Arc::new(tls::client_config(&self.address)?));
             options.set_transport(Transport::tls_with_config(config));
         }
         options.set_keep_alive(KEEP_ALIVE);

@@ -64,7 +64,7 @@ enum Outcome {
 /// Tells a server of all events, until they end.
 pub(super) async fn run(target: Target, events: Arc<Events>, counts: Arc<HookCounts>) {
     let name = format!("the webhook on {:?}", target);
-    let connector = match tls::client_config() {
+    let connector = match tls::client_config(&target.address) {
         Ok(config) => HttpsConnectorBuilder::new().with_tls_config(config).https_or_http().enable_http1().build(),
         Err(error) => return tracing::warn!("{name} is not told of events: {error}"),
     };
