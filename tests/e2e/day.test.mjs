@@ -15,7 +15,7 @@ const SEEK_MAX_MS = 2000;
 const SCRUB_MS = Number(process.env.E2E_DAY_S ?? 20) * 1000;
 const HEAP_GROWTH_MAX = 5_000_000;
 const HEAP_LOOKS = 5;
-/** A playlist that is read anew is there twice for as long. */
+/** What is there for a moment only is gone by then. */
 const HEAP_RETURN_MS = 20_000;
 
 let browser;

@@ -1,4 +1,5 @@
-//! A Haar cascade (Viola and Jones, 2001) on all windows of one size: what `detectMultiScale` does with a single scale, in half the time. Pure.
+//! A Haar cascade (Viola and Jones, 2001) on all windows of one size: what `detectMultiScale` does with a single scale, in half the
+//! time. Pure.
 //!
 //! Most windows fail in the first stages, so these are evaluated for [`LANES`] windows side by side, for which the compiler uses vector
 //! instructions; the few windows that are left go on alone. What passes is exactly what passes in OpenCV.
