@@ -115,14 +115,24 @@ document.addEventListener('visibilitychange', () => {
   }
 });
 connectPicture(player);
-if (options.mode === 'page') {
-  controls();
-} else {
-  announceOverPicture();
-}
 if (options.mode === 'kiosk') {
   keepScreenOn();
 }
-player.start();
-server.start();
-setInterval(tick, TICK_MS);
+// A browser calls a page loaded once nothing that it asked for is under way, and here something always is: with a request that the
+// server holds the tab's spinner would turn for ever. So nothing of the stream is asked for before that.
+if (document.readyState === 'complete') {
+  begin();
+} else {
+  window.addEventListener('load', () => setTimeout(begin), { once: true });
+}
+
+function begin() {
+  if (options.mode === 'page') {
+    controls();
+  } else {
+    announceOverPicture();
+  }
+  player.start();
+  server.start();
+  setInterval(tick, TICK_MS);
+}

@@ -7,6 +7,9 @@ import { startFirefox } from '../players/marionette.mjs';
 import { isInstalled } from '../players/programs.mjs';
 import { LIVE_MS, NOTICE_MS, RETURN_MS, endServer, startServer, stripInPage, until, untilReady } from './support.mjs';
 
+/** From opening the page to its `load`, which ends the tab's spinner: nothing that the server holds may be asked for before it. */
+const LOAD_MS = 5000;
+
 const skip = !isInstalled(FIREFOX) && 'Firefox is not installed';
 
 test('plays_live_in_firefox_and_again_after_the_server_was_killed_and_restarted', { timeout: 240_000, skip }, async () => {
@@ -24,11 +27,15 @@ test('plays_live_in_firefox_and_again_after_the_server_was_killed_and_restarted'
       const seen = await run(stripInPage);
       return { done: seen !== null && seen.capturedMs > than, seen };
     }, deadlineMs);
+    // Navigation ends with `load`, or with an error at this deadline.
+    await firefox.command('WebDriver:SetTimeouts', { pageLoad: LOAD_MS });
     await firefox.command('WebDriver:Navigate', { url: server.url });
+    assert.equal(await run(() => document.readyState), 'complete');
     await untilState('live', LIVE_MS);
     const first = await untilNewer(0, NOTICE_MS);
     const later = await untilNewer(first.capturedMs + 1000, NOTICE_MS);
     assert.ok(later.number > first.number, `frame numbers advance: ${first.number}, ${later.number}`);
+    assert.equal(await tabIsBusy(firefox), false, 'the spinner of the tab has ended');
     await run(() => void (window.sameDocument = true));
     await endServer(server, 'SIGKILL');
     await untilState('unreachable', NOTICE_MS);
@@ -42,3 +49,11 @@ test('plays_live_in_firefox_and_again_after_the_server_was_killed_and_restarted'
     await endServer(server, 'SIGKILL');
   }
 });
+
+/** Whether the browser shows the tab as loading. */
+async function tabIsBusy({ command }) {
+  await command('Marionette:SetContext', { value: 'chrome' });
+  const busy = await command('WebDriver:ExecuteScript', { script: 'return gBrowser.selectedTab.hasAttribute("busy")', args: [], sandbox: 'system' });
+  await command('Marionette:SetContext', { value: 'content' });
+  return busy;
+}

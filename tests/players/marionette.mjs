@@ -15,8 +15,6 @@ const REQUEST = 0;
 
 const PREFERENCES = {
   'marionette.port': 0,
-  // The viewer's page holds requests, and so do other players at the same server.
-  'network.http.max-persistent-connections-per-server': 32,
   // Nothing may be asked of the world outside.
   'network.captive-portal-service.enabled': false,
   'network.connectivity-service.enabled': false,
@@ -27,7 +25,7 @@ const PREFERENCES = {
 export async function startFirefox(binary) {
   const profile = mkdtempSync(path.join(tmpdir(), 'hlscam-firefox-'));
   writeFileSync(path.join(profile, 'user.js'), Object.entries(PREFERENCES).map(([name, value]) => `user_pref(${JSON.stringify(name)}, ${JSON.stringify(value)});\n`).join(''));
-  const child = spawn(binary, ['--headless', '--marionette', '--no-remote', '--profile', profile], { env: { ...process.env, HOME: profile }, stdio: 'ignore', detached: true });
+  const child = spawn(binary, ['--headless', '--marionette', '--remote-allow-system-access', '--no-remote', '--profile', profile], { env: { ...process.env, HOME: profile }, stdio: 'ignore', detached: true });
   const exited = new Promise((resolve) => child.on('exit', resolve).on('error', resolve));
   const stop = async () => {
     try {
