@@ -1,12 +1,11 @@
 // Real players on the real binary: each must show 20 s of the stream and report no error, and all must be shown the same clock.
 
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import os from 'node:os';
 import { after, before, describe, test } from 'node:test';
 import { endServer, startBrowser, startServer, until, untilReady } from '../e2e/support.mjs';
-import { FIREFOX, playInChromium, playInFirefox, scriptVersion, startHost } from './browsers.mjs';
-import { isInstalled, PROGRAMS, programVersion, startProgram } from './programs.mjs';
+import { startHost } from './browsers.mjs';
+import { ALL_REQUIRED, everyPlayer, missing } from './list.mjs';
 import { keepTable } from './table.mjs';
 import { assertSameClock, latencyMs, watch } from './watch.mjs';
 
@@ -22,8 +21,6 @@ const SEGMENTS_MIN = 3;
 const SEGMENTS_MS = 20_000;
 /** From the start to a picture: GStreamer's DASH fills 30 s of buffer first. */
 const START_MS = 60_000;
-
-const STREAMS = { HLS: 'cam/index.m3u8', DASH: 'cam/index.mpd' };
 
 let server;
 let host;
@@ -48,47 +45,8 @@ after(async () => {
   await endServer(server, 'SIGKILL');
 });
 
-const stream = (protocol) => new URL(STREAMS[protocol], server.url).href;
-const chromium = (address) => playInChromium(browser, address());
-const firefox = (address) => playInFirefox(FIREFOX, address());
-const firefoxVersion = () => programVersion({ command: FIREFOX, version: ['--version', /Firefox (\S+)/] });
-
-/** A script in a browser: `[player, protocol]`. */
-function script(play, where, version, [name, protocol]) {
-  return {
-    name: `${name} in ${where}`,
-    protocol,
-    needs: [],
-    version: () => `${scriptVersion(name)} / ${version()}`,
-    start: () => play(() => host.address(name, stream(protocol))),
-  };
-}
-
-function page(play, where, version) {
-  return { name: `our page in ${where}`, protocol: 'HLS', needs: [], version: () => `${scriptVersion('hls.js')} / ${version()}`, start: () => play(() => server.url) };
-}
-
-function program(what, protocol) {
-  return { ...what, protocol, needs: what.needs, version: () => programVersion(what), start: () => startProgram(what, stream(protocol)) };
-}
-
-/** Slow starters come first, so that nobody waits for them at the end. */
-const PLAYERS = [
-  ...PROGRAMS.flatMap((what) => [program(what, 'DASH'), program(what, 'HLS')]),
-  ...[page(firefox, 'Firefox', firefoxVersion), script(firefox, 'Firefox', firefoxVersion, ['dash.js', 'DASH'])].map((player) => ({ ...player, needs: [FIREFOX] })),
-  page(chromium, 'Chromium', () => browser.version()),
-  ...[['hls.js', 'HLS'], ['dash.js', 'DASH'], ['Shaka Player', 'HLS'], ['Shaka Player', 'DASH'], ['video.js', 'HLS'], ['video.js', 'DASH']]
-    .map((what) => script(chromium, 'Chromium', () => browser.version(), what)),
-];
-
-/** Only Debian has all of them; what is missing there was not installed. */
-const ALL_REQUIRED = (() => {
-  try {
-    return /^ID=debian$/m.test(readFileSync('/etc/os-release', 'utf8'));
-  } catch {
-    return false;
-  }
-})();
+/** As they are named before there is a server. */
+const PLAYERS = everyPlayer({ page: () => server.url, host: () => host, browser: () => browser });
 
 const watched = [];
 
@@ -96,12 +54,12 @@ describe('a player shows the stream', { concurrency: AT_ONCE }, () => {
   for (const player of PLAYERS) {
     const title = `${player.name}, ${player.protocol}`;
     test(title, async (t) => {
-      const missing = player.needs.filter((command) => !isInstalled(command));
-      if (missing.length > 0 && !ALL_REQUIRED) {
-        t.skip(`${missing.join(', ')} is not installed`);
+      const lacking = missing(player);
+      if (lacking.length > 0 && !ALL_REQUIRED) {
+        t.skip(`${lacking.join(', ')} is not installed`);
         return;
       }
-      assert.deepEqual(missing, [], 'installed: `scripts/setup test` does it');
+      assert.deepEqual(lacking, [], 'installed: `scripts/setup test` does it');
       const session = await player.start();
       try {
         const strips = await watch(session, { startMs: START_MS, watchedMs: WATCHED_MS });

@@ -26,3 +26,20 @@ export function keepTable(watched) {
     writeFileSync(document, `${before}${BEGIN}\n\n${table}\n${END}${rest.split(END)[1]}`);
   }
 }
+
+/** A player that shows nothing of the new run. */
+export const STRANDED = Infinity;
+
+/** Why a player does not go on after a restart, whatever the server does. By player and protocol. */
+const RESTART_NOTES = {};
+
+/** Writes the table of restarts beside the build, and gives the players that do not go on and have no note. */
+export function keepRestarts(results, restarts, goesOnMs) {
+  const cell = (ms) => (ms === STRANDED ? 'no' : `${(ms / 1000).toFixed(1)} s`);
+  const head = ['player', 'protocol', ...restarts.map(({ signal, awayMs }) => `${signal}, ${awayMs === 0 ? 'at once' : `${awayMs / 1000} s later`}`), 'notes'];
+  const note = ({ name, protocol }) => RESTART_NOTES[`${name}, ${protocol}`] ?? '';
+  const rows = [...results].sort((a, b) => a.name.localeCompare(b.name)).map((result) => [result.name, result.protocol, ...result.took.map(cell), note(result)]);
+  mkdirSync(FOLDER, { recursive: true });
+  writeFileSync(path.join(FOLDER, 'restarts.md'), [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |\n`).join(''));
+  return results.filter((result) => result.took.some((ms) => ms > goesOnMs) && note(result) === '').map(({ name, protocol, took }) => `${name}, ${protocol}: ${took.map(cell).join(', ')}`);
+}
