@@ -10,7 +10,7 @@ use hlscam::{
     segment::{Cut, InitId, Msn, Part, SegmentStart},
     server::origin::{self, Method, Reply, Request},
     time::{Clock, FrameRate, ManualClock, Span, SystemClock, WallTime},
-    window::{Window, WindowConfig},
+    window::{Window, WindowConfig, numbers::FirstNumbers},
 };
 use std::{
     io::{self, Write},
@@ -48,6 +48,7 @@ impl Feed {
         let clock = Arc::new(ManualClock::at(WallTime(1_795_191_552_000_000)));
         let config = WindowConfig {
             run: "bench".to_owned(),
+            first: FirstNumbers::NEW,
             target_duration_s: 2,
             part_target: PART,
             segment_parts: PARTS,
@@ -114,6 +115,7 @@ async fn ask(window: &Window, query: &str) -> Reply {
         query: query.to_owned(),
         range: None,
         if_none_match: None,
+        if_range: None,
         accept_encoding: Some("gzip".to_owned()),
     };
     origin::respond(window, request).await

@@ -21,6 +21,7 @@ use roll::{Piece, pack};
 use std::{
     cell::OnceCell,
     fmt::{Display, Write},
+    hash::{DefaultHasher, Hasher},
 };
 
 /// Bytes that a part adds to its frames: `moof`, `mdat` and one run header.
@@ -309,9 +310,9 @@ fn multivariant(state: &State) -> Page {
 
 /// A page that seldom changes: its tag is that of its text, so that a client that asks often gets 304.
 fn still(state: &State, text: String) -> Page {
-    let mut crc = flate2::Crc::new();
-    crc.update(text.as_bytes());
-    let tag = format!("{}-{:08x}", state.config.run, crc.sum());
+    let mut hasher = DefaultHasher::new();
+    hasher.write(text.as_bytes());
+    let tag = format!("{}-{:016x}", state.config.run, hasher.finish());
     Page::new(vec![Piece::Plain(Bytes::from(text))], tag)
 }
 

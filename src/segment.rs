@@ -49,7 +49,7 @@ pub struct SegmentStart {
     pub msn: Msn,
     /// Media time of its first frame.
     pub at: Ticks,
-    /// Wall time of its first frame: EXT-X-PROGRAM-DATE-TIME.
+    /// Wall time of its first frame, in whole milliseconds as it is told: EXT-X-PROGRAM-DATE-TIME.
     pub wall: WallTime,
     /// The init segment that it needs.
     pub init: InitId,
@@ -255,13 +255,21 @@ impl Segmenter {
         // There is a first frame, for a fragment of none is refused.
         let (at, independent) = self.part.first().map_or((Ticks::default(), false), |first| (first.at, first.key));
         let wall = self.stretch.anchor.wall_at(at);
+        // Dates are told in milliseconds. What is finer would put the window's begin behind the date that was told of it.
+        let told = wall.whole_ms();
         let place = if self.parts == 0 { Place::First(wall) } else { Place::Later };
         let fragment = cmaf::fragment(self.sequence, place, &self.part)?;
         if self.parts == 0 {
             if let Some(data) = self.unannounced.take() {
                 cuts.push(Cut::Init { id: self.init, data, params: self.stretch.params.clone() });
             }
-            cuts.push(Cut::Start(SegmentStart { msn: self.msn, at, wall, init: self.init, discontinuity: self.discontinuity }));
+            cuts.push(Cut::Start(SegmentStart {
+                msn: self.msn,
+                at,
+                wall: told,
+                init: self.init,
+                discontinuity: self.discontinuity,
+            }));
             self.discontinuity = false;
             self.published = true;
         }

@@ -5,6 +5,7 @@
 
 #[cfg(test)]
 pub(crate) mod feed;
+pub mod numbers;
 pub mod ranges;
 pub mod state;
 #[cfg(test)]
@@ -15,6 +16,7 @@ use crate::{
     segment::Cut,
     time::{Clock, Span, TICKS_PER_S, Ticks, WallTime},
 };
+use numbers::FirstNumbers;
 use serde::Serialize;
 use state::{State, bit_rate};
 use std::{
@@ -35,6 +37,8 @@ pub type Place = OwnedSemaphorePermit;
 pub struct WindowConfig {
     /// Short id of this run of the program, in every media name, so that caches never mix two runs. Letters and digits.
     pub run: String,
+    /// Where the numbers of this run begin.
+    pub first: FirstNumbers,
     /// EXT-X-TARGETDURATION in seconds, at least 1: the longest segment, rounded. It never changes (§6.2.1).
     pub target_duration_s: u32,
     /// PART-TARGET: the longest a part can be. It never changes.

@@ -2,7 +2,7 @@
  * One playback by hls.js, until it fails. player.js builds another one then.
  */
 
-import { isAnotherRun } from './retry.js';
+import { isAnotherRun, runOf } from './retry.js';
 import { bufferedEnd, lacksBeginning } from './buffer.js';
 
 /** @typedef {import('./player.js').Engine} Engine */
@@ -161,7 +161,7 @@ export class HlsEngine {
     this.#freeStuckSeek();
     const before = this.#newest;
     const listed = (/** @type {import('hls.js').Fragment | undefined} */ fragment) =>
-      fragment ? { number: Number(fragment.sn), date: fragment.programDateTime } : null;
+      fragment ? { number: Number(fragment.sn), date: fragment.programDateTime, run: runOf(fragment.relurl ?? '') } : null;
     this.#newest = listed(details.fragments.at(-1));
     if (details.partTarget) {
       this.hls.config.maxFragLookUpTolerance = details.partTarget / 2;

@@ -42,14 +42,23 @@ export function playlistFacts(text) {
  * @typedef {object} Listed a segment as a playlist lists it
  * @property {number} number media sequence number
  * @property {number | null} date capture time of its start, Unix milliseconds
+ * @property {string | null} [run] the run of the server that its name tells
  */
+
+/**
+ * The run of the server that the name of a segment tells; null where it is no name of ours.
+ * @param {string} url
+ */
+export function runOf(url) {
+  return /(?:^|\/)seg-([0-9a-z]+)-\d+\.m4s(?:$|[?#])/.exec(url)?.[1] ?? null;
+}
 
 /** Dates of one segment may differ by rounding; two runs differ by more. */
 const SAME_DATE_MS = 500;
 
 /**
- * Whether a playlist belongs to another run of the server than the one before it: its numbers went back, or a number now stands for
- * another time. A player that went on would wait for segments that never come.
+ * Whether a playlist belongs to another run of the server than the one before it: its names say so, its numbers went back, or a number
+ * now stands for another time. A player that went on would wait for segments that never come.
  * @param {Listed | null} last of the playlist before
  * @param {Listed | null} newest of this playlist
  * @param {Listed | null} same what this playlist lists under the number of `last`
@@ -57,6 +66,9 @@ const SAME_DATE_MS = 500;
 export function isAnotherRun(last, newest, same) {
   if (last === null || newest === null) {
     return false;
+  }
+  if (last.run && newest.run && last.run !== newest.run) {
+    return true;
   }
   if (newest.number < last.number - 1) {
     return true;

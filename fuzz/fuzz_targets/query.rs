@@ -18,6 +18,7 @@ fuzz_target!(|input: &[u8]| {
         query: String::from_utf8_lossy(input).into_owned(),
         range: None,
         if_none_match: None,
+        if_range: None,
         accept_encoding: None,
     };
     answers::check(&request, STEADY);

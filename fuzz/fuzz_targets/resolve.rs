@@ -11,7 +11,7 @@ use libfuzzer_sys::fuzz_target;
 fuzz_target!(|input: &[u8]| {
     let [state, method, texts @ ..] = input else { return };
     let texts = String::from_utf8_lossy(texts);
-    let mut lines = texts.splitn(5, '\n').map(str::to_owned);
+    let mut lines = texts.splitn(6, '\n').map(str::to_owned);
     let request = Request {
         method: [Method::Get, Method::Head, Method::Other][usize::from(method % 3)],
         name: lines.next().unwrap_or_default(),
@@ -19,6 +19,7 @@ fuzz_target!(|input: &[u8]| {
         range: lines.next(),
         if_none_match: lines.next(),
         accept_encoding: lines.next(),
+        if_range: lines.next(),
     };
     answers::check(&request, *state);
 });

@@ -11,6 +11,7 @@ use crate::{
     detect::{Detection, watcher::Watcher},
     hooks::{Hooks, HooksConfig},
     marker::journal::{self, Journal, JournalParts, Keep, Runs},
+    pipeline::PipelineParts,
     segment::Cut,
     server::{self, Limits, Listener, Site},
     source::SourceFormat,
@@ -18,7 +19,7 @@ use crate::{
     store::{Place, Store},
     stream::{self, Sink, Stream, StreamParts},
     time::{Clock, FrameRate, Span, SystemClock, WallTime},
-    window::{Window, WindowConfig},
+    window::{Window, WindowConfig, numbers::FirstNumbers},
 };
 use crossbeam_channel::Receiver;
 use std::{net::SocketAddr, sync::Arc, time::Duration};
@@ -104,10 +105,11 @@ impl Live {
         let format = capture.format.clone();
         tell_format(&format);
         let rate = config.wish.rate.unwrap_or(format.rate);
-        let window = Arc::new(Window::new(window_config(config, rate, clock.wall()), clock.clone()));
+        let window = Arc::new(Window::new(window_config(config, rate, clock.wall())?, clock.clone()));
         let journal = diary.begin(window.clone(), status.clone(), clock.clone())?;
         let sink = sink(window.clone(), clock.clone(), status.clone());
-        let pipeline = pipeline_parts(config, rate, detections, &clock, &status);
+        let first_msn = window.config().first.msn;
+        let pipeline = PipelineParts { first_msn, ..pipeline_parts(config, rate, detections, &clock, &status) };
         let stream =
             stream::start(capture, StreamParts { pipeline, sink, frames_max: None, clock: clock.clone(), status: status.clone() })
                 .map_err(failed)?;
@@ -192,20 +194,27 @@ fn sink(window: Arc<Window>, clock: Arc<dyn Clock>, status: Arc<Status>) -> Sink
     })
 }
 
-fn window_config(config: &StreamConfig, rate: FrameRate, now: WallTime) -> WindowConfig {
+fn window_config(config: &StreamConfig, rate: FrameRate, now: WallTime) -> Result<WindowConfig, Failure> {
     let grid = Grid::new(rate, &config.package);
-    WindowConfig {
-        // Seconds in base 36: file names of two runs never meet in a cache.
-        run: base_36(now.as_unix_ms() / 1000),
+    Ok(WindowConfig {
+        run: run_name()?,
+        first: FirstNumbers::at(now),
         target_duration_s: ((grid.segment_target().as_s()).round() as u32).max(1),
         part_target: grid.part_target(),
         segment_parts: grid.segment_parts,
         span: config.package.window,
         bytes_max: config.package.window_bytes,
-    }
+    })
 }
 
-fn base_36(mut number: i64) -> String {
+/// 64 random bits: file names of two runs never meet in a cache, even where the clock begins at the same second with each boot.
+fn run_name() -> Result<String, Failure> {
+    let bits = getrandom::u64().map_err(|error| Failure(format!("cannot get random bits from the system: {error}")))?;
+    Ok(base_36(bits))
+}
+
+/// Without the leading zeros; of 0, nothing.
+fn base_36(mut number: u64) -> String {
     let mut digits = Vec::new();
     while number > 0 {
         digits.push(char::from_digit((number % 36) as u32, 36).unwrap_or('0'));

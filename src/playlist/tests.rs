@@ -7,6 +7,7 @@ use crate::{
     window::{
         WindowConfig,
         feed::{BEGIN, Feed, config},
+        numbers::FirstNumbers,
     },
 };
 use std::{env, fs, path::Path};
@@ -53,6 +54,19 @@ fn before_the_first_whole_segment_there_is_no_playlist() {
 #[test]
 fn the_first_playlist_has_one_segment_and_hints_the_next() {
     check(&fed("K....|"), FULL, "live_start");
+}
+
+/// Numbers beyond those of the run before, and a break before the first segment: a player goes on after a restart.
+#[test]
+fn a_run_after_another_begins_behind_a_discontinuity_with_numbers_that_grew() {
+    let mut feed = Feed::new(WindowConfig { first: FirstNumbers::at(BEGIN), ..config() });
+    feed.push("K....|");
+    check(&feed, FULL, "next_run");
+    check(&feed, Kind::IFrames(Extent::Full), "next_run_iframes");
+    check(&feed, Kind::Manifest, "next_run");
+    feed.push(&"K....|".repeat(13));
+    let after = text(&feed, FULL);
+    assert!(after.contains("#EXT-X-DISCONTINUITY-SEQUENCE:1795191553\n") && !after.contains("#EXT-X-DISCONTINUITY\n"), "{after}");
 }
 
 #[test]

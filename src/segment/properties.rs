@@ -203,7 +203,7 @@ impl Walk {
 
     fn start(&mut self, start: &SegmentStart) {
         assert!(self.open.is_none() && start.msn.0 == self.next_msn && start.init.0 == self.init);
-        assert_eq!(start.wall, ANCHOR.wall + start.at.since(ANCHOR.at));
+        assert_eq!(start.wall, (ANCHOR.wall + start.at.since(ANCHOR.at)).whole_ms(), "as it is told");
         assert!(start.discontinuity || self.end.is_none_or(|end| end == start.at), "a hole needs a discontinuity");
         assert!(self.end.is_some() || !start.discontinuity, "the first segment continues nothing");
         assert!(start.discontinuity || self.end.is_none() || self.announced.is_none(), "a new format needs one too");

@@ -56,6 +56,7 @@ pub(super) fn asked<B>(request: &Request<B>) -> Option<origin::Request> {
         query: request.uri().query().unwrap_or_default().to_owned(),
         range: text_of(headers, header::RANGE).map(str::to_owned),
         if_none_match: list_of(headers, header::IF_NONE_MATCH),
+        if_range: text_of(headers, header::IF_RANGE).map(str::to_owned),
         accept_encoding: list_of(headers, header::ACCEPT_ENCODING),
     })
 }

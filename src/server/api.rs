@@ -2,12 +2,13 @@
 
 use super::{
     events::SUBSCRIBERS_MAX,
-    origin::{self, Method, Reply, Request},
+    origin::Reply,
     routes::{Shared, plain},
 };
 use crate::{
     hooks::HooksReport,
     marker::journal::JournalCounts,
+    playlist::Kind,
     status::{SourceState, StatusReport},
     window::Summary,
 };
@@ -16,9 +17,6 @@ use serde::Serialize;
 
 /// Seconds after which a client asks again whether the stream is ready; a camera opens within a few.
 const RETRY_AFTER_S: u32 = 1;
-
-/// The answer that a player needs before any other.
-const MULTIVARIANT: &str = "index.m3u8";
 
 /// The body of `GET /api/status`.
 #[derive(Serialize)]
@@ -89,9 +87,9 @@ pub(super) fn health() -> Reply {
 }
 
 /// `GET /readyz`: whether a player that comes now gets a live picture.
-pub(super) async fn readiness(shared: &Shared) -> Reply {
+pub(super) fn readiness(shared: &Shared) -> Reply {
     let obstacle = match shared.status.state() {
-        SourceState::Live if can_start(shared).await => return plain(200, "ready\n"),
+        SourceState::Live if can_start(shared) => return plain(200, "ready\n"),
         SourceState::Live => "the first pictures are being encoded",
         SourceState::Opening => "the source is being opened",
         SourceState::Silent => "the source gives no pictures",
@@ -103,12 +101,9 @@ pub(super) async fn readiness(shared: &Shared) -> Reply {
     reply
 }
 
-/// Asks what a player would ask first; that playlist is never held back.
-async fn can_start(shared: &Shared) -> bool {
-    let name = MULTIVARIANT.to_owned();
-    let request =
-        Request { method: Method::Head, name, query: String::new(), range: None, if_none_match: None, accept_encoding: None };
-    origin::respond(&shared.window, request).await.status == 200
+/// Whether what a player asks first is there.
+fn can_start(shared: &Shared) -> bool {
+    shared.window.read(|state| state.page(Kind::Multivariant).is_some())
 }
 
 /// `GET /time`: UTC now, the clock that DASH players set theirs by (ISO/IEC 23009-1 §5.8.5.7, `urn:mpeg:dash:utc:http-xsdate:2014`).

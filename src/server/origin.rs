@@ -18,7 +18,7 @@ use crate::{
     segment::Msn,
     time::{Span, TICKS_PER_S},
     window::{
-        Window,
+        Window, WindowConfig,
         state::{Segment, State},
     },
 };
@@ -30,6 +30,9 @@ const SEGMENT_TYPE: &str = "video/iso.segment";
 /// How far past the segment of the next part one is waited for: about as many come while a request is held. That is for a machine so busy
 /// that pictures come out of the encoder whole segments late; players take a 404 for an error.
 const SEGMENTS_AHEAD_MAX: u64 = 2;
+
+/// A first segment is waited for this long: FFmpeg's readers give up on a 503, and a camera that takes longer to give a picture has a fault.
+pub const FIRST_SEGMENT_WAIT: Span = Span::from_ms(10_000);
 
 /// The methods that matter here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +58,8 @@ pub struct Request {
     pub range: Option<String>,
     /// The value of `If-None-Match`.
     pub if_none_match: Option<String>,
+    /// The value of `If-Range`.
+    pub if_range: Option<String>,
     /// The value of `Accept-Encoding`.
     pub accept_encoding: Option<String>,
 }
@@ -75,15 +80,27 @@ pub enum Awaited {
     Playlist,
     /// The hinted part, or the first part of a segment.
     Part,
+    /// Any playlist at all: the first segment is being made.
+    FirstSegment,
 }
 
-/// Answers a request, after waiting if it asks for what is not there yet: until it is, until the stream ends, or for 3 target durations
-/// (§6.2.5.2). Dropping the future frees the waiter.
+impl Awaited {
+    /// How long it is waited for: 3 target durations of a stream that goes on (§6.2.5.2).
+    pub fn patience(self, config: &WindowConfig) -> Span {
+        match self {
+            Awaited::Playlist | Awaited::Part => config.target_duration() * 3,
+            Awaited::FirstSegment => FIRST_SEGMENT_WAIT,
+        }
+    }
+}
+
+/// Answers a request, after waiting if it asks for what is not there yet: until it is, until the stream ends, or until patience ends.
+/// Dropping the future frees the waiter.
 pub async fn respond(window: &Window, request: Request) -> Reply {
     let mut versions = window.versions();
-    let deadline = tokio::time::sleep((window.config().target_duration() * 3).to_duration());
+    let deadline = tokio::time::sleep(std::time::Duration::ZERO);
     tokio::pin!(deadline);
-    let mut place = None;
+    let (mut place, mut waits_for) = (None, None);
     loop {
         let awaited = match window.read(|state| resolve(&request, state)) {
             Resolution::Ready(reply) => return reply,
@@ -92,6 +109,10 @@ pub async fn respond(window: &Window, request: Request) -> Reply {
         place = place.or_else(|| window.place());
         if place.is_none() {
             return Reply::crowded().for_method(&request);
+        }
+        if waits_for.replace(awaited) != Some(awaited) {
+            let patience = awaited.patience(window.config()).to_duration();
+            deadline.as_mut().reset(tokio::time::Instant::now() + patience);
         }
         tokio::select! {
             // The window outlives this borrow of it, so its sender is there.
@@ -112,8 +133,8 @@ pub fn resolve(request: &Request, state: &State) -> Resolution {
         return error(414, "the query is too long");
     }
     match Name::parse(&request.name, &state.config.run) {
-        Some(Name::Multivariant) => Resolution::Ready(page(request, state, Kind::Multivariant, Lifetime::Plain)),
-        Some(Name::Manifest) => Resolution::Ready(page(request, state, Kind::Manifest, Lifetime::Plain)),
+        Some(Name::Multivariant) => page(request, state, Kind::Multivariant, Lifetime::Plain),
+        Some(Name::Manifest) => page(request, state, Kind::Manifest, Lifetime::Plain),
         Some(Name::Video) => playlist(request, state, Kind::Video),
         Some(Name::IFrames) => playlist(request, state, Kind::IFrames),
         Some(Name::Init(id)) => match state.init(id) {
@@ -178,7 +199,7 @@ fn playlist(request: &Request, state: &State, kind: fn(crate::playlist::Extent) 
     match reached(state, kind(extent), wait) {
         Progress::Reached => {
             let lifetime = if wait == Wait::No { Lifetime::Plain } else { Lifetime::Blocking };
-            Resolution::Ready(page(request, state, kind(extent), lifetime))
+            page(request, state, kind(extent), lifetime)
         }
         Progress::Ahead => Resolution::Await(Awaited::Playlist),
         Progress::TooFar => {
@@ -238,12 +259,13 @@ fn advance_part_limit(state: &State) -> u64 {
     if target.0 < TICKS_PER_S { (3 * TICKS_PER_S / target.0) as u64 } else { 3 }
 }
 
-fn page(request: &Request, state: &State, kind: Kind, lifetime: Lifetime) -> Reply {
+fn page(request: &Request, state: &State, kind: Kind, lifetime: Lifetime) -> Resolution {
     match state.page(kind) {
-        Some(page) => reply::page(request, page, reply::page_type(kind), lifetime.seconds(&state.config)),
+        Some(page) => Resolution::Ready(reply::page(request, page, reply::page_type(kind), lifetime.seconds(&state.config))),
         None if state.ended => {
-            Reply::error(404, "the stream has ended without a segment", Lifetime::Error.seconds(&state.config)).for_method(request)
+            let reply = Reply::error(404, "the stream has ended without a segment", Lifetime::Error.seconds(&state.config));
+            Resolution::Ready(reply.for_method(request))
         }
-        None => Reply::not_ready().for_method(request),
+        None => Resolution::Await(Awaited::FirstSegment),
     }
 }

@@ -182,7 +182,7 @@ fn router(shared: Arc<Shared>) -> Router {
         .route("/api/events", get(events::events))
         .route("/api/detections", get(events::detections))
         .route("/healthz", get(async || respond(api::health())))
-        .route("/readyz", get(async |State(shared): Shares| respond(api::readiness(&shared).await)))
+        .route("/readyz", get(async |State(shared): Shares| respond(api::readiness(&shared))))
         .route("/time", get(async |State(shared): Shares| respond(api::time(&shared))));
     for (at, asset) in shared.assets.iter().enumerate() {
         let serve = async move |State(shared): Shares, headers: HeaderMap| {

@@ -2,7 +2,7 @@
 //! `!` makes the next segment a discontinuity with a new init segment, `~` one with the same. Each part is 200 ms, and pushed when it is
 //! over.
 
-use super::{Window, WindowConfig, state::State};
+use super::{Window, WindowConfig, numbers::FirstNumbers, state::State};
 use crate::{
     encode::VideoParams,
     picture::Size,
@@ -20,6 +20,7 @@ pub(crate) const BEGIN: WallTime = WallTime(1_795_191_552_000_000);
 pub(crate) fn config() -> WindowConfig {
     WindowConfig {
         run: "r".to_owned(),
+        first: FirstNumbers::NEW,
         target_duration_s: 1,
         part_target: PART,
         segment_parts: 5,
@@ -39,10 +40,10 @@ pub(crate) struct Feed {
 
 impl Feed {
     pub(crate) fn new(config: WindowConfig) -> Feed {
-        let clock = Arc::new(ManualClock::at(BEGIN));
+        let (clock, msn) = (Arc::new(ManualClock::at(BEGIN)), config.first.msn);
         let window = Arc::new(Window::new(config, clock.clone()));
         window.push(init(InitId(1)));
-        Feed { window, clock, msn: Msn(1), index: 0, init: InitId(1), discontinuity: false }
+        Feed { window, clock, msn, index: 0, init: InitId(1), discontinuity: false }
     }
 
     pub(crate) fn push(&mut self, script: &str) -> &mut Feed {

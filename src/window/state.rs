@@ -1,7 +1,7 @@
 //! What the window holds, and how it changes: pure, for the time of each change is given with it. Publishing costs the same however long
 //! the window is: finished text lies in [`Roll`]s, and sums are kept, not counted anew.
 
-use super::{WindowConfig, ranges::Ranges};
+use super::{WindowConfig, numbers::FirstNumbers, ranges::Ranges};
 use crate::{
     encode::VideoParams,
     playlist::{self, Extent, Kind, Page, roll::Roll},
@@ -165,6 +165,7 @@ pub struct State {
 impl State {
     /// An empty window.
     pub fn new(config: WindowConfig) -> State {
+        let FirstNumbers { discontinuities, key_frames, .. } = config.first;
         State {
             config,
             now: Ticks::default(),
@@ -178,7 +179,7 @@ impl State {
             recent: Span::ZERO,
             sums: Sums::default(),
             peaks: Peaks::default(),
-            gone: Gone::default(),
+            gone: Gone { discontinuities, key_frames },
             held_bytes: 0,
             longest: Span::ZERO,
             ranges: Ranges::default(),
@@ -225,8 +226,10 @@ impl State {
         self.pages = Default::default();
     }
 
-    fn start(&mut self, start: SegmentStart) {
+    fn start(&mut self, mut start: SegmentStart) {
         self.close();
+        // What an earlier run showed does not go on here.
+        start.discontinuity |= self.begin.is_none() && self.config.first.discontinuities > 0;
         let before = self.segments.back().map(|segment| (segment.start.msn, segment.start.init));
         debug_assert!(before.is_none_or(|(msn, _)| start.msn.0 == msn.0 + 1), "the segmenter numbers without gaps");
         let map = if before.is_some_and(|(_, init)| init == start.init) { MapLine::Inherited } else { MapLine::Own };
@@ -394,7 +397,7 @@ impl State {
             (Some(open), _) if open.parts.len() < self.config.segment_parts as usize => (open.start.msn, open.parts.len() as u32),
             (Some(open), _) => (Msn(open.start.msn.0 + 1), 0),
             (None, Some(last)) => (Msn(last.start.msn.0 + 1), 0),
-            (None, None) => (Msn(1), 0),
+            (None, None) => (self.config.first.msn, 0),
         })
     }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { isAnotherRun, playlistFacts, waitMs } from '../retry.js';
+import { isAnotherRun, playlistFacts, runOf, waitMs } from '../retry.js';
 
 test('waits_grow_from_half_a_second_to_three_and_stay_there', () => {
   assert.deepEqual([0, 1, 2, 3, 4, 100, Infinity].map(waitMs), [500, 1000, 2000, 3000, 3000, 3000, 3000]);
@@ -26,6 +26,9 @@ const DATE = Date.parse('2026-11-20T14:00:00Z');
 const listed = (first, last, shift = 0) =>
   Array.from({ length: last - first + 1 }, (_, i) => ({ number: first + i, date: DATE + (first + i) * 2000 + shift }));
 
+/** @param {import('../retry.js').Listed[]} segments @param {string} run */
+const named = (segments, run) => segments.map((segment) => ({ ...segment, run }));
+
 /** @type {[string, import('../retry.js').Listed[], import('../retry.js').Listed[], boolean][]} */
 const RUNS = [
   ['the first playlist', [], listed(1, 3), false],
@@ -37,6 +40,8 @@ const RUNS = [
   ['dates rounded otherwise', listed(1, 3), listed(1, 4, 1), false],
   ['no dates', [{ number: 3, date: null }], [{ number: 3, date: null }, { number: 4, date: null }], false],
   ['everything moved on while asleep', listed(1, 3), listed(90, 95), false],
+  ['numbers that grew from run to run', named(listed(1, 3), 'a'), named(listed(90, 95), 'b'), true],
+  ['numbers that grew within a run', named(listed(1, 3), 'a'), named(listed(90, 95), 'a'), false],
   ['an empty one', listed(1, 3), [], false],
 ];
 for (const [name, before, after, another] of RUNS) {
@@ -44,3 +49,8 @@ for (const [name, before, after, another] of RUNS) {
   const same = after.find(({ number }) => number === last?.number) ?? null;
   test(`run: ${name}`, () => assert.equal(isAnotherRun(last, after.at(-1) ?? null, same), another));
 }
+
+test('the run is read from the names of segments', () => {
+  const names = ['seg-3k9z-17.m4s', 'http://host/cam/seg-3k9z-17.m4s?token=1', 'part-3k9z-17.0.m4s', 'seg-a.m4s', ''];
+  assert.deepEqual(names.map(runOf), ['3k9z', '3k9z', null, null, null]);
+});

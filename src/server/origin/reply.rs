@@ -32,7 +32,7 @@ pub struct Reply {
     pub rest: Option<Growth>,
 }
 
-/// The cache lifetimes of rfc8216bis appendix B.1, in halves of a target duration.
+/// How long shared caches keep an answer (rfc8216bis appendix B.1), in halves of a target duration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Lifetime {
     /// A playlist that was not waited for.
@@ -66,13 +66,15 @@ impl Reply {
         }
     }
 
-    fn with(mut self, name: &'static str, value: impl Into<String>) -> Reply {
+    pub(super) fn with(mut self, name: &'static str, value: impl Into<String>) -> Reply {
         self.headers.push((name, value.into()));
         self
     }
 
+    /// For so long in a shared cache alone (RFC 9111 §5.2.2.10), where it spares us the same request of many viewers. A browser asks again:
+    /// its player would get an old playlist, or no part that has come meanwhile (video.js fell 12 s behind so).
     fn cached(self, seconds: u64) -> Reply {
-        self.with("cache-control", format!("max-age={seconds}"))
+        self.with("cache-control", format!("max-age=0, s-maxage={seconds}"))
     }
 
     pub(super) fn error(status: u16, why: &'static str, lifetime_s: u64) -> Reply {
@@ -82,7 +84,7 @@ impl Reply {
         if status == 405 { reply.with("allow", "GET,HEAD") } else { reply }
     }
 
-    /// There is no segment yet: ask again in a second, and no cache in between.
+    /// No segment came in [`FIRST_SEGMENT_WAIT`](super::FIRST_SEGMENT_WAIT): ask again in a second, and no cache in between.
     pub(super) fn not_ready() -> Reply {
         Reply::later("the stream has no segment yet")
     }
@@ -98,9 +100,10 @@ impl Reply {
         reply.with("cache-control", "no-store")
     }
 
-    /// What was waited for did not come within 3 target durations (§6.2.5.2).
+    /// What was waited for did not come in time ([`Awaited::patience`]).
     pub fn too_late(awaited: Awaited, config: &WindowConfig) -> Reply {
         let lifetime = match awaited {
+            Awaited::FirstSegment => return Reply::not_ready(),
             Awaited::Playlist => Lifetime::BlockingError,
             Awaited::Part => Lifetime::Error,
         };
@@ -153,8 +156,10 @@ pub(super) fn media(request: &Request, kind: &'static str, pieces: &[Bytes], sta
     let reply = if is_known(request.if_none_match.as_deref(), &tag) {
         not_modified()
     } else {
-        // RFC 9110 §14.2: Range means something for GET only.
-        let range = request.range.as_deref().filter(|_| request.method == Method::Get);
+        // RFC 9110 §14.2: Range means something for GET only. §13.1.5: it is of another file when If-Range names another tag, and a date
+        // is never ours; the tag is compared strongly.
+        let is_of_this = request.if_range.as_deref().is_none_or(|named| named.trim() == tag);
+        let range = request.range.as_deref().filter(|_| request.method == Method::Get && is_of_this);
         match range::asked(range, len) {
             range::Asked::Whole => Reply::new(200, pieces.to_vec()).with("content-type", kind),
             range::Asked::Bytes(first, last) => Reply::new(206, range::slice(pieces, first, last))

@@ -19,6 +19,7 @@ fn get(target: &str) -> Request {
         query: query.to_owned(),
         range: None,
         if_none_match: None,
+        if_range: None,
         accept_encoding: None,
     }
 }
@@ -57,16 +58,17 @@ fn check(feed: &Feed, target: &str, expect: &str) {
     assert_eq!(got, expect, "{target}");
 }
 
+const FIRST_ASKED: [&str; 6] =
+    ["index.m3u8", "video.m3u8", "iframes.m3u8", "index.mpd", "video.m3u8?_HLS_msn=1&_HLS_part=0", "video.m3u8?_HLS_skip=YES"];
+
 #[test]
-fn before_the_first_segment_playlists_ask_for_patience() {
+fn before_the_first_segment_playlists_wait_for_it() {
     let mut feed = Feed::new(config());
-    feed.push("K..");
-    for target in
-        ["index.m3u8", "video.m3u8", "iframes.m3u8", "index.mpd", "video.m3u8?_HLS_msn=1&_HLS_part=0", "video.m3u8?_HLS_skip=YES"]
-    {
-        let reply = reply(&feed, &get(target));
-        assert_eq!((reply.status, header(&reply, "retry-after")), (503, Some("1")), "{target}");
-        assert_eq!(header(&reply, "cache-control"), Some("no-store"));
+    for script in ["", "K.."] {
+        feed.push(script);
+        for target in FIRST_ASKED {
+            assert_eq!(answer(&feed, &get(target)), Resolution::Await(Awaited::FirstSegment), "{target}");
+        }
     }
     check(&feed, "video.m3u8?_HLS_part=0", "400");
     check(&feed, "part-r-1.1.m4s", "200");
@@ -74,6 +76,40 @@ fn before_the_first_segment_playlists_ask_for_patience() {
     check(&feed, "seg-r-1.m4s", "200");
     feed.window.end();
     check(&feed, "video.m3u8", "200");
+}
+
+#[tokio::test(start_paused = true)]
+async fn players_that_come_first_get_the_first_segment() {
+    let mut feed = Feed::new(config());
+    let waiters = FIRST_ASKED.map(|target| {
+        let (window, request) = (feed.window.clone(), get(target));
+        tokio::spawn(async move { respond(&window, request).await })
+    });
+    tokio::time::sleep(FIRST_SEGMENT_WAIT.to_duration() - std::time::Duration::from_millis(10)).await;
+    assert!(waiters.iter().all(|waiter| !waiter.is_finished()));
+    feed.push("K....|K");
+    for waiter in waiters {
+        assert_eq!(waiter.await.unwrap().status, 200);
+    }
+    // What waited for the first segment waits for its part as long as ever.
+    let (mut feed, begin) = (Feed::new(config()), tokio::time::Instant::now());
+    let window = feed.window.clone();
+    let waiter = tokio::spawn(async move { respond(&window, get("video.m3u8?_HLS_msn=2&_HLS_part=0")).await });
+    tokio::time::sleep(std::time::Duration::from_secs(9)).await;
+    feed.push("K....|");
+    assert_eq!((waiter.await.unwrap().status, begin.elapsed().as_millis() / 10), (503, 1200));
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_no_picture_comes_playlists_ask_for_patience() {
+    let feed = Feed::new(config());
+    for target in FIRST_ASKED {
+        let begin = tokio::time::Instant::now();
+        let reply = respond(&feed.window, get(target)).await;
+        assert_eq!((reply.status, header(&reply, "retry-after")), (503, Some("1")), "{target}");
+        assert_eq!((header(&reply, "cache-control"), begin.elapsed().as_millis() / 10), (Some("no-store"), 1000), "{target}");
+    }
+    assert_eq!(feed.window.waiters(), 0);
 }
 
 #[test]
@@ -224,6 +260,49 @@ fn one_range_is_a_206_and_a_range_beyond_is_a_416() {
 }
 
 #[test]
+fn a_range_of_another_file_of_that_name_gets_the_whole() {
+    let feed = steady();
+    let tag = header(&reply(&feed, &get("seg-r-7.m4s")), "etag").expect("a tag").to_owned();
+    let date = "Fri, 20 Nov 2026 16:19:12 GMT";
+    for (named, expect) in [
+        (tag.as_str(), 206),
+        ("\"other\"", 200),
+        (&format!("W/{tag}"), 200),
+        (date, 200),
+        ("", 200),
+        (&format!("{tag}, \"b\""), 200),
+    ] {
+        let request = Request { range: Some("bytes=0-99".to_owned()), if_range: Some(named.to_owned()), ..get("seg-r-7.m4s") };
+        let reply = reply(&feed, &request);
+        assert_eq!((reply.status, header(&reply, "content-range").is_some()), (expect, expect == 206), "{named}");
+        assert_eq!(reply.body.concat().len(), if expect == 206 { 100 } else { 7000 }, "{named}");
+        // What is not there in this file may be there in the other.
+        let beyond = Request { range: Some("bytes=9000-".to_owned()), ..request };
+        assert_eq!(
+            feed.read(|state| resolve(&beyond, state)),
+            Resolution::Ready(match expect {
+                206 => Reply::error(416, "the range is not within the file", 1).with("content-range", "bytes */7000"),
+                _ => reply,
+            })
+        );
+    }
+}
+
+#[test]
+fn a_reload_of_what_the_last_run_was_about_to_write_is_answered_at_once() {
+    let mut feed =
+        Feed::new(WindowConfig { first: crate::window::numbers::FirstNumbers::at(crate::window::feed::BEGIN), ..config() });
+    feed.push("K....|");
+    let before = feed.read(|state| state.config.first);
+    for target in ["video.m3u8?_HLS_msn=1795191551&_HLS_part=3", "video.m3u8?_HLS_msn=7", "iframes.m3u8?_HLS_msn=17951915520"] {
+        check(&feed, target, "200");
+    }
+    assert_eq!((before.msn, before.key_frames), (Msn(1_795_191_552), 17_951_915_520));
+    check(&feed, "video.m3u8?_HLS_msn=1795191553&_HLS_part=0", "wait");
+    check(&feed, "iframes.m3u8?_HLS_msn=17951915522", "wait");
+}
+
+#[test]
 fn head_is_get_without_its_body() {
     let feed = steady();
     for target in ["index.m3u8", "video.m3u8", "seg-r-7.m4s", "part-r-11.1.m4s", "init-r-1.mp4", "nothing", "video.m3u8?_HLS_msn=x"]
@@ -285,14 +364,14 @@ fn cache_lifetimes_are_those_of_the_table() {
     let mut feed = Feed::new(WindowConfig { target_duration_s: 2, segment_parts: 10, ..config() });
     feed.push(&"K.........|".repeat(8)).push("K");
     for (target, expect) in [
-        ("video.m3u8", "max-age=1"),
-        ("index.m3u8", "max-age=1"),
-        ("video.m3u8?_HLS_skip=YES", "max-age=1"),
-        ("video.m3u8?_HLS_msn=3", "max-age=12"),
-        ("video.m3u8?_HLS_msn=90", "max-age=8"),
-        ("video.m3u8?_HLS_part=1", "max-age=8"),
-        ("nothing.m3u8", "max-age=2"),
-        ("seg-r-900.m4s", "max-age=2"),
+        ("video.m3u8", "max-age=0, s-maxage=1"),
+        ("index.m3u8", "max-age=0, s-maxage=1"),
+        ("video.m3u8?_HLS_skip=YES", "max-age=0, s-maxage=1"),
+        ("video.m3u8?_HLS_msn=3", "max-age=0, s-maxage=12"),
+        ("video.m3u8?_HLS_msn=90", "max-age=0, s-maxage=8"),
+        ("video.m3u8?_HLS_part=1", "max-age=0, s-maxage=8"),
+        ("nothing.m3u8", "max-age=0, s-maxage=2"),
+        ("seg-r-900.m4s", "max-age=0, s-maxage=2"),
         // First listed 200 ms ago; 2 s of its own and a window of 12 s.
         ("seg-r-8.m4s", "max-age=13, immutable"),
         ("part-r-9.0.m4s", "max-age=12, immutable"),
@@ -388,7 +467,7 @@ async fn a_waiter_wakes_on_its_part_and_not_before() {
 async fn a_waiter_gives_up_after_three_target_durations() {
     let feed = steady();
     let begin = tokio::time::Instant::now();
-    for (target, lifetime) in [("video.m3u8?_HLS_msn=11", "max-age=4"), ("part-r-11.2.m4s", "max-age=1")] {
+    for (target, lifetime) in [("video.m3u8?_HLS_msn=11", "max-age=0, s-maxage=4"), ("part-r-11.2.m4s", "max-age=0, s-maxage=1")] {
         let reply = respond(&feed.window, get(target)).await;
         assert_eq!((reply.status, header(&reply, "cache-control")), (503, Some(lifetime)), "{target}");
     }

@@ -8,7 +8,7 @@ use hlscam::{
     segment::{Cut, InitId, Msn, Part, SegmentStart},
     server::origin::{Method, Reply, Request, Resolution, resolve},
     time::{FrameRate, Span, Ticks, WallTime},
-    window::{WindowConfig, state::State},
+    window::{WindowConfig, numbers::FirstNumbers, state::State},
 };
 
 /// Parts in a segment, 200 ms each.
@@ -19,6 +19,7 @@ fn state(seed: u8) -> State {
     let part_target = Span::from_ms(200);
     let mut state = State::new(WindowConfig {
         run: "r".to_owned(),
+        first: FirstNumbers::NEW,
         target_duration_s: 1,
         part_target,
         segment_parts: PARTS as u32,
@@ -157,10 +158,11 @@ mod tests {
             query in prop_oneof![any::<String>(), "(_HLS_(msn|part|skip)=([0-9]{0,3}|YES|v2)&?){0,3}", "q{4090,4100}"],
             range in prop::option::of(prop_oneof![any::<String>(), "bytes=[0-9]{0,5}-[0-9]{0,5}"]),
             if_none_match in prop::option::of(prop_oneof![any::<String>(), Just("*".to_owned())]),
+            if_range in prop::option::of(prop_oneof![any::<String>(), Just("\"seg-r-1.m4s\"".to_owned())]),
             accept_encoding in prop::option::of(prop_oneof![any::<String>(), "(gzip|br|zstd|\\*)(;q=0?\\.?[0-9]{0,4})?(, ?(gzip|br))?"]),
             seed: u8,
         ) {
-            check(&Request { method, name, query, range, if_none_match, accept_encoding }, seed);
+            check(&Request { method, name, query, range, if_none_match, if_range, accept_encoding }, seed);
         }
     }
 }

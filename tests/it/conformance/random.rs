@@ -10,7 +10,7 @@ use hlscam::{
     segment::{Cut, InitId, Msn, Part, SegmentStart},
     server::origin::{Method, Reply, Request, respond},
     time::{Clock, FrameRate, ManualClock, Span, Ticks, WallTime},
-    window::{Window, WindowConfig},
+    window::{Window, WindowConfig, numbers::FirstNumbers},
 };
 use proptest::prelude::*;
 use std::{collections::BTreeMap, pin::Pin, sync::Arc, task::Poll};
@@ -161,7 +161,6 @@ impl Live {
         for target in [format!("video.m3u8?_HLS_msn={}", self.msn), format!("part-r-{}.{}.m4s", self.msn, self.index)] {
             let waits = self.get(&target);
             tokio::pin!(waits);
-            // Before the first segment a playlist is not waited for.
             if let Poll::Ready(reply) = poll_once(waits.as_mut()).await {
                 prop_assert!([200, 404, 503].contains(&reply.status), "{target}: {}", reply.status);
             }
@@ -178,6 +177,7 @@ impl Live {
             query: query.to_owned(),
             range: None,
             if_none_match: None,
+            if_range: None,
             accept_encoding: None,
         };
         respond(&self.window, request).await
@@ -312,6 +312,7 @@ async fn live(config: WindowConfig, steps: &[Step]) -> Result<(), TestCaseError>
                 query,
                 range: None,
                 if_none_match: None,
+                if_range: None,
                 accept_encoding: None,
             };
             tokio::spawn(async move { respond(&window, request).await })
@@ -351,6 +352,7 @@ proptest! {
         let segment = Span(part_ticks * i64::from(segment_parts));
         let config = WindowConfig {
             run: "r".to_owned(),
+            first: FirstNumbers::NEW,
             target_duration_s: (segment.as_s().round() as u32).max(1),
             part_target: Span(part_ticks),
             segment_parts,

@@ -7,7 +7,7 @@ use hlscam::{
     status::Status,
     store::{Place, Store},
     time::{ManualClock, Span, WallTime},
-    window::{Window, WindowConfig},
+    window::{Window, WindowConfig, numbers::FirstNumbers},
 };
 use std::{
     collections::BTreeMap,
@@ -49,6 +49,7 @@ pub(super) fn start(limits: Limits) -> Running {
     let clock = Arc::new(ManualClock::at(NOW));
     let config = WindowConfig {
         run: "t".to_owned(),
+        first: FirstNumbers::NEW,
         target_duration_s: 2,
         part_target: Span::from_ms(200),
         segment_parts: 10,

@@ -1,0 +1,47 @@
+//! Where the numbers of a run begin. Players hold on to the last number they saw, over a restart of the server too, and wait for ever for
+//! one that is smaller (hls.js ends with "media sequence mismatch"). So numbers grow from run to run (rfc8216bis §4.4.3.2, §4.4.3.3), and
+//! nothing must be kept for it: they begin at the seconds since 1970, and none of them grows faster than the clock.
+
+use crate::{segment::Msn, time::WallTime};
+
+/// Key frames in a second, at most: a part has one, and is 100 ms long or longer.
+const KEY_FRAMES_PER_S_MAX: u64 = 10;
+
+/// The first numbers of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FirstNumbers {
+    /// Of the segments; at least 1.
+    pub msn: Msn,
+    /// Discontinuities before this run. If there are any, the run begins with one.
+    pub discontinuities: u64,
+    /// Entries of the I-frame playlist before this run.
+    pub key_frames: u64,
+}
+
+impl FirstNumbers {
+    /// Of a stream that nobody has seen before.
+    pub const NEW: FirstNumbers = FirstNumbers { msn: Msn(1), discontinuities: 0, key_frames: 0 };
+
+    /// Of a run that begins then. Where the clock is behind, as on a machine without a battery for it, numbers may meet.
+    pub fn at(begin: WallTime) -> FirstNumbers {
+        // A segment lasts a second or longer, and a discontinuity stands before a segment.
+        let s = begin.as_unix_ms().div_euclid(1000).max(1) as u64;
+        FirstNumbers { msn: Msn(s), discontinuities: s, key_frames: s * KEY_FRAMES_PER_S_MAX }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_later_run_begins_beyond_all_numbers_of_the_run_before() {
+        let (day_s, begin_s) = (86_400, 1_795_191_552);
+        let at = |s: i64| FirstNumbers::at(WallTime(s * 1_000_000));
+        let (first, second) = (at(begin_s), at(begin_s + day_s));
+        // The least segments and parts: 1 s and 100 ms, a key frame in each.
+        assert!(second.msn.0 >= first.msn.0 + day_s as u64 && second.discontinuities >= first.discontinuities + day_s as u64);
+        assert!(second.key_frames >= first.key_frames + 10 * day_s as u64);
+        assert!([at(0), at(-5)].iter().all(|early| early.msn == Msn(1)));
+    }
+}
