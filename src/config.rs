@@ -139,6 +139,17 @@ pub enum SourceSpec {
     File(PathBuf),
 }
 
+impl SourceSpec {
+    /// What tells it from the other sources of this host.
+    pub fn name(&self) -> String {
+        match self {
+            SourceSpec::Camera(selector) => selector.clone(),
+            SourceSpec::Test(_) => "test".to_owned(),
+            SourceSpec::File(path) => format!("file:{}", path.display()),
+        }
+    }
+}
+
 /// Everything that one stream needs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StreamConfig {

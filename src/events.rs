@@ -67,6 +67,8 @@ pub struct Event {
     pub news: News,
     /// Its data as JSON, written once for all.
     pub json: String,
+    /// The stream was ending: a marker of the detector ended because nobody looks any more, not because nobody is there.
+    pub is_of_end: bool,
 }
 
 /// The data of an event.
@@ -82,7 +84,7 @@ struct Data<'a> {
 }
 
 impl Event {
-    fn new(number: u64, at: WallTime, news: News) -> Event {
+    fn new(number: u64, at: WallTime, news: News, is_of_end: bool) -> Event {
         let id = if let News::MarkerRemoved(id) = &news { Some(id.as_str()) } else { None };
         let reason = match news {
             News::CameraLost(reason) | News::CameraBack(reason) | News::StreamEnded(reason) => Some(reason),
@@ -90,7 +92,7 @@ impl Event {
         };
         let data = Data { at, marker: news.marker(), id, reason };
         let json = serde_json::to_string(&data).expect("texts, numbers and JSON values can be written as JSON");
-        Event { number, at, news, json }
+        Event { number, at, news, json, is_of_end }
     }
 }
 
@@ -99,6 +101,7 @@ struct Ring {
     events: VecDeque<Arc<Event>>,
     /// Number of the next event.
     next: u64,
+    ending: bool,
     closed: bool,
 }
 
@@ -122,7 +125,8 @@ pub enum Heard {
 impl Events {
     /// An empty ring. `run` tells the events of this run from those of others.
     pub fn new(run: String) -> Events {
-        Events { run, ring: Mutex::new(Ring { events: VecDeque::new(), next: 1, closed: false }), version: watch::Sender::new(()) }
+        let ring = Ring { events: VecDeque::new(), next: 1, ending: false, closed: false };
+        Events { run, ring: Mutex::new(ring), version: watch::Sender::new(()) }
     }
 
     /// Tells all who listen. Nothing is told after the close.
@@ -131,7 +135,7 @@ impl Events {
         if ring.closed {
             return;
         }
-        let event = Event::new(ring.next, at, news);
+        let event = Event::new(ring.next, at, news, ring.ending);
         ring.next += 1;
         if ring.events.len() == EVENTS_MAX {
             ring.events.pop_front();
@@ -139,6 +143,11 @@ impl Events {
         ring.events.push_back(Arc::new(event));
         drop(ring);
         self.version.send_replace(());
+    }
+
+    /// The stream is ending: what is told from now on is of its end.
+    pub fn begin_end(&self) {
+        self.ring().ending = true;
     }
 
     /// There will be no more: who listens hears the rest, and ends.
@@ -309,7 +318,7 @@ mod tests {
 
     #[test]
     fn data_is_as_documented() {
-        let event = |news| Event::new(1, WallTime(1_500_000), news).json;
+        let event = |news| Event::new(1, WallTime(1_500_000), news, false).json;
         assert_eq!(event(News::MarkerRemoved("face-1".to_owned())), r#"{"at":"1970-01-01T00:00:01.500Z","id":"face-1"}"#);
         assert_eq!(event(News::StreamEnded("over")), r#"{"at":"1970-01-01T00:00:01.500Z","reason":"over"}"#);
     }

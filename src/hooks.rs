@@ -32,6 +32,22 @@ pub struct HooksConfig {
     pub broker: Option<broker::Target>,
 }
 
+impl HooksConfig {
+    /// The same for that camera of this host: a broker where no topic was chosen is told by its name.
+    pub fn of_camera(self, camera: &str) -> HooksConfig {
+        HooksConfig { broker: self.broker.map(|broker| broker.of_camera(&host_name(), camera)), ..self }
+    }
+}
+
+/// The name of this host; `host` where it tells none.
+fn host_name() -> String {
+    #[cfg(unix)]
+    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    #[cfg(not(unix))]
+    let name = std::env::var("COMPUTERNAME").unwrap_or_default();
+    if name.is_empty() { "host".to_owned() } else { name }
+}
+
 /// What one hook has done so far.
 #[derive(Debug, Default)]
 pub struct HookCounts {
@@ -80,6 +96,8 @@ pub struct HooksCounts {
     pub exec: Arc<HookCounts>,
     /// The broker.
     pub broker: Arc<HookCounts>,
+    /// 1 while another hlscam is online at our topic of the broker.
+    pub topic_shared: Arc<Gauge>,
 }
 
 /// One hook in `GET /api/status`.
@@ -98,13 +116,23 @@ pub struct HookReport {
 pub struct HooksReport {
     pub webhook: HookReport,
     pub exec: HookReport,
-    pub mqtt: HookReport,
+    pub mqtt: BrokerReport,
+}
+
+/// The broker in `GET /api/status`.
+#[derive(Clone, Debug, Serialize)]
+#[expect(missing_docs, reason = "docs/http-api.md describes each field, and the names say it")]
+pub struct BrokerReport {
+    #[serde(flatten)]
+    pub hook: HookReport,
+    pub topic_shared: bool,
 }
 
 impl HooksCounts {
     /// For the status.
     pub fn report(&self) -> HooksReport {
-        HooksReport { webhook: self.webhook.report(), exec: self.exec.report(), mqtt: self.broker.report() }
+        let mqtt = BrokerReport { hook: self.broker.report(), topic_shared: self.topic_shared.get() == 1 };
+        HooksReport { webhook: self.webhook.report(), exec: self.exec.report(), mqtt }
     }
 }
 
@@ -125,7 +153,8 @@ impl Hooks {
             tasks.spawn(exec::run(command, exec::TIMEOUT, journal.events.clone(), counts.exec.clone()));
         }
         if let Some(target) = config.broker {
-            tasks.spawn(broker::run(target, journal.clone(), counts.broker.clone(), kinds));
+            let (counts, shared) = (counts.broker.clone(), counts.topic_shared.clone());
+            tasks.spawn(broker::run(target, journal.clone(), counts, shared, kinds));
         }
         Hooks { tasks }
     }

@@ -9,6 +9,7 @@ use crate::{
     source::SourceFormat,
     time::{Span, Ticks, WallTime},
 };
+use crossbeam_channel::Receiver;
 use serde::Serialize;
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -17,6 +18,10 @@ use std::{
         atomic::{AtomicU64, Ordering},
     },
 };
+
+mod turns;
+
+use turns::Turns;
 
 /// Samples per latency stage: 10 s at 30 fps, enough for a p95 that follows a change within seconds.
 pub const SAMPLES_MAX: usize = 300;
@@ -196,6 +201,7 @@ pub struct Status {
     /// From the grid point of a part's oldest frame, which is its capture to the nearest frame, to the part's publication.
     pub total_latency: Samples,
     facts: Mutex<Facts>,
+    turns: Turns,
 }
 
 /// What the stream was asked; for the report.
@@ -232,8 +238,17 @@ impl Status {
     /// The source's doings have changed; `since` is when it was last heard of, for all but `Live`.
     pub fn set_state(&self, state: SourceState, since: Option<WallTime>) {
         let mut facts = lock(&self.facts);
-        facts.state = state;
+        let has_turned = std::mem::replace(&mut facts.state, state) != state;
         facts.silent_since = since;
+        if has_turned {
+            // Under the lock, so that turns come in their order.
+            self.turns.push(state);
+        }
+    }
+
+    /// Every change of the source's state, also one that did not last until somebody looked. For one taker.
+    pub fn turns(&self) -> Receiver<SourceState> {
+        self.turns.taker()
     }
 
     /// What the source is doing.
@@ -293,7 +308,11 @@ impl Status {
             reopened: self.reopened.get(),
         };
         let (encoder, codecs, pacer) = (facts.encoder.clone(), facts.codecs.clone(), facts.pacer);
-        let kinds = facts.found.clone();
+        let mut kinds = facts.found.clone();
+        if facts.state != SourceState::Live {
+            // Nobody is there now in a picture that does not come.
+            kinds.values_mut().for_each(|count| *count = 0);
+        }
         drop(facts);
         StatusReport {
             version: env!("CARGO_PKG_VERSION"),
@@ -447,6 +466,21 @@ mod tests {
         }
         assert_eq!(rate.per_s(Ticks(200 * 3000)), 30.0);
         assert_eq!(rate.per_s(Ticks(200 * 3000) + RATE_STALE), 0.0);
+    }
+
+    #[test]
+    fn nobody_is_there_while_no_picture_comes() {
+        let status = Status::new(Asked { kinds: vec![Kind::FACE], ..Asked::default() });
+        let faces = |state| {
+            status.set_state(state, None);
+            let found = status.report(Ticks(0), WallTime(0)).detection;
+            (found.faces, found.kinds[&Kind::FACE])
+        };
+        status.set_found([Kind::FACE, Kind::FACE].into_iter());
+        assert_eq!(faces(SourceState::Live), (2, 2));
+        for state in [SourceState::Silent, SourceState::Lost, SourceState::Ended] {
+            assert_eq!(faces(state), (0, 0), "{state:?}");
+        }
     }
 
     #[test]

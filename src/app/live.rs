@@ -41,7 +41,8 @@ pub(super) fn run(config: &StreamConfig, server: ServerConfig, events: &EventsCo
     let runs = diary.runs.clone();
     let wiring = Wiring::new(config, clock, Box::new(move |detection| runs.give(detection)))?;
     let address = listener.local_addr();
-    let live = Live::start(config, wiring, diary, events.hooks.clone(), listener)?;
+    let hooks = events.hooks.clone().of_camera(&config.source.name());
+    let live = Live::start(config, wiring, diary, hooks, listener)?;
     announce(console, address);
     live.watch(&interrupt, console, config);
     live.end(&interrupt)

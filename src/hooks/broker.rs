@@ -1,36 +1,36 @@
-//! `--mqtt`: every event to a broker (MQTT 3.1.1), and for each kind whether it is there now, retained. The one adapter that names rumqttc.
+//! `--mqtt`: every event to a broker (MQTT 3.1.1), and for each kind whether it is there now, retained. The adapter that names rumqttc.
 //!
-//! Two tasks: one holds the connection and opens it again, one tells. While there is no connection nothing is taken from the ring of
-//! events, so the ring is the queue; what is there now is told anew with every connection.
+//! Two tasks: one holds the connection and opens it again, one [tells](teller). While there is no connection nothing is taken from the ring
+//! of events, so the ring is the queue; what is so now is told with every connection, and what happened meanwhile only as events.
+
+mod found;
+mod presence;
+mod teller;
+mod topics;
 
 use super::{
-    HookCounts, event_of, homeassistant, payload, tls,
+    HookCounts, tls,
     url::{self, Address},
 };
-use crate::{
-    detect::kind::Kind,
-    events::{Event, Listener, News},
-    marker::{journal::Journal, parts_of},
-    store::Query,
-    time::WallTime,
+use crate::{detect::kind::Kind, marker::journal::Journal, status::Gauge};
+use found::{Message, OFFLINE};
+use rumqttc::{AsyncClient, Event as Noted, EventLoop, LastWill, MqttOptions, Packet, Publish, QoS, TlsConfiguration, Transport};
+use rustls::crypto::ring;
+use std::{fmt, fmt::Write, sync::Arc, time::Duration};
+use teller::Teller;
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinSet,
+    time::sleep,
 };
-use rumqttc::{
-    AsyncClient, ClientError, Event as Noted, EventLoop, LastWill, MqttOptions, Packet, QoS, TlsConfiguration, Transport,
-};
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt,
-    sync::Arc,
-    time::Duration,
-};
-use tokio::{sync::watch, task::JoinSet, time::sleep};
+
+pub use topics::TOPIC_DEFAULT;
+pub(super) use topics::{Device, Topics};
 
 /// The port of MQTT without TLS.
 pub const PORT_DEFAULT: u16 = 1883;
 /// The port of MQTT over TLS.
 pub const TLS_PORT_DEFAULT: u16 = 8883;
-/// Topic when none is given.
-pub const TOPIC_DEFAULT: &str = "hlscam";
 /// Longest topic of ours, in bytes: the others are made of it.
 const TOPIC_LEN_MAX: usize = 200;
 /// A broker that hears nothing for half as long again tells the last will.
@@ -39,16 +39,23 @@ const KEEP_ALIVE: Duration = Duration::from_secs(20);
 const PAUSE_FIRST: Duration = Duration::from_secs(1);
 /// The longest such pause.
 const PAUSE_MAX: Duration = Duration::from_secs(30);
-/// Messages between the two tasks.
+/// Messages from the teller to the one who holds the connection.
 const MESSAGES_MAX: usize = 16;
-/// Kinds that are told: a client that posts a new kind each time must not fill the broker.
-const KINDS_MAX: usize = 64;
+/// Messages of the broker's that wait to be read; more are left out. What it retains comes at once.
+const INBOX_MAX: usize = 1024;
+/// Largest message, either way: a marker with all its data is smaller, and so is any introduction.
+const MESSAGE_LEN_MAX: usize = 256 * 1024;
+/// Random bytes in a client id. With the word before them it has 22 characters, and every broker takes 23 (MQTT 3.1.1 §3.1.3.1).
+const ID_BYTES: usize = 8;
 
 /// Which broker, and where there.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Target {
     address: Address,
     topics: Topics,
+    device: Device,
+    /// No topic was given.
+    has_default_topic: bool,
 }
 
 impl fmt::Debug for Target {
@@ -61,17 +68,25 @@ impl Target {
     /// Reads `mqtt[s]://[user:password@]host[:port][/topic]`.
     pub fn parse(text: &str) -> Result<Target, String> {
         let address = url::parse(text, "mqtt")?;
-        let topic = address.path.trim_matches('/');
-        if topic.contains('+') || topic.len() > TOPIC_LEN_MAX {
-            return Err(format!("the topic holds +, or is longer than {TOPIC_LEN_MAX} bytes; write it like yard/camera"));
+        let topic = url::decoded_text(address.path.trim_matches('/')).unwrap_or_else(|| "\0".to_owned());
+        if topic.contains(['+', '#']) || topic.contains(char::is_control) || topic.starts_with('$') || topic.len() > TOPIC_LEN_MAX {
+            return Err(format!(
+                "the topic holds +, # or what is no text, begins with $, or is longer than {TOPIC_LEN_MAX} bytes; write it like yard/camera"
+            ));
         }
-        let topics = Topics::below(if topic.is_empty() { TOPIC_DEFAULT } else { topic });
-        Ok(Target { address, topics })
+        let has_default_topic = topic.is_empty();
+        let topic = if has_default_topic { TOPIC_DEFAULT } else { &topic };
+        Ok(Target { address, topics: Topics::below(topic), device: Device::of_topic(topic), has_default_topic })
     }
 
-    fn options(&self, run: &str) -> Result<MqttOptions, rustls::Error> {
+    /// The same for a camera: where no topic was chosen, the device is that of host and camera.
+    pub fn of_camera(self, host: &str, camera: &str) -> Target {
+        let device = if self.has_default_topic { Device::of_camera(host, camera) } else { self.device };
+        Target { device, ..self }
+    }
+
+    fn options(&self, id: &str) -> Result<MqttOptions, rustls::Error> {
         let host = self.address.host.trim_start_matches('[').trim_end_matches(']');
-        let id = format!("{}-{run}", self.topics.node());
         let port = self.address.port.unwrap_or(if self.address.is_tls { TLS_PORT_DEFAULT } else { PORT_DEFAULT });
         let mut options = MqttOptions::new(id, host, port);
         if self.address.is_tls {
@@ -79,7 +94,8 @@ impl Target {
             options.set_transport(Transport::tls_with_config(config));
         }
         options.set_keep_alive(KEEP_ALIVE);
-        options.set_last_will(LastWill::new(self.topics.availability(), "offline", QoS::AtLeastOnce, true));
+        options.set_max_packet_size(MESSAGE_LEN_MAX, MESSAGE_LEN_MAX);
+        options.set_last_will(LastWill::new(self.topics.availability(), OFFLINE, QoS::AtLeastOnce, true));
         if let Some((user, password)) = &self.address.credentials {
             options.set_credentials(user, password);
         }
@@ -87,207 +103,102 @@ impl Target {
     }
 }
 
-/// The topics below one.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Topics(String);
+/// The connection, as the teller sees it.
+#[derive(Clone, Copy, Debug, Default)]
+struct Link {
+    /// How often it was opened or broke; an odd count is an open one.
+    count: u64,
+    /// What the broker has acknowledged on it.
+    acked: u64,
+}
 
-impl Topics {
-    pub(super) fn below(topic: &str) -> Topics {
-        Topics(topic.to_owned())
-    }
-
-    /// `online`, or `offline` as the last will.
-    pub(super) fn availability(&self) -> String {
-        format!("{}/availability", self.0)
-    }
-
-    /// `ON` while a marker of that kind is open, else `OFF`.
-    pub(super) fn state(&self, kind: &str) -> String {
-        format!("{}/{kind}/state", self.0)
-    }
-
-    /// The newest marker of that kind.
-    pub(super) fn attributes(&self, kind: &str) -> String {
-        format!("{}/{kind}/marker", self.0)
-    }
-
-    /// All events.
-    fn events(&self) -> String {
-        format!("{}/events", self.0)
-    }
-
-    /// The topic as one word.
-    pub(super) fn node(&self) -> String {
-        self.0.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' }).collect()
+impl Link {
+    fn is_open(&self) -> bool {
+        self.count % 2 == 1
     }
 }
 
-/// What is there now: for each kind the ids of its open markers, and the newest marker as JSON.
-#[derive(Debug, Default)]
-struct Presence {
-    kinds: BTreeMap<String, (BTreeSet<String>, Option<String>)>,
+/// An id that no other client has, also one that starts in the same instant.
+fn client_id() -> Result<String, rustls::Error> {
+    let mut bytes = [0; ID_BYTES];
+    ring::default_provider().secure_random.fill(&mut bytes)?;
+    let mut id = "hlscam".to_owned();
+    bytes.iter().for_each(|byte| write!(id, "{byte:02x}").expect("a text takes whatever is written"));
+    Ok(id)
 }
 
-impl Presence {
-    fn of(kinds: &[Kind]) -> Presence {
-        Presence { kinds: kinds.iter().map(|kind| (kind.name().to_owned(), Default::default())).collect() }
-    }
-
-    /// Takes an event, and gives the kind that it changes.
-    fn take(&mut self, news: &News) -> Option<String> {
-        let kind = match news {
-            News::MarkerRemoved(id) => parts_of(id)?.0.to_owned(),
-            other => other.marker()?.kind.clone(),
-        };
-        if !self.kinds.contains_key(&kind) && self.kinds.len() >= KINDS_MAX {
-            return None;
-        }
-        let (open, newest) = self.kinds.entry(kind.clone()).or_default();
-        if let News::MarkerRemoved(id) = news {
-            open.remove(id);
-        } else if let Some(marker) = news.marker() {
-            if marker.end.is_none() {
-                _ = open.insert(marker.id.clone())
-            } else {
-                _ = open.remove(&marker.id)
-            }
-            *newest = serde_json::to_string(marker).ok();
-        }
-        Some(kind)
-    }
-}
-
-/// Tells a broker of all events, until they end.
-pub(super) async fn run(target: Target, journal: Arc<Journal>, counts: Arc<HookCounts>, kinds: Vec<Kind>) {
+/// Tells a broker of all events, until they end. `shared` is 1 while another one tells on the same topic.
+pub(super) async fn run(target: Target, journal: Arc<Journal>, counts: Arc<HookCounts>, shared: Arc<Gauge>, kinds: Vec<Kind>) {
     let name = format!("the MQTT broker on {target:?}");
-    let options = match target.options(journal.events.run()) {
-        Ok(options) => options,
+    let (id, options) = match client_id().and_then(|id| Ok((id.clone(), target.options(&id)?))) {
+        Ok(made) => made,
         Err(error) => return tracing::warn!("{name} is not told of events: {error}"),
     };
-    let (client, connection) = AsyncClient::new(options, MESSAGES_MAX);
-    let (linked, link) = watch::channel(0);
+    let (client, mut connection) = AsyncClient::new(options, MESSAGES_MAX);
+    // A small message waits for no other: with Nagle's algorithm each second one is 40 ms late.
+    connection.network_options.set_tcp_nodelay(true);
+    let (linked, link) = watch::channel(Link::default());
+    let (outbox, inbox) = mpsc::channel(INBOX_MAX);
     // Ends with this task, whatever ends that.
     let mut held = JoinSet::new();
-    held.spawn(hold(connection, linked, name, counts.clone()));
-    let mut teller = Teller { client, topics: target.topics, counts, presence: Presence::of(&kinds), journal };
-    // The one error is that the other task is gone.
-    let _ = teller.tell(link).await;
+    let holder = Holder { linked, outbox, topics: target.topics.clone(), name, counts: counts.clone() };
+    held.spawn(holder.hold(connection));
+    let mut teller = Teller::new(&target, id, (client, link), journal, (counts, shared), &kinds);
+    teller.tell(inbox).await;
     drop(teller);
     held.join_next().await;
 }
 
-/// Holds the connection, and counts in `linked` how often it was opened; an odd count is an open one. Ends when the teller is gone.
-async fn hold(mut connection: EventLoop, linked: watch::Sender<u64>, name: String, counts: Arc<HookCounts>) {
-    let mut pause = PAUSE_FIRST;
-    loop {
-        match connection.poll().await {
-            Ok(Noted::Incoming(Packet::ConnAck(_))) => {
-                pause = PAUSE_FIRST;
-                counts.succeed(&name);
-                linked.send_modify(|count| *count += 1);
-            }
-            Ok(_) => {}
-            Err(error) => {
-                linked.send_modify(|count| *count += *count % 2);
-                if linked.receiver_count() == 0 {
-                    return;
-                }
-                counts.fail(&name, &tls::advised(error.to_string()));
-                tokio::select! {
-                    () = sleep(pause) => {}
-                    () = linked.closed() => return,
-                }
-                pause = (pause * 2).min(PAUSE_MAX);
-            }
-        }
-    }
-}
-
-struct Teller {
-    client: AsyncClient,
+/// Holds the connection.
+struct Holder {
+    linked: watch::Sender<Link>,
+    outbox: mpsc::Sender<Message>,
     topics: Topics,
+    name: String,
     counts: Arc<HookCounts>,
-    presence: Presence,
-    journal: Arc<Journal>,
 }
 
-impl Teller {
-    async fn tell(&mut self, mut link: watch::Receiver<u64>) -> Result<(), ClientError> {
-        let events = self.journal.events.clone();
-        let mut listener: Listener = events.listen_after("");
-        let mut announced = 0;
+impl Holder {
+    /// Opens the connection, and opens it again. Ends when the teller is gone.
+    async fn hold(self, mut connection: EventLoop) {
+        let mut pause = PAUSE_FIRST;
         loop {
-            let count = *link.borrow_and_update();
-            let is_open = count % 2 == 1;
-            if is_open && count != announced {
-                announced = count;
-                self.announce().await?;
+            match connection.poll().await {
+                Ok(Noted::Incoming(Packet::ConnAck(_))) => {
+                    pause = PAUSE_FIRST;
+                    self.counts.succeed(&self.name);
+                    self.linked.send_modify(|link| *link = Link { count: link.count + 1, acked: 0 });
+                }
+                Ok(Noted::Incoming(Packet::PubAck(_))) => self.linked.send_modify(|link| link.acked += 1),
+                Ok(Noted::Incoming(Packet::Publish(publish))) => self.hand_on(publish),
+                Ok(_) => {}
+                Err(error) => {
+                    self.linked.send_modify(|link| link.count += link.count % 2);
+                    if self.linked.receiver_count() == 0 {
+                        return;
+                    }
+                    self.counts.fail(&self.name, &tls::advised(error.to_string()));
+                    tokio::select! {
+                        () = sleep(pause) => {}
+                        () = self.linked.closed() => return,
+                    }
+                    pause = (pause * 2).min(PAUSE_MAX);
+                    // What was under way is told again by the teller, as it is then.
+                    connection.clean();
+                    connection.pending.clear();
+                }
             }
-            tokio::select! {
-                changed = link.changed() => if changed.is_err() { return Ok(()) },
-                heard = listener.next(), if is_open => match heard {
-                    None => break,
-                    Some(heard) => match event_of(heard, &self.counts) {
-                        Some(event) => self.pass_on(&event).await?,
-                        None => self.look_again().await?,
-                    },
-                },
-            }
         }
-        self.retain(self.topics.availability(), "offline".to_owned()).await?;
-        self.client.disconnect().await
     }
 
-    /// Tells all that is there now.
-    async fn announce(&self) -> Result<(), ClientError> {
-        for kind in self.presence.kinds.keys() {
-            self.introduce(kind).await?;
-            self.tell_kind(kind).await?;
+    /// Gives the teller what concerns it: introductions of others come by hundreds.
+    fn hand_on(&self, Publish { topic, payload, retain, .. }: Publish) {
+        let names_us = || payload.windows(self.topics.0.len()).any(|window| window == self.topics.0.as_bytes());
+        if self.topics.is_below(&topic) || (retain && names_us()) {
+            let message = Message { topic, payload: payload.to_vec(), is_retained: retain };
+            // Only a flood fills the inbox, and it holds nothing up.
+            self.outbox.try_send(message).ok();
         }
-        self.retain(self.topics.availability(), "online".to_owned()).await
-    }
-
-    async fn pass_on(&mut self, event: &Event) -> Result<(), ClientError> {
-        let n_kinds = self.presence.kinds.len();
-        if let Some(kind) = self.presence.take(&event.news) {
-            if self.presence.kinds.len() > n_kinds {
-                self.introduce(&kind).await?;
-            }
-            self.tell_kind(&kind).await?;
-        }
-        let text = payload(&self.journal.events, event);
-        self.client.publish(self.topics.events(), QoS::AtLeastOnce, false, text).await?;
-        self.counts.sent.bump();
-        Ok(())
-    }
-
-    /// Events were missed: asks the journal what is open.
-    async fn look_again(&mut self) -> Result<(), ClientError> {
-        let now = WallTime(i64::MAX);
-        let query = Query { from: now, to: now, kinds: vec![], limit: crate::server::LIMIT_MAX, after: None };
-        let Ok((open, _)) = self.journal.list(query).await else { return Ok(()) };
-        self.presence.kinds.values_mut().for_each(|(ids, _)| ids.clear());
-        for marker in open.into_iter().filter(|marker| marker.end.is_none()) {
-            self.presence.take(&News::MarkerBegin(marker));
-        }
-        self.announce().await
-    }
-
-    async fn introduce(&self, kind: &str) -> Result<(), ClientError> {
-        let (topic, config) = homeassistant::sensor(&self.topics, kind);
-        self.retain(topic, config).await
-    }
-
-    async fn tell_kind(&self, kind: &str) -> Result<(), ClientError> {
-        let Some((open, newest)) = self.presence.kinds.get(kind) else { return Ok(()) };
-        if let Some(newest) = newest {
-            self.retain(self.topics.attributes(kind), newest.clone()).await?;
-        }
-        self.retain(self.topics.state(kind), if open.is_empty() { "OFF" } else { "ON" }.to_owned()).await
-    }
-
-    async fn retain(&self, topic: String, text: String) -> Result<(), ClientError> {
-        self.client.publish(topic, QoS::AtLeastOnce, true, text).await
     }
 }
 
@@ -300,8 +211,28 @@ mod tests {
         let topic = |text: &str| Target::parse(text).map(|target| target.topics.0);
         assert_eq!(topic("mqtt://host").as_deref(), Ok("hlscam"));
         assert_eq!(topic("mqtt://me:pw@host:1884/yard/cam/").as_deref(), Ok("yard/cam"));
+        assert_eq!(topic("mqtt://host/garden/c%C3%A4m").as_deref(), Ok("garden/cäm"));
+        assert_eq!(topic("mqtt://host/garden/cäm").as_deref(), Ok("garden/cäm"));
+        assert_eq!(topic("mqtt://host/a%20b%2Fc%zz").as_deref(), Ok("a b/c%zz"));
         assert!(topic("mqtt://host/a/+").is_err_and(|why| why.contains("holds +")));
+        for bad in ["%2B", "a/%23", "%00", "a%0ab", "%ff", "$SYS/x", &"a".repeat(201)] {
+            assert!(topic(&format!("mqtt://host/{bad}")).is_err_and(|why| why.contains("holds +")), "{bad}");
+        }
         assert!(topic("mqtt://host/a/#").is_err_and(|why| why.contains("holds a #")));
         assert!(topic("tcp://host").is_err());
+    }
+
+    #[test]
+    fn the_device_is_that_of_the_topic_or_of_host_and_camera() {
+        let device = |text: &str| Target::parse(text).expect("an address").of_camera("pi", "0").device;
+        assert_eq!(device("mqtt://host"), Device::of_camera("pi", "0"));
+        assert_eq!(device("mqtt://host/yard/cam"), Device::of_topic("yard/cam"));
+    }
+
+    #[test]
+    fn no_two_clients_have_one_id() {
+        let ids: std::collections::BTreeSet<String> = (0..100).map(|_| client_id().expect("randomness")).collect();
+        assert_eq!(ids.len(), 100);
+        assert!(ids.iter().all(|id| id.len() <= 23 && id.bytes().all(|byte| byte.is_ascii_alphanumeric())));
     }
 }

@@ -54,11 +54,21 @@ pub fn parse(text: &str, scheme: &str) -> Result<Address, String> {
 
 /// Percent-decoded; what is no code stays.
 fn decoded(text: &str) -> String {
+    String::from_utf8_lossy(&decoded_bytes(text)).into_owned()
+}
+
+/// The same; `None` where the result is no text.
+pub(super) fn decoded_text(text: &str) -> Option<String> {
+    String::from_utf8(decoded_bytes(text)).ok()
+}
+
+fn decoded_bytes(text: &str) -> Vec<u8> {
     let mut out = Vec::new();
     let mut bytes = text.as_bytes();
     while let [first, rest @ ..] = bytes {
-        let code = rest.get(..2).filter(|_| *first == b'%').and_then(|code| std::str::from_utf8(code).ok());
-        match code.and_then(|code| u8::from_str_radix(code, 16).ok()) {
+        let code = rest.get(..2).filter(|code| *first == b'%' && code.iter().all(u8::is_ascii_hexdigit));
+        let code = code.and_then(|code| std::str::from_utf8(code).ok()).and_then(|code| u8::from_str_radix(code, 16).ok());
+        match code {
             Some(byte) => {
                 out.push(byte);
                 bytes = &rest[2..];
@@ -69,7 +79,7 @@ fn decoded(text: &str) -> String {
             }
         }
     }
-    String::from_utf8_lossy(&out).into_owned()
+    out
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! | queue | bound | when full |
 //! |---|---|---|
 //! | detector's runs | [`RUNS_MAX`] | the newest is left out and counted; a marker lasts much longer than a run |
+//! | turns of the camera | 64, in the status | the oldest is left out |
 //! | questions of clients | [`ASKS_MAX`] | the client is told to come again |
 //!
 //! Runs come before questions, so a long answer delays an event by its own time at most.
@@ -39,13 +40,13 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
     thread::JoinHandle,
 };
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 /// Runs that wait: 6 s of them at 10 a second, longer than any answer takes.
 pub const RUNS_MAX: usize = 64;
 /// Questions that wait; each takes milliseconds.
 pub const ASKS_MAX: usize = 64;
-/// The camera's state and open markers are looked at this often when nothing comes.
+/// Open markers are looked at this often when nothing comes.
 const LOOK_INTERVAL: Span = Span::from_ms(100);
 
 /// What the journal has done so far, for the status.
@@ -92,6 +93,23 @@ pub enum Keep {
     Newest,
 }
 
+/// Whether pictures come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sight {
+    /// None has come yet.
+    #[default]
+    NotYet,
+    /// They come.
+    Live,
+    /// They came, and do not come any more.
+    Lost {
+        /// Why.
+        reason: &'static str,
+        /// Since when.
+        since: WallTime,
+    },
+}
+
 /// Takes what the detector's runs find.
 #[derive(Clone)]
 pub struct Runs {
@@ -122,6 +140,8 @@ pub struct Journal {
     pub feed: Arc<Feed>,
     /// What it has done.
     pub counts: Arc<JournalCounts>,
+    /// Whether pictures come.
+    pub sight: watch::Receiver<Sight>,
     asks: Sender<Ask>,
     stop: Mutex<Option<(Sender<&'static str>, JoinHandle<()>)>>,
 }
@@ -132,10 +152,11 @@ impl Journal {
         let ((asks, asked), (stop, stopped)) = (bounded(ASKS_MAX), bounded(1));
         let events = Arc::new(Events::new(parts.run.clone()));
         let (feed, counts) = (Arc::new(Feed::default()), runs.counts.clone());
+        let (looks, sight) = watch::channel(Sight::NotYet);
         let keeper = Keeper {
             observer: Observer::default(),
             held: HashMap::new(),
-            camera_lost: false,
+            sight: looks,
             chores_at: parts.clock.now(),
             touched_at: parts.clock.now(),
             is_failing: false,
@@ -147,7 +168,7 @@ impl Journal {
             parts,
         };
         let thread = std::thread::Builder::new().name("markers".to_owned()).spawn(move || keeper.run(&asked, &stopped))?;
-        Ok(Arc::new(Journal { events, feed, counts, asks, stop: Mutex::new(Some((stop, thread))) }))
+        Ok(Arc::new(Journal { events, feed, counts, sight, asks, stop: Mutex::new(Some((stop, thread))) }))
     }
 
     /// Ends all markers, tells that the stream has ended and why, and joins the thread.
@@ -201,7 +222,7 @@ struct Keeper {
     observer: Observer,
     /// Ids of the detector's open markers, by kind.
     held: HashMap<String, String>,
-    camera_lost: bool,
+    sight: watch::Sender<Sight>,
     chores_at: Ticks,
     touched_at: Ticks,
     /// The store refused the last write.
@@ -214,10 +235,11 @@ struct Keeper {
 
 impl Keeper {
     fn run(mut self, asks: &Receiver<Ask>, stop: &Receiver<&'static str>) {
-        let runs = self.parts.runs.clone();
+        let (runs, turns) = (self.parts.runs.clone(), self.parts.status.turns());
         let reason = loop {
             select_biased! {
                 recv(stop) -> reason => break reason.unwrap_or("the program ends"),
+                recv(turns) -> state => state.into_iter().for_each(|state| self.turn(state)),
                 recv(runs) -> run => run.iter().for_each(|run| self.see(run)),
                 recv(asks) -> ask => ask.into_iter().for_each(|ask| self.answer(ask)),
                 default(LOOK_INTERVAL.to_duration()) => {}
@@ -225,9 +247,10 @@ impl Keeper {
             let now = self.parts.clock.now();
             let over = self.observer.pass(now);
             self.take(over);
-            self.look_at_camera();
             self.do_chores(now);
         };
+        turns.try_iter().for_each(|state| self.turn(state));
+        self.events.begin_end();
         let over = self.observer.finish();
         self.take(over);
         self.close_all();
@@ -355,21 +378,26 @@ impl Keeper {
         }
     }
 
-    fn look_at_camera(&mut self) {
-        let state = self.parts.status.state();
-        let lost = match state {
-            SourceState::Silent | SourceState::Lost => true,
-            SourceState::Live => false,
+    /// Tells that the camera was lost, or is back.
+    fn turn(&mut self, state: SourceState) {
+        let reason = match state {
+            SourceState::Silent => "it gives no pictures",
+            SourceState::Lost => "it is gone, and is being opened again",
+            SourceState::Live => return self.turn_live(),
             SourceState::Opening | SourceState::Ended => return,
         };
-        if std::mem::replace(&mut self.camera_lost, lost) == lost {
-            return;
+        let now = self.parts.clock.wall();
+        // Who is silent first and then gone was lost once.
+        let since = if let Sight::Lost { since, .. } = *self.sight.borrow() { Some(since) } else { None };
+        self.sight.send_replace(Sight::Lost { reason, since: since.unwrap_or(now) });
+        if since.is_none() {
+            self.events.publish(now, News::CameraLost(reason));
         }
-        let news = match state {
-            SourceState::Silent => News::CameraLost("it gives no pictures"),
-            SourceState::Lost => News::CameraLost("it is gone, and is being opened again"),
-            _ => News::CameraBack("pictures come again"),
-        };
-        self.events.publish(self.parts.clock.wall(), news);
+    }
+
+    fn turn_live(&mut self) {
+        if let Sight::Lost { .. } = self.sight.send_replace(Sight::Live) {
+            self.events.publish(self.parts.clock.wall(), News::CameraBack("pictures come again"));
+        }
     }
 }

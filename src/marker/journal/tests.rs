@@ -190,6 +190,22 @@ async fn a_lost_camera_is_told_once_and_so_is_its_return() {
 }
 
 #[tokio::test]
+async fn a_loss_that_is_over_before_anybody_looks_is_told() {
+    let mut bench = bench();
+    for state in
+        [SourceState::Live, SourceState::Lost, SourceState::Live, SourceState::Silent, SourceState::Lost, SourceState::Live]
+    {
+        bench.status.set_state(state, None);
+    }
+    let names = [bench.hear().await.0, bench.hear().await.0, bench.hear().await.0, bench.hear().await.0];
+    assert_eq!(names, ["camera-lost", "camera-back", "camera-lost", "camera-back"]);
+    assert_eq!(*bench.journal.sight.borrow(), Sight::Live);
+    bench.status.set_state(SourceState::Lost, None);
+    bench.journal.end("a test");
+    assert_eq!((bench.hear().await.0, bench.hear().await.0), ("camera-lost", "stream-ended"));
+}
+
+#[tokio::test]
 async fn the_end_of_the_stream_ends_all_markers_and_then_the_events() {
     let mut bench = bench();
     bench.window.push("K....|K....|");

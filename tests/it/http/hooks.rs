@@ -16,6 +16,7 @@ use std::{
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+mod mqtt;
 #[cfg(all(feature = "ffmpeg", feature = "opencv"))]
 mod tls;
 
@@ -99,6 +100,29 @@ impl Mosquitto {
         Some(Mosquitto { child, port })
     }
 
+    /// Has somebody else retain a message there.
+    fn publish(&self, topic: &str, payload: &str) {
+        let mut command = Command::new("mosquitto_pub");
+        command.args([
+            "-h",
+            "127.0.0.1",
+            "-p",
+            &self.port.to_string(),
+            "-u",
+            "cam",
+            "-P",
+            "p@ss",
+            "-r",
+            "-q",
+            "1",
+            "-t",
+            topic,
+            "-m",
+            payload,
+        ]);
+        assert!(command.status().expect("mosquitto_pub").success());
+    }
+
     /// All that is published from now on, and what is retained: `TOPIC PAYLOAD`.
     fn subscribe(&self) -> Messages {
         let mut command = Command::new("mosquitto_sub");
@@ -136,11 +160,18 @@ struct Messages {
 impl Messages {
     /// Waits for a message that begins so; returns the rest of it.
     fn wait_for(&mut self, begin: &str) -> String {
+        let last = self.all_until(begin).pop().expect("at least that one");
+        last[begin.len()..].to_owned()
+    }
+
+    /// All messages up to the first that begins so.
+    fn all_until(&mut self, begin: &str) -> Vec<String> {
+        let mut all = Vec::new();
         loop {
             let line = self.first.take().map_or_else(|| self.messages.recv_timeout(DEADLINE), Ok);
-            let line = line.unwrap_or_else(|error| panic!("{begin} does not come: {error}"));
-            if let Some(rest) = line.strip_prefix(begin) {
-                return rest.to_owned();
+            all.push(line.unwrap_or_else(|error| panic!("{begin} does not come: {error}; what came: {all:?}")));
+            if all.last().is_some_and(|line| line.starts_with(begin)) {
+                return all;
             }
         }
     }

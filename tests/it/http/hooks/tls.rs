@@ -4,6 +4,7 @@ use super::{Mosquitto, free_port};
 use crate::support;
 use std::{
     io::{Read, Write},
+    net::TcpStream,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
 };
@@ -46,6 +47,12 @@ impl TlsServer {
             .arg("-key")
             .arg(key);
         let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("openssl");
+        // It listens a moment later, and on a busy machine after the first event.
+        let deadline = support::Deadline::start();
+        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+            assert!(!deadline.is_over(), "openssl does not listen");
+            std::thread::yield_now();
+        }
         TlsServer { child, port }
     }
 
