@@ -15,6 +15,8 @@ pub const TEXT_CHARS_MAX: usize = 200;
 pub const DATA_LEN_MAX: usize = 4096;
 /// Most bytes of a body: data, text of 4-byte characters with escapes, and blanks.
 pub const BODY_LEN_MAX: usize = 12 * 1024;
+/// The kind of what people write: its text is all that it is.
+const NOTE: &str = "note";
 /// A time may lie this far ahead: clocks of a home differ by seconds, and what lies further ahead is a mistake.
 pub const AHEAD_MAX: Span = Span::from_ms(60_000);
 
@@ -88,6 +90,9 @@ pub fn draft(body: &[u8], now: WallTime) -> Result<Draft, BadJson> {
     if !is_kind(&kind) {
         return refuse(format!("kind must be 1 to {KIND_CHARS_MAX} of a-z, 0-9 and hyphen, like \"door-bell\""));
     }
+    if kind == NOTE && text.as_deref().is_some_and(is_blank) {
+        return refuse("a note needs a text; send one that says something");
+    }
     let begin = begin.map_or(Ok(now.whole_ms()), |begin| time("begin", begin, now))?;
     let end = end.map(|end| time("end", end, now)).transpose()?;
     if end.is_some_and(|end| end < begin) {
@@ -112,6 +117,9 @@ pub fn edit(body: &[u8], now: WallTime) -> Result<Edit, BadJson> {
 impl Edit {
     /// Changes a marker, or says why it cannot be changed so.
     pub fn apply(self, marker: &mut Marker) -> Result<(), Conflict> {
+        if self.text == Some(None) && marker.kind == NOTE {
+            return Err(Conflict("a note needs a text; send one that says something, or delete the note".to_owned()));
+        }
         if let Some(end) = self.end {
             if marker.source == super::Maker::Detector {
                 return Err(Conflict("its end is set by the detector; send text or data alone".to_owned()));
@@ -167,8 +175,16 @@ fn text(text: Option<String>) -> Result<Option<String>, BadJson> {
         Some(text) if text.chars().count() > TEXT_CHARS_MAX => {
             refuse(format!("text is longer than {TEXT_CHARS_MAX} characters; put the rest into data"))
         }
-        text => Ok(text.filter(|text| !text.trim().is_empty())),
+        text => Ok(text.filter(|text| !is_blank(text))),
     }
+}
+
+/// Whether nobody sees anything of it: blanks, and the characters of Unicode that only steer (its category Cf, as far as keyboards and
+/// other programs put them into texts).
+fn is_blank(text: &str) -> bool {
+    let steers =
+        |char| matches!(char, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2064}' | '\u{feff}');
+    text.chars().all(|char| char.is_whitespace() || char.is_control() || steers(char))
 }
 
 fn data(data: Option<serde_json::Value>) -> Result<Option<serde_json::Value>, BadJson> {
@@ -225,6 +241,11 @@ mod tests {
         check(r#"{"kind":"dog","begin":-5}"#, "begin is no time");
         check(r#"{"kind":"dog","begin":"soon"}"#, "begin is no time");
         check(r#"{"kind":"dog","begin":[]}"#, "not the JSON that is wanted here");
+        for blank in ["", "  ", "\\t", "\u{a0}\u{200b}\u{feff}"] {
+            check(&format!(r#"{{"kind":"note","text":"{blank}"}}"#), "a note needs a text");
+            check(&format!(r#"{{"kind":"dog","text":"{blank}"}}"#), "dog ");
+        }
+        check(r#"{"kind":"note","text":" x\u200b"}"#, "note ");
         check(&format!(r#"{{"kind":"dog","text":"{}"}}"#, "é".repeat(201)), "text is longer than 200 characters");
         check(&format!(r#"{{"kind":"dog","text":"{}"}}"#, "é".repeat(200)), "dog ");
         check(&format!(r#"{{"kind":"dog","data":"{}"}}"#, "x".repeat(4095)), "data is larger than 4096 bytes");
@@ -253,6 +274,11 @@ mod tests {
         let mut changed = marker();
         assert_eq!(change(r#"{"text":null}"#, &mut changed), Ok(()));
         assert_eq!(changed, Marker { text: None, ..marker() });
+        let mut note = Marker { kind: "note".to_owned(), ..marker() };
+        for body in [r#"{"text":null,"data":2}"#, r#"{"text":" ","end":1795191500}"#] {
+            assert!(change(body, &mut note).is_err_and(|error| error.0.contains("a note needs a text")), "{body}");
+        }
+        assert_eq!(note, Marker { kind: "note".to_owned(), ..marker() }, "nothing of a refused change is made");
         assert_eq!(change(r#"{"data":null,"text":"Bello","end":1795191500}"#, &mut changed), Ok(()));
         assert_eq!(changed, Marker { text: Some("Bello".to_owned()), data: None, end: Some(changed.begin), ..marker() });
         assert!(change(r#"{"end":1795191501}"#, &mut changed).expect_err("once only").0.starts_with("it has ended already"));
