@@ -6,16 +6,15 @@
 import { colourOf, spansOf } from './marker-spans.js';
 import { tickWriter, ticksOf } from './ticks.js';
 
-/** Heights in CSS pixels: of the ruler, and of the track below it. */
-export const RULER_PX = 20;
-export const TRACK_PX = 28;
+/** The ruler's share of the bar's height; the rest is the track below it. */
+export const RULER_SHARE = 20 / 48;
 /** Room that a label of the ruler needs, in widths of "00:00:00". */
 const LABEL_ROOM = 1.5;
 /** Around the rows of spans, and between them. */
 const MARGIN_PX = 4;
 const BETWEEN_PX = 2;
-/** A row is at most so high: one kind alone should not look like the track itself. */
-const ROW_MAX_PX = 8;
+/** A row is at most this share of the track's height: one kind alone should not look like the track itself. */
+const ROW_MAX_SHARE = 8 / 28;
 /** Rows at most: more would be too thin to see. Further kinds share the last. */
 const ROWS_MAX = 4;
 
@@ -25,46 +24,60 @@ const ROWS_MAX = 4;
  * @property {readonly import('./marker-store.js').Marker[]} markers
  * @property {readonly string[]} kinds that there are, whether or not in view, so that no row jumps
  * @property {ReadonlySet<string>} hidden kinds
+ * @property {number} seen where those end that go on and that only the camera can see
  */
 
 /** @param {HTMLCanvasElement} canvas @param {Drawing} drawing */
-export function drawBar(canvas, { timeline, markers, kinds, hidden }) {
+export function drawBar(canvas, { timeline, markers, kinds, hidden, seen }) {
   const context = canvas.getContext('2d');
-  const { clientWidth: width } = canvas;
+  const { clientWidth: width, clientHeight: height } = canvas;
   if (context === null || width === 0) {
     return;
   }
   const ratio = window.devicePixelRatio;
   // Setting its size also clears it.
   canvas.width = Math.round(width * ratio);
-  canvas.height = Math.round((RULER_PX + TRACK_PX) * ratio);
+  canvas.height = Math.round(height * ratio);
   context.scale(ratio, ratio);
   const style = getComputedStyle(canvas);
   const colour = (/** @type {string} */ name) => style.getPropertyValue(`--${name}`).trim();
-  context.font = style.font;
-  drawTrack(context, timeline, width, colour);
-  drawRuler(context, timeline, width, colour);
+  context.font = fontOf(style);
+  const ruler = Math.round(height * RULER_SHARE);
+  const track = { top: ruler, height: height - ruler };
+  drawTrack(context, timeline, width, track, colour);
+  drawRuler(context, timeline, width, track, colour);
   const rows = kinds.filter((kind) => !hidden.has(kind));
-  drawSpans(context, rows, spansOf(markers, timeline.view, width, timeline.window.to, hidden), colour);
+  drawSpans(context, rows, track, spansOf(markers, timeline.view, width, timeline.window.to, hidden, seen), colour);
 }
 
 /**
- * @param {CanvasRenderingContext2D} context @param {import('./timeline.js').Timeline} timeline @param {number} width
- * @param {(name: string) => string} colour
+ * The font of a style, for a canvas. A computed style's own `font` is empty as soon as it has what the shorthand cannot say, like figures
+ * of equal width.
+ * @param {Pick<CSSStyleDeclaration, 'fontStyle' | 'fontWeight' | 'fontSize' | 'fontFamily'>} style
  */
-function drawTrack(context, timeline, width, colour) {
+export function fontOf({ fontStyle, fontWeight, fontSize, fontFamily }) {
+  return `${fontStyle} ${fontWeight} ${fontSize} ${fontFamily}`;
+}
+
+/** @typedef {{top: number, height: number}} Track in CSS pixels */
+
+/**
+ * @param {CanvasRenderingContext2D} context @param {import('./timeline.js').Timeline} timeline @param {number} width
+ * @param {Track} track @param {(name: string) => string} colour
+ */
+function drawTrack(context, timeline, width, track, colour) {
   const left = Math.max(0, timeline.placeOf(timeline.window.from) * width);
   context.fillStyle = colour('track');
   context.beginPath();
-  context.roundRect(left, RULER_PX, Math.max(0, width - left), TRACK_PX, 6);
+  context.roundRect(left, track.top, Math.max(0, width - left), track.height, 6);
   context.fill();
 }
 
 /**
  * @param {CanvasRenderingContext2D} context @param {import('./timeline.js').Timeline} timeline @param {number} width
- * @param {(name: string) => string} colour
+ * @param {Track} track @param {(name: string) => string} colour
  */
-function drawRuler(context, timeline, width, colour) {
+function drawRuler(context, timeline, width, track, colour) {
   const room = context.measureText('00:00:00').width * LABEL_ROOM;
   const { step, ticks } = ticksOf(timeline.view, Math.max(1, width / room));
   const write = tickWriter(step);
@@ -76,12 +89,12 @@ function drawRuler(context, timeline, width, colour) {
     const half = context.measureText(text).width / 2;
     if (x >= trackLeft) {
       context.fillStyle = colour('tick');
-      context.fillRect(x, RULER_PX, 1, TRACK_PX);
+      context.fillRect(x, track.top, 1, track.height);
     }
     // Labels that would be cut are left out, but for a bar so narrow that it had none.
     if (x - half >= 0 && x + half <= width) {
       context.fillStyle = colour(tick.midnight ? 'text' : 'quiet');
-      context.fillText(text, x - half, RULER_PX / 2 - 1);
+      context.fillText(text, x - half, track.top / 2 - 1);
     }
   }
 }
@@ -89,14 +102,15 @@ function drawRuler(context, timeline, width, colour) {
 /**
  * @param {CanvasRenderingContext2D} context
  * @param {string[]} kinds
+ * @param {Track} track
  * @param {Map<string, import('./marker-spans.js').Span[]>} spans
  * @param {(name: string) => string} colour
  */
-function drawSpans(context, kinds, spans, colour) {
+function drawSpans(context, kinds, track, spans, colour) {
   const rows = Math.min(kinds.length, ROWS_MAX);
-  const room = TRACK_PX - 2 * MARGIN_PX + BETWEEN_PX;
-  const height = Math.min(ROW_MAX_PX, room / rows - BETWEEN_PX);
-  const top = RULER_PX + (TRACK_PX - rows * (height + BETWEEN_PX) + BETWEEN_PX) / 2;
+  const room = track.height - 2 * MARGIN_PX + BETWEEN_PX;
+  const height = Math.min(track.height * ROW_MAX_SHARE, room / rows - BETWEEN_PX);
+  const top = track.top + (track.height - rows * (height + BETWEEN_PX) + BETWEEN_PX) / 2;
   kinds.forEach((kind, n) => {
     context.fillStyle = colour(`kind-${colourOf(kind)}`);
     for (const { left, width } of spans.get(kind) ?? []) {

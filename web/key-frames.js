@@ -2,6 +2,8 @@
  * Key frames of the stream by hls.js's I-frame player, which loads nothing else. It follows the player from one hls.js to the next.
  */
 
+import { GRAIN_MS } from './thumbnails.js';
+
 /** Width of a picture in device pixels: sharp in the preview, of which the list's are halves. */
 const WIDTH = 240;
 /** Longest wait for one: the playlist of a day is some hundred kilobytes, then comes the frame. */
@@ -12,6 +14,27 @@ const IDLE_MS = 4000;
 const NEWEST_MS = 2500;
 
 /** @typedef {import('hls.js').HlsIFramesOnly} IFramePlayer */
+/** @typedef {Pick<import('hls.js').Fragment, 'programDateTime'>} Dated */
+
+/**
+ * When the key frame was captured that is shown at a moment: each segment begins with one, and has more at the distance that they come
+ * at. Pure.
+ * @param {readonly Dated[]} segments in their order
+ * @param {number} at
+ */
+export function keyFrameOf(segments, at) {
+  let [low, high] = [0, segments.length - 1];
+  while (low < high) {
+    const middle = Math.ceil((low + high) / 2);
+    if ((segments[middle].programDateTime ?? Infinity) <= at) {
+      low = middle;
+    } else {
+      high = middle - 1;
+    }
+  }
+  const start = segments[low]?.programDateTime ?? 0;
+  return start + Math.floor((at - start) / GRAIN_MS) * GRAIN_MS;
+}
 
 /** Draws key frames. */
 export class KeyFrames {
@@ -30,10 +53,15 @@ export class KeyFrames {
     player.addEventListener('change', () => player.hls !== this.#of && this.#drop());
   }
 
-  /** The moments that a picture can be had of. @returns {import('./timeline.js').Stretch | null} */
+  /** The moments that a picture can be had of; none before the live picture is there, which comes first. @returns {import('./timeline.js').Stretch | null} */
   get range() {
-    const { window } = this.#player;
-    return window && { from: window.startMs, to: window.endMs - NEWEST_MS };
+    const { window, captureTime, paused } = this.#player;
+    return window && (paused || captureTime !== null) ? { from: window.startMs, to: window.endMs - NEWEST_MS } : null;
+  }
+
+  /** The key frame that is shown at a moment, by the time of its capture. @param {number} at */
+  keyOf(at) {
+    return keyFrameOf(this.#player.hls?.latestLevelDetails?.fragments ?? [], at);
   }
 
   /**

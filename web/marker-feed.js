@@ -8,6 +8,8 @@ import { MARKERS_MAX } from './marker-store.js';
 const PAGE = 1000;
 /** The wait before a list that could not be had is asked for again. */
 const AGAIN_MS = 3000;
+/** Events that wait for a list at most. Of more than that the list is asked for again instead. */
+const WAITING_MAX = 10_000;
 
 /** Feeds one store. */
 export class MarkerFeed {
@@ -18,6 +20,8 @@ export class MarkerFeed {
   /** Events that came while the list was on its way; null when none is. @type {{name: string, data: any}[] | null} */
   #waiting = null;
   #stale = false;
+  /** Whether the list will be asked for again by itself. */
+  #again = false;
 
   /**
    * @param {import('./marker-store.js').MarkerStore} store
@@ -45,7 +49,7 @@ export class MarkerFeed {
         this.#store.replace(await this.#list());
       } catch {
         // Without a list the events still make one, from now on.
-        this.#later(() => void this.refresh(), AGAIN_MS);
+        this.#refreshLater();
       }
     } while (this.#stale);
     const waiting = this.#waiting;
@@ -55,10 +59,24 @@ export class MarkerFeed {
     }
   }
 
+  /** One wait at a time: each reconnection asks too. */
+  #refreshLater() {
+    if (!this.#again) {
+      this.#again = true;
+      this.#later(() => {
+        this.#again = false;
+        void this.refresh();
+      }, AGAIN_MS);
+    }
+  }
+
   /** @param {string} name @param {any} data */
   event(name, data) {
     if (this.#waiting !== null) {
-      this.#waiting.push({ name, data });
+      if (this.#waiting.push({ name, data }) > WAITING_MAX) {
+        this.#waiting.length = 0;
+        this.#stale = true;
+      }
     } else if (name === 'marker-begin') {
       this.#store.begin(data.marker);
     } else if (name === 'marker-change' || name === 'marker-end') {

@@ -4,9 +4,10 @@
 
 import { clockText } from './clock.js';
 import { colourOf } from './marker-spans.js';
-import { kindText, newestOf } from './marker-store.js';
+import { kindText, newestOf, pictureAt } from './marker-store.js';
 import { durationText } from './moment.js';
 import { copyTo } from './preview.js';
+import { GRAIN_MS } from './thumbnails.js';
 
 /** Markers in the document at first, and how many more each time they are asked for. */
 const PAGE = 100;
@@ -16,6 +17,12 @@ export const BEFORE_MS = 2000;
 const NEWS_MS = 4000;
 /** Pictures asked for in one tick: the user's pointer wants some too. */
 const PICTURES_PER_TICK = 4;
+/** The wait before a picture that could not be had is asked for again, and the longest such wait. */
+const AGAIN_MS = 2000;
+const AGAIN_MAX_MS = 60_000;
+
+/** What is said of a marker that has no end yet. */
+const GOES_ON = 'now';
 
 /** @typedef {import('./marker-store.js').Marker} Marker */
 
@@ -24,19 +31,25 @@ export class MarkerList {
   #pictures;
   #range;
   #goTo;
+  #seenUntil;
   #panel;
   #list;
   #more;
+  #nothing;
   #kinds;
   #template;
   /** @type {Map<string, HTMLLIElement>} */
   #items = new Map();
-  /** Items in view that have no picture yet. @type {Set<HTMLLIElement>} */
-  #bare = new Set();
+  /** @type {Set<HTMLLIElement>} */
+  #inView = new Set();
+  /** Items whose picture is on its way. @type {Set<HTMLLIElement>} */
+  #asked = new Set();
+  /** Until when an item whose picture could not be had waits. @type {WeakMap<HTMLLIElement, {until: number, tries: number}>} */
+  #failed = new WeakMap();
   #most = PAGE;
   #shown = '';
   #shownKinds = '';
-  #seen = new IntersectionObserver((entries) => entries.forEach((entry) => this.#inView(entry)));
+  #seen = new IntersectionObserver((entries) => entries.forEach((entry) => this.#passed(entry)));
 
   /**
    * @param {HTMLElement} panel
@@ -45,15 +58,18 @@ export class MarkerList {
    * @param {import('./preview.js').Pictures} does.pictures
    * @param {() => import('./timeline.js').Stretch | null} does.range the moments that pictures can be had of
    * @param {(at: number) => void} does.goTo
+   * @param {() => number | null} does.seenUntil up to when things that go on were seen; null while they go on
    */
-  constructor(panel, marks, { pictures, range, goTo }) {
+  constructor(panel, marks, { pictures, range, goTo, seenUntil }) {
     this.#panel = panel;
     this.#marks = marks;
     this.#pictures = pictures;
     this.#range = range;
     this.#goTo = goTo;
+    this.#seenUntil = seenUntil;
     this.#list = /** @type {HTMLOListElement} */ (panel.querySelector('ol'));
     this.#more = /** @type {HTMLButtonElement} */ (panel.querySelector('#more-markers'));
+    this.#nothing = /** @type {HTMLElement} */ (panel.querySelector('.nothing'));
     this.#kinds = /** @type {HTMLElement} */ (panel.querySelector('#kinds'));
     this.#template = /** @type {HTMLTemplateElement} */ (panel.querySelector('template'));
     this.#more.onclick = () => {
@@ -66,7 +82,7 @@ export class MarkerList {
   tick() {
     this.#panel.hidden = !this.#marks.known;
     const { store, hidden } = this.#marks;
-    const shown = [store.version, [...hidden].join(), this.#most].join(';');
+    const shown = [store.version, [...hidden].join(), this.#most, this.#seenUntil()].join(';');
     if (shown !== this.#shown) {
       this.#shown = shown;
       this.#showKinds();
@@ -127,6 +143,11 @@ export class MarkerList {
     this.#more.hidden = more === 0;
     this.#more.textContent = `Show ${Math.min(PAGE, more)} of ${more} older`;
     this.#panel.dataset.empty = String(shown.length === 0);
+    const nothing = nothingText(store.all.length);
+    if (this.#nothing.textContent !== nothing) {
+      this.#nothing.textContent = nothing;
+    }
+    store.told();
   }
 
   /** @param {Marker} marker */
@@ -146,32 +167,33 @@ export class MarkerList {
   }
 
   /** @param {HTMLLIElement} item @param {Marker} marker */
-  #write(item, { kind, text, begin, end, count, bestAt }) {
+  #write(item, marker) {
+    const { kind, text, begin, count } = marker;
     item.dataset.begin = String(begin);
-    item.dataset.bestAt = String(bestAt);
+    item.dataset.pictureAt = String(pictureAt(marker, GRAIN_MS));
     setText(item, '.what', kindText(kind) + (count !== null && count > 1 ? ` × ${count}` : ''));
     setText(item, '.text', text ?? '');
     setText(item, 'time', clockText(new Date(begin), new Date()));
-    const lasted = end === null ? 'now' : durationText(end - begin);
-    setText(item, '.lasted', end === begin ? '' : lasted);
-    item.classList.toggle('open', end === null);
+    const lasted = lastedText(marker, this.#seenUntil());
+    setText(item, '.lasted', lasted);
+    item.classList.toggle('open', lasted === GOES_ON);
   }
 
   /** @param {string} id @param {HTMLLIElement} item */
   #remove(id, item) {
     this.#seen.unobserve(item);
-    this.#bare.delete(item);
+    this.#inView.delete(item);
     this.#items.delete(id);
     item.remove();
   }
 
   /** @param {IntersectionObserverEntry} entry */
-  #inView({ target, isIntersecting }) {
+  #passed({ target, isIntersecting }) {
     const item = /** @type {HTMLLIElement} */ (target);
-    if (isIntersecting && !item.dataset.pictured) {
-      this.#bare.add(item);
+    if (isIntersecting) {
+      this.#inView.add(item);
     } else {
-      this.#bare.delete(item);
+      this.#inView.delete(item);
     }
   }
 
@@ -180,20 +202,54 @@ export class MarkerList {
     if (range === null || document.hidden) {
       return;
     }
-    const askable = [...this.#bare].filter(({ dataset }) => Number(dataset.bestAt) >= range.from && Number(dataset.bestAt) <= range.to);
+    const now = performance.now();
+    const askable = [...this.#inView].filter((item) => {
+      const { pictureAt: at, picturedAt } = item.dataset;
+      const isThere = Number(at) >= range.from && Number(at) <= range.to;
+      return at !== picturedAt && isThere && !this.#asked.has(item) && now >= (this.#failed.get(item)?.until ?? 0);
+    });
     askable.slice(0, PICTURES_PER_TICK).forEach((item) => void this.#picture(item));
   }
 
   /** @param {HTMLLIElement} item */
   async #picture(item) {
-    this.#bare.delete(item);
-    const picture = await this.#pictures.of(Number(item.dataset.bestAt));
+    const at = item.dataset.pictureAt ?? '';
+    this.#asked.add(item);
+    const picture = await this.#pictures.of(Number(at));
+    this.#asked.delete(item);
     const canvas = item.querySelector('canvas');
     if (picture !== null && canvas !== null) {
       copyTo(canvas, picture);
-      item.dataset.pictured = 'true';
+      item.dataset.picturedAt = at;
+      this.#failed.delete(item);
+    } else {
+      const tries = this.#failed.get(item)?.tries ?? 0;
+      this.#failed.set(item, { until: performance.now() + Math.min(AGAIN_MAX_MS, AGAIN_MS * 2 ** tries), tries: tries + 1 });
     }
   }
+}
+
+/**
+ * How long a marker lasted, in words; empty for a moment.
+ * @param {Pick<Marker, 'begin' | 'end' | 'detected'>} marker
+ * @param {number | null} seenUntil up to when the camera saw what goes on; null while it does
+ */
+export function lastedText({ begin, end, detected }, seenUntil) {
+  if (end === null && (seenUntil === null || !detected)) {
+    return GOES_ON;
+  }
+  const until = end ?? Math.max(begin, seenUntil ?? begin);
+  return until === begin ? '' : durationText(until - begin);
+}
+
+/**
+ * What an empty list says.
+ * @param {number} markers that there are, hidden or not
+ */
+export function nothingText(markers) {
+  return markers > 0
+    ? 'All that was marked in this stretch is of kinds that are hidden.'
+    : 'Nothing was marked in this stretch. What the camera notices appears here by itself.';
 }
 
 /** Writes only what changed. @param {HTMLElement} item @param {string} selector @param {string} text */

@@ -34,14 +34,15 @@ export function colourOf(kind) {
  * @param {number} width of the bar
  * @param {number} now where open markers end
  * @param {ReadonlySet<string>} hidden kinds
+ * @param {number} seen where those end that only a camera could go on to see; earlier than now while it is gone
  * @returns {Map<string, Span[]>} by kind
  */
-export function spansOf(markers, { from, to }, width, now, hidden) {
+export function spansOf(markers, { from, to }, width, now, hidden, seen = now) {
   /** @type {Map<string, Span[]>} */
   const rows = new Map();
   const perMs = width / Math.max(1, to - from);
-  for (const { kind, begin, end } of markers) {
-    const until = end ?? Math.max(begin, now);
+  for (const { kind, detected, begin, end } of markers) {
+    const until = end ?? Math.max(begin, detected ? seen : now);
     if (hidden.has(kind) || until < from || begin > to) {
       continue;
     }
@@ -68,9 +69,10 @@ export function spansOf(markers, { from, to }, width, now, hidden) {
  * @param {number} reachMs how far beside it still counts
  * @param {number} now
  * @param {ReadonlySet<string>} hidden
+ * @param {number} seen as above
  */
-export function markersAt(markers, at, reachMs, now, hidden) {
+export function markersAt(markers, at, reachMs, now, hidden, seen = now) {
   return markers
-    .filter(({ kind, begin, end }) => !hidden.has(kind) && begin - reachMs <= at && at <= (end ?? now) + reachMs)
+    .filter(({ kind, detected, begin, end }) => !hidden.has(kind) && begin - reachMs <= at && at <= (end ?? (detected ? seen : now)) + reachMs)
     .reverse();
 }

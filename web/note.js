@@ -3,6 +3,7 @@
  */
 
 import { clockText } from './clock.js';
+import { isBlank } from './marker-store.js';
 import { byId, toast } from './page.js';
 
 /**
@@ -17,6 +18,11 @@ export function connectNote(player, marks) {
   const complain = (/** @type {string} */ why) => (byId('note-error').textContent = why);
   /** @type {HTMLFormElement} */ (byId('note-form')).onsubmit = async (event) => {
     event.preventDefault();
+    if (isBlank(text.value)) {
+      complain('A note needs a text.');
+      text.focus();
+      return;
+    }
     const why = await marks.addNote(text.value.trim(), at);
     complain(why);
     if (why === '') {

@@ -18,6 +18,8 @@ export class Preview {
   #text;
   #pictures;
   #at = NaN;
+  /** Where to point to, and the room there is, in pixels. */
+  #place = { x: 0, width: 0 };
   #asking = false;
 
   /** @param {HTMLElement} box with a canvas, a time and a paragraph @param {Pictures} pictures */
@@ -40,9 +42,15 @@ export class Preview {
     this.#box.hidden = false;
     this.#time.textContent = clockText(new Date(at), new Date());
     this.#text.textContent = (markers.length > NAMED_MAX ? countsOf(markers) : markers.map(textOf)).join(', ');
-    const half = this.#box.offsetWidth / 2;
-    this.#box.style.setProperty('left', `${Math.max(half, Math.min(width - half, x))}px`);
+    this.#place = { x, width };
+    this.#stand();
     void this.#picture();
+  }
+
+  /** Stands above the pointer, and within the bar. To be called whenever the box may be wider or narrower than before. */
+  #stand() {
+    const { x, width } = this.#place;
+    this.#box.style.setProperty('left', `${leftOf(x, this.#box.offsetWidth, width)}px`);
   }
 
   hide() {
@@ -72,7 +80,16 @@ export class Preview {
     if (picture !== null) {
       copyTo(this.#canvas, picture);
     }
+    this.#stand();
   }
+}
+
+/**
+ * The left edge of a box that is to stand above a place of a bar and within the bar, if it fits.
+ * @param {number} x @param {number} box its width @param {number} bar its width
+ */
+export function leftOf(x, box, bar) {
+  return Math.max(0, Math.min(bar - box, x - box / 2));
 }
 
 /** Shows a picture in another canvas. @param {HTMLCanvasElement} canvas @param {HTMLCanvasElement} picture */

@@ -2,7 +2,7 @@
  * The seek bar: turns pointers, wheel and keys into moments, and shows where the player is. What it draws is bar-drawing.js's.
  */
 
-import { RULER_PX, drawBar } from './bar-drawing.js';
+import { RULER_SHARE, drawBar } from './bar-drawing.js';
 import { clockText } from './clock.js';
 import { markersAt } from './marker-spans.js';
 import { durationText } from './moment.js';
@@ -38,6 +38,7 @@ export class SeekBar {
   #parts;
   #preview;
   #marks;
+  #seenUntil;
   /** Pointers that are down, by their id: where they are, in pixels from the left. @type {Map<number, number>} */
   #pointers = new Map();
   /** Where a finger went down that has not moved: it is told by what comes next whether it seeks. @type {number | null} */
@@ -53,12 +54,14 @@ export class SeekBar {
    * @param {Parts} parts
    * @param {import('./preview.js').Preview} preview
    * @param {import('./markers.js').Marks} marks
+   * @param {() => number | null} seenUntil up to when things that go on were seen; null while they go on
    */
-  constructor(player, parts, preview, marks) {
+  constructor(player, parts, preview, marks, seenUntil) {
     this.#player = player;
     this.#parts = parts;
     this.#preview = preview;
     this.#marks = marks;
+    this.#seenUntil = seenUntil;
     this.#listen();
     player.addEventListener('window', () => this.tick());
     player.addEventListener('change', () => (this.#toldAt = -Infinity));
@@ -138,13 +141,15 @@ export class SeekBar {
     const { view, window, isWhole } = this.#timeline;
     const perPixel = (view.to - view.from) / Math.max(1, canvas.clientWidth);
     const { store, hidden } = this.#marks;
+    const { color, fontSize } = getComputedStyle(canvas);
+    const seen = this.#seenUntil() ?? window.to;
     const looks = [Math.round(view.from / perPixel), Math.round(window.from / perPixel), Math.round(window.to / perPixel), canvas.clientWidth,
-      devicePixelRatio, store.version, [...hidden].join(), getComputedStyle(canvas).color].join();
+      canvas.clientHeight, devicePixelRatio, store.version, [...hidden].join(), Math.round(seen / perPixel), color, fontSize].join();
     if (looks === this.#drawn) {
       return;
     }
     this.#drawn = looks;
-    drawBar(canvas, { timeline: this.#timeline, markers: store.all, kinds: store.kinds, hidden });
+    drawBar(canvas, { timeline: this.#timeline, markers: store.all, kinds: store.kinds, hidden, seen });
     const shown = durationText(roughly(view.to - view.from));
     if (span.textContent !== shown) {
       span.textContent = shown;
@@ -181,7 +186,7 @@ export class SeekBar {
       this.#heldAt = null;
       this.#preview.hide();
     } else {
-      this.#gesture = y < RULER_PX && !this.#timeline.isWhole ? 'pan' : 'scrub';
+      this.#gesture = y < this.#parts.bar.clientHeight * RULER_SHARE && !this.#timeline.isWhole ? 'pan' : 'scrub';
       // A finger may be the first of two that zoom.
       this.#heldAt = event.pointerType === 'touch' ? x : null;
       if (this.#heldAt === null) {
@@ -286,7 +291,7 @@ export class SeekBar {
     const { view, window } = this.#timeline;
     const reach = ((view.to - view.from) / this.#width) * REACH_PX;
     const { store, hidden } = this.#marks;
-    this.#preview.show(at, x, this.#width, markersAt(store.all, at, reach, window.to, hidden));
+    this.#preview.show(at, x, this.#width, markersAt(store.all, at, reach, window.to, hidden, this.#seenUntil() ?? window.to));
   }
 
   /** @param {number} x */

@@ -3,7 +3,7 @@
  */
 
 /** Key frames, which are all that thumbnails are made of, come about once a second. */
-const GRAIN_MS = 1000;
+export const GRAIN_MS = 1000;
 /** Pictures kept: a list full of them and a sweep of the bar, in some 6 MB. */
 export const KEPT_MAX = 80;
 /** Pictures that wait at most; who asked first for one that is wanted no more gets none. */
@@ -19,20 +19,25 @@ const WAITING_MAX = 40;
 /** @template Picture */
 export class Thumbnails {
   #make;
+  #keyOf;
   /** In order of their last use. @type {Map<number, Picture>} */
   #kept = new Map();
   /** @type {Wish<Picture>[]} */
   #waiting = [];
   #busy = false;
 
-  /** @param {(at: number) => Promise<Picture | null>} make a picture of that moment; null when there is none now */
-  constructor(make) {
+  /**
+   * @param {(at: number) => Promise<Picture | null>} make a picture of that moment; null when there is none now
+   * @param {(at: number) => number} keyOf the same for all moments that have the same picture
+   */
+  constructor(make, keyOf = grainOf) {
     this.#make = make;
+    this.#keyOf = keyOf;
   }
 
   /** The picture of a moment if it is there already. @param {number} at @returns {Picture | null} */
   kept(at) {
-    const key = grainOf(at);
+    const key = this.#keyOf(at);
     const picture = this.#kept.get(key) ?? null;
     if (picture !== null) {
       this.#kept.delete(key);
@@ -53,7 +58,8 @@ export class Thumbnails {
       return Promise.resolve(kept);
     }
     return new Promise((tell) => {
-      const same = this.#waiting.findIndex((wish) => grainOf(wish.at) === grainOf(at));
+      const key = this.#keyOf(at);
+      const same = this.#waiting.findIndex((wish) => this.#keyOf(wish.at) === key);
       const [wish] = same >= 0 ? this.#waiting.splice(same, 1) : [{ at, tell: [] }];
       wish.tell.push(tell);
       this.#waiting.push(wish);
@@ -81,7 +87,7 @@ export class Thumbnails {
 
   /** @param {number} at @param {Picture} picture */
   #keep(at, picture) {
-    this.#kept.set(grainOf(at), picture);
+    this.#kept.set(this.#keyOf(at), picture);
     for (const key of this.#kept.keys()) {
       if (this.#kept.size <= KEPT_MAX) {
         break;
