@@ -3,9 +3,11 @@
  */
 
 import { clockText } from './clock.js';
-import { fileNameOf, linkTo, momentOf } from './moment.js';
+import { fileNameOf, linkTo, meansMoment, momentOf, withoutMoment } from './moment.js';
 import { toast } from './page.js';
 
+/** Who opens a link looks for its moment first, and then at what is said of it. */
+const LINK_TOAST_MS = 8000;
 /** Longest wait for the next frame of a video that plays; none comes while it stalls. */
 const FRAME_MS = 500;
 
@@ -88,21 +90,45 @@ export async function copyLink(player) {
  * @param {(at: number) => void} goTo
  */
 export function followLinks(player, goTo) {
+  let { following } = player;
+  /** A page that is live again is not opened at the moment before, when it is loaded anew or its address is passed on. */
+  const forget = () => history.replaceState(null, '', withoutMoment(location.href));
   const open = () => {
     const at = momentOf(location.hash);
     const { window: stretch } = player;
-    if (at === null || stretch === null) {
-      return at === null;
+    if (at === null) {
+      if (meansMoment(location.hash)) {
+        toast(`The moment that this link names cannot be read${player.following ? '; this is live' : ''}`, LINK_TOAST_MS);
+      }
+      return true;
+    }
+    if (stretch === null) {
+      return false;
     }
     if (at < stretch.startMs) {
-      toast('That moment is over; this is the oldest picture');
+      toast('That moment is over; this is the oldest picture', LINK_TOAST_MS);
     } else if (at > stretch.endMs) {
-      toast('That moment is yet to come; this is live');
+      toast('That moment is yet to come; this is live', LINK_TOAST_MS);
     }
     goTo(at);
+    if (player.following) {
+      forget();
+    }
     return true;
   };
-  const first = () => open() && player.removeEventListener('window', first);
-  player.addEventListener('window', first);
-  window.addEventListener('hashchange', open);
+  // A link that comes while there is nothing to be shown waits for it.
+  const openSoon = () => {
+    player.removeEventListener('window', openSoon);
+    if (!open()) {
+      player.addEventListener('window', openSoon);
+    }
+  };
+  player.addEventListener('change', () => {
+    if (player.following && !following) {
+      forget();
+    }
+    ({ following } = player);
+  });
+  window.addEventListener('hashchange', openSoon);
+  openSoon();
 }

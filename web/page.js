@@ -6,11 +6,10 @@ import { keyText } from './keys.js';
 
 /** Controls over a fullscreen picture hide after this long without a movement. */
 const IDLE_MS = 3000;
+/** A tap that brings the controls back does not press what it could not see: they come when the tap is over. */
+const TAP_MS = 150;
 /** How long a passing message stays. */
 const TOAST_MS = 3000;
-
-/** What the badge says; the rest is "Not live". @type {Partial<Record<import('./state.js').State, string>>} */
-const BADGES = { live: 'Live', behind: 'Behind', 'camera-lost': 'No signal' };
 
 /** @template {HTMLElement} T @param {string} id @returns {T} */
 export const byId = (id) => /** @type {T} */ (document.getElementById(id));
@@ -60,18 +59,20 @@ export function connectControls(player, keys) {
  * @typedef {object} View
  * @property {import('./state.js').State} state
  * @property {string} sentence
+ * @property {{word: string, late: boolean}} badge
  * @property {string} age of the picture; empty when not known
  * @property {boolean} following
  * @property {boolean} paused
  */
 
 /** @param {View} view */
-export function show({ state, sentence, age, following, paused }) {
+export function show({ state, sentence, badge, age, following, paused }) {
   const { dataset } = document.body;
   dataset.state = state;
   dataset.paused = String(paused);
   dataset.following = String(following);
-  setText('badge-word', BADGES[state] ?? 'Not live');
+  dataset.late = String(badge.late);
+  setText('badge-word', badge.word);
   setText('age', state === 'live' || state === 'behind' ? age : '');
   setText('status', sentence);
   setText('veil-text', sentence);
@@ -109,11 +110,11 @@ export function showStats(rows) {
   });
 }
 
-/** Says something in passing, over the picture and to screen readers. @param {string} text */
-export function toast(text) {
+/** Says something in passing, over the picture and to screen readers. @param {string} text @param {number} ms how long it stays */
+export function toast(text, ms = TOAST_MS) {
   setText('toast', text);
   clearTimeout(toastTimer);
-  toastTimer = window.setTimeout(() => setText('toast', ''), TOAST_MS);
+  toastTimer = window.setTimeout(() => setText('toast', ''), ms);
 }
 
 /** Writes only what changed, so that a screen reader is not told the same twice. @param {string} id @param {string} text */
@@ -212,8 +213,16 @@ function hideControlsWhenIdle() {
     clearTimeout(timer);
     timer = window.setTimeout(() => (dataset.idle = 'true'), IDLE_MS);
   };
-  for (const event of ['pointermove', 'pointerdown', 'keydown', 'focusin']) {
-    document.addEventListener(event, wake, { passive: true });
-  }
+  const touched = (/** @type {PointerEvent} */ { pointerType }) => {
+    if (pointerType === 'touch' && dataset.idle === 'true') {
+      setTimeout(wake, TAP_MS);
+    } else {
+      wake();
+    }
+  };
+  document.addEventListener('pointermove', touched, { passive: true });
+  document.addEventListener('pointerdown', touched, { passive: true });
+  document.addEventListener('keydown', wake, { passive: true });
+  document.addEventListener('focusin', wake, { passive: true });
   wake();
 }

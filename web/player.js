@@ -5,12 +5,13 @@
  * What other modules of the page may use is public here: `captureTime`, `window`, `positionAt`, `following`, `paused`, `speed`, `video`, `hls`,
  * `play`, `pause`, `togglePlay`, `jumpToLive`, `skip`, `seekToTime`, `setSpeed`, `stepFrame`, and the events
  * - `change`: following, paused, speed or the engine is another now;
- * - `window`: the playlist was read again, so the window has moved on.
+ * - `window`: the playlist was read again, so the window has moved on; `past-lost`: the past left with a failure, so this is live.
  * Time that passes is no event: who shows it, looks at `captureTime` as often as needed. All dates are Unix milliseconds.
  */
 
 import { bufferedEnd } from './buffer.js';
 import { LatencyController } from './latency.js';
+import { Past } from './past.js';
 import { playlistFacts, waitMs } from './retry.js';
 
 /**
@@ -60,7 +61,6 @@ const PROBE_TIMEOUT_MS = 5000;
 
 /** Plays one live stream for ever. */
 export class Player extends EventTarget {
-  /** The element. */
   video;
   /** @type {Engine | null} */
   #engine = null;
@@ -71,6 +71,7 @@ export class Player extends EventTarget {
   /** @type {import('./state.js').Facts['stream']} */
   #stream = 'none';
   #following = true;
+  #past = new Past();
   #wantsPlay = true;
   #refused = false;
   #speed = 1;
@@ -107,12 +108,8 @@ export class Player extends EventTarget {
 
   /** What state.js wants to know of the playback. */
   get facts() {
-    return {
-      stream: this.#stream,
-      moving: performance.now() - this.#movedAt < STILL_MS,
-      paused: this.paused,
-      following: this.#following,
-    };
+    const moving = performance.now() - this.#movedAt < STILL_MS;
+    return { stream: this.#stream, moving, paused: this.paused, following: this.#following };
   }
 
   /** Capture time of the picture shown, or null while it is not known. */
@@ -281,6 +278,9 @@ export class Player extends EventTarget {
     if (!video.seeking && !video.paused) {
       this.#steer(now / 1000);
     }
+    if (!this.#probing) {
+      this.#past.shown(this.#following ? null : this.captureTime);
+    }
     const since = Math.max(this.#movedAt, this.#builtAt);
     if (!this.paused && this.#stream !== 'ended' && !this.#probing && !document.hidden && now - since > STUCK_MS) {
       void this.#failed();
@@ -357,6 +357,7 @@ export class Player extends EventTarget {
 
   #build() {
     this.#engine?.destroy();
+    this.#past.begin(this.#following);
     this.#stream = 'none';
     this.#lastPosition = -1;
     this.#movedAt = -Infinity;
@@ -367,13 +368,24 @@ export class Player extends EventTarget {
     this.#engine = this.#newEngine(this.video, {
       heard: this.#heard,
       ready: () => this.#playIfWanted(),
-      windowChanged: () => this.dispatchEvent(new Event('window')),
+      windowChanged: () => this.#windowChanged(),
       partArrived: (part) => this.#partArrived(part),
       ended: () => this.#ended(),
       failed: () => void this.#failed(),
     });
     this.#engine.setFollowing(this.#following);
     this.#changed();
+  }
+
+  #windowChanged() {
+    const back = this.#past.goesTo(this.window);
+    if (back === 'live') {
+      this.#follow(true);
+      this.dispatchEvent(new Event('past-lost'));
+    } else if (back !== null) {
+      this.#goTo(this.positionAt(back) ?? 0);
+    }
+    this.dispatchEvent(new Event('window'));
   }
 
   /** @param {{end: number, duration: number, newest: boolean}} part */

@@ -23,14 +23,19 @@ const SPEEDS = [0.25, 0.5, 1, 1.5, 2, 4];
 
 /** @typedef {import('./player.js').Player} Player */
 
-/** @param {Player} player @param {import('./keys.js').KeyMap} keys */
-export function connectTimeline(player, keys) {
+/**
+ * @param {Player} player
+ * @param {import('./keys.js').KeyMap} keys
+ * @param {(newestMs: number) => number | null} seenUntil up to when things that go on were seen; null while they go on
+ */
+export function connectTimeline(player, keys, seenUntil) {
   const keyFrames = new KeyFrames(player);
-  const pictures = new Thumbnails((at) => keyFrames.draw(at));
+  const pictures = new Thumbnails((at) => keyFrames.draw(at), (at) => keyFrames.keyOf(at));
   const marks = new Marks(player);
-  const bar = newBar(player, marks, pictures);
+  const seen = () => seenUntil(player.window?.endMs ?? Infinity);
+  const bar = newBar(player, marks, pictures, seen);
   const goTo = (/** @type {number} */ at) => bar.goTo(at);
-  const list = new MarkerList(byId('markers'), marks, { pictures, range: () => keyFrames.range, goTo });
+  const list = new MarkerList(byId('markers'), marks, { pictures, range: () => keyFrames.range, goTo, seenUntil: seen });
   const openNote = connectNote(player, marks);
   connectTools(player, keys);
   connectTaps(player);
@@ -41,6 +46,7 @@ export function connectTimeline(player, keys) {
     { keys: ['n'], text: 'Note at this moment', run: openNote },
   );
   followLinks(player, goTo);
+  player.addEventListener('past-lost', () => toast('The past that you watched is gone; this is live'));
   player.addEventListener('window', () => (byId('timeline').hidden = false));
   marks.start();
   setInterval(() => {
@@ -50,8 +56,11 @@ export function connectTimeline(player, keys) {
   }, TICK_MS);
 }
 
-/** @param {Player} player @param {Marks} marks @param {import('./preview.js').Pictures} pictures */
-function newBar(player, marks, pictures) {
+/**
+ * @param {Player} player @param {Marks} marks @param {import('./preview.js').Pictures} pictures
+ * @param {() => number | null} seenUntil
+ */
+function newBar(player, marks, pictures, seenUntil) {
   const parts = {
     bar: byId('seek'),
     canvas: /** @type {HTMLCanvasElement} */ (byId('seek-drawing')),
@@ -61,7 +70,7 @@ function newBar(player, marks, pictures) {
     zoomOut: /** @type {HTMLButtonElement} */ (byId('zoom-out')),
     whole: /** @type {HTMLButtonElement} */ (byId('zoom-whole')),
   };
-  return new SeekBar(player, parts, new Preview(byId('preview'), pictures), marks);
+  return new SeekBar(player, parts, new Preview(byId('preview'), pictures), marks, seenUntil);
 }
 
 /** @param {Player} player @param {import('./keys.js').KeyMap} keys */

@@ -26,6 +26,11 @@ export const STATES = ['connecting', 'starting', 'live', 'behind', 'paused', 'ca
  * @property {boolean} following the user wants the live edge, not the past
  */
 
+/** What the badge says of states that are not live; the rest is "Not live". @type {Partial<Record<State, string>>} */
+const BADGES = { behind: 'Behind', 'camera-lost': 'No signal' };
+/** A picture that is older than this is late, and is not called live without saying so. */
+const LATE_MS = 3000;
+
 /** The source of a server that tells nothing. @type {Source} */
 export const UNKNOWN_SOURCE = { state: 'unknown', since: null, name: '' };
 
@@ -61,20 +66,52 @@ export function stateOf({ contact, source, stream, moving, paused, following }) 
 }
 
 /**
+ * What the badge says of a state.
+ * @param {State} state
+ * @param {number | null} latencyMs age of the picture; null while it is not known
+ * @returns {{word: string, late: boolean}} `late`: the picture follows the camera, but not closely
+ */
+export function badgeFor(state, latencyMs) {
+  if (state !== 'live') {
+    return { word: BADGES[state] ?? 'Not live', late: false };
+  }
+  if (latencyMs === null) {
+    // Of a picture whose age nobody knows, only its moving is known.
+    return { word: 'Playing', late: false };
+  }
+  const late = latencyMs > LATE_MS;
+  return { word: late ? 'Late' : 'Live', late };
+}
+
+/**
+ * Up to which moment things that go on were seen; null while the camera is watched and they go on now.
+ * @param {Pick<Facts, 'contact' | 'source'>} facts
+ * @param {number} newestMs capture time of the newest picture
+ * @returns {number | null} Unix milliseconds
+ */
+export function seenUntil({ contact, source }, newestMs) {
+  if (source.state === 'lost' || source.state === 'ended') {
+    return source.since === null ? newestMs : Math.min(newestMs, source.since.getTime());
+  }
+  return contact === 'lost' ? newestMs : null;
+}
+
+/**
  * The sentence for a state.
  * @param {State} state
  * @param {Date | null} since when the camera was lost
  * @param {(date: Date) => string} clock writes a time of day
+ * @param {boolean} late as `badgeFor` has it
  * @returns {string}
  */
-export function sentenceFor(state, since, clock) {
+export function sentenceFor(state, since, clock, late = false) {
   switch (state) {
     case 'connecting':
       return 'Connecting to the server.';
     case 'starting':
       return 'Waiting for the picture.';
     case 'live':
-      return 'You are watching live.';
+      return late ? 'The picture comes late.' : 'You are watching live.';
     case 'behind':
       return 'You are watching the past.';
     case 'paused':
@@ -108,13 +145,14 @@ export function sourceOf(status) {
 }
 
 /**
- * What else `api/status` tells that a viewer may like to know, as short phrases.
+ * What else `api/status` tells that a viewer may like to know, as short phrases. Nobody sees faces by a camera that is gone.
  * @param {unknown} status
  * @returns {string[]}
  */
 export function detailsOf(status) {
+  const { state } = sourceOf(status);
   return [
-    counted(field(field(status, 'detection'), 'faces'), 'face', 'faces'),
+    state === 'lost' || state === 'ended' ? '' : counted(field(field(status, 'detection'), 'faces'), 'face', 'faces'),
     counted(field(status, 'viewers'), 'viewer', 'viewers'),
   ].filter((phrase) => phrase !== '');
 }

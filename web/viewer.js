@@ -11,7 +11,7 @@ import { announceOverPicture, connectControls, connectPicture, show, showAbout, 
 import { Player } from './player.js';
 import { connectTimeline } from './rewind.js';
 import { Server } from './server.js';
-import { UNKNOWN_SOURCE, detailsOf, isUnprotected, sentenceFor, sourceOf, stateOf } from './state.js';
+import { UNKNOWN_SOURCE, badgeFor, detailsOf, isUnprotected, seenUntil, sentenceFor, sourceOf, stateOf } from './state.js';
 import { FrameMeter, statsRows } from './stats.js';
 
 /** How often the playback is steered. */
@@ -30,6 +30,8 @@ const keys = new KeyMap();
 const meter = new FrameMeter();
 let source = UNKNOWN_SOURCE;
 let ageShown = '';
+/** @type {number | null} */
+let latencyMs = null;
 let shownAt = -Infinity;
 let liveAt = performance.now();
 
@@ -38,13 +40,16 @@ function tick() {
   const now = performance.now();
   const facts = { contact: server.contact, source, ...player.facts };
   const state = stateOf(facts);
-  if (now - shownAt >= SHOW_MS) {
+  // What is new is told with its own figures.
+  if (now - shownAt >= SHOW_MS || state !== document.body.dataset.state) {
     shownAt = now;
     showFigures(now);
   }
+  const badge = badgeFor(state, latencyMs);
   show({
     state,
-    sentence: sentenceFor(state, source.since, (since) => clockText(since, new Date())),
+    badge,
+    sentence: sentenceFor(state, source.since, (since) => clockText(since, new Date()), badge.late),
     age: ageShown,
     following: facts.following,
     paused: facts.paused,
@@ -56,7 +61,7 @@ function tick() {
 
 /** @param {number} now */
 function showFigures(now) {
-  const latencyMs = latency();
+  latencyMs = latency();
   document.body.dataset.latencyMs = latencyMs === null ? '' : String(Math.round(latencyMs));
   ageShown = latencyMs === null ? '' : ageText(latencyMs);
   showSound(player.hasSound);
@@ -98,7 +103,7 @@ function controls() {
     { keys: ['Home'], text: 'Oldest picture', run: () => player.seekToTime(player.window?.startMs ?? 0) },
     { keys: ['End'], text: 'Live', run: () => player.jumpToLive() },
   );
-  connectTimeline(player, keys);
+  connectTimeline(player, keys, (newestMs) => seenUntil({ contact: server.contact, source }, newestMs));
   connectControls(player, keys);
 }
 

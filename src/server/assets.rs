@@ -42,6 +42,7 @@ const FILES: &[(&str, &[u8])] = &web![
     "keys.js",
     "kiosk.js",
     "retry.js",
+    "past.js",
     "rewind.js",
     "seek-bar.js",
     "bar-drawing.js",

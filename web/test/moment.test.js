@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { durationText, fileNameOf, linkTo, momentOf } from '../moment.js';
+import { durationText, fileNameOf, linkTo, meansMoment, momentOf, withoutMoment } from '../moment.js';
 
 const AT = Date.parse('2026-11-24T05:51:55.123Z');
 
@@ -24,6 +24,35 @@ test('only_a_full_time_with_its_zone_is_a_moment', () => {
   check('#t=2026-11-24T05:51:55', null);
   check('#t=2026-13-24T05:51:55Z', null);
   check('#time', null);
+});
+
+test('a_day_that_no_month_has_is_no_moment', () => {
+  const check = (hash, expect) => assert.equal(momentOf(hash), expect, hash);
+  check('#t=2026-02-30T05:51:55Z', null);
+  check('#t=2026-02-29T05:51:55Z', null);
+  check('#t=2028-02-29T05:51:55Z', Date.parse('2028-02-29T05:51:55Z'));
+  check('#t=2026-04-31T05:51:55+02:00', null);
+  check('#t=2026-11-00T05:51:55Z', null);
+  check('#t=2026-11-24T25:00:00Z', null);
+  check('#t=2026-11-24T05:60:00Z', null);
+  check('#t=2026-11-24T05:51:55+99:99', null);
+});
+
+test('a_link_that_names_something_else_than_a_moment_is_told_from_one_without', () => {
+  for (const hash of ['#t=', '#t=5', '#t=yesterday', '#x=1&t=2026-02-30T05:51:55Z']) {
+    assert.equal(meansMoment(hash), true, hash);
+  }
+  for (const hash of ['', '#', '#time', '#x=1']) {
+    assert.equal(meansMoment(hash), false, hash);
+  }
+});
+
+test('a_moment_is_taken_out_of_an_address_and_nothing_else', () => {
+  const check = (page, expect) => assert.equal(withoutMoment(page), expect);
+  check('http://camera.local/sub/?player=dash#t=2026-11-24T05:51:55Z', 'http://camera.local/sub/?player=dash');
+  check('http://camera.local/#x=1&t=2026-11-24T05:51:55Z', 'http://camera.local/#x=1');
+  check('http://camera.local/#t=rubbish', 'http://camera.local/');
+  check('http://camera.local/#somewhere', 'http://camera.local/#somewhere');
 });
 
 test('a_file_is_named_by_its_moment_without_colons', () => assert.equal(fileNameOf(AT, 'png'), 'hlscam-2026-11-24T05-51-55.123Z.png'));

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { STATES, UNKNOWN_SOURCE, detailsOf, isUnprotected, sentenceFor, sourceOf, stateOf } from '../state.js';
+import { STATES, UNKNOWN_SOURCE, badgeFor, detailsOf, isUnprotected, seenUntil, sentenceFor, sourceOf, stateOf } from '../state.js';
 
 /** @type {import('../state.js').Facts} */
 const LIVE = { contact: 'heard', source: UNKNOWN_SOURCE, stream: 'shown', moving: true, paused: false, following: true };
@@ -58,6 +58,41 @@ test('live_is_said_only_of_a_moving_picture_from_a_server_that_answers', () => {
   for (const change of [{ contact: 'lost' }, { contact: 'none' }, { moving: false }, { paused: true }, { following: false }, { stream: 'none' }]) {
     assert.notEqual(stateOf(/** @type {any} */ ({ ...LIVE, ...change })), 'live', JSON.stringify(change));
   }
+});
+
+test('the_badge_says_live_of_a_picture_that_is_known_to_be_new_and_of_no_other', () => {
+  assert.deepEqual(badgeFor('live', 500), { word: 'Live', late: false });
+  assert.deepEqual(badgeFor('live', 3000), { word: 'Live', late: false });
+  for (const ms of [3001, 8000, 3_600_000]) {
+    assert.deepEqual(badgeFor('live', ms), { word: 'Late', late: true }, String(ms));
+  }
+  assert.deepEqual(badgeFor('live', null), { word: 'Playing', late: false });
+  for (const state of STATES.filter((one) => one !== 'live')) {
+    for (const ms of [null, 500, 8000]) {
+      assert.doesNotMatch(badgeFor(state, ms).word, /^(live|late|playing)$/i);
+      assert.equal(badgeFor(state, ms).late, false);
+    }
+  }
+  assert.equal(sentenceFor('live', null, String, true), 'The picture comes late.');
+});
+
+test('what_goes_on_was_seen_until_the_camera_went_and_no_longer', () => {
+  const now = 1_000_000;
+  const until = (change) => seenUntil({ ...LIVE, ...change }, now);
+  assert.equal(until({}), null);
+  assert.equal(until({ source: source('live') }), null);
+  assert.equal(until({ source: { ...source('lost'), since: new Date(now - 5000) } }), now - 5000);
+  assert.equal(until({ source: { ...source('lost'), since: new Date(now + 5000) } }), now, 'a server whose clock was set');
+  assert.equal(until({ source: source('lost') }), now);
+  assert.equal(until({ source: source('ended') }), now);
+  assert.equal(until({ contact: 'lost' }), now, 'nobody tells any more');
+});
+
+test('faces_are_not_counted_while_the_camera_is_gone', () => {
+  const status = (state) => ({ source: { state }, viewers: 1, detection: { faces: 2 } });
+  assert.deepEqual(detailsOf(status('live')), ['2 faces', '1 viewer']);
+  assert.deepEqual(detailsOf(status('lost')), ['1 viewer']);
+  assert.deepEqual(detailsOf(status('ended')), ['1 viewer']);
 });
 
 test('the_sentence_of_a_lost_camera_tells_since_when', () => {
