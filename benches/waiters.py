@@ -63,7 +63,7 @@ class Crowd:
 
     def ask(self, target):
         """Sends the same request on every connection."""
-        request = f"GET {target} HTTP/1.1\r\nhost: bench\r\n\r\n".encode()
+        request = f"GET {target} HTTP/1.1\r\nhost: localhost\r\n\r\n".encode()
         for client in self.sockets.values():
             client.sendall(request)
 

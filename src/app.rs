@@ -47,7 +47,7 @@ fn failed(error: impl std::fmt::Display) -> Failure {
 /// Does what was asked.
 pub fn run(command: Command, console: &Console) -> Result<(), Failure> {
     match command {
-        Command::Stream(config, server, events) => live::run(&config, server, &events, console),
+        Command::Stream(config, server, events) => live::run(&config, &server, &events, console),
         Command::Devices(form) => devices(form),
         Command::Bench(config, form) => bench::run(&config, form),
         Command::Record(config, record) => record::run(&config, &record, console),

@@ -18,7 +18,7 @@ Examples:
 
 Lengths of time are a number and a unit: 200ms, 2s, 5m, 24h.
 Bit rates count in thousands (2M is 2,000,000 bit/s), bytes in 1024s (1G is 1,073,741,824 bytes).
-An option given twice counts as given last, but every --mask counts.";
+An option given twice counts as given last, but every --mask, --host-name and --allow-origin counts.";
 
 /// Widest help text, in columns: longer lines are hard to read.
 const HELP_COLUMNS: usize = 100;
@@ -254,6 +254,14 @@ pub struct ServerArgs {
     /// TCP port to listen on; 0 takes any free one
     #[arg(long, value_name = "N", default_value = "8080")]
     pub port: String,
+    /// A name or address that the server has beside those of this computer: that of a reverse proxy, a router, a name server;
+    /// it may be given several times
+    #[arg(long, value_name = "NAME")]
+    pub host_name: Vec<String>,
+    /// A page that may show the stream though it is of another origin, https://home.example; or * for all pages; it may be
+    /// given several times
+    #[arg(long, value_name = "ORIGIN")]
+    pub allow_origin: Vec<String>,
 }
 
 /// Markers and events.

@@ -11,12 +11,14 @@ use crate::{
     store::Place,
     time::{FrameRate, Span, TICKS_PER_S},
 };
+use authority::{Host, Origin};
 use std::{
     fmt,
     net::{IpAddr, Ipv4Addr},
     path::PathBuf,
 };
 
+pub mod authority;
 mod check;
 pub mod quantity;
 
@@ -289,13 +291,39 @@ pub struct PackageConfig {
     pub window_bytes: u64,
 }
 
-/// Where the server listens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Where the server listens, and whom it answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerConfig {
     /// The address; loopback unless told otherwise.
     pub bind: IpAddr,
     /// The port; 0 lets the system choose.
     pub port: u16,
+    /// Whom it answers.
+    pub access: AccessConfig,
+}
+
+/// Whom the server answers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AccessConfig {
+    /// Names and addresses that it has beside those of this host.
+    pub host_names: Vec<Host>,
+    /// Pages of other origins that may show the stream.
+    pub origins: AllowedOrigins,
+}
+
+/// Pages of other origins that may show the stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AllowedOrigins {
+    /// All.
+    Any,
+    /// Those of these origins; none by default.
+    Listed(Vec<Origin>),
+}
+
+impl Default for AllowedOrigins {
+    fn default() -> AllowedOrigins {
+        AllowedOrigins::Listed(Vec::new())
+    }
 }
 
 /// Where markers are kept, and who is told of events.

@@ -13,6 +13,7 @@ mod connection;
 mod events;
 mod files;
 mod following;
+mod gate;
 mod listener;
 mod markers;
 mod metered;
@@ -20,6 +21,7 @@ mod mirror;
 mod negotiation;
 pub mod origin;
 mod outlet;
+mod own_names;
 mod pulse;
 mod routes;
 mod same_origin;
@@ -35,6 +37,7 @@ pub use viewers::{VIEWER_SPAN, VIEWERS_MAX};
 use admission::{Admission, Permit, Refusal};
 use burst::Burst;
 use connection::{Protocols, converse};
+use gate::Ends;
 use outlet::Outlet;
 use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 use tokio::{
@@ -192,10 +195,11 @@ impl Door {
 
     fn welcome(&self, stream: TcpStream, peer: SocketAddr, permit: Permit) -> impl Future<Output = ()> + Send + use<> {
         let (site, protocols, limits, stopped) = (self.site.clone(), self.protocols.clone(), self.limits, self.stopped.clone());
+        let ends = Ends { peer: peer.ip(), local: stream.local_addr().ok().map(|local| local.ip()) };
         async move {
             // TLS with ALPN would be accepted here: all below takes any stream of bytes.
             let outlet = Outlet::new(stream, site.mirror().clone());
-            converse(outlet, peer.ip(), site, protocols, limits, stopped).await;
+            converse(outlet, ends, site, protocols, limits, stopped).await;
             drop(permit);
         }
     }

@@ -11,8 +11,9 @@ use crate::{
     marker::{Marker, id_of, parts_of},
     time::{Span, WallTime},
 };
-use rusqlite::{Connection, OptionalExtension, Row, ToSql, named_params, types::Type};
+use rusqlite::{Connection, OptionalExtension, Row, Rows, ToSql, named_params, types::Type};
 use std::{
+    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
 };
@@ -27,8 +28,8 @@ const SCHEMA_VERSION: i64 = 1;
 const CLASSES: i64 = 35;
 /// Length of the first class, in milliseconds.
 const CLASS_MS: i64 = 1000;
-/// Prepared statements that are kept.
-const STATEMENTS_MAX: usize = 16;
+/// Prepared statements that are kept: one for each class, and the few others.
+const STATEMENTS_MAX: usize = CLASSES as usize + 16;
 
 const SCHEMA: &str = "
     CREATE TABLE marker (
@@ -161,30 +162,43 @@ impl Store {
 
     /// The first markers that are asked for, and where the next ones begin if there are more.
     pub fn list(&self, query: &Query) -> Result<(Vec<Marker>, Option<Cursor>)> {
+        let mut found = Vec::new();
+        let next = self.visit(query, |marker| {
+            found.push(marker);
+            Ok(true)
+        })?;
+        Ok((found, next))
+    }
+
+    /// The same one by one, as they are read, until `take` has no room for another. No more is read than is taken, and one of
+    /// each class.
+    pub fn visit(&self, query: &Query, mut take: impl FnMut(Marker) -> Result<bool>) -> Result<Option<Cursor>> {
         let kinds = serde_json::to_string(&query.kinds).map_err(|error| StoreError(error.to_string()))?;
         let after = query.after.unwrap_or(Cursor { begin_ms: i64::MIN, number: 0 });
         let (from, to) = (query.from.as_unix_ms(), query.to.as_unix_ms());
-        let mut select = self.db.prepare_cached(&select())?;
-        let mut found: Vec<(Cursor, Marker)> = Vec::new();
-        for class in 0..=CLASSES {
-            let earliest = from.saturating_sub(reach_ms(class)).max(after.begin_ms);
-            let rows = select.query_map(
-                named_params! {
-                    ":class": class, ":earliest": earliest, ":to": to, ":from": from, ":after_begin": after.begin_ms,
-                    ":after_number": after.number, ":kinds": kinds, ":limit": query.limit as i64 + 1,
-                },
-                read,
-            )?;
-            for row in rows {
-                let (number, marker) = row?;
-                found.push((Cursor { begin_ms: marker.begin.as_unix_ms(), number }, marker));
-            }
+        let statements: Result<Vec<_>> = (0..=CLASSES).map(|class| Ok(self.db.prepare_cached(&select(class))?)).collect();
+        let mut statements = statements?;
+        let mut shares = Vec::new();
+        for statement in &mut statements {
+            shares.push(statement.query(named_params! {
+                ":to": to, ":from": from, ":after_begin": after.begin_ms, ":after_number": after.number, ":kinds": kinds,
+            })?);
         }
-        found.sort_by_key(|(cursor, _)| (cursor.begin_ms, cursor.number));
-        let more = found.len() > query.limit;
-        found.truncate(query.limit);
-        let next = found.last().map(|(cursor, _)| *cursor).filter(|_| more);
-        Ok((found.into_iter().map(|(_, marker)| marker).collect(), next))
+        // The first of each class that is not taken yet.
+        let mut heads = BTreeMap::new();
+        for (class, share) in shares.iter_mut().enumerate() {
+            heads.extend(head(class, share)?);
+        }
+        let (mut last, mut left, mut has_room) = (None, query.limit, true);
+        while let Some(((begin_ms, number), (class, marker))) = heads.pop_first() {
+            if left == 0 || !has_room {
+                return Ok(last);
+            }
+            (last, left) = (Some(Cursor { begin_ms, number }), left - 1);
+            has_room = take(marker)?;
+            heads.extend(head(class, &mut shares[class])?);
+        }
+        Ok(None)
     }
 
     /// The open markers, oldest first.
@@ -265,14 +279,27 @@ impl From<crate::marker::Best> for Placed {
     }
 }
 
+/// The next marker of a class, by its place in the order of all: beginning and number.
+type Head = ((i64, i64), (usize, Marker));
+
+/// The next marker of a class, if there is one.
+fn head(class: usize, share: &mut Rows<'_>) -> Result<Option<Head>> {
+    let Some((number, marker)) = share.next()?.map(read).transpose()? else { return Ok(None) };
+    Ok(Some(((marker.begin.as_unix_ms(), number), (class, marker))))
+}
+
 /// One class's share of a query. An empty list of kinds means all.
-fn select() -> String {
+fn select(class: i64) -> String {
+    let earliest = match reach_ms(class) {
+        i64::MAX => ":after_begin".to_owned(),
+        reach => format!("max(:from - {reach}, :after_begin)"),
+    };
     format!(
         "SELECT {COLUMNS} FROM marker
-         WHERE class = :class AND begin BETWEEN :earliest AND :to AND (class = 0 OR end >= :from)
+         WHERE class = {class} AND begin BETWEEN {earliest} AND :to AND (class = 0 OR end >= :from)
          AND (begin > :after_begin OR number > :after_number)
          AND (:kinds = '[]' OR kind IN (SELECT value FROM json_each(:kinds)))
-         ORDER BY begin, number LIMIT :limit"
+         ORDER BY begin, number"
     )
 }
 

@@ -3,7 +3,7 @@
 use super::{Failure, Wiring, failed, interrupt::Interrupt, pipeline_parts, tell_format};
 use crate::{
     capture::{self, CaptureParts},
-    config::{CascadeSpec, EventsConfig, Grid, ServerConfig, StreamConfig},
+    config::{AccessConfig, CascadeSpec, EventsConfig, Grid, ServerConfig, StreamConfig},
     console::{
         Console, STATUS_PERIOD, addresses,
         line::{Found, StatusLine},
@@ -33,7 +33,7 @@ const SERVER_THREADS: usize = 2;
 
 /// Runs the stream. The port is taken first, then the store and the cascade are opened, then the source: what fails fastest is told
 /// first.
-pub(super) fn run(config: &StreamConfig, server: ServerConfig, events: &EventsConfig, console: &Console) -> Result<(), Failure> {
+pub(super) fn run(config: &StreamConfig, server: &ServerConfig, events: &EventsConfig, console: &Console) -> Result<(), Failure> {
     let interrupt = Interrupt::install()?;
     let listener = server::bind(server).map_err(failed)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
@@ -42,7 +42,7 @@ pub(super) fn run(config: &StreamConfig, server: ServerConfig, events: &EventsCo
     let wiring = Wiring::new(config, clock, Box::new(move |detection| runs.give(detection)))?;
     let address = listener.local_addr();
     let hooks = events.hooks.clone().of_camera(&config.source.name());
-    let live = Live::start(config, wiring, diary, hooks, listener)?;
+    let live = Live::start(config, wiring, diary, hooks, (listener, server.access.clone()))?;
     announce(console, address);
     live.watch(&interrupt, console, config);
     live.end(&interrupt)
@@ -98,7 +98,13 @@ struct Live {
 }
 
 impl Live {
-    fn start(config: &StreamConfig, wiring: Wiring, diary: Diary, hooks: HooksConfig, listener: Listener) -> Result<Live, Failure> {
+    fn start(
+        config: &StreamConfig,
+        wiring: Wiring,
+        diary: Diary,
+        hooks: HooksConfig,
+        (listener, access): (Listener, AccessConfig),
+    ) -> Result<Live, Failure> {
         let Wiring { clock, status, opener, tap, detections, watcher } = wiring;
         let capture =
             capture::start(CaptureParts { opener, tap, masks: config.masks.clone(), clock: clock.clone(), status: status.clone() })
@@ -120,7 +126,7 @@ impl Live {
             Hooks::start(hooks, &journal, &status.hooks, status.asked.kinds.clone())
         };
         let (shutdown, wanted) = oneshot::channel();
-        let site = Site::new(window.clone(), status.clone(), clock.clone(), journal.clone());
+        let site = Site::new(window.clone(), status.clone(), clock.clone(), journal.clone(), access);
         let served = runtime.spawn(server::serve(listener, site, Limits::default(), async { wanted.await.unwrap_or(()) }));
         Ok(Live { clock, status, window, journal, hooks, stream, watcher, format, runtime, served, shutdown })
     }

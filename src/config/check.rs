@@ -3,9 +3,10 @@
 //! Pure: whether a file, a camera or a port is really there is found out, and told, by whoever opens it.
 
 use super::{
-    BLUR_DELAY_MAX, CascadeSpec, Command, DetectConfig, DetectFilesConfig, ENCODER_DEFAULT, EncodeConfig, EventsConfig, Invocation,
-    Listing, Overlay, PART_MIN, PackageConfig, RecordConfig, ServerConfig, SourceSpec, StreamConfig, UsageError, Verbosity,
-    WINDOW_BYTES_DEFAULT, WINDOW_DEFAULT, X264_PRESETS,
+    AccessConfig, AllowedOrigins, BLUR_DELAY_MAX, CascadeSpec, Command, DetectConfig, DetectFilesConfig, ENCODER_DEFAULT,
+    EncodeConfig, EventsConfig, Invocation, Listing, Overlay, PART_MIN, PackageConfig, RecordConfig, ServerConfig, SourceSpec,
+    StreamConfig, UsageError, Verbosity, WINDOW_BYTES_DEFAULT, WINDOW_DEFAULT, X264_PRESETS,
+    authority::{Host, Origin},
     quantity::{self, shown, span_text},
 };
 use crate::{
@@ -343,7 +344,27 @@ fn server(args: &ServerArgs) -> Result<ServerConfig, UsageError> {
         let port = quantity::whole(text).and_then(|port| u16::try_from(port).ok());
         port.ok_or_else(|| "a port is 0 to 65535; write 8080, or 0 for any free one".to_owned())
     })?;
-    Ok(ServerConfig { bind, port })
+    Ok(ServerConfig { bind, port, access: access(args)? })
+}
+
+fn access(args: &ServerArgs) -> Result<AccessConfig, UsageError> {
+    let host = |text: &str| {
+        let why = "a name is written alone, without http:// and without a port; write it like cam.lan";
+        let is_address = |text: &str| text.parse::<std::net::Ipv6Addr>().is_ok();
+        let text = if is_address(text) { format!("[{text}]") } else { text.to_owned() };
+        Host::parse(&text).filter(|host| *host != Host::Name("*".to_owned())).ok_or_else(|| why.to_owned())
+    };
+    let origin = |text: &str| match text {
+        "null" => Err("every page can have a frame of that origin; write * to allow all pages".to_owned()),
+        text => Origin::parse(text.strip_suffix('/').unwrap_or(text))
+            .ok_or_else(|| "an origin is a scheme and a host; write it like https://home.example, or * for all pages".to_owned()),
+    };
+    let host_names = args.host_name.iter().map(|text| asked("--host-name", text.trim(), host)).collect::<Result<_, _>>()?;
+    let typed = || args.allow_origin.iter().map(|text| text.trim());
+    let listed = typed().filter(|text| *text != "*").map(|text| asked("--allow-origin", text, origin));
+    let listed = AllowedOrigins::Listed(listed.collect::<Result<_, _>>()?);
+    let origins = if typed().any(|text| text == "*") { AllowedOrigins::Any } else { listed };
+    Ok(AccessConfig { host_names, origins })
 }
 
 fn events(args: &EventsArgs) -> Result<EventsConfig, UsageError> {

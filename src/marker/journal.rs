@@ -15,7 +15,7 @@ mod feed;
 #[cfg(test)]
 mod tests;
 
-pub use asks::{Ask, AskError, OPEN_MAX};
+pub use asks::{Ask, AskError, MarkerPage, OPEN_MAX, PAGE_LEN_MAX};
 pub use chores::{CHORES_INTERVAL, OPEN_SPAN_MAX, TOUCH_INTERVAL};
 pub use feed::{Feed, FeedReader};
 
@@ -184,6 +184,11 @@ impl Journal {
     /// The markers that are asked for, and where the next ones begin.
     pub async fn list(&self, query: Query) -> Result<(Vec<Marker>, Option<Cursor>), AskError> {
         self.ask(|reply| Ask::List(query, reply)).await
+    }
+
+    /// The same as JSON, as much as fits into [`PAGE_LEN_MAX`].
+    pub async fn page(&self, query: Query) -> Result<MarkerPage, AskError> {
+        self.ask(|reply| Ask::Page(query, reply)).await
     }
 
     /// The marker of that id.

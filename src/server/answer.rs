@@ -4,6 +4,7 @@
 use super::{
     body::{AnswerBody, Pieces},
     following::Following,
+    gate::Grant,
     origin::{self, Follower, Method, Reply, Resolution},
     routes::{SECURITY_HEADERS, Shared, list_of, respond, text_of},
 };
@@ -61,24 +62,37 @@ pub(super) fn asked<B>(request: &Request<B>) -> Option<origin::Request> {
     })
 }
 
+/// Who asks.
+pub(super) struct Asker {
+    pub(super) peer: IpAddr,
+    /// What the page that asks may read.
+    pub(super) grant: Grant,
+}
+
 /// Answers what is asked of the stream.
-pub(super) fn answer(shared: &Arc<Shared>, peer: IpAddr, asked: origin::Request) -> Answer {
+pub(super) fn answer(shared: &Arc<Shared>, asker: Asker, asked: origin::Request) -> Answer {
     match shared.window.read(|state| origin::resolve(&asked, state)) {
-        Resolution::Ready(reply) => Answer::Ready(Some(finish(shared, peer, reply))),
+        Resolution::Ready(reply) => Answer::Ready(Some(finish(shared, asker, reply))),
         Resolution::Await(_) => {
             let shared = shared.clone();
             Answer::Held(Box::pin(async move {
                 let reply = origin::respond(&shared.window, asked).await;
-                finish(&shared, peer, reply)
+                finish(&shared, asker, reply)
             }))
         }
     }
 }
 
-fn finish(shared: &Arc<Shared>, peer: IpAddr, reply: Reply) -> Response<AnswerBody> {
+fn finish(shared: &Arc<Shared>, asker: Asker, reply: Reply) -> Response<AnswerBody> {
     if reply.status < 400 {
-        shared.note_viewer(peer);
+        shared.note_viewer(asker.peer);
     }
+    let mut response = put(shared, reply);
+    shared.gate.dress(response.headers_mut(), asker.grant);
+    response
+}
+
+fn put(shared: &Arc<Shared>, reply: Reply) -> Response<AnswerBody> {
     if reply.status == 503 && shared.window.waiters() >= WAITERS_MAX {
         shared.tell_crowd();
     }

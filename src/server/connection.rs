@@ -6,6 +6,7 @@
 use super::{
     FAREWELL_TIMEOUT, Limits,
     body::{AnswerBody, Pieces},
+    gate::Ends,
     metered::{Metered, Version},
     pulse::{Beat, OpenRequest, Pulse},
     routes::Site,
@@ -20,7 +21,6 @@ use hyper::{
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use std::{
     convert::Infallible,
-    net::IpAddr,
     pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll},
@@ -101,7 +101,7 @@ where
 /// Answers the requests that come over `io` until the peer leaves, a deadline passes, or `stop` closes and all answers are out.
 pub(super) async fn converse<I>(
     io: I,
-    peer: IpAddr,
+    ends: Ends,
     site: Arc<Site>,
     protocols: Arc<Protocols>,
     limits: Limits,
@@ -112,7 +112,8 @@ pub(super) async fn converse<I>(
     let pulse = Arc::new(Pulse::default());
     let (back, mut returned) = oneshot::channel();
     let io = Metered::new(io, pulse.clone(), back);
-    let ended = talk(io, peer, site, protocols, limits, stop, &pulse).await;
+    let peer = ends.peer;
+    let ended = talk(io, ends, site, protocols, limits, stop, &pulse).await;
     if ended == Ended::InSilence
         && pulse.has_half_a_request()
         && let Ok(mut io) = returned.try_recv()
@@ -133,7 +134,7 @@ enum Ended {
 
 async fn talk<I>(
     mut io: Metered<I>,
-    peer: IpAddr,
+    ends: Ends,
     site: Arc<Site>,
     protocols: Arc<Protocols>,
     limits: Limits,
@@ -143,6 +144,7 @@ async fn talk<I>(
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let peer = ends.peer;
     let mut check = pin!(sleep(limits.first_request));
     let version = tokio::select! {
         version = io.version() => version,
@@ -152,7 +154,7 @@ where
     };
     let service = service_fn(|request: Request<Incoming>| {
         // The request is gone before its answer is waited for, so that its buffer can take the next one.
-        let (open, answer) = (pulse.request(), site.answer(peer, request));
+        let (open, answer) = (pulse.request(), site.answer(ends, request));
         async move { Ok::<_, Infallible>(answer.await.map(|body| Tracked { body, _open: open })) }
     });
     // What each version needs is on the heap: HTTP/2 is large, and rare.

@@ -72,7 +72,7 @@ pub enum BindError {
 }
 
 /// Takes the port. Blocks no longer than the system call; needs no runtime.
-pub fn bind(config: ServerConfig) -> Result<Listener, BindError> {
+pub fn bind(config: &ServerConfig) -> Result<Listener, BindError> {
     let at = SocketAddr::new(config.bind, config.port);
     let listen = || {
         let socket = listen(at)?;
@@ -123,24 +123,25 @@ fn listed(addresses: &[IpAddr]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::AccessConfig;
     use std::net::Ipv4Addr;
 
     fn on_loopback(port: u16) -> ServerConfig {
-        ServerConfig { bind: Ipv4Addr::LOCALHOST.into(), port }
+        ServerConfig { bind: Ipv4Addr::LOCALHOST.into(), port, access: AccessConfig::default() }
     }
 
     #[test]
     fn port_zero_takes_a_free_port_and_tells_it() {
-        let listener = bind(on_loopback(0)).expect("a free port");
+        let listener = bind(&on_loopback(0)).expect("a free port");
         assert_eq!(listener.local_addr().ip(), IpAddr::from(Ipv4Addr::LOCALHOST));
         assert_ne!(listener.local_addr().port(), 0);
     }
 
     #[test]
     fn a_busy_port_names_one_that_is_free() {
-        let first = bind(on_loopback(0)).expect("a free port");
+        let first = bind(&on_loopback(0)).expect("a free port");
         let at = first.local_addr();
-        let error = bind(on_loopback(at.port())).expect_err("it is taken");
+        let error = bind(&on_loopback(at.port())).expect_err("it is taken");
         let BindError::InUse { free, .. } = error else { panic!("{error}") };
         let text = BindError::InUse { at, free }.to_string();
         match free {
@@ -152,8 +153,8 @@ mod tests {
     #[test]
     fn an_address_of_another_host_lists_ours() {
         // RFC 5737: reserved for documentation, so no host has it.
-        let asked = ServerConfig { bind: Ipv4Addr::new(192, 0, 2, 1).into(), port: 0 };
-        let text = bind(asked).expect_err("not ours").to_string();
+        let asked = ServerConfig { bind: Ipv4Addr::new(192, 0, 2, 1).into(), ..on_loopback(0) };
+        let text = bind(&asked).expect_err("not ours").to_string();
         let head = "cannot listen on 192.0.2.1: it is not an address of this host; pass --bind with one of 0.0.0.0, ";
         assert!(text.starts_with(head) && text.contains("127.0.0.1"), "{text}");
     }

@@ -1,16 +1,13 @@
 //! `/api/markers`: reading, posting, changing and deleting markers. What a body may hold is in `marker::draft`; here are the headers, the
 //! limits, and the answers.
 
-use super::{
-    routes::{Shares, plain, respond},
-    same_origin::is_same_origin,
-};
+use super::routes::{Shares, plain, respond};
 use crate::{
     marker::{
         Marker,
         draft::{self, AHEAD_MAX, BODY_LEN_MAX},
         is_kind,
-        journal::AskError,
+        journal::{AskError, MarkerPage},
     },
     server::origin::Reply,
     store::{Cursor, Query},
@@ -19,7 +16,7 @@ use crate::{
 use axum::{
     body::{Body, to_bytes},
     extract::{Path, Request, State},
-    http::{HeaderMap, Response, Uri, header},
+    http::{Response, Uri, header},
 };
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -28,7 +25,7 @@ use tokio::time::timeout;
 
 /// Markers in an answer when nothing else is asked.
 pub const LIMIT_DEFAULT: usize = 1000;
-/// Most markers in one answer: some 3 MB.
+/// Most markers in one answer: some 3 MB; with much data in them fewer, see [`crate::marker::journal::PAGE_LEN_MAX`].
 pub const LIMIT_MAX: usize = 10_000;
 /// Changes a second, over a while: a detector of ten things at ten times a second should send what it saw, not every look.
 pub const CHANGES_PER_S: f64 = 20.0;
@@ -38,6 +35,8 @@ pub const CHANGES_BURST: f64 = 200.0;
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Seconds after which a client that was turned away may come again.
 const RETRY_AFTER_S: u32 = 1;
+/// Headers of an answer in JSON.
+const JSON: [(&str, &str); 2] = [("content-type", "application/json"), ("cache-control", "no-store")];
 
 /// Lets so many changes through, and no more.
 #[derive(Debug)]
@@ -74,10 +73,14 @@ struct Asked {
     cursor: Option<String>,
 }
 
-#[derive(Serialize)]
-struct Listing {
-    markers: Vec<Marker>,
-    next: Option<String>,
+/// Pages of markers that are made at a time: each is in memory whole, and the store answers one after the other anyway.
+pub(super) const PAGES_AT_ONCE: usize = 2;
+
+/// A page around the JSON of its markers, which is not copied.
+fn listing(MarkerPage { json, next }: MarkerPage) -> Reply {
+    let next = next.map_or_else(|| "null".to_owned(), |Cursor { begin_ms, number }| format!("\"{begin_ms}-{number}\""));
+    let body = vec![Bytes::from_static(b"{\"markers\":["), json.into(), format!("],\"next\":{next}}}\n").into()];
+    Reply { status: 200, headers: JSON.map(|(name, value)| (name, value.to_owned())).into(), body, rest: None }
 }
 
 /// `GET /api/markers`.
@@ -86,11 +89,10 @@ pub(super) async fn list(State(shared): Shares, uri: Uri) -> Response<Body> {
         Ok(query) => query,
         Err(why) => return respond(plain(400, why + "\n")),
     };
-    respond(match shared.journal.list(query).await {
-        Ok((markers, next)) => {
-            let next = next.map(|Cursor { begin_ms, number }| format!("{begin_ms}-{number}"));
-            json(200, &Listing { markers, next })
-        }
+    // Held until the answer is counted among those under way.
+    let Ok(_turn) = shared.pages.acquire().await else { return respond(refused(&AskError::Ended)) };
+    respond(match shared.journal.page(query).await {
+        Ok(page) => listing(page),
         Err(error) => refused(&error),
     })
 }
@@ -133,8 +135,8 @@ pub(super) async fn edit(State(shared): Shares, Path(id): Path<String>, request:
 }
 
 /// `DELETE /api/markers/{id}`.
-pub(super) async fn remove(State(shared): Shares, Path(id): Path<String>, headers: HeaderMap) -> Response<Body> {
-    if let Err(reply) = may_change(&shared, &headers) {
+pub(super) async fn remove(State(shared): Shares, Path(id): Path<String>) -> Response<Body> {
+    if let Err(reply) = may_change(&shared) {
         return respond(reply);
     }
     respond(match shared.journal.remove(id).await {
@@ -143,11 +145,8 @@ pub(super) async fn remove(State(shared): Shares, Path(id): Path<String>, header
     })
 }
 
-/// Whether a request may change something: from our own page or from no page at all, and not too often.
-fn may_change(shared: &super::routes::Shared, headers: &HeaderMap) -> Result<(), Reply> {
-    if !is_same_origin(headers) {
-        return Err(plain(403, "pages of other origins may not change anything here\n"));
-    }
+/// Whether one more request may change something now. Those of pages of other origins do not come so far.
+fn may_change(shared: &super::routes::Shared) -> Result<(), Reply> {
     if !shared.take_change() {
         return Err(later(429, format!("more than {CHANGES_PER_S} changes a second; slow down")));
     }
@@ -156,7 +155,7 @@ fn may_change(shared: &super::routes::Shared, headers: &HeaderMap) -> Result<(),
 
 /// The JSON that a request brings.
 async fn body_of(shared: &super::routes::Shared, request: Request) -> Result<Bytes, Reply> {
-    may_change(shared, request.headers())?;
+    may_change(shared)?;
     let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     // A form or a text can be posted by any page without asking; JSON cannot (Fetch §4.8, CORS preflight).
     if !kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json") {
@@ -203,7 +202,7 @@ fn later(status: u16, why: String) -> Reply {
 fn json(status: u16, value: &impl Serialize) -> Reply {
     match serde_json::to_string(value) {
         Ok(text) => {
-            let headers = vec![("content-type", "application/json".to_owned()), ("cache-control", "no-store".to_owned())];
+            let headers = JSON.map(|(name, value)| (name, value.to_owned())).into();
             Reply { status, headers, body: vec![Bytes::from(text + "\n")], rest: None }
         }
         Err(error) => plain(500, format!("the answer cannot be written as JSON: {error}; please report this\n")),

@@ -8,12 +8,14 @@ use super::{
     body::AnswerBody,
     burst::Burst,
     events,
+    gate::{Ends, Gate, RESOURCE_POLICY},
     markers::{self, Bucket},
     mirror::Mirror,
     origin::Reply,
     viewers::Viewers,
 };
 use crate::{
+    config::AccessConfig,
     marker::journal::Journal,
     status::Status,
     time::{Clock, Ticks},
@@ -61,7 +63,9 @@ macro_rules! policy {
 }
 
 /// On every answer; only pages of the same origin may frame it (Fetch §3.6 for nosniff; Referrer Policy §3.1).
-pub(super) const SECURITY_HEADERS: [(HeaderName, HeaderValue); 3] = [
+/// No page of another origin may show it as an image, a video or a script, but what the gate opens.
+pub(super) const SECURITY_HEADERS: [(HeaderName, HeaderValue); 4] = [
+    (RESOURCE_POLICY, HeaderValue::from_static("same-origin")),
     (header::CONTENT_SECURITY_POLICY, policy!("'self'")),
     (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
@@ -69,6 +73,9 @@ pub(super) const SECURITY_HEADERS: [(HeaderName, HeaderValue); 3] = [
 
 /// On the page that is only a picture, which any page may frame: there is nothing to be tricked into clicking.
 const EMBED_POLICY: HeaderValue = policy!("*");
+
+/// Where UTC is told.
+pub(super) const TIME_PATH: &str = "/time";
 
 const TEXT: &str = "text/plain; charset=utf-8";
 
@@ -79,6 +86,9 @@ pub(super) struct Shared {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) mirror: Arc<Mirror>,
     pub(super) journal: Arc<Journal>,
+    pub(super) gate: Gate,
+    /// Pages of markers that may be made.
+    pub(super) pages: Semaphore,
     /// Places of clients that listen to events.
     pub(super) subscribers: Arc<Semaphore>,
     assets: Vec<Asset>,
@@ -94,14 +104,22 @@ pub struct Site {
 }
 
 impl Site {
-    /// The page, the stream in `window`, and the API over `status` and `journal`.
-    pub fn new(window: Arc<Window>, status: Arc<Status>, clock: Arc<dyn Clock>, journal: Arc<Journal>) -> Site {
+    /// The page, the stream in `window`, and the API over `status` and `journal`, for those whom `access` lets in.
+    pub fn new(
+        window: Arc<Window>,
+        status: Arc<Status>,
+        clock: Arc<dyn Clock>,
+        journal: Arc<Journal>,
+        access: AccessConfig,
+    ) -> Site {
         let shared = Arc::new(Shared {
             window,
             status,
             clock,
             mirror: Arc::default(),
             journal,
+            gate: Gate::new(access),
+            pages: Semaphore::new(markers::PAGES_AT_ONCE),
             subscribers: Arc::new(Semaphore::new(events::SUBSCRIBERS_MAX)),
             assets: assets::load(),
             viewers: Mutex::default(),
@@ -111,18 +129,23 @@ impl Site {
         Site { router: TowerToHyperService::new(router(shared.clone())), shared }
     }
 
-    /// Answers one request of `peer`.
-    pub(super) fn answer(self: &Arc<Self>, peer: IpAddr, request: Request<Incoming>) -> Answer {
+    /// Answers one request that came over a connection with these ends.
+    pub(super) fn answer(self: &Arc<Self>, ends: Ends, request: Request<Incoming>) -> Answer {
         if let Some(refused) = refusal(&request) {
             return Answer::Ready(Some(secure(respond(refused).map(AnswerBody::Other))));
         }
+        let grant = match self.shared.gate.admit(ends, &request, self.now()) {
+            Ok(grant) => grant,
+            Err(told) => return Answer::Ready(Some(secure(*told))),
+        };
         if let Some(asked) = answer::asked(&request) {
-            return answer::answer(&self.shared, peer, asked);
+            return answer::answer(&self.shared, answer::Asker { peer: ends.peer, grant }, asked);
         }
         let (site, embeds) = (self.clone(), is_embed(request.uri()));
         Answer::Held(Box::pin(async move {
             let response = site.router.call(request).await.unwrap_or_else(|never: Infallible| match never {});
             let mut response = secure(response.map(AnswerBody::Other));
+            site.shared.gate.dress(response.headers_mut(), grant);
             if embeds {
                 response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, EMBED_POLICY);
             }
@@ -183,7 +206,7 @@ fn router(shared: Arc<Shared>) -> Router {
         .route("/api/detections", get(events::detections))
         .route("/healthz", get(async || respond(api::health())))
         .route("/readyz", get(async |State(shared): Shares| respond(api::readiness(&shared))))
-        .route("/time", get(async |State(shared): Shares| respond(api::time(&shared))));
+        .route(TIME_PATH, get(async |State(shared): Shares| respond(api::time(&shared))));
     for (at, asset) in shared.assets.iter().enumerate() {
         let serve = async move |State(shared): Shares, headers: HeaderMap| {
             let (known, accepted) = (list_of(&headers, header::IF_NONE_MATCH), list_of(&headers, header::ACCEPT_ENCODING));

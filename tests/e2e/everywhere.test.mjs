@@ -156,7 +156,7 @@ pageTest('a_kiosk_that_shows_nothing_for_two_minutes_loads_itself_anew', { query
   await untilState(page, ['live'], LIVE_MS);
 });
 
-pageTest('warns_on_a_network_when_no_password_is_set', { open: false }, async ({ running, browser }) => {
+pageTest('warns_on_a_network_when_no_password_is_set', { open: false, server: { options: ['--host-name', FOREIGN_NAME] } }, async ({ running, browser }) => {
   const warning = (page) => page.getByText('no password is set');
   const own = await openPage(browser, running.server.url);
   await untilState(own.page, ['live'], LIVE_MS);

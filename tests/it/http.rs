@@ -1,10 +1,12 @@
 //! The server over real sockets on 127.0.0.1: what each address answers, and how the limits hold.
 
+mod access;
 mod events;
 mod growing;
 mod hooks;
 mod hostile;
 mod markers;
+mod proxies;
 mod running;
 mod stream;
 

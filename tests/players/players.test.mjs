@@ -28,7 +28,7 @@ let browser;
 
 before(async () => {
   // The search for faces costs as much as a player, and nothing here is about it.
-  server = await startServer({ options: ['--detect', 'none'] });
+  server = await startServer({ options: ['--detect', 'none', '--allow-origin', '*'] });
   await untilReady(server);
   await until('a stream as long as players stay behind', async () => {
     const seen = (await (await fetch(new URL('cam/video.m3u8', server.url))).text()).match(/^#EXTINF/gm)?.length ?? 0;

@@ -28,7 +28,7 @@ const RESTARTS = [
 ];
 
 /** What a program may be started with: the search for faces costs as much as a player, and pages of others must be let in. */
-const OPTIONS = ['--detect', 'none', ...(process.env.PLAYERS_OPTIONS?.split(' ') ?? [])];
+const OPTIONS = ['--detect', 'none', '--allow-origin', '*', ...(process.env.PLAYERS_OPTIONS?.split(' ') ?? [])];
 
 let host;
 let browser;

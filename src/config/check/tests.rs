@@ -49,7 +49,7 @@ fn without_options_the_defaults_are_meant() {
             window_bytes: WINDOW_BYTES_DEFAULT,
         },
     };
-    assert_eq!(streamed(""), (config, ServerConfig { bind: BIND_DEFAULT, port: PORT_DEFAULT }));
+    assert_eq!(streamed(""), (config, ServerConfig { bind: BIND_DEFAULT, port: PORT_DEFAULT, access: AccessConfig::default() }));
 }
 
 #[test]
@@ -58,7 +58,8 @@ fn every_option_reaches_its_stage() {
     let (config, server) = streamed(
         "--device file:a.mp4 --once --fps 29.97 --overlay clock,blur,labels,clock --mask 0,50%,100%,9 --mask 64,0.5%,100%,9 --clock-strip --detect cat,profile --detect-fps 8.5 \
          --detect-width 320 --encoder h264_vaapi --preset p1 --bitrate 2.5M --part 500ms --segment 1s --window 24h \
-         --window-bytes 500M --bind ::1 --port 0",
+         --window-bytes 500M --bind ::1 --port 0 --host-name NAS.lan. --host-name 203.0.113.7 --host-name 2001:db8::5 \
+         --allow-origin https://home.example/ --allow-origin http://10.0.0.2:8123",
     );
     let expect = StreamConfig {
         source: SourceSpec::File("a.mp4".into()),
@@ -76,7 +77,29 @@ fn every_option_reaches_its_stage() {
             window_bytes: 500 << 20,
         },
     };
-    assert_eq!((config, server), (expect, ServerConfig { bind: "::1".parse().unwrap(), port: 0 }));
+    let access = AccessConfig {
+        host_names: ["nas.lan", "203.0.113.7", "[2001:db8::5]"].map(|host| Host::parse(host).unwrap()).into(),
+        origins: AllowedOrigins::Listed(
+            ["https://home.example", "http://10.0.0.2:8123"].map(|it| Origin::parse(it).unwrap()).into(),
+        ),
+    };
+    assert_eq!((config, server), (expect, ServerConfig { bind: "::1".parse().unwrap(), port: 0, access }));
+}
+
+#[test]
+fn a_name_or_page_that_cannot_be_is_refused() {
+    for bad in ["http://nas.lan", "nas.lan:8080", "nas.lan/cam", "*", "[::1]:80", "a@b"] {
+        let why = "a name is written alone, without http:// and without a port; write it like cam.lan";
+        check(&format!("--host-name {bad}"), &format!("--host-name {bad}: {why}"));
+    }
+    for bad in ["home.example", "https://home.example/page", "//home.example", "https://a@b"] {
+        let why = "an origin is a scheme and a host; write it like https://home.example, or * for all pages";
+        check(&format!("--allow-origin {bad}"), &format!("--allow-origin {bad}: {why}"));
+    }
+    let why = "every page can have a frame of that origin; write * to allow all pages";
+    check("--allow-origin null", &format!("--allow-origin null: {why}"));
+    let all = streamed("--allow-origin https://home.example --allow-origin *").1.access.origins;
+    assert_eq!(all, AllowedOrigins::Any);
 }
 
 #[test]

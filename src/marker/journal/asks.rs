@@ -5,11 +5,25 @@ use super::*;
 /// Open markers of clients at once: more are sensors that never tell an end.
 pub const OPEN_MAX: usize = 200;
 
+/// Longest JSON of a page of markers, in bytes; the marker that passes it is the last. A page of 10,000 without data fits.
+pub const PAGE_LEN_MAX: usize = 4 << 20;
+
+/// Some of the markers that are asked for, as JSON with commas between.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct MarkerPage {
+    /// The markers.
+    pub json: String,
+    /// Where the next ones begin, if there are more.
+    pub next: Option<Cursor>,
+}
+
 /// A question, and where its answer goes.
 #[derive(Debug)]
 pub enum Ask {
     /// Which markers are there?
     List(Query, Reply<(Vec<Marker>, Option<Cursor>)>),
+    /// The same, written as JSON row by row, so that an answer is in memory once.
+    Page(Query, Reply<MarkerPage>),
     /// Which is the one of that id?
     Find(String, Reply<Marker>),
     /// Make one.
@@ -56,6 +70,10 @@ impl Keeper {
                 let answer = self.parts.store.list(&query).map_err(AskError::from);
                 self.reply(reply, answer);
             }
+            Ask::Page(query, reply) => {
+                let answer = self.page(&query).map_err(AskError::from);
+                self.reply(reply, answer);
+            }
             Ask::Find(id, reply) => {
                 let found = self.parts.store.find(&id).map_err(AskError::from);
                 self.reply(reply, found.and_then(|found| found.ok_or(AskError::NotFound(id))));
@@ -86,6 +104,19 @@ impl Keeper {
         };
         // A client that did not wait is no fault.
         reply.send(answer).ok();
+    }
+
+    fn page(&self, query: &Query) -> Result<MarkerPage, StoreError> {
+        let mut json = String::new();
+        let next = self.parts.store.visit(query, |marker| {
+            let text = serde_json::to_string(&marker).map_err(|error| StoreError(error.to_string()))?;
+            if !json.is_empty() {
+                json.push(',');
+            }
+            json.push_str(&text);
+            Ok(json.len() < PAGE_LEN_MAX)
+        })?;
+        Ok(MarkerPage { json, next })
     }
 
     fn post(&mut self, draft: Draft) -> Result<Marker, AskError> {

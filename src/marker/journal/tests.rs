@@ -250,3 +250,23 @@ async fn clients_cannot_leave_markers_open_without_end() {
         tokio::task::yield_now().await;
     }
 }
+
+#[tokio::test]
+async fn a_page_of_markers_ends_where_it_is_long_enough_and_the_next_one_goes_on() {
+    let mut bench = bench();
+    bench.window.push("K....|K....|");
+    let long = "y".repeat(4000);
+    let n = (PAGE_LEN_MAX / long.len() + 10) as i64;
+    for ms in 0..n {
+        let begin = BEGIN + Span::from_ms(ms);
+        bench.journal.add(Draft { data: Some(json!(long)), ..draft("door", begin, Some(begin)) }).await.expect("made");
+    }
+    let query = Query { from: BEGIN, to: BEGIN + Span::from_ms(n), kinds: vec![], limit: 10_000, after: None };
+    let first = bench.journal.page(query.clone()).await.expect("a page");
+    assert!((PAGE_LEN_MAX..PAGE_LEN_MAX + 5000).contains(&first.json.len()), "{}", first.json.len());
+    let rest = bench.journal.page(Query { after: first.next, ..query.clone() }).await.expect("a page");
+    assert_eq!(rest.next, None);
+    let all: serde_json::Value = serde_json::from_str(&format!("[{},{}]", first.json, rest.json)).expect("JSON");
+    let (listed, _) = bench.journal.list(query).await.expect("a list");
+    assert_eq!(all, serde_json::to_value(listed).expect("JSON"));
+}

@@ -12,8 +12,6 @@ use crate::{
 };
 use bytes::Bytes;
 
-/// What a page of another origin may read (CORS).
-const EXPOSED: &str = "Age, Cache-Control, Content-Length, Content-Range, Date, ETag, Expires, Retry-After";
 /// RFC 8216 §10.
 const PLAYLIST_TYPE: &str = "application/vnd.apple.mpegurl";
 /// ISO/IEC 23009-1 annex C.
@@ -54,16 +52,7 @@ impl Lifetime {
 
 impl Reply {
     fn new(status: u16, body: Vec<Bytes>) -> Reply {
-        Reply {
-            status,
-            headers: vec![
-                ("access-control-allow-origin", "*".to_owned()),
-                ("access-control-expose-headers", EXPOSED.to_owned()),
-                ("content-length", length(&body).to_string()),
-            ],
-            body,
-            rest: None,
-        }
+        Reply { status, headers: vec![("content-length", length(&body).to_string())], body, rest: None }
     }
 
     pub(super) fn with(mut self, name: &'static str, value: impl Into<String>) -> Reply {

@@ -1,7 +1,7 @@
 //! A server on a free port of 127.0.0.1, and a client that sees every byte.
 
 use hlscam::{
-    config::ServerConfig,
+    config::{AccessConfig, ServerConfig, authority::Host},
     marker::journal::{self, Journal, JournalParts, Keep},
     server::{Limits, Site, bind, serve},
     status::Status,
@@ -44,8 +44,16 @@ pub(super) struct Running {
     pub(super) ended: JoinHandle<std::io::Result<()>>,
 }
 
+/// A server whose name is `test`.
 pub(super) fn start(limits: Limits) -> Running {
-    let listener = bind(ServerConfig { bind: Ipv4Addr::LOCALHOST.into(), port: 0 }).expect("a free port");
+    start_with(limits, AccessConfig { host_names: vec![Host::Name("test".to_owned())], ..AccessConfig::default() })
+}
+
+/// A server that answers those whom `access` lets in.
+pub(super) fn start_with(limits: Limits, access: AccessConfig) -> Running {
+    let config = ServerConfig { bind: Ipv4Addr::LOCALHOST.into(), port: 0, access };
+    let listener = bind(&config).expect("a free port");
+    let access = config.access;
     let clock = Arc::new(ManualClock::at(NOW));
     let config = WindowConfig {
         run: "t".to_owned(),
@@ -69,7 +77,7 @@ pub(super) fn start(limits: Limits) -> Running {
         run: "t".to_owned(),
     };
     let journal = Journal::start(parts, &runs).expect("a thread");
-    let site = Site::new(window.clone(), status.clone(), clock.clone(), journal.clone());
+    let site = Site::new(window.clone(), status.clone(), clock.clone(), journal.clone(), access);
     let (stop, stopped) = oneshot::channel::<()>();
     let at = listener.local_addr();
     let ended = tokio::spawn(serve(listener, site, limits, async {

@@ -1,0 +1,223 @@
+//! Who is answered at all: those who ask for this host under one of its own names, and no page of another origin that `--allow-origin` does
+//! not name. What is let through is told to browsers by the headers of CORS and Cross-Origin-Resource-Policy (Fetch §3.2, §3.7).
+
+use super::{
+    body::AnswerBody,
+    burst::Burst,
+    origin::Reply,
+    own_names::OwnNames,
+    routes::{TIME_PATH, plain, respond, text_of},
+    same_origin::is_foreign,
+};
+use crate::{
+    config::{
+        AccessConfig, AllowedOrigins, STREAM_NAME,
+        authority::{Authority, Origin},
+    },
+    time::Ticks,
+};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Version, header};
+use std::{
+    net::IpAddr,
+    sync::{Mutex, PoisonError},
+};
+
+/// What a page of another origin may read of an answer's head.
+const EXPOSED: HeaderValue =
+    HeaderValue::from_static("Age, Cache-Control, Content-Length, Content-Range, Date, ETag, Expires, Retry-After");
+/// Methods that a page of another origin may use.
+const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD");
+/// Seconds for which a browser need not ask again whether it may send a header of its own: two hours, the most that Chromium takes.
+const PREFLIGHT_AGE: HeaderValue = HeaderValue::from_static("7200");
+/// Which pages may show or run an answer that they cannot read (Fetch §3.7): images, videos, scripts.
+pub(super) const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+/// What Chromium asks before a public page reads from a private network, and our answer.
+const ASKS_PRIVATE: &str = "access-control-request-private-network";
+const ALLOWS_PRIVATE: HeaderName = HeaderName::from_static("access-control-allow-private-network");
+/// What a proxy tells of the browser's `Host`.
+const FORWARDED_HOST: &str = "x-forwarded-host";
+
+const NO_HOST: &str = "the request must name its host once, as RFC 9112 §3.2 wants it: `Host: name` or `Host: name:port`\n";
+const NOT_OURS: &str = "hlscam does not answer under this name; start it with --host-name NAME for each name that it has beside those of \
+                        this computer\n";
+const FOREIGN: &str = "pages of other origins get nothing here and may not change anything; --allow-origin ORIGIN lets a page show the \
+                       stream. If this is hlscam's own page behind a reverse proxy, the proxy must hand on the browser's Host, or tell it \
+                       by X-Forwarded-Host from this computer, with its port: docs/proxy.md\n";
+
+/// Longest host or origin in the log.
+const SHOWN_LEN_MAX: usize = 80;
+
+/// The two ends of a connection.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ends {
+    pub(super) peer: IpAddr,
+    /// Where it came in; `None` if the system does not tell.
+    pub(super) local: Option<IpAddr>,
+}
+
+/// Decides who is answered.
+pub(super) struct Gate {
+    names: OwnNames,
+    origins: AllowedOrigins,
+    told: Mutex<Told>,
+}
+
+/// Refusals that the log has told.
+#[derive(Debug, Default)]
+struct Told {
+    names: Burst,
+    pages: Burst,
+}
+
+/// The value of Access-Control-Allow-Origin on what pages of other origins may read; none if no page may.
+pub(super) type Grant = Option<HeaderValue>;
+
+impl Gate {
+    pub(super) fn new(access: AccessConfig) -> Gate {
+        Gate { names: OwnNames::new(access.host_names), origins: access.origins, told: Mutex::default() }
+    }
+
+    /// What this request may be granted, or the answer to one that goes no further.
+    pub(super) fn admit<B>(&self, ends: Ends, request: &Request<B>, now: Ticks) -> Result<Grant, Box<Response<AnswerBody>>> {
+        let refuse = |reply: Reply| Box::new(respond(reply).map(AnswerBody::Other));
+        let headers = request.headers();
+        let asked = asked_for(ends, request).ok_or_else(|| refuse(plain(400, NO_HOST)))?;
+        if let Some(other) = asked.iter().find(|authority| !self.names.have(&authority.host, ends.local, now)) {
+            self.tell_name(&other.host.to_string(), now);
+            return Err(refuse(plain(421, NOT_OURS)));
+        }
+        let is_open = is_open(request.uri().path());
+        let grant = if is_open { self.grant(text_of(headers, header::ORIGIN)) } else { None };
+        if is_open && request.method() == Method::OPTIONS && headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD) {
+            let grant = grant.filter(|_| self.is_allowed(headers, is_open));
+            return Err(grant.map_or_else(|| refuse(plain(403, FOREIGN)), |grant| Box::new(self.preflight(headers, grant))));
+        }
+        if is_foreign(request.method(), headers, &asked) && !self.is_allowed(headers, is_open) {
+            self.tell_page(text_of(headers, header::ORIGIN).unwrap_or("an origin that it does not tell"), now);
+            return Err(refuse(plain(403, FOREIGN)));
+        }
+        Ok(grant)
+    }
+
+    /// Tells browsers what pages of other origins may do with an answer.
+    pub(super) fn dress(&self, headers: &mut HeaderMap, grant: Grant) {
+        let Some(grant) = grant else { return };
+        if self.origins == AllowedOrigins::Any {
+            headers.insert(RESOURCE_POLICY, HeaderValue::from_static("cross-origin"));
+        }
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, grant);
+        headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
+        if self.varies() {
+            headers.append(header::VARY, HeaderValue::from_static("Origin"));
+        }
+    }
+
+    /// One origin is told to everybody, so that caches need no copy for each; of several, each learns its own.
+    fn grant(&self, origin: Option<&str>) -> Grant {
+        let value = |origin: &Origin| HeaderValue::try_from(origin.to_string()).ok();
+        match &self.origins {
+            AllowedOrigins::Any => Some(HeaderValue::from_static("*")),
+            AllowedOrigins::Listed(listed) if !self.varies() => listed.first().and_then(value),
+            AllowedOrigins::Listed(listed) => {
+                let asking = origin.and_then(Origin::parse);
+                listed.iter().find(|each| asking.as_ref() == Some(each)).or(listed.first()).and_then(value)
+            }
+        }
+    }
+
+    fn varies(&self) -> bool {
+        matches!(&self.origins, AllowedOrigins::Listed(listed) if listed.len() > 1)
+    }
+
+    fn is_allowed(&self, headers: &HeaderMap, is_open: bool) -> bool {
+        let origin = text_of(headers, header::ORIGIN).and_then(Origin::parse);
+        is_open
+            && match &self.origins {
+                AllowedOrigins::Any => true,
+                // What a page only shows comes without Origin, and so from anybody.
+                AllowedOrigins::Listed(listed) => origin.is_some_and(|origin| listed.contains(&origin)),
+            }
+    }
+
+    /// Players send headers of their own (CMCD, Authorization), so each is allowed: what none of ours reads does no harm.
+    fn preflight(&self, asked: &HeaderMap, grant: HeaderValue) -> Response<AnswerBody> {
+        let reply = Reply { status: 204, headers: vec![("cache-control", "no-store".to_owned())], body: vec![], rest: None };
+        let mut response = respond(reply).map(AnswerBody::Other);
+        let headers = response.headers_mut();
+        self.dress(headers, Some(grant));
+        headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, METHODS);
+        headers.insert(header::ACCESS_CONTROL_MAX_AGE, PREFLIGHT_AGE);
+        if let Some(names) = asked.get(header::ACCESS_CONTROL_REQUEST_HEADERS) {
+            headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, names.clone());
+        }
+        if asked.contains_key(ASKS_PRIVATE) {
+            headers.insert(ALLOWS_PRIVATE, HeaderValue::from_static("true"));
+        }
+        response
+    }
+
+    fn tell_name(&self, name: &str, now: Ticks) {
+        if self.told.lock().unwrap_or_else(PoisonError::into_inner).names.begins(now) {
+            tracing::warn!("hlscam was asked for under the name {:?}, and refused; --host-name lets it answer there", shown(name));
+        }
+    }
+
+    fn tell_page(&self, origin: &str, now: Ticks) {
+        if self.told.lock().unwrap_or_else(PoisonError::into_inner).pages.begins(now) {
+            tracing::warn!(
+                "a page of {:?} was refused; --allow-origin lets a page of another origin show the stream",
+                shown(origin)
+            );
+        }
+    }
+}
+
+/// What pages of other origins may be let read: the stream, and the time that its players need.
+fn is_open(path: &str) -> bool {
+    let inner = path.strip_prefix('/').and_then(|path| path.strip_prefix(STREAM_NAME));
+    path == TIME_PATH || inner.is_some_and(|inner| inner.starts_with('/'))
+}
+
+fn shown(text: &str) -> String {
+    text.chars().take(SHOWN_LEN_MAX).collect()
+}
+
+/// What the request asks for: the target's authority (of HTTP/2, and of HTTP/1 to a proxy) or else `Host`; and what a proxy on this
+/// computer tells of the browser's. `None` if it does not say so as HTTP wants it.
+fn asked_for<B>(ends: Ends, request: &Request<B>) -> Option<Vec<Authority>> {
+    let headers = request.headers();
+    let mut hosts = headers.get_all(header::HOST).iter();
+    let host = hosts.next().map(|host| host.to_str().ok().and_then(Authority::parse));
+    // RFC 9112 §3.2: neither two, nor one that is none.
+    let (None, None | Some(Some(_))) = (hosts.next(), &host) else { return None };
+    let target = request.uri().authority().map(|authority| Authority::parse(authority.as_str()));
+    let mut asked = match (target, host.flatten()) {
+        // RFC 9113 §8.3.1: they must not tell two hosts. In HTTP/1 the target counts (RFC 9112 §3.2.2).
+        (Some(target), Some(host)) if request.version() == Version::HTTP_2 && target.as_ref() != Some(&host) => return None,
+        (Some(target), _) => vec![target?],
+        (None, Some(host)) => vec![host],
+        // Before HTTP/1.1 there was none, and those who check health still speak so; no browser does.
+        (None, None) if request.version() < Version::HTTP_11 => vec![],
+        (None, None) => return None,
+    };
+    if ends.peer.to_canonical().is_loopback() {
+        asked.extend([forwarded_host(headers), x_forwarded_host(headers)].into_iter().flatten());
+    }
+    Some(asked)
+}
+
+/// The first of a list is what the browser sent to the first proxy.
+fn x_forwarded_host(headers: &HeaderMap) -> Option<Authority> {
+    Authority::parse(headers.get(FORWARDED_HOST)?.to_str().ok()?.split(',').next()?.trim())
+}
+
+/// The same in RFC 7239 §5.3.
+fn forwarded_host(headers: &HeaderMap) -> Option<Authority> {
+    let first = text_of(headers, header::FORWARDED)?.split(',').next()?;
+    let pairs = first.split(';').filter_map(|pair| pair.trim().split_once('='));
+    let host = pairs.into_iter().find(|(name, _)| name.eq_ignore_ascii_case("host"))?.1;
+    Authority::parse(host.trim_matches('"'))
+}
+
+#[cfg(test)]
+mod tests;
