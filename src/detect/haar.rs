@@ -17,6 +17,7 @@ use opencv::{
 use std::path::{Path, PathBuf};
 
 mod cascade;
+mod file;
 mod scan;
 mod sums;
 
@@ -207,14 +208,18 @@ fn load(cascade: &CascadeSpec) -> Result<Scanner, DetectError> {
         CascadeSpec::System(name) => find_system(name).and_then(|path| Ok((read(&path)?, path)))?,
         CascadeSpec::File(path) => (read(path)?, path.clone()),
     };
-    let classifier = parse(&xml).ok_or_else(|| {
+    let unusable = |why: &str| {
         let name = name.display();
-        DetectError(format!(
-            "cannot use {name} for detection: it is no cascade of OpenCV; pass one of its haarcascade or lbpcascade files"
-        ))
-    })?;
+        DetectError(format!("cannot use {name} for detection: {why} haarcascade or lbpcascade files"))
+    };
+    let read = std::str::from_utf8(&xml)
+        .ok()
+        .and_then(file::read)
+        .ok_or_else(|| unusable("it is no cascade of OpenCV; pass one of its"))?;
+    let xml = file::checked(&read).map_err(|why| unusable(&format!("it is damaged: {why}; pass one of OpenCV's")))?;
+    let classifier = parse(xml.as_bytes()).ok_or_else(|| unusable("OpenCV does not take it; pass one of its"))?;
     let window = classifier.get_original_window_size().map_err(failed)?;
-    let coarse = std::str::from_utf8(&xml).ok().and_then(Cascade::parse);
+    let coarse = Cascade::parse(&xml);
     let (search, opinion) = match cascade {
         CascadeSpec::Face | CascadeSpec::System("face-alt2") => (FACE_SEARCH, parse(OPINION_XML)),
         _ => (OTHER_SEARCH, None),
@@ -247,7 +252,7 @@ fn read(path: &Path) -> Result<Vec<u8>, DetectError> {
     }
 }
 
-/// A classifier from the text of a cascade file; `None` if it is none.
+/// A classifier from a text of ours, or one that [`file::checked`] wrote; `None` if it is none.
 fn parse(xml: &[u8]) -> Option<CascadeClassifier> {
     // OpenCV takes the text as a C string, and answers anything but XML with messages of its own on stderr.
     let text = std::str::from_utf8(xml).ok().filter(|text| text.trim_start().starts_with('<') && !text.contains('\0'))?;

@@ -4,8 +4,10 @@
 //! Most windows fail in the first stages, so these are evaluated for [`LANES`] windows side by side, for which the compiler uses vector
 //! instructions; the few windows that are left go on alone. What passes is exactly what passes in OpenCV.
 
-use super::sums::{Area, Corners, Sums};
-use serde::Deserialize;
+use super::{
+    file::{self, AREAS_MAX, numbers},
+    sums::{Area, Corners, Sums},
+};
 
 /// Windows that are evaluated side by side.
 const LANES: usize = 8;
@@ -13,8 +15,6 @@ const LANES: usize = 8;
 const LANES_MIN: u32 = 2;
 /// Most nodes of a tree; those of OpenCV's cascades have one or two.
 const NODES_MAX: usize = 8;
-/// Most rectangles of a feature.
-const AREAS_MAX: usize = 3;
 /// What OpenCV takes off the threshold of a stage.
 const STAGE_EPS: f32 = 1e-5;
 /// Windows with less contrast than this deviation of luma are left out, as in OpenCV.
@@ -66,8 +66,7 @@ type Feature = [(Area, f32); AREAS_MAX];
 impl Cascade {
     /// A cascade from the text of its file; `None` where it is not an upright Haar cascade in the format of OpenCV 2 and later.
     pub(super) fn parse(xml: &str) -> Option<Cascade> {
-        let file::Cascade { stage_type, feature_type, width, height, stages, features } =
-            quick_xml::de::from_str::<file::Storage>(xml).ok()?.cascade;
+        let file::Cascade { stage_type, feature_type, width, height, stages, features, .. } = file::read(xml)?;
         if stage_type != "BOOST" || feature_type != "HAAR" || width < 3 || height < 3 {
             return None;
         }
@@ -205,96 +204,40 @@ fn bits(flags: &[bool; LANES]) -> u32 {
     flags.iter().enumerate().fold(0, |bits, (lane, flag)| bits | u32::from(*flag) << lane)
 }
 
-/// The file as it is written: elements without a name of their own are called `_`.
-mod file {
-    use super::{AREAS_MAX, Area, Deserialize, NODES_MAX, Next, Node, Tree};
-
-    #[derive(Deserialize)]
-    pub(super) struct Storage {
-        pub(super) cascade: Cascade,
+impl file::Feature {
+    /// The rectangles of an upright feature, all inside the window.
+    fn areas(&self, across: usize, down: usize) -> Option<Feature> {
+        let area = |rect: &String| {
+            let [x, y, width, height, weight] = numbers(rect)?.try_into().ok()?;
+            let is_inside =
+                x + width <= across as f32 && y + height <= down as f32 && [x, y, width, height].iter().all(|it| *it >= 0.0);
+            let [x, y, width, height] = [x, y, width, height].map(|length| length as usize);
+            is_inside.then_some((Area { x, y, width, height }, weight))
+        };
+        let mut areas = self.rects.as_ref()?.list.iter().map(area).collect::<Option<Vec<_>>>()?;
+        let is_upright = self.tilted.unwrap_or(0) == 0 && areas.len() <= AREAS_MAX;
+        areas.resize(AREAS_MAX, Default::default());
+        is_upright.then(|| areas.try_into().ok())?
     }
+}
 
-    #[derive(Deserialize)]
-    pub(super) struct Cascade {
-        #[serde(rename = "stageType")]
-        pub(super) stage_type: String,
-        #[serde(rename = "featureType")]
-        pub(super) feature_type: String,
-        pub(super) width: usize,
-        pub(super) height: usize,
-        pub(super) stages: List<Stage>,
-        pub(super) features: List<Feature>,
-    }
-
-    #[derive(Deserialize)]
-    pub(super) struct List<T> {
-        #[serde(rename = "_", default = "Vec::new")]
-        pub(super) list: Vec<T>,
-    }
-
-    #[derive(Deserialize)]
-    pub(super) struct Stage {
-        #[serde(rename = "stageThreshold")]
-        pub(super) threshold: f64,
-        #[serde(rename = "weakClassifiers")]
-        pub(super) weak: List<Weak>,
-    }
-
-    #[derive(Deserialize)]
-    pub(super) struct Weak {
-        /// Per node: where its two ways lead, its feature, and the threshold.
-        #[serde(rename = "internalNodes")]
-        nodes: String,
-        #[serde(rename = "leafValues")]
-        leaves: String,
-    }
-
-    #[derive(Deserialize)]
-    pub(super) struct Feature {
-        /// Per rectangle: left, top, width, height and weight.
-        rects: List<String>,
-        tilted: Option<u8>,
-    }
-
-    /// The numbers of an element, as OpenCV reads them: by way of a double.
-    fn numbers(text: &str) -> Option<Vec<f32>> {
-        text.split_ascii_whitespace().map(|number| number.parse::<f64>().ok().map(|number| number as f32)).collect()
-    }
-
-    impl Feature {
-        /// The rectangles of an upright feature, all inside the window.
-        pub(super) fn areas(&self, across: usize, down: usize) -> Option<super::Feature> {
-            let area = |rect: &String| {
-                let [x, y, width, height, weight] = numbers(rect)?.try_into().ok()?;
-                let is_inside =
-                    x + width <= across as f32 && y + height <= down as f32 && [x, y, width, height].iter().all(|it| *it >= 0.0);
-                let [x, y, width, height] = [x, y, width, height].map(|length| length as usize);
-                is_inside.then_some((Area { x, y, width, height }, weight))
-            };
-            let mut areas = self.rects.list.iter().map(area).collect::<Option<Vec<_>>>()?;
-            let is_upright = self.tilted.unwrap_or(0) == 0 && areas.len() <= AREAS_MAX;
-            areas.resize(AREAS_MAX, Default::default());
-            is_upright.then(|| areas.try_into().ok())?
-        }
-    }
-
-    impl Weak {
-        pub(super) fn tree(&self, features: &[super::Feature]) -> Option<Tree> {
-            let (nodes, leaves) = (numbers(&self.nodes)?, numbers(&self.leaves)?);
-            // A way to 0 or less is one to a leaf.
-            let next = |way: f32, index: usize| match way as isize {
-                way if way <= 0 => leaves.get(way.unsigned_abs()).copied().map(Next::Leaf),
-                way => (way as usize > index && (way as usize) < nodes.len() / 4).then_some(Next::Node(way as usize)),
-            };
-            let node = |(index, node): (usize, &[f32])| {
-                let [under, over, feature, threshold] = node.try_into().ok()?;
-                let weights = features.get(feature as usize)?.map(|(_, weight)| weight);
-                let (under, over) = (next(under, index)?, next(over, index)?);
-                Some(Node { feature: feature as usize, corners: Default::default(), weights, threshold, under, over })
-            };
-            let is_small = (1..=NODES_MAX).contains(&(nodes.len() / 4));
-            is_small.then(|| nodes.chunks(4).enumerate().map(node).collect())?
-        }
+impl file::Weak {
+    /// The tree, with its features' weights.
+    fn tree(&self, features: &[Feature]) -> Option<Tree> {
+        let (nodes, leaves) = (numbers(&self.nodes)?, numbers(&self.leaves)?);
+        // A way to 0 or less is one to a leaf.
+        let next = |way: f32, index: usize| match way as isize {
+            way if way <= 0 => leaves.get(way.unsigned_abs()).copied().map(Next::Leaf),
+            way => (way as usize > index && (way as usize) < nodes.len() / 4).then_some(Next::Node(way as usize)),
+        };
+        let node = |(index, node): (usize, &[f32])| {
+            let [under, over, feature, threshold] = node.try_into().ok()?;
+            let weights = features.get(feature as usize)?.map(|(_, weight)| weight);
+            let (under, over) = (next(under, index)?, next(over, index)?);
+            Some(Node { feature: feature as usize, corners: Default::default(), weights, threshold, under, over })
+        };
+        let is_small = (1..=NODES_MAX).contains(&(nodes.len() / 4));
+        is_small.then(|| nodes.chunks(4).enumerate().map(node).collect())?
     }
 }
 
