@@ -29,6 +29,10 @@ pub enum News {
     CameraLost(&'static str),
     /// They come again.
     CameraBack(&'static str),
+    /// Markers cannot be kept any more, for this reason.
+    StorageLost(String),
+    /// They are kept again.
+    StorageBack(&'static str),
     /// The stream has ended, and so do the events.
     StreamEnded(&'static str),
 }
@@ -43,6 +47,8 @@ impl News {
             News::MarkerRemoved(_) => "marker-removed",
             News::CameraLost(_) => "camera-lost",
             News::CameraBack(_) => "camera-back",
+            News::StorageLost(_) => "storage-lost",
+            News::StorageBack(_) => "storage-back",
             News::StreamEnded(_) => "stream-ended",
         }
     }
@@ -86,8 +92,11 @@ struct Data<'a> {
 impl Event {
     fn new(number: u64, at: WallTime, news: News, is_of_end: bool) -> Event {
         let id = if let News::MarkerRemoved(id) = &news { Some(id.as_str()) } else { None };
-        let reason = match news {
-            News::CameraLost(reason) | News::CameraBack(reason) | News::StreamEnded(reason) => Some(reason),
+        let reason = match &news {
+            News::CameraLost(reason) | News::CameraBack(reason) | News::StorageBack(reason) | News::StreamEnded(reason) => {
+                Some(*reason)
+            }
+            News::StorageLost(reason) => Some(reason.as_str()),
             _ => None,
         };
         let data = Data { at, marker: news.marker(), id, reason };

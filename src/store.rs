@@ -4,24 +4,24 @@
 //! markers before it, for any of them may be long. So markers are filed by length (`class`): those of one class are at most so long, and
 //! only those that begin within that length before the stretch are looked at.
 
+mod file;
+mod row;
 #[cfg(test)]
 mod tests;
 
 use crate::{
     marker::{Marker, id_of, parts_of},
-    time::{Span, WallTime},
+    time::WallTime,
 };
-use rusqlite::{Connection, OptionalExtension, Row, Rows, ToSql, named_params, types::Type};
-use std::{
-    collections::BTreeMap,
-    fs,
-    path::{Path, PathBuf},
-};
+use file::File;
+use row::{COLUMNS, Found, Unreadable};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, Rows, ToSql, named_params};
+use std::{collections::BTreeMap, path::PathBuf};
+
+pub use file::FILE_NAME;
 
 /// Most markers: some 30 MB; at one a minute, two months. Beyond it the oldest go.
 pub const MARKERS_MAX: u64 = 100_000;
-/// The name of the file in the folder of `--storage`.
-pub const FILE_NAME: &str = "markers.sqlite";
 /// What the file holds; a newer hlscam may know more.
 const SCHEMA_VERSION: i64 = 1;
 /// Classes of length: the first is up to [`CLASS_MS`], each next one twice as long; the last spans centuries. Class 0 is open.
@@ -41,8 +41,6 @@ const SCHEMA: &str = "
     CREATE INDEX marker_time ON marker (class, begin, number);
     CREATE INDEX marker_end ON marker (end);
     PRAGMA user_version = 1;";
-
-const COLUMNS: &str = "number, kind, text, source, begin, end, count, confidence, best, data";
 
 /// Where markers are kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,9 +80,31 @@ pub struct Cursor {
 #[error("{0}")]
 pub struct StoreError(pub String);
 
+/// How the sentence of an error of SQLite begins; [`Store::named`] puts the file there.
+const FAILED: &str = "the store of markers failed";
+
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> StoreError {
-        StoreError(format!("the store of markers failed: {error}"))
+        let why = match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => "the disk is full; make room".to_owned(),
+            Some(ErrorCode::ReadOnly) => "it can only be read; let hlscam write there".to_owned(),
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+                "it is damaged; end hlscam and move it away, and a new one is made".to_owned()
+            }
+            Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen) => {
+                format!("the disk cannot be read or written ({}); see that it is there and writable", first_line(&error))
+            }
+            _ => first_line(&error),
+        };
+        StoreError(format!("{FAILED}: {why}"))
+    }
+}
+
+/// The first line of an error: some show the whole statement.
+fn first_line(error: &rusqlite::Error) -> String {
+    match error {
+        rusqlite::Error::SqlInputError { msg, .. } => msg.clone(),
+        other => other.to_string().lines().next().unwrap_or_default().to_owned(),
     }
 }
 
@@ -95,25 +115,107 @@ type Result<T> = std::result::Result<T, StoreError>;
 pub struct Store {
     db: Connection,
     len: u64,
+    /// None in memory.
+    file: Option<File>,
+    /// Markers up to this number that are open were left so by a run that died, and could not be closed yet.
+    left_until: Option<i64>,
+    unreadable: Unreadable,
 }
 
 impl Store {
     /// Opens it. In memory, numbers begin with the seconds of `now`, so that ids of two runs differ. In a file, markers that a dead run
-    /// left open are closed when they were last known to go on.
+    /// left open are closed when they were last known to go on. A disk without room is no reason not to begin: what it cannot take yet is
+    /// [told](Store::trouble).
     pub fn open(place: &Place, now: WallTime) -> Result<Store> {
-        let db = match place {
-            Place::Memory => Connection::open_in_memory()?,
-            Place::Folder(folder) => open_file(folder)?,
+        let (db, file) = match place {
+            Place::Memory => (None, None),
+            Place::Folder(folder) => (file::open(folder)?, Some(folder)),
         };
+        let is_new = db.is_none();
+        let db = db.map_or_else(Connection::open_in_memory, Ok)?;
         db.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
-        if *place == Place::Memory {
+        if is_new {
             db.execute_batch(SCHEMA)?;
             db.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('marker', ?1)", [now.as_unix_ms() / 1000])?;
         }
-        let len = db.query_row("SELECT count(*) FROM marker", [], |row| row.get::<_, i64>(0))? as u64;
-        let store = Store { db, len };
-        store.close_all()?;
+        // One that is in memory because there was no room for a file is not in its place.
+        let file = file.map(|folder| if is_new { File::nowhere(folder) } else { File::of(folder) });
+        let mut store = Store { db, len: 0, file, left_until: None, unreadable: Unreadable::default() };
+        store.take_over().map_err(|error| store.named(error))?;
         Ok(store)
+    }
+
+    /// Counts what is there, and closes what a dead run left open.
+    fn take_over(&mut self) -> Result<()> {
+        self.len = self.db.query_row("SELECT count(*) FROM marker", [], |row| row.get::<_, i64>(0))? as u64;
+        self.left_until = self.db.query_row("SELECT max(number) FROM marker WHERE class = 0", [], |row| row.get(0))?;
+        match self.close_left() {
+            Err(error) if file::is_full(&error) => {
+                let StoreError(why) = self.named(error.into());
+                tracing::warn!("{why}; markers that the last run left open are closed when there is room");
+                Ok(())
+            }
+            other => Ok(other?),
+        }
+    }
+
+    /// The same error with the name of the file in it.
+    pub fn named(&self, StoreError(why): StoreError) -> StoreError {
+        let rest = why.strip_prefix(FAILED).zip(self.file.as_ref());
+        StoreError(rest.map_or(why.clone(), |(rest, file)| format!("the store of markers {} failed{rest}", file.path().display())))
+    }
+
+    /// Why nothing can be kept at the moment, if so: the file is not there any more.
+    pub fn trouble(&self) -> Option<StoreError> {
+        let file = self.file.as_ref().filter(|file| !file.is_in_place())?;
+        let path = file.path();
+        Some(StoreError(format!(
+            "the markers cannot be kept: {} is not there any more, or there was no room for it; they are kept again when its folder is back",
+            path.display()
+        )))
+    }
+
+    /// Tries to keep markers again after a failure: where the file was taken away and its folder is there, in a copy of all that is known or in
+    /// the file that lies there now. An error says that it still fails.
+    pub fn recover(&mut self) -> Result<()> {
+        if let Some(file) = self.file.as_ref().filter(|file| !file.is_in_place()) {
+            let folder = file.folder().to_owned();
+            if !folder.is_dir() {
+                return self.trouble().map_or(Ok(()), Err);
+            }
+            let is_empty = !file.path().exists();
+            if is_empty {
+                file::copy(&self.db, &folder)?;
+            }
+            self.move_to(&folder, is_empty)?;
+        }
+        // Something is written, so that a disk without room says so; open markers are left as they are.
+        self.close_left()?;
+        Ok(self.db.execute_batch(&format!("PRAGMA user_version = {SCHEMA_VERSION}"))?)
+    }
+
+    /// Goes on in the file of a folder, which is a copy of this one or another. Numbers go on from the higher of both.
+    fn move_to(&mut self, folder: &std::path::Path, is_copy: bool) -> Result<()> {
+        let last: i64 =
+            self.db.query_row("SELECT max(seq) FROM sqlite_sequence", [], |row| row.get::<_, Option<i64>>(0))?.unwrap_or(0);
+        let Some(db) = file::open(folder)? else { return self.trouble().map_or(Ok(()), Err) };
+        db.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+        let has_sequence = db.execute("UPDATE sqlite_sequence SET seq = max(seq, ?1) WHERE name = 'marker'", [last])? > 0;
+        if !has_sequence {
+            db.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('marker', ?1)", [last])?;
+        }
+        let len = db.query_row("SELECT count(*) FROM marker", [], |row| row.get::<_, i64>(0))? as u64;
+        if !is_copy {
+            // What is open in there was left so by another run.
+            self.left_until = db.query_row("SELECT max(number) FROM marker WHERE class = 0", [], |row| row.get(0))?;
+        }
+        (self.db, self.len, self.file, self.unreadable) = (db, len, Some(File::of(folder)), Unreadable::default());
+        Ok(())
+    }
+
+    /// Rows that could not be read so far.
+    pub fn n_unreadable(&self) -> u64 {
+        self.unreadable.len() as u64
     }
 
     /// Markers in it.
@@ -149,13 +251,24 @@ impl Store {
     pub fn find(&self, id: &str) -> Result<Option<Marker>> {
         let Some((kind, number)) = parts_of(id) else { return Ok(None) };
         let mut find = self.db.prepare_cached(&format!("SELECT {COLUMNS} FROM marker WHERE number = ?1 AND kind = ?2"))?;
-        Ok(find.query_row((number, kind), read).optional()?.map(|(_, marker)| marker))
+        match find.query_row((number, kind), |row| self.unreadable.take(row)).optional()? {
+            Some((_, Found::Marker(marker))) => Ok(Some(marker)),
+            Some((_, Found::Unreadable(why))) => {
+                Err(StoreError(format!("the marker {id} cannot be read ({why}); DELETE removes it")))
+            }
+            None => Ok(None),
+        }
     }
 
-    /// Removes one, and says whether it was there.
+    /// Removes one, also one that cannot be read, and says whether it was there.
     pub fn remove(&mut self, id: &str) -> Result<bool> {
         let Some((kind, number)) = parts_of(id) else { return Ok(false) };
-        let removed = self.db.execute("DELETE FROM marker WHERE number = ?1 AND kind = ?2", (number, kind))?;
+        self.check_place()?;
+        // The kind of one that cannot be read may be anything.
+        let is_unreadable = self.unreadable.contains(number);
+        let sql = "DELETE FROM marker WHERE number = ?1 AND (kind = ?2 OR ?3)";
+        let removed = self.db.execute(sql, (number, kind, is_unreadable))?;
+        self.unreadable.forget(number);
         self.len -= removed as u64;
         Ok(removed > 0)
     }
@@ -187,7 +300,7 @@ impl Store {
         // The first of each class that is not taken yet.
         let mut heads = BTreeMap::new();
         for (class, share) in shares.iter_mut().enumerate() {
-            heads.extend(head(class, share)?);
+            heads.extend(head(class, share, &self.unreadable)?);
         }
         let (mut last, mut left, mut has_room) = (None, query.limit, true);
         while let Some(((begin_ms, number), (class, marker))) = heads.pop_first() {
@@ -196,21 +309,29 @@ impl Store {
             }
             (last, left) = (Some(Cursor { begin_ms, number }), left - 1);
             has_room = take(marker)?;
-            heads.extend(head(class, &mut shares[class])?);
+            heads.extend(head(class, &mut shares[class], &self.unreadable)?);
         }
         Ok(None)
     }
 
-    /// The open markers, oldest first.
+    /// The open markers of this run, oldest first.
     pub fn open_ones(&self) -> Result<Vec<Marker>> {
-        let mut select = self.db.prepare_cached(&format!("SELECT {COLUMNS} FROM marker WHERE class = 0 ORDER BY begin, number"))?;
-        let rows = select.query_map([], read)?;
-        Ok(rows.map(|row| row.map(|(_, marker)| marker)).collect::<rusqlite::Result<_>>()?)
+        let sql = format!("SELECT {COLUMNS} FROM marker WHERE class = 0 AND number > ?1 ORDER BY begin, number");
+        let mut select = self.db.prepare_cached(&sql)?;
+        let mut rows = select.query([self.left_until.unwrap_or(-1)])?;
+        let mut open = Vec::new();
+        while let Some(row) = rows.next()? {
+            if let (_, Found::Marker(marker)) = self.unreadable.take(row)? {
+                open.push(marker);
+            }
+        }
+        Ok(open)
     }
 
     /// Open markers go on at that time: what is remembered if this run dies.
     pub fn touch(&mut self, now: WallTime) -> Result<()> {
-        self.db.prepare_cached("UPDATE marker SET known = max(known, ?1) WHERE class = 0")?.execute([now.as_unix_ms()])?;
+        let sql = "UPDATE marker SET known = max(known, ?1) WHERE class = 0 AND number > ?2";
+        self.db.prepare_cached(sql)?.execute((now.as_unix_ms(), self.left_until.unwrap_or(-1)))?;
         Ok(())
     }
 
@@ -229,22 +350,31 @@ impl Store {
         Ok(())
     }
 
-    /// Closes what is open, when it was last known to go on.
-    fn close_all(&self) -> Result<()> {
+    /// Closes what a dead run left open, when it was last known to go on.
+    fn close_left(&mut self) -> rusqlite::Result<()> {
+        let Some(until) = self.left_until else { return Ok(()) };
+        let select = "SELECT number, begin, max(begin, known) FROM marker WHERE class = 0 AND number <= ?1";
         let open: Vec<(i64, i64, i64)> = self
             .db
-            .prepare("SELECT number, begin, max(begin, known) FROM marker WHERE class = 0")?
-            .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+            .prepare(select)?
+            .query_map([until], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
             .collect::<rusqlite::Result<_>>()?;
         for (number, begin_ms, end_ms) in open {
             let sql = "UPDATE marker SET end = ?2, class = ?3 WHERE number = ?1";
-            self.db.execute(sql, (number, end_ms, class_of(Some(end_ms - begin_ms))))?;
+            self.db.execute(sql, (number, end_ms, class_of(Some(end_ms.saturating_sub(begin_ms)))))?;
         }
+        self.left_until = None;
         Ok(())
+    }
+
+    /// What is written to a file that is not in its place is lost.
+    fn check_place(&self) -> Result<()> {
+        self.trouble().map_or(Ok(()), Err)
     }
 
     /// Runs a statement on the columns of a marker that may change, and `more`.
     fn write(&self, sql: &str, marker: &Marker, more: &[(&str, &dyn ToSql)]) -> Result<usize> {
+        self.check_place()?;
         let json = |value: serde_json::Result<String>| value.map_err(|error| StoreError(error.to_string()));
         let (begin, end) = (marker.begin.as_unix_ms(), marker.end.map(WallTime::as_unix_ms));
         let source = if marker.source == crate::marker::Maker::Api { "api" } else { "detector" };
@@ -279,13 +409,17 @@ impl From<crate::marker::Best> for Placed {
     }
 }
 
-/// The next marker of a class, by its place in the order of all: beginning and number.
+/// The first marker of a class that is not taken yet: its place in the order of all, its class, and itself.
 type Head = ((i64, i64), (usize, Marker));
 
-/// The next marker of a class, if there is one.
-fn head(class: usize, share: &mut Rows<'_>) -> Result<Option<Head>> {
-    let Some((number, marker)) = share.next()?.map(read).transpose()? else { return Ok(None) };
-    Ok(Some(((marker.begin.as_unix_ms(), number), (class, marker))))
+/// The next one of a class, if there is one.
+fn head(class: usize, share: &mut Rows<'_>, unreadable: &Unreadable) -> Result<Option<Head>> {
+    while let Some(row) = share.next()? {
+        if let (number, Found::Marker(marker)) = unreadable.take(row)? {
+            return Ok(Some(((marker.begin.as_unix_ms(), number), (class, marker))));
+        }
+    }
+    Ok(None)
 }
 
 /// One class's share of a query. An empty list of kinds means all.
@@ -316,58 +450,4 @@ fn reach_ms(class: i64) -> i64 {
         class if class < CLASSES => CLASS_MS << (class - 1),
         _ => i64::MAX,
     }
-}
-
-fn read(row: &Row<'_>) -> rusqlite::Result<(i64, Marker)> {
-    let (number, kind): (i64, String) = (row.get(0)?, row.get(1)?);
-    let json = |column, error| rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error));
-    let best: Option<String> = row.get(8)?;
-    let best: Option<Placed> = best.map(|best| serde_json::from_str(&best).map_err(|error| json(8, error))).transpose()?;
-    let data: Option<String> = row.get(9)?;
-    let marker = Marker {
-        id: id_of(&kind, number),
-        kind,
-        text: row.get(2)?,
-        source: if row.get_ref(3)?.as_str()? == "api" { crate::marker::Maker::Api } else { crate::marker::Maker::Detector },
-        begin: WallTime::from_unix_ms(row.get(4)?),
-        end: row.get::<_, Option<i64>>(5)?.map(WallTime::from_unix_ms),
-        count: row.get(6)?,
-        confidence: row.get(7)?,
-        best: best.map(|best| crate::marker::Best { area: best.area, at: WallTime::from_unix_ms(best.at_ms) }),
-        data: data.map(|data| serde_json::from_str(&data).map_err(|error| json(9, error))).transpose()?,
-    };
-    Ok((number, marker))
-}
-
-/// Opens the file of a folder, and holds it: two programs on one file would give the same numbers.
-fn open_file(folder: &Path) -> Result<Connection> {
-    let shown = folder.display();
-    let fault = |what: &str, why: &dyn std::fmt::Display| StoreError(format!("cannot {what} in --storage {shown}: {why}"));
-    fs::create_dir_all(folder).map_err(|error| {
-        StoreError(format!("cannot create the folder --storage {shown}: {error}; pass one that hlscam may write to"))
-    })?;
-    let advice = |error: rusqlite::Error| match error.sqlite_error_code() {
-        Some(rusqlite::ErrorCode::DatabaseBusy) => {
-            fault("open the markers", &"another hlscam uses them; end it, or pass a folder of its own")
-        }
-        Some(rusqlite::ErrorCode::NotADatabase | rusqlite::ErrorCode::DatabaseCorrupt) => {
-            fault("read the markers", &format!("{FILE_NAME} is damaged or no database; move it away, and a new one is made"))
-        }
-        _ => fault("open the markers", &format!("{error}; pass a folder that hlscam may write to")),
-    };
-    let db = Connection::open(folder.join(FILE_NAME)).map_err(advice)?;
-    db.busy_timeout(Span::ZERO.to_duration()).map_err(advice)?;
-    // Exclusive before WAL: then no shared memory is needed, and the lock is held until the end. NORMAL: a power cut may cost the last
-    // markers, a killed process none.
-    db.execute_batch("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;").map_err(advice)?;
-    db.execute_batch("BEGIN EXCLUSIVE; COMMIT;").map_err(advice)?;
-    match db.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(advice)? {
-        0 => db.execute_batch(&format!("BEGIN; {SCHEMA} COMMIT;")).map_err(advice)?,
-        SCHEMA_VERSION => {}
-        newer => {
-            let why = format!("{FILE_NAME} is of version {newer}, and this hlscam knows {SCHEMA_VERSION}; use a newer hlscam");
-            return Err(fault("read the markers", &why));
-        }
-    }
-    Ok(db)
 }

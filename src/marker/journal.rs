@@ -64,6 +64,20 @@ pub struct JournalCounts {
     pub overrun: Counter,
     /// Writes and reads that the store refused.
     pub failed: Counter,
+    /// Markers in the store that cannot be read.
+    pub unreadable: Gauge,
+    trouble: Mutex<Option<String>>,
+}
+
+impl JournalCounts {
+    /// Why markers cannot be kept at the moment.
+    pub fn trouble(&self) -> Option<String> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set_trouble(&self, trouble: Option<String>) {
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
+    }
 }
 
 /// What a journal works with.
@@ -160,6 +174,7 @@ impl Journal {
             chores_at: parts.clock.now(),
             touched_at: parts.clock.now(),
             is_failing: false,
+            has_misread: false,
             events: events.clone(),
             feed: feed.clone(),
             counts: counts.clone(),
@@ -230,8 +245,10 @@ struct Keeper {
     sight: watch::Sender<Sight>,
     chores_at: Ticks,
     touched_at: Ticks,
-    /// The store refused the last write.
+    /// The store refused a write, and has not recovered.
     is_failing: bool,
+    /// It refused a read; told once.
+    has_misread: bool,
     events: Arc<Events>,
     feed: Arc<Feed>,
     counts: Arc<JournalCounts>,
@@ -366,20 +383,27 @@ impl Keeper {
         }
     }
 
-    /// Counts what the store refuses, and logs the first of a burst: a full disk would fill the log too.
+    /// Counts what the store refuses to keep, and tells the first of a burst: a full disk would fill the log too. The burst ends when the
+    /// store [recovers](Keeper::do_chores).
     fn note<T>(&mut self, done: Result<T, StoreError>) -> Option<T> {
-        match done {
-            Ok(value) => {
-                self.is_failing = false;
-                Some(value)
-            }
-            Err(error) => {
-                self.counts.failed.bump();
-                if !std::mem::replace(&mut self.is_failing, true) {
-                    tracing::error!("{error}; the stream goes on, and further failures are only counted");
-                }
-                None
-            }
+        let error = match done {
+            Ok(value) => return Some(value),
+            Err(error) => self.parts.store.named(error),
+        };
+        self.counts.failed.bump();
+        if !std::mem::replace(&mut self.is_failing, true) {
+            tracing::error!("{error}; the stream goes on, and further failures are only counted");
+            self.counts.set_trouble(Some(error.0.clone()));
+            self.events.publish(self.parts.clock.wall(), News::StorageLost(error.0));
+        }
+        None
+    }
+
+    /// Counts what the store cannot read, and logs the first.
+    fn note_misread(&mut self, error: &StoreError) {
+        self.counts.failed.bump();
+        if !std::mem::replace(&mut self.has_misread, true) {
+            tracing::error!("{error}; further failures to read are only counted");
         }
     }
 

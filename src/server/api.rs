@@ -38,6 +38,8 @@ struct MarkersReport {
     unlisted: u64,
     overrun: u64,
     failed: u64,
+    unreadable: u64,
+    trouble: Option<String>,
 }
 
 /// The events, and who listens.
@@ -56,6 +58,8 @@ impl MarkersReport {
             unlisted: counts.unlisted.get(),
             overrun: counts.overrun.get(),
             failed: counts.failed.get(),
+            unreadable: counts.unreadable.get(),
+            trouble: counts.trouble(),
         }
     }
 }

@@ -188,7 +188,7 @@ fn refused(error: &AskError) -> Reply {
         AskError::Conflict(_) => 409,
         AskError::TooManyOpen => 429,
         AskError::Store(_) => 500,
-        AskError::Busy | AskError::Ended => 503,
+        AskError::Unkept(_) | AskError::Busy | AskError::Ended => 503,
     };
     if matches!(status, 429 | 503) { later(status, error.to_string()) } else { plain(status, format!("{error}\n")) }
 }

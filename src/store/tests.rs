@@ -1,6 +1,12 @@
 use super::*;
-use crate::marker::{Best, Fractions, Maker};
+use crate::{
+    marker::{Best, Fractions, Maker},
+    time::Span,
+};
 use proptest::prelude::*;
+use std::{fs, path::Path};
+
+mod damage;
 
 const NOW: WallTime = WallTime(1_795_191_552_000_000);
 

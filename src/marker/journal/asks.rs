@@ -52,9 +52,12 @@ pub enum AskError {
     /// Too many open ones.
     #[error("{OPEN_MAX} markers of clients are open; end some, or send an end with the next")]
     TooManyOpen,
-    /// The store failed.
+    /// The store could not be read.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The store could not keep it.
+    #[error("{0}")]
+    Unkept(StoreError),
     /// The queue is full.
     #[error("too many questions at once; ask again soon")]
     Busy,
@@ -96,9 +99,15 @@ impl Keeper {
     fn reply<T>(&mut self, reply: Reply<T>, answer: Result<T, AskError>) {
         let answer = match answer {
             Err(AskError::Store(error)) => {
+                let error = self.parts.store.named(error);
+                self.note_misread(&error);
+                Err(AskError::Store(error))
+            }
+            Err(AskError::Unkept(error)) => {
+                let error = self.parts.store.named(error);
                 let told = StoreError(error.0.clone());
                 self.note(Err::<(), _>(error));
-                Err(AskError::Store(told))
+                Err(AskError::Unkept(told))
             }
             other => other,
         };
@@ -138,7 +147,7 @@ impl Keeper {
             best: None,
             data,
         };
-        let marker = self.add(new)?;
+        let marker = self.add(new).map_err(AskError::Unkept)?;
         self.count();
         Ok(marker)
     }
@@ -152,9 +161,9 @@ impl Keeper {
         let was_open = marker.end.is_none();
         edit.apply(&mut marker).map_err(|conflict| AskError::Conflict(conflict.0))?;
         if was_open && marker.end.is_some() {
-            self.close(marker.clone())?;
+            self.close(marker.clone()).map_err(AskError::Unkept)?;
         } else {
-            self.parts.store.save(&marker)?;
+            self.parts.store.save(&marker).map_err(AskError::Unkept)?;
             self.events.publish(self.parts.clock.wall(), News::MarkerChange(marker.clone()));
         }
         self.count();
@@ -163,10 +172,13 @@ impl Keeper {
 
     /// What the playlists list stays there until its dates leave the window (§6.2.1); an open one gets its end, or it never would.
     fn delete(&mut self, id: String) -> Result<(), AskError> {
-        let Some(mut marker) = self.parts.store.find(&id)? else { return Err(AskError::NotFound(id)) };
-        self.parts.store.remove(&id)?;
+        // One that cannot be read can be removed.
+        let marker = self.parts.store.find(&id).unwrap_or(None);
+        if !self.parts.store.remove(&id).map_err(AskError::Unkept)? {
+            return Err(AskError::NotFound(id));
+        }
         let now = self.parts.clock.wall().whole_ms();
-        if marker.end.is_none() {
+        if let Some(mut marker) = marker.filter(|marker| marker.end.is_none()) {
             marker.end = Some(now.max(marker.begin));
             self.mark(&marker);
         }

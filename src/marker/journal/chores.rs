@@ -15,12 +15,29 @@ impl Keeper {
             return;
         }
         self.chores_at = now;
-        let done = self.chores(now);
-        self.note(done);
+        if !self.is_failing || self.recover() {
+            let done = self.chores(now);
+            self.note(done);
+        }
         self.count();
     }
 
+    /// Whether markers are kept again.
+    fn recover(&mut self) -> bool {
+        let done = self.parts.store.recover();
+        if self.note(done).is_none() {
+            return false;
+        }
+        self.is_failing = false;
+        self.counts.set_trouble(None);
+        let back = "markers are kept again";
+        tracing::info!("{back}");
+        self.events.publish(self.parts.clock.wall(), News::StorageBack(back));
+        true
+    }
+
     fn chores(&mut self, now: Ticks) -> Result<(), StoreError> {
+        self.parts.store.trouble().map_or(Ok(()), Err)?;
         let wall = self.parts.clock.wall().whole_ms();
         if let (Keep::Window, Some(first)) = (self.parts.keep, self.parts.window.first_wall()) {
             self.parts.store.forget_before(first)?;
@@ -55,6 +72,7 @@ impl Keeper {
     /// Tells the status how many there are.
     pub(super) fn count(&self) {
         self.counts.stored.set(self.parts.store.len());
+        self.counts.unreadable.set(self.parts.store.n_unreadable());
         let open = self.parts.store.open_ones().map_or(0, |open| open.len());
         self.counts.open.set(open as u64);
     }

@@ -176,6 +176,34 @@ async fn stored_markers_outlive_window_and_run() {
 }
 
 #[tokio::test]
+async fn storage_that_goes_away_is_told_and_so_is_its_return() {
+    let above = tempfile::tempdir().expect("a folder");
+    let folder = above.path().join("storage");
+    let mut bench = bench_at(&Place::Folder(folder.clone()), Keep::Newest);
+    bench.window.push("K....|K....|");
+    let bell = || draft("bell", BEGIN, Some(BEGIN));
+    bench.journal.add(bell()).await.expect("made");
+    assert_eq!((bench.hear().await.0, bench.hear().await.0), ("marker-begin", "marker-end"));
+    std::fs::remove_dir_all(&folder).expect("it goes");
+    for _ in 0..2 {
+        assert!(matches!(bench.journal.add(bell()).await, Err(AskError::Unkept(_))));
+    }
+    let (name, told) = bench.hear().await;
+    assert!(name == "storage-lost" && told["reason"].as_str().is_some_and(|why| why.contains("markers.sqlite")), "{name} {told}");
+    assert!(bench.journal.counts.trouble().is_some());
+    std::fs::create_dir(&folder).expect("a folder");
+    bench.clock.advance(CHORES_INTERVAL);
+    assert_eq!(bench.hear().await.0, "storage-back", "told once that it was lost");
+    assert_eq!(bench.journal.counts.trouble(), None);
+    bench.journal.add(bell()).await.expect("made");
+    // Without anybody who asks, too.
+    std::fs::remove_dir_all(&folder).expect("it goes");
+    assert_eq!((bench.hear().await.0, bench.hear().await.0), ("marker-begin", "marker-end"));
+    bench.clock.advance(CHORES_INTERVAL);
+    assert_eq!(bench.hear().await.0, "storage-lost");
+}
+
+#[tokio::test]
 async fn a_lost_camera_is_told_once_and_so_is_its_return() {
     let mut bench = bench();
     bench.status.set_state(SourceState::Live, None);

@@ -1,0 +1,181 @@
+//! The file of the store: opening it, whether it is still where it was opened, and a copy where it was taken away.
+
+use super::{Result, SCHEMA, SCHEMA_VERSION, StoreError, first_line, row::COLUMNS};
+use crate::time::Span;
+use rusqlite::{Connection, ErrorCode};
+use std::{
+    fmt::Display,
+    fs,
+    io::ErrorKind,
+    path::{Path, PathBuf},
+};
+
+/// The name of the file in the folder of `--storage`.
+pub const FILE_NAME: &str = "markers.sqlite";
+/// What the log of the database may keep on the disk after a burst of writes, in bytes: as much as it needs between two checkpoints.
+const JOURNAL_LEN_MAX: u32 = 4 << 20;
+/// Tables of another program that are named.
+const TABLES_NAMED_MAX: u32 = 3;
+
+/// Where a file lies.
+#[derive(Debug)]
+pub(super) struct File {
+    folder: PathBuf,
+    /// Device and number of the file that was opened.
+    #[cfg(unix)]
+    node: Option<(u64, u64)>,
+}
+
+impl File {
+    /// The file of a folder, as it is there now.
+    pub(super) fn of(folder: &Path) -> File {
+        File {
+            folder: folder.to_owned(),
+            #[cfg(unix)]
+            node: node(&folder.join(FILE_NAME)),
+        }
+    }
+
+    /// The same where there was no room for one.
+    pub(super) fn nowhere(folder: &Path) -> File {
+        File {
+            folder: folder.to_owned(),
+            #[cfg(unix)]
+            node: None,
+        }
+    }
+
+    /// Its path.
+    pub(super) fn path(&self) -> PathBuf {
+        self.folder.join(FILE_NAME)
+    }
+
+    /// The folder of `--storage`.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Whether what was opened still lies there: what is written to a file that was deleted is lost.
+    pub(super) fn is_in_place(&self) -> bool {
+        #[cfg(unix)]
+        return self.node.is_some() && node(&self.path()) == self.node;
+        #[cfg(not(unix))]
+        return self.path().exists();
+    }
+}
+
+#[cfg(unix)]
+fn node(path: &Path) -> Option<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt;
+    fs::metadata(path).ok().map(|metadata| (metadata.dev(), metadata.ino()))
+}
+
+/// Whether an error may pass by itself: the disk has no room.
+pub(super) fn is_full(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(ErrorCode::DiskFull)
+}
+
+/// Opens the file of a folder, and holds it: two programs on one file would give the same numbers. `None` where the disk has no room for a
+/// new one.
+pub(super) fn open(folder: &Path) -> Result<Option<Connection>> {
+    let shown = folder.display();
+    let fault = |what: &str, why: &dyn Display| StoreError(format!("cannot {what} in --storage {shown}: {why}"));
+    match fs::create_dir_all(folder) {
+        Ok(()) => {}
+        Err(error) if error.kind() == ErrorKind::StorageFull => return Ok(None),
+        Err(error) => {
+            let why = format!("cannot create the folder --storage {shown}: {error}; pass one that hlscam may write to");
+            return Err(StoreError(why));
+        }
+    }
+    match opened(&folder.join(FILE_NAME)) {
+        Ok(db) => Ok(Some(db)),
+        Err(Unusable::Sql(error)) if is_full(&error) => Ok(None),
+        Err(Unusable::Sql(error)) => Err(match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseBusy) => {
+                fault("open the markers", &"another hlscam uses them; end it, or pass a folder of its own")
+            }
+            Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
+                fault("read the markers", &format!("{FILE_NAME} is damaged or no database; move it away, and a new one is made"))
+            }
+            _ => {
+                let why = first_line(&error);
+                fault(
+                    "open the markers",
+                    &format!("{FILE_NAME}: {why}; pass a folder that hlscam may write to, or move the file away"),
+                )
+            }
+        }),
+        Err(Unusable::Foreign(tables)) => {
+            let why = format!(
+                "{FILE_NAME} is a database of another program (with {tables}); pass another folder, or move it away and a new one is made"
+            );
+            Err(fault("keep the markers", &why))
+        }
+        Err(Unusable::Newer(version)) => {
+            let why = format!("{FILE_NAME} is of version {version}, and this hlscam knows {SCHEMA_VERSION}; use a newer hlscam");
+            Err(fault("read the markers", &why))
+        }
+    }
+}
+
+/// Why a file cannot be used.
+enum Unusable {
+    Sql(rusqlite::Error),
+    /// The tables in it.
+    Foreign(String),
+    Newer(i64),
+}
+
+impl From<rusqlite::Error> for Unusable {
+    fn from(error: rusqlite::Error) -> Unusable {
+        Unusable::Sql(error)
+    }
+}
+
+fn opened(path: &Path) -> std::result::Result<Connection, Unusable> {
+    let db = Connection::open(path)?;
+    db.busy_timeout(Span::ZERO.to_duration())?;
+    // What stands in a file of another program is not run.
+    db.execute_batch("PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;")?;
+    // Exclusive before WAL: then no shared memory is needed, and the lock is held until the end. NORMAL: a power cut may cost the last
+    // markers, a killed process none.
+    db.execute_batch(&format!(
+        "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA journal_size_limit = {JOURNAL_LEN_MAX};"
+    ))?;
+    db.execute_batch("BEGIN EXCLUSIVE; COMMIT;")?;
+    let tables = tables(&db)?;
+    match db.query_row("PRAGMA user_version", [], |row| row.get(0))? {
+        0 if tables.is_empty() => db.execute_batch(&format!("BEGIN; {SCHEMA} COMMIT;"))?,
+        // A table of that name with other columns is another program's, too.
+        SCHEMA_VERSION if db.prepare(&format!("SELECT {COLUMNS}, known, class FROM marker")).is_ok() => {}
+        newer if newer > SCHEMA_VERSION && db.prepare("SELECT number FROM marker").is_ok() => return Err(Unusable::Newer(newer)),
+        _ => {
+            return Err(Unusable::Foreign(if tables.is_empty() { "no tables".to_owned() } else { format!("the tables {tables}") }));
+        }
+    }
+    Ok(db)
+}
+
+/// Names of the tables of a file.
+fn tables(db: &Connection) -> rusqlite::Result<String> {
+    let mut select =
+        db.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name LIMIT ?1")?;
+    let names: Vec<String> = select.query_map([TABLES_NAMED_MAX], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+    // They stand in a sentence.
+    Ok(names.join(", ").chars().map(|c| if c.is_control() { ' ' } else { c }).collect())
+}
+
+/// Writes all that a database holds to a folder that has no file. Whatever ends it half-way, no half file has the name of a whole one.
+pub(super) fn copy(db: &Connection, folder: &Path) -> Result<()> {
+    let (path, half) = (folder.join(FILE_NAME), folder.join(format!("{FILE_NAME}.copy")));
+    let failed = |error: std::io::Error| StoreError(format!("cannot copy the markers to {}: {error}", path.display()));
+    // What a copy before this one has left, and the log of a file that is gone: SQLite would take it for that of the new one.
+    for leftover in [half.clone(), folder.join(format!("{FILE_NAME}-wal"))] {
+        fs::remove_file(leftover)
+            .or_else(|error| if error.kind() == ErrorKind::NotFound { Ok(()) } else { Err(error) })
+            .map_err(failed)?;
+    }
+    db.execute("VACUUM INTO ?1", [half.to_string_lossy()])?;
+    fs::rename(half, &path).map_err(failed)
+}
