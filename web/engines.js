@@ -26,12 +26,13 @@ export function engineName(asked) {
 
 /**
  * @param {EngineName} name
+ * @param {import('./growing-segment.js').Open} open begins a request
  * @returns {(video: HTMLVideoElement, events: import('./player.js').EngineEvents) => import('./player.js').Engine}
  */
-export function engineMaker(name) {
+export function engineMaker(name, open) {
   switch (name) {
     case 'hls.js':
-      return (video, events) => new HlsEngine(video, PLAYLIST_URL, events);
+      return (video, events) => new HlsEngine(video, { url: PLAYLIST_URL, open }, events);
     case 'dash.js':
       return (video, events) => new DashEngine(video, MANIFEST_URL, events);
     case 'native HLS':

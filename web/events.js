@@ -28,6 +28,9 @@ export class EventStream {
   #hooks;
   #later;
   #refusals = 0;
+  /** @type {Source | null} */
+  #source = null;
+  #over = false;
 
   /**
    * @param {() => Source} open makes an EventSource
@@ -41,8 +44,18 @@ export class EventStream {
     this.#connect();
   }
 
+  /** Ends it for good. */
+  close() {
+    this.#over = true;
+    this.#source?.close();
+  }
+
   #connect() {
+    if (this.#over) {
+      return;
+    }
     const source = this.#open();
+    this.#source = source;
     source.addEventListener('open', () => {
       this.#refusals = 0;
       this.#hooks.connected();

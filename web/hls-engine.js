@@ -2,8 +2,10 @@
  * One playback by hls.js, until it fails. player.js builds another one then.
  */
 
-import { isAnotherRun, runOf } from './retry.js';
 import { bufferedEnd, lacksBeginning } from './buffer.js';
+import { loadersOn } from './hls-loaders.js';
+import { LiveFeed } from './live-feed.js';
+import { isAnotherRun, runOf } from './retry.js';
 
 /** @typedef {import('./player.js').Engine} Engine */
 /** @typedef {import('./player.js').EngineEvents} EngineEvents */
@@ -58,16 +60,22 @@ export class HlsEngine {
   steered = true;
   #video;
   #events;
+  #feed;
   #recoveredAt = -Infinity;
   /** @type {import('./retry.js').Listed | null} */
   #newest = null;
 
-  /** @param {HTMLVideoElement} video @param {string} url @param {EngineEvents} events */
-  constructor(video, url, events) {
+  /**
+   * @param {HTMLVideoElement} video
+   * @param {{url: string, open: import('./growing-segment.js').Open}} from
+   * @param {EngineEvents} events
+   */
+  constructor(video, { url, open }, events) {
     const Class = /** @type {typeof import('hls.js').default} */ (HlsClass);
     this.#video = video;
     this.#events = events;
-    this.hls = new Class(SETTINGS);
+    this.#feed = new LiveFeed(open, () => performance.now());
+    this.hls = new Class({ ...SETTINGS, .../** @type {any} */ (loadersOn(this.#feed, Class)) });
     this.hls.on(Class.Events.MANIFEST_PARSED, () => {
       events.heard(true);
       events.ready();
@@ -83,14 +91,18 @@ export class HlsEngine {
   destroy() {
     this.#video.removeEventListener('seeking', this.#freeStuckSeek);
     this.hls.destroy();
+    this.#feed.close();
   }
 
   stop() {
     this.hls.stopLoad();
+    this.#feed.close();
   }
 
-  /** hls.js steers nothing by itself, as it is set. */
-  setFollowing() {}
+  /** hls.js steers nothing by itself, as it is set. @param {boolean} following */
+  setFollowing(following) {
+    this.#feed.setWanted(following);
+  }
 
   get live() {
     return this.hls.liveSyncPosition;

@@ -2,7 +2,6 @@
  * The markers of this page: the list of the server, kept up to date by its events, and which kinds the viewer wants to see.
  */
 
-import { EventStream } from './events.js';
 import { MarkerFeed } from './marker-feed.js';
 import { MarkerStore } from './marker-store.js';
 
@@ -22,14 +21,10 @@ export class Marks {
     this.#player = player;
   }
 
-  /** Begins to listen, for as long as the page is open. */
-  start() {
+  /** Begins to listen, for as long as the page is open. @param {import('./shared.js').Shared} shared */
+  start(shared) {
     const feed = new MarkerFeed(this.store, () => this.#player.window?.startMs ?? null, (path) => this.#ask(path), setTimeout.bind(window));
-    new EventStream(
-      () => new EventSource('api/events'),
-      { connected: () => void feed.refresh(), event: (name, data) => feed.event(name, data) },
-      setTimeout.bind(window),
-    );
+    void shared.listen({ connected: () => void feed.refresh(), event: (name, data) => feed.event(name, data) });
     this.#player.addEventListener('window', () => this.store.forgetBefore(this.#player.window?.startMs ?? -Infinity));
   }
 

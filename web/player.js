@@ -373,7 +373,6 @@ export class Player extends EventTarget {
       ended: () => this.#ended(),
       failed: () => void this.#failed(),
     });
-    this.#engine.setFollowing(this.#following);
     this.#changed();
   }
 
@@ -469,7 +468,7 @@ export class Player extends EventTarget {
   }
 
   #played() {
-    this.#refused = false;
+    this.#setRefused(false);
     if (!this.#wantsPlay) {
       this.#wantsPlay = true;
       const edge = this.#engine?.live ?? null;
@@ -480,13 +479,13 @@ export class Player extends EventTarget {
   /** @param {boolean} live */
   #follow(live) {
     this.#following = live;
-    this.#engine?.setFollowing(live);
     this.#control.reset();
     this.#setRate(live ? 1 : this.#speed);
     this.#changed();
   }
 
   #changed() {
+    this.#engine?.setFollowing(this.#following && !this.paused);
     this.dispatchEvent(new Event('change'));
   }
 }

@@ -26,16 +26,17 @@ const SPEEDS = [0.25, 0.5, 1, 1.5, 2, 4];
 /**
  * @param {Player} player
  * @param {import('./keys.js').KeyMap} keys
+ * @param {import('./shared.js').Shared} shared
  * @param {(newestMs: number) => number | null} seenUntil up to when things that go on were seen; null while they go on
  */
-export function connectTimeline(player, keys, seenUntil) {
+export function connectTimeline(player, keys, shared, seenUntil) {
   const keyFrames = new KeyFrames(player);
   const pictures = new Thumbnails((at) => keyFrames.draw(at), (at) => keyFrames.keyOf(at));
   const marks = new Marks(player);
   const seen = () => seenUntil(player.window?.endMs ?? Infinity);
   const bar = newBar(player, marks, pictures, seen);
   const goTo = (/** @type {number} */ at) => bar.goTo(at);
-  const list = new MarkerList(byId('markers'), marks, { pictures, range: () => keyFrames.range, goTo, seenUntil: seen });
+  const list = new MarkerList(byId('markers'), marks, { pictures, range: () => (player.facts.stream === 'none' ? null : keyFrames.range), goTo, seenUntil: seen });
   const openNote = connectNote(player, marks);
   connectTools(player, keys);
   connectTaps(player);
@@ -48,7 +49,7 @@ export function connectTimeline(player, keys, seenUntil) {
   followLinks(player, goTo);
   player.addEventListener('past-lost', () => toast('The past that you watched is gone; this is live'));
   player.addEventListener('window', () => (byId('timeline').hidden = false));
-  marks.start();
+  marks.start(shared);
   setInterval(() => {
     bar.tick();
     list.tick();

@@ -11,6 +11,7 @@ import { announceOverPicture, connectControls, connectPicture, show, showAbout, 
 import { Player } from './player.js';
 import { connectTimeline } from './rewind.js';
 import { Server } from './server.js';
+import { Shared } from './shared.js';
 import { UNKNOWN_SOURCE, badgeFor, detailsOf, isUnprotected, seenUntil, sentenceFor, sourceOf, stateOf } from './state.js';
 import { FrameMeter, statsRows } from './stats.js';
 
@@ -25,7 +26,8 @@ const LEAP_S = 10;
 const options = optionsOf(location.search);
 const engine = engineName(options.player);
 const server = new Server();
-const player = new Player(video, { newEngine: engineMaker(engine), probeUrl: PLAYLIST_URL, heard: (answered) => server.heard(answered) });
+const shared = new Shared();
+const player = new Player(video, { newEngine: engineMaker(engine, shared.open), probeUrl: PLAYLIST_URL, heard: (answered) => server.heard(answered) });
 const keys = new KeyMap();
 const meter = new FrameMeter();
 let source = UNKNOWN_SOURCE;
@@ -103,7 +105,7 @@ function controls() {
     { keys: ['Home'], text: 'Oldest picture', run: () => player.seekToTime(player.window?.startMs ?? 0) },
     { keys: ['End'], text: 'Live', run: () => player.jumpToLive() },
   );
-  connectTimeline(player, keys, (newestMs) => seenUntil({ contact: server.contact, source }, newestMs));
+  connectTimeline(player, keys, shared, (newestMs) => seenUntil({ contact: server.contact, source }, newestMs));
   connectControls(player, keys);
 }
 
@@ -132,6 +134,7 @@ if (document.readyState === 'complete') {
 }
 
 function begin() {
+  shared.connect();
   if (options.mode === 'page') {
     controls();
   } else {

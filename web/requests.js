@@ -1,0 +1,33 @@
+/**
+ * Requests whose answers come piece by piece.
+ */
+
+/** @typedef {import('./growing-segment.js').Hooks} Hooks */
+
+/**
+ * Begins a GET, and gives a function that cancels it: after that nothing is told any more.
+ * @param {string} url @param {Hooks} hooks
+ */
+export function openRequest(url, hooks) {
+  const abort = new AbortController();
+  read(url, hooks, abort.signal).then(
+    () => abort.signal.aborted || hooks.end(),
+    () => abort.signal.aborted || hooks.failed(),
+  );
+  return () => abort.abort();
+}
+
+/** @param {string} url @param {Hooks} hooks @param {AbortSignal} signal */
+async function read(url, hooks, signal) {
+  const response = await fetch(url, { signal });
+  if (!response.ok || response.body === null) {
+    throw new Error(`${url}: ${response.status}`);
+  }
+  const reader = response.body.getReader();
+  for (let { done, value } = await reader.read(); !done && value; { done, value } = await reader.read()) {
+    if (signal.aborted) {
+      return;
+    }
+    hooks.chunk(value);
+  }
+}
