@@ -1,11 +1,16 @@
 //! Where the numbers of a run begin. Players hold on to the last number they saw, over a restart of the server too, and wait for ever for
 //! one that is smaller (hls.js ends with "media sequence mismatch"). So numbers grow from run to run (rfc8216bis §4.4.3.2, §4.4.3.3), and
-//! nothing must be kept for it: they begin at the seconds since 1970, and none of them grows faster than the clock.
+//! nothing must be kept for it: they begin at the time, and none of them grows faster than the clock.
 
 use crate::{segment::Msn, time::WallTime};
 
 /// Key frames in a second, at most: a part has one, and is 100 ms long or longer.
 const KEY_FRAMES_PER_S_MAX: u64 = 10;
+
+/// What discontinuities are counted from, 2026-01-01, and by: hls.js 1.7 walks through all numbers up to that of the discontinuity with each
+/// playlist (`initPTS.some`), which takes minutes for seconds since 1970, and 3 ms for the hours of ten years.
+const DISCONTINUITIES_FROM_S: i64 = 1_767_225_600;
+const DISCONTINUITY_S: i64 = 3600;
 
 /// The first numbers of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,9 +29,11 @@ impl FirstNumbers {
 
     /// Of a run that begins then. Where the clock is behind, as on a machine without a battery for it, numbers may meet.
     pub fn at(begin: WallTime) -> FirstNumbers {
-        // A segment lasts a second or longer, and a discontinuity stands before a segment.
-        let s = begin.as_unix_ms().div_euclid(1000).max(1) as u64;
-        FirstNumbers { msn: Msn(s), discontinuities: s, key_frames: s * KEY_FRAMES_PER_S_MAX }
+        // A segment lasts a second or longer.
+        let unix_s = begin.as_unix_ms().div_euclid(1000);
+        let s = unix_s.max(1) as u64;
+        let hours = (unix_s - DISCONTINUITIES_FROM_S).div_euclid(DISCONTINUITY_S);
+        FirstNumbers { msn: Msn(s), discontinuities: hours.max(1) as u64, key_frames: s * KEY_FRAMES_PER_S_MAX }
     }
 }
 
@@ -40,8 +47,10 @@ mod tests {
         let at = |s: i64| FirstNumbers::at(WallTime(s * 1_000_000));
         let (first, second) = (at(begin_s), at(begin_s + day_s));
         // The least segments and parts: 1 s and 100 ms, a key frame in each.
-        assert!(second.msn.0 >= first.msn.0 + day_s as u64 && second.discontinuities >= first.discontinuities + day_s as u64);
+        assert!(second.msn.0 >= first.msn.0 + day_s as u64 && second.discontinuities == first.discontinuities + 24);
+        let ten_years = at(begin_s + 3650 * day_s);
+        assert!(ten_years.discontinuities < 100_000, "hls.js walks through as many with each playlist");
         assert!(second.key_frames >= first.key_frames + 10 * day_s as u64);
-        assert!([at(0), at(-5)].iter().all(|early| early.msn == Msn(1)));
+        assert!([at(0), at(-5)].iter().all(|early| early.msn == Msn(1) && early.discontinuities == 1));
     }
 }
