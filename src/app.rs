@@ -7,7 +7,7 @@ mod live;
 mod record;
 
 use crate::{
-    capture::{Opener, Tap},
+    capture::{self, Capture, CaptureParts, Opened, Opener, Tap},
     config::{CascadeSpec, Command, EncodeConfig, Listing, SourceSpec, StreamConfig},
     console::{self, Console, listing},
     detect::{
@@ -19,13 +19,14 @@ use crate::{
     pipeline::{ClockStrip, Detections, EncoderOpener, Hiding, PipelineParts},
     segment::Msn,
     source::{
-        Pace, Source, SourceFormat, camera, open_file,
+        Pace, Source, SourceFormat, Stop, camera, open_file,
         test::{Script, TestOpener},
     },
     status::{Asked, Status},
-    time::{Clock, FrameRate},
+    time::{Clock, FrameRate, Span},
 };
 use crossbeam_channel::{Sender, bounded};
+use interrupt::Interrupt;
 use std::{ops::ControlFlow, sync::Arc};
 
 /// Seed of the drawn test source: any number, and always the same pictures.
@@ -67,6 +68,36 @@ fn devices(form: Listing) -> Result<(), Failure> {
 /// Writes a result to stdout. `Break` when the reader is gone, which is no failure: there is nothing left to do.
 fn out(text: &str) -> Result<ControlFlow<()>, Failure> {
     console::out(text).map_err(|error| Failure(format!("cannot write to stdout: {error}; give it a file or a terminal")))
+}
+
+/// While a source is being opened, its outcome and the user are asked by turns, this long each.
+const OPENING_LOOK: Span = Span::from_ms(50);
+
+/// A source that takes longer to open is told of: a pipe may wait for its writer, a camera for its driver.
+const OPENING_LATE: Span = Span::from_ms(3000);
+
+/// Opens the source, however long that takes; `None` when the user ends the program meanwhile. Calls `late` once if it takes long.
+fn open_source(parts: CaptureParts, interrupt: &Interrupt, late: impl FnOnce()) -> Result<Option<Capture>, Failure> {
+    let clock = parts.clock.clone();
+    let (begin, mut late) = (clock.now(), Some(late));
+    let mut opening = capture::begin(parts).map_err(failed)?;
+    loop {
+        opening = match opening.wait(OPENING_LOOK) {
+            Opened::Yes(capture) => return Ok(Some(capture)),
+            Opened::No(error) => return Err(failed(error)),
+            Opened::NotYet(opening) => opening,
+        };
+        if interrupt.wait(OPENING_LOOK) {
+            opening.end();
+            return Ok(None);
+        }
+        if clock.now().since(begin) > OPENING_LATE
+            && let Some(late) = late.take()
+        {
+            tracing::warn!("the source is still being opened; a pipe waits for its writer, a camera for its driver");
+            late();
+        }
+    }
 }
 
 /// The parts of a stream that stand before its packaging.
@@ -170,15 +201,15 @@ fn clock_strip(config: &StreamConfig) -> ClockStrip {
 fn source_opener(config: &StreamConfig, clock: &Arc<dyn Clock>) -> Result<Opener, Failure> {
     let (pool, wish, clock) = (PicturePool::default(), config.wish, clock.clone());
     Ok(match config.source.clone() {
-        SourceSpec::Camera(selector) => Box::new(move || camera::open(&selector, wish, clock.clone(), pool.clone())),
+        SourceSpec::Camera(selector) => Box::new(move |_: &Stop| camera::open(&selector, wish, clock.clone(), pool.clone())),
         SourceSpec::Test(script) => {
             let script = Script::parse(&script).map_err(Failure)?;
             let opener = TestOpener::new(script, wish, TEST_SEED, clock, pool);
-            Box::new(move || opener.open().map(|source| Box::new(source) as Box<dyn Source>))
+            Box::new(move |_: &Stop| opener.open().map(|source| Box::new(source) as Box<dyn Source>))
         }
         SourceSpec::File(path) => {
             let pace = if config.once { Pace::Once(clock) } else { Pace::Looped(clock) };
-            Box::new(move || open_file(&path, pace.clone(), pool.clone()))
+            Box::new(move |stop: &Stop| open_file(&path, pace.clone(), pool.clone(), stop.clone()))
         }
     })
 }

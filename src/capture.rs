@@ -1,4 +1,6 @@
-//! The capture thread: opens the source, takes its pictures, and opens it again when it is lost.
+//! The capture thread: has the source opened, takes its pictures, and has it opened again when it is lost. The source itself runs on a
+//! thread of its own (`feeder`), so that one that blocks holds nobody: its silence is seen and told here, and the end does not
+//! wait for it.
 //!
 //! It never waits for anybody downstream. Its queue to the encoder holds [`QUEUE_MAX`] pictures and the newest win: what is
 //! overtaken is counted. The detector is shown each picture and takes the newest when it has time.
@@ -6,24 +8,23 @@
 //! The stream has one size, that of the format opened first. A picture of another size, from a camera that changed its mind or that was
 //! replaced by another one, is fitted into it.
 
+mod feeder;
+#[cfg(test)]
+mod tests;
+
 use crate::{
     paint::{
         Area,
         mask::{self, Mask},
     },
     picture::{Picture, PicturePool, Size, fit},
-    source::{Losses, NEXT_WAIT_MAX, OpenError, Source, SourceError, SourceFormat},
+    source::{Losses, NEXT_WAIT_MAX, OpenError, Source, SourceFormat, Stop},
     status::{SourceState, Status},
     time::{Clock, Span, Ticks},
 };
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    thread,
-};
+use feeder::{Fed, Feeder};
+use std::{sync::Arc, thread};
 
 /// Pictures between capture and encoder: a hiccup of 130 ms at 30 fps is ridden out, and no more latency than that can build up.
 pub const QUEUE_MAX: usize = 4;
@@ -34,8 +35,8 @@ const REOPEN_FIRST: Span = Span::from_ms(500);
 /// Longest wait between two tries: a person who plugs a camera in sees it come back at once.
 const REOPEN_MAX: Span = Span::from_ms(2000);
 
-/// Opens the source, at first and again; it is called on the capture thread.
-pub type Opener = Box<dyn FnMut() -> Result<Box<dyn Source>, OpenError> + Send>;
+/// Opens the source, at first and again; it is called on the source's thread, and gives up when the stop is raised.
+pub type Opener = Box<dyn FnMut(&Stop) -> Result<Box<dyn Source>, OpenError> + Send>;
 
 /// Shown every picture as it comes, on the capture thread; it must not block.
 pub type Tap = Box<dyn FnMut(&Arc<Picture>) + Send>;
@@ -47,6 +48,8 @@ pub struct Captured {
     pub picture: Arc<Picture>,
     /// When it came out of the source.
     pub arrived: Ticks,
+    /// It is the last one again: by the source's own time no other was due until `arrived`.
+    pub stands: bool,
 }
 
 /// What the capture thread works with.
@@ -63,114 +66,187 @@ pub struct CaptureParts {
     pub status: Arc<Status>,
 }
 
-/// The running thread.
+/// The running thread, whose source is open.
 pub struct Capture {
     /// What was opened first; the frame grid is made for it.
     pub format: SourceFormat,
     /// The pictures; disconnected when the source has ended or the thread was stopped.
     pub pictures: Receiver<Captured>,
-    /// The thread, to be joined.
+    /// The thread, to be joined. It ends soon after `stop`, whatever the source does.
     pub thread: thread::JoinHandle<()>,
     /// Raised to end it.
-    pub stop: Arc<AtomicBool>,
-    /// Disconnected when the thread has ended.
-    pub ended: Receiver<()>,
+    pub stop: Stop,
 }
 
-/// Opens the source on its own thread and starts to take pictures. Returns when the source is open, or why it is not.
-pub fn start(parts: CaptureParts) -> Result<Capture, OpenError> {
+/// The running thread, whose source is being opened.
+pub struct Opening {
+    outcome: Receiver<Result<SourceFormat, OpenError>>,
+    pictures: Receiver<Captured>,
+    thread: thread::JoinHandle<()>,
+    stop: Stop,
+}
+
+/// Starts to open the source on its own thread, and to take pictures once it is open.
+pub fn begin(parts: CaptureParts) -> Result<Opening, OpenError> {
     let (sender, pictures) = bounded(QUEUE_MAX);
     let (opened, outcome) = bounded(1);
     let overtaken = pictures.clone();
-    let stop = Arc::new(AtomicBool::new(false));
+    let stop = Stop::default();
     let stopped = stop.clone();
-    let (ending, ended) = bounded(0);
     let thread = thread::Builder::new().name("capture".to_owned()).spawn(move || {
-        run(parts, stopped, &sender, &overtaken, &opened);
-        drop(ending);
+        run(parts, stopped, (sender, overtaken), &opened);
     });
     let thread = thread.map_err(|error| OpenError(format!("cannot start the capture thread: {error}")))?;
-    match outcome.recv() {
-        Ok(Ok(format)) => Ok(Capture { format, pictures, thread, stop, ended }),
-        Ok(Err(error)) => Err(error),
-        Err(_) => Err(OpenError("the source failed while it was opened; this is a bug, please report it".to_owned())),
+    Ok(Opening { outcome, pictures, thread, stop })
+}
+
+/// As [`begin`], and waits until the source is open, or why it is not.
+pub fn start(parts: CaptureParts) -> Result<Capture, OpenError> {
+    let mut opening = begin(parts)?;
+    loop {
+        match opening.wait(NEXT_WAIT_MAX) {
+            Opened::Yes(capture) => return Ok(capture),
+            Opened::No(error) => return Err(error),
+            Opened::NotYet(again) => opening = again,
+        }
     }
 }
 
-/// A source that has not ended by then is held by its driver, and the process ends without it.
-const END_MAX: Span = Span::from_ms(3000);
+/// How far an opening is.
+pub enum Opened {
+    /// The source is open.
+    Yes(Capture),
+    /// It cannot be opened.
+    No(OpenError),
+    /// It is still being opened.
+    NotYet(Opening),
+}
+
+impl Opening {
+    /// Waits that long for the outcome.
+    pub fn wait(self, span: Span) -> Opened {
+        let Opening { outcome, pictures, thread, stop } = self;
+        match outcome.recv_timeout(span.to_duration()) {
+            Ok(Ok(format)) => Opened::Yes(Capture { format, pictures, thread, stop }),
+            Ok(Err(error)) => {
+                join(thread);
+                Opened::No(error)
+            }
+            Err(RecvTimeoutError::Timeout) => Opened::NotYet(Opening { outcome, pictures, thread, stop }),
+            Err(RecvTimeoutError::Disconnected) => {
+                join(thread);
+                Opened::No(OpenError("the source failed while it was opened; this is a bug, please report it".to_owned()))
+            }
+        }
+    }
+
+    /// Gives it up.
+    pub fn end(self) {
+        self.stop.raise();
+        join(self.thread);
+    }
+}
 
 impl Capture {
-    /// Ends the thread and waits for it, but not for ever.
+    /// Ends the thread and waits for it, which takes [`END_MAX`] at most.
     pub fn end(self) {
-        self.stop.store(true, Ordering::Relaxed);
-        if self.ended.recv_timeout(END_MAX.to_duration()) == Err(RecvTimeoutError::Timeout) {
-            tracing::warn!("{} does not end; leaving it", self.format.name);
-        } else {
-            self.thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        }
+        self.stop.raise();
+        join(self.thread);
     }
 }
 
-fn run(
-    mut parts: CaptureParts,
-    stop: Arc<AtomicBool>,
-    sender: &Sender<Captured>,
-    overtaken: &Receiver<Captured>,
-    opened: &Sender<Result<SourceFormat, OpenError>>,
-) {
-    let mut source = match (parts.opener)() {
-        Ok(source) => source,
+fn join(thread: thread::JoinHandle<()>) {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+}
+
+/// A source that has not ended by then is held by its driver or its disk, and is left behind.
+pub const END_MAX: Span = Span::from_ms(1400);
+
+/// The capture thread sees within this time that it is to end.
+const STOP_WAIT_MAX: Span = Span::from_ms(100);
+
+/// The queue to the encoder: its sending end, and its receiving one to drop the oldest.
+type Queue = (Sender<Captured>, Receiver<Captured>);
+
+fn run(parts: CaptureParts, stop: Stop, queue: Queue, opened: &Sender<Result<SourceFormat, OpenError>>) {
+    let CaptureParts { opener, tap, masks, clock, status } = parts;
+    // The receiver of the outcome may have given up; then the stop is raised.
+    let feeder = match feeder::start(opener, stop.clone()) {
+        Ok(feeder) => feeder,
         Err(error) => {
-            // The receiver waits for just this; it cannot be gone.
-            opened.send(Err(error)).ok();
+            opened.send(Err(OpenError(format!("cannot start the source's thread: {error}")))).ok();
             return;
         }
     };
-    let size = source.format().size;
-    let masks = match mask::areas(&parts.masks, size) {
-        Ok(masks) => masks,
-        Err(error) => {
+    feeder.open.send(()).ok();
+    let outcome = loop {
+        match feeder.fed.recv_timeout(STOP_WAIT_MAX.to_duration()) {
+            Ok(Fed::Opened(format)) => break Some(mask::areas(&masks, format.size).map(|areas| (format, areas))),
+            Ok(Fed::Refused(error)) => {
+                opened.send(Err(error)).ok();
+                break None;
+            }
+            Err(RecvTimeoutError::Timeout) if !stop.is_raised() => {}
+            // Nothing else is told before the opening.
+            _ => break None,
+        }
+    };
+    let mut name = String::new();
+    match outcome {
+        Some(Ok((format, masks))) => {
+            status.set_format(&format);
+            name.clone_from(&format.name);
+            let taker = Taker {
+                heard: clock.now(),
+                tap,
+                clock,
+                status,
+                stop: stop.clone(),
+                queue,
+                size: format.size,
+                masks,
+                last: None,
+                losses: Losses::default(),
+                seen: format.size,
+                pool: PicturePool::default(),
+                gone: None,
+            };
+            opened.send(Ok(format)).ok();
+            // The queue goes with it, so that the encoder ends before a source that is held.
+            taker.run(&feeder);
+        }
+        Some(Err(error)) => {
             opened.send(Err(OpenError(error.to_string()))).ok();
-            return;
         }
-    };
-    parts.status.set_format(source.format());
-    opened.send(Ok(source.format().clone())).ok();
-    let (last, losses, pool) = (parts.clock.now(), Losses::default(), PicturePool::default());
-    let mut taker = Taker { last, parts, stop, size, masks, losses, seen: size, pool };
-    while !taker.stopped() {
-        match source.next() {
-            Ok(picture) => {
-                taker.count_losses(source.losses());
-                taker.take(picture, sender, overtaken);
-            }
-            Err(SourceError::Silent) => taker.note_silence(),
-            Err(SourceError::Damaged(reason)) => taker.note_damage(&reason),
-            Err(SourceError::Ended) => {
-                tracing::info!("{} has ended", source.format().name);
-                taker.parts.status.set_state(SourceState::Ended, None);
-                return;
-            }
-            Err(SourceError::Lost(reason)) => {
-                let name = source.format().name.clone();
-                // The device must be closed before it can be opened again.
-                drop(source);
-                match taker.reopen(&name, &reason) {
-                    Some(again) => source = again,
-                    None => return,
-                }
-            }
-        }
+        None => {}
+    }
+    stop.raise();
+    leave(feeder, &name);
+}
+
+/// Waits for the source's thread, but not for ever.
+fn leave(feeder: Feeder, name: &str) {
+    let Feeder { open, fed, ended, thread } = feeder;
+    // What it still has to say is not wanted, and must not hold it.
+    drop((open, fed));
+    if ended.recv_timeout(END_MAX.to_duration()) == Err(RecvTimeoutError::Timeout) {
+        tracing::warn!("{} does not end; leaving it", if name.is_empty() { "the source" } else { name });
+    } else {
+        join(thread);
     }
 }
 
 /// What the loop keeps.
 struct Taker {
-    parts: CaptureParts,
-    stop: Arc<AtomicBool>,
-    /// When the last picture came.
-    last: Ticks,
+    tap: Tap,
+    clock: Arc<dyn Clock>,
+    status: Arc<Status>,
+    stop: Stop,
+    queue: Queue,
+    /// When the source was last heard of: a picture came, or none was due.
+    heard: Ticks,
+    /// The last picture.
+    last: Option<Arc<Picture>>,
     /// The stream's size.
     size: Size,
     /// What is hidden, in pixels of that size.
@@ -181,38 +257,102 @@ struct Taker {
     seen: Size,
     /// Where fitted pictures are made.
     pool: PicturePool,
+    /// The source was lost, and no picture has come since.
+    gone: Option<Gone>,
+}
+
+/// A source that was lost.
+struct Gone {
+    name: String,
+    /// Until the next try.
+    wait: Span,
 }
 
 impl Taker {
-    fn stopped(&self) -> bool {
-        self.stop.load(Ordering::Relaxed)
+    /// Takes what comes, until the source has ended or the stop is raised.
+    fn run(mut self, feeder: &Feeder) {
+        while !self.stop.is_raised() {
+            match feeder.fed.recv_timeout(STOP_WAIT_MAX.to_duration()) {
+                Ok(Fed::Picture(picture, losses)) => {
+                    self.count_losses(losses);
+                    self.take(picture);
+                }
+                Ok(Fed::NotDue) => self.stand(),
+                Err(RecvTimeoutError::Timeout) => self.note_silence(),
+                Ok(Fed::Damaged(reason)) => self.note_damage(&reason),
+                Ok(Fed::Opened(format)) => {
+                    self.status.set_format(&format);
+                    self.losses = Losses::default();
+                    if let Some(gone) = &mut self.gone {
+                        gone.name = format.name;
+                    }
+                }
+                Ok(Fed::Refused(error)) => {
+                    tracing::debug!("still lost: {error}");
+                    self.reopen(feeder);
+                }
+                Ok(Fed::Lost(name, reason)) => {
+                    self.note_loss(name, &reason);
+                    self.reopen(feeder);
+                }
+                Ok(Fed::Ended(name)) => {
+                    tracing::info!("{name} has ended");
+                    self.status.set_state(SourceState::Ended, None);
+                    return;
+                }
+                // It panicked, which goes on where it is joined.
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
     }
 
-    fn take(&mut self, picture: Picture, sender: &Sender<Captured>, overtaken: &Receiver<Captured>) {
+    fn take(&mut self, picture: Picture) {
         let mut picture = self.fitted(picture);
         mask::draw_masks(&mut picture, &self.masks);
         let picture = Arc::new(picture);
-        let status = &self.parts.status;
-        self.last = self.parts.clock.now();
-        status.pictures.mark(self.last);
-        status.capture_latency.add(self.last.since(picture.at));
-        if status.state() != SourceState::Live {
-            status.set_state(SourceState::Live, None);
+        let now = self.clock.now();
+        if let Some(Gone { name, .. }) = self.gone.take() {
+            tracing::info!("{name} is back after {:.1} s", now.since(self.heard).as_s());
+            self.status.reopened.bump();
         }
-        (self.parts.tap)(&picture);
-        let mut captured = Captured { picture, arrived: self.last };
+        self.heard = now;
+        self.status.pictures.mark(now);
+        self.status.capture_latency.add(now.since(picture.at));
+        self.set_live();
+        (self.tap)(&picture);
+        self.last = Some(picture.clone());
+        self.queue(Captured { picture, arrived: now, stands: false });
+    }
+
+    /// The last picture is shown on, as the source's own time says.
+    fn stand(&mut self) {
+        let Some(picture) = self.last.clone().filter(|_| self.gone.is_none()) else { return };
+        self.heard = self.clock.now();
+        self.set_live();
+        self.queue(Captured { picture, arrived: self.heard, stands: true });
+    }
+
+    fn set_live(&self) {
+        if self.status.state() != SourceState::Live {
+            self.status.set_state(SourceState::Live, None);
+        }
+    }
+
+    /// Without waiting: the newest win.
+    fn queue(&self, mut captured: Captured) {
+        let (sender, overtaken) = &self.queue;
         while let Err(TrySendError::Full(again)) = sender.try_send(captured) {
             captured = again;
-            if overtaken.try_recv().is_ok() {
-                status.overtaken.bump();
+            if overtaken.try_recv().is_ok_and(|overtaken| !overtaken.stands) {
+                self.status.overtaken.bump();
             }
         }
     }
 
     /// The source counts from its opening; the status from the stream's beginning.
     fn count_losses(&mut self, losses: Losses) {
-        self.parts.status.overtaken.add(losses.dropped.saturating_sub(self.losses.dropped));
-        self.parts.status.truncated.add(losses.truncated.saturating_sub(self.losses.truncated));
+        self.status.overtaken.add(losses.dropped.saturating_sub(self.losses.dropped));
+        self.status.truncated.add(losses.truncated.saturating_sub(self.losses.truncated));
         self.losses = losses;
     }
 
@@ -225,201 +365,53 @@ impl Taker {
     }
 
     fn note_silence(&self) {
-        let silent = self.parts.clock.now().since(self.last);
-        if silent >= crate::pacer::SILENCE_MAX && self.parts.status.state() == SourceState::Live {
+        let silent = self.clock.now().since(self.heard);
+        if silent >= crate::pacer::SILENCE_MAX && self.status.state() == SourceState::Live {
             tracing::warn!("no picture for {:.1} s; the stream shows a slate until it is back", silent.as_s());
             self.set_state(SourceState::Silent);
         }
     }
 
     fn note_damage(&self, reason: &str) {
-        self.parts.status.damaged.bump();
+        self.status.damaged.bump();
         // The first says what is wrong; the count in the status says how often.
-        if self.parts.status.damaged.get() == 1 {
+        if self.status.damaged.get() == 1 {
             tracing::warn!("left out a damaged picture: {reason}; further ones are only counted");
         }
         self.note_silence();
     }
 
     fn set_state(&self, state: SourceState) {
-        let since = self.parts.clock.wall() + (self.last.since(self.parts.clock.now()));
-        self.parts.status.set_state(state, Some(since));
+        let since = self.clock.wall() + (self.heard.since(self.clock.now()));
+        self.status.set_state(state, Some(since));
     }
 
-    /// Tries until the source is open again; `None` when told to stop.
-    fn reopen(&mut self, name: &str, reason: &str) -> Option<Box<dyn Source>> {
+    /// Told once until a picture comes: a source that opens and then gives none was never back.
+    fn note_loss(&mut self, name: String, reason: &str) {
+        if self.gone.is_some() {
+            tracing::debug!("lost {name} again: {reason}");
+            return;
+        }
         tracing::warn!("lost {name}: {reason}; trying to open it again");
         self.set_state(SourceState::Lost);
-        let mut wait = REOPEN_FIRST;
-        while self.wait(wait) {
-            match (self.parts.opener)() {
-                Ok(source) => {
-                    let gone = self.parts.clock.now().since(self.last);
-                    tracing::info!("{} is back after {:.1} s", source.format().name, gone.as_s());
-                    self.parts.status.set_format(source.format());
-                    self.parts.status.reopened.bump();
-                    self.losses = Losses::default();
-                    return Some(source);
-                }
-                Err(error) => tracing::debug!("still lost: {error}"),
-            }
-            wait = (wait * 2).min(REOPEN_MAX);
-        }
-        None
+        self.gone = Some(Gone { name, wait: REOPEN_FIRST });
     }
 
-    /// Waits; false when told to stop meanwhile.
-    fn wait(&self, span: Span) -> bool {
-        let end = self.parts.clock.now() + span;
-        while !self.stopped() {
-            let now = self.parts.clock.now();
+    /// Has the source opened again after a wait that grows until a picture comes.
+    fn reopen(&mut self, feeder: &Feeder) {
+        let wait = self.gone.as_ref().map_or(REOPEN_FIRST, |gone| gone.wait);
+        if let Some(gone) = &mut self.gone {
+            gone.wait = (wait * 2).min(REOPEN_MAX);
+        }
+        let end = self.clock.now() + wait;
+        while !self.stop.is_raised() {
+            let now = self.clock.now();
             if now >= end {
-                return true;
+                // Its thread waits for just this; if it failed, that is seen next.
+                feeder.open.send(()).ok();
+                return;
             }
-            self.parts.clock.sleep_until(end.min(now + NEXT_WAIT_MAX));
+            self.clock.sleep_until(end.min(now + STOP_WAIT_MAX));
         }
-        false
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{
-        paint::mask::Measure,
-        picture::{LUMA_BLACK, Size},
-        status::Asked,
-        time::{FrameRate, SystemClock},
-    };
-
-    /// All bytes of the pictures that a script plays.
-    const GREY: u8 = 77;
-
-    /// Plays a list of results, then ends.
-    struct Script {
-        format: SourceFormat,
-        steps: std::vec::IntoIter<Result<(), SourceError>>,
-        clock: Arc<dyn Clock>,
-    }
-
-    impl Source for Script {
-        fn next(&mut self) -> Result<Picture, SourceError> {
-            match self.steps.next() {
-                Some(Ok(())) => {
-                    let mut picture = Picture::black(self.format.size, self.clock.now());
-                    picture.as_bytes_mut().fill(GREY);
-                    Ok(picture)
-                }
-                Some(Err(error)) => Err(error),
-                None => Err(SourceError::Ended),
-            }
-        }
-
-        fn format(&self) -> &SourceFormat {
-            &self.format
-        }
-    }
-
-    fn format() -> SourceFormat {
-        SourceFormat {
-            name: "a script".to_owned(),
-            size: Size::new(16, 16).expect("even"),
-            rate: FrameRate::whole(30),
-            pixels: "drawn".to_owned(),
-            reason: String::new(),
-        }
-    }
-
-    /// What one opening gives: the results of `next`, or why it fails.
-    type Opening = Result<Vec<Result<(), SourceError>>, &'static str>;
-
-    /// Runs one script per opening.
-    fn capture(scripts: Vec<Opening>) -> (Result<Capture, OpenError>, Arc<Status>) {
-        capture_sized(scripts.into_iter().map(|script| (format().size, script)).collect())
-    }
-
-    /// The same with the size of the pictures.
-    fn capture_sized(scripts: Vec<(Size, Opening)>) -> (Result<Capture, OpenError>, Arc<Status>) {
-        capture_masked(scripts, Vec::new())
-    }
-
-    fn capture_masked(scripts: Vec<(Size, Opening)>, masks: Vec<Mask>) -> (Result<Capture, OpenError>, Arc<Status>) {
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
-        let status = Arc::new(Status::new(Asked::default()));
-        let mut scripts = scripts.into_iter();
-        let opener: Opener = {
-            let clock = clock.clone();
-            Box::new(move || match scripts.next() {
-                Some((size, Ok(steps))) => {
-                    let format = SourceFormat { size, ..format() };
-                    Ok(Box::new(Script { format, steps: steps.into_iter(), clock: clock.clone() }) as Box<dyn Source>)
-                }
-                Some((_, Err(error))) => Err(OpenError(error.to_owned())),
-                None => Err(OpenError("no more".to_owned())),
-            })
-        };
-        let parts = CaptureParts { opener, tap: Box::new(|_| ()), masks, clock, status: status.clone() };
-        (start(parts), status)
-    }
-
-    #[test]
-    fn a_source_that_cannot_be_opened_is_an_error_at_once() {
-        let (capture, _) = capture(vec![Err("cannot open camera 0: busy")]);
-        assert_eq!(capture.err().map(|error| error.to_string()), Some("cannot open camera 0: busy".to_owned()));
-    }
-
-    #[test]
-    fn the_newest_pictures_win_and_the_others_are_counted() {
-        let (capture, status) = capture(vec![Ok((0..10).map(|_| Ok(())).collect())]);
-        let Capture { pictures, thread, .. } = capture.expect("opens");
-        thread.join().expect("no panic");
-        assert_eq!((pictures.iter().count(), status.overtaken.get()), (QUEUE_MAX, 10 - QUEUE_MAX as u64));
-        assert_eq!(status.state(), SourceState::Ended);
-    }
-
-    #[test]
-    fn a_picture_of_another_size_is_fitted_into_the_stream() {
-        let (small, large) = (Size::new(8, 4).expect("even"), format().size);
-        let lost = Err(SourceError::Lost("swapped".to_owned()));
-        let (capture, _) = capture_sized(vec![(large, Ok(vec![Ok(()), lost])), (small, Ok(vec![Ok(())]))]);
-        let Capture { pictures, thread, .. } = capture.expect("opens");
-        thread.join().expect("no panic");
-        assert_eq!(pictures.iter().map(|captured| captured.picture.size()).collect::<Vec<_>>(), [large, large]);
-    }
-
-    #[test]
-    fn what_is_masked_is_masked_in_every_picture_of_any_size() {
-        let (small, large) = (Size::new(8, 4).expect("even"), format().size);
-        let lost = Err(SourceError::Lost("swapped".to_owned()));
-        let left_half = Mask {
-            left: Measure::Pixels(0),
-            top: Measure::Pixels(0),
-            width: Measure::Percent(50.0),
-            height: Measure::Percent(100.0),
-        };
-        let scripts = vec![(large, Ok(vec![Ok(()), lost])), (small, Ok(vec![Ok(())]))];
-        let (capture, _) = capture_masked(scripts, vec![left_half]);
-        let Capture { pictures, thread, .. } = capture.expect("opens");
-        thread.join().expect("no panic");
-        let middles: Vec<_> = pictures.iter().map(|captured| captured.picture.planes().y[8 * 16..][..16].to_owned()).collect();
-        assert_eq!(middles, vec![[[LUMA_BLACK; 8], [GREY; 8]].concat(); 2]);
-    }
-
-    #[test]
-    fn a_mask_outside_the_picture_is_an_error_at_once() {
-        let pixels = Measure::Pixels;
-        let outside = Mask { left: pixels(16), top: pixels(0), width: pixels(9), height: pixels(9) };
-        let (capture, _) = capture_masked(vec![(format().size, Ok(vec![Ok(())]))], vec![outside]);
-        assert!(capture.err().is_some_and(|error| error.to_string().starts_with("--mask number 1 lies outside")));
-    }
-
-    #[test]
-    fn a_lost_source_is_opened_again_and_damage_is_counted() {
-        let lost = || Err(SourceError::Lost("unplugged".to_owned()));
-        let damaged = || Err(SourceError::Damaged("half a picture".to_owned()));
-        let (capture, status) = capture(vec![Ok(vec![Ok(()), damaged(), damaged(), lost()]), Err("not yet"), Ok(vec![Ok(())])]);
-        let Capture { pictures, thread, .. } = capture.expect("opens");
-        thread.join().expect("no panic");
-        assert_eq!((pictures.iter().count(), status.damaged.get(), status.reopened.get()), (2, 2, 1));
     }
 }

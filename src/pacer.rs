@@ -77,6 +77,8 @@ pub struct Pacer {
     start: Ticks,
     next: i64,
     last_capture: Option<Ticks>,
+    /// Until then no other picture was due, by the source's own time.
+    stood: Ticks,
     /// The largest lateness of recent pictures, decaying.
     lateness: Span,
     counts: PacerCounts,
@@ -85,7 +87,7 @@ pub struct Pacer {
 impl Pacer {
     /// A grid whose first point is at `start`.
     pub fn new(rate: FrameRate, start: Ticks) -> Pacer {
-        Pacer { rate, start, next: 0, last_capture: None, lateness: Span::ZERO, counts: PacerCounts::default() }
+        Pacer { rate, start, next: 0, last_capture: None, stood: start, lateness: Span::ZERO, counts: PacerCounts::default() }
     }
 
     /// Begins a new grid at `start`, leaving the hole before it; the counts go on.
@@ -132,6 +134,11 @@ impl Pacer {
         points
     }
 
+    /// The source is well, and by its own time no picture was due until `now`: the last one stands, and is no sign of silence.
+    pub fn stand(&mut self, now: Ticks) {
+        self.stood = self.stood.max(now);
+    }
+
     /// Until when to wait for the next picture before [`Pacer::tick`] has something to say.
     pub fn deadline(&self) -> Ticks {
         let frame = self.rate.frame_span();
@@ -160,7 +167,7 @@ impl Pacer {
 
     fn shown_without_picture(&self, at: Ticks) -> Shown {
         match self.last_capture {
-            Some(last) if at.since(last) <= SILENCE_MAX => Shown::Repeat,
+            Some(last) if at.since(last.max(self.stood)) <= SILENCE_MAX => Shown::Repeat,
             Some(last) => Shown::Slate { since: last },
             None => Shown::Slate { since: self.start },
         }
@@ -248,6 +255,23 @@ mod tests {
     #[test]
     fn a_silent_camera_becomes_a_slate_after_a_second_and_comes_back() {
         check(&[0.0, 1.0, 40.0, 41.0], &format!("FF{}{}FF", "R".repeat(30), "S".repeat(8)));
+    }
+
+    #[test]
+    fn a_picture_that_stands_is_no_silence() {
+        let mut pacer = Pacer::new(FPS, Ticks(0));
+        pacer.push(Ticks(0), Ticks(0));
+        // Half a second at a time, until 4 s; then nothing is heard any more.
+        let half = Span::from_ms(500);
+        let mut points = Vec::new();
+        for n in 1..=8 {
+            pacer.stand(Ticks(0) + half * n);
+            points.extend(pacer.tick(Ticks(0) + half * n));
+        }
+        assert!(points.len() > 110 && points.iter().all(|point| point.shown == Shown::Repeat), "{points:?}");
+        let later = pacer.tick(Ticks(0) + Span::from_ms(6000));
+        assert_eq!(later.last().map(|point| point.shown), Some(Shown::Slate { since: Ticks(0) }));
+        assert!(later.iter().filter(|point| point.shown == Shown::Repeat).all(|point| point.at <= Ticks(0) + Span::from_ms(5000)));
     }
 
     #[test]

@@ -4,8 +4,10 @@
 //! A picture is shared by `Arc` between the encoder and the detector, and copied only by the one that draws on it.
 
 mod fit;
+mod turn;
 
 pub use fit::fit;
+pub use turn::Turn;
 
 use crate::time::Ticks;
 use std::{

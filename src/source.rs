@@ -10,7 +10,10 @@ use crate::{
 use serde::Serialize;
 use std::{
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 pub mod camera;
@@ -22,9 +25,26 @@ pub mod test;
 /// Longest time that [`Source::next`] blocks, so that a stop is seen soon.
 pub const NEXT_WAIT_MAX: Span = Span::from_ms(500);
 
+/// Tells a source, and the threads around it, that they are no longer wanted: what they wait for is given up. Clones are one.
+#[derive(Clone, Debug, Default)]
+pub struct Stop(Arc<AtomicBool>);
+
+impl Stop {
+    /// From now on nothing more is wanted.
+    pub fn raise(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it was raised.
+    pub fn is_raised(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
 /// A running source of pictures. Not `Send`: it is made, used and dropped on one thread.
 pub trait Source {
-    /// The next picture, as soon as there is one; gives up with [`SourceError::Silent`] after [`NEXT_WAIT_MAX`].
+    /// The next picture, as soon as there is one; gives up with [`SourceError::Silent`] or [`SourceError::NotDue`] after [`NEXT_WAIT_MAX`].
+    /// What it reads from may hold it longer; the capture looks after itself then.
     fn next(&mut self) -> Result<Picture, SourceError>;
 
     /// What was opened, and why so.
@@ -66,6 +86,9 @@ pub enum SourceError {
     /// Nothing came in time: ask again.
     #[error("no picture in time")]
     Silent,
+    /// By the source's own time no picture is due yet, and the last one stands: ask again.
+    #[error("no picture is due")]
+    NotDue,
     /// One picture was damaged and left out: count it, ask again.
     #[error("damaged picture: {0}")]
     Damaged(String),
@@ -93,15 +116,15 @@ pub enum Pace {
     Unpaced,
 }
 
-/// Opens a file that FFmpeg reads.
+/// Opens a file that FFmpeg reads, and that holds a picture. `stop` ends what it waits for, now and later.
 #[cfg(feature = "ffmpeg")]
-pub fn open_file(path: &Path, pace: Pace, pool: PicturePool) -> Result<Box<dyn Source>, OpenError> {
-    media::MediaSource::open(path, pace, pool).map(|source| Box::new(source) as Box<dyn Source>)
+pub fn open_file(path: &Path, pace: Pace, pool: PicturePool, stop: Stop) -> Result<Box<dyn Source>, OpenError> {
+    media::MediaSource::open(path, pace, pool, stop).map(|source| Box::new(source) as Box<dyn Source>)
 }
 
 /// There is no FFmpeg in this build.
 #[cfg(not(feature = "ffmpeg"))]
-pub fn open_file(path: &Path, _pace: Pace, _pool: PicturePool) -> Result<Box<dyn Source>, OpenError> {
+pub fn open_file(path: &Path, _pace: Pace, _pool: PicturePool, _stop: Stop) -> Result<Box<dyn Source>, OpenError> {
     Err(OpenError(format!("cannot open {}: this build is without FFmpeg; build it with the feature ffmpeg", path.display())))
 }
 

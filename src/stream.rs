@@ -9,17 +9,12 @@ use crate::{
     picture::Picture,
     pipeline::{Pipeline, PipelineError, PipelineParts},
     segment::Cut,
+    source::Stop,
     status::Status,
     time::{Clock, FrameRate, Span, Ticks},
 };
 use crossbeam_channel::{Receiver, RecvTimeoutError};
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    thread,
-};
+use std::{sync::Arc, thread};
 
 /// The encode thread sees within this time that it is to end.
 const STOP_WAIT_MAX: Span = Span::from_ms(250);
@@ -58,7 +53,7 @@ pub fn start(capture: Capture, parts: StreamParts) -> std::io::Result<Stream> {
         let encode = EncodeLoop { pipeline, sink, stop: stop.clone(), frames_left, clock, status };
         let result = encode.run(&pictures, rate);
         // An encoder that failed, or a sink that wants no more, ends the source too.
-        stop.store(true, Ordering::Relaxed);
+        stop.raise();
         result
     })?;
     Ok(Stream { capture, encode })
@@ -70,14 +65,12 @@ impl Stream {
         self.encode.is_finished()
     }
 
-    /// Ends it: no more pictures are taken, what is inside is encoded, the last segment is closed, the threads are joined.
-    pub fn end(self) -> Result<(), PipelineError> {
+    /// Ends it: no more pictures are taken, what is inside is encoded, the last segment is closed. What remains is the capture, to be ended
+    /// when viewers have been told: its source may be held in its driver.
+    pub fn end(self) -> (Result<(), PipelineError>, Capture) {
         let Stream { capture, encode } = self;
-        capture.stop.store(true, Ordering::Relaxed);
-        // The encoder first: it needs nobody, and viewers get their last segment while a camera may still be held in its driver.
-        let result = encode.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        capture.end();
-        result
+        capture.stop.raise();
+        (encode.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), capture)
     }
 }
 
@@ -89,7 +82,7 @@ fn grid_start(captured: &Captured, now: Ticks) -> Ticks {
 struct EncodeLoop {
     pipeline: Pipeline,
     sink: Sink,
-    stop: Arc<AtomicBool>,
+    stop: Stop,
     frames_left: u64,
     clock: Arc<dyn Clock>,
     status: Arc<Status>,
@@ -109,7 +102,7 @@ impl EncodeLoop {
         // The grid begins with the first picture, so that the first frame waits for nothing.
         let mut pacer: Option<Pacer> = None;
         let mut goes_on = true;
-        while goes_on && !self.stop.load(Ordering::Relaxed) {
+        while goes_on && !self.stop.is_raised() {
             let wait = pacer.as_ref().map_or(STOP_WAIT_MAX, |pacer| pacer.deadline().since(self.clock.now()).min(STOP_WAIT_MAX));
             let captured = match pictures.recv_timeout(wait.to_duration()) {
                 Ok(captured) => Some(captured),
@@ -141,7 +134,14 @@ impl EncodeLoop {
     /// One turn of the loop: a picture has come, or time has passed without one. `false` when the sink wants no more.
     fn turn(&mut self, pacer: &mut Pacer, captured: Option<Captured>, now: Ticks) -> Result<bool, PipelineError> {
         // A picture that waited in the queue while the encoder was busy is not late: its point is not given away by the clock.
-        let Some(Captured { picture, arrived }) = captured else {
+        let captured = match captured {
+            Some(Captured { arrived, stands: true, .. }) => {
+                pacer.stand(arrived);
+                None
+            }
+            other => other,
+        };
+        let Some(Captured { picture, arrived, .. }) = captured else {
             return pacer.tick(now).into_iter().try_fold(true, |goes_on, frame| Ok(goes_on && self.put(frame, None)?));
         };
         let mut goes_on = true;

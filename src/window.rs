@@ -21,7 +21,7 @@ use serde::Serialize;
 use state::{State, bit_rate};
 use std::{
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
@@ -89,7 +89,9 @@ pub struct Summary {
 
 /// The rolling window.
 pub struct Window {
-    config: WindowConfig,
+    /// What is expected until the source is open.
+    expected: WindowConfig,
+    settled: OnceLock<WindowConfig>,
     clock: Arc<dyn Clock>,
     state: Mutex<State>,
     version: watch::Sender<u64>,
@@ -100,7 +102,14 @@ impl Window {
     /// An empty window.
     pub fn new(config: WindowConfig, clock: Arc<dyn Clock>) -> Window {
         let state = Mutex::new(State::new(config.clone()));
-        Window { config, clock, state, version: watch::Sender::new(0), places: Arc::new(Semaphore::new(WAITERS_MAX)) }
+        let places = Arc::new(Semaphore::new(WAITERS_MAX));
+        Window { expected: config, settled: OnceLock::new(), clock, state, version: watch::Sender::new(0), places }
+    }
+
+    /// The source is open, and the window is what it says: once, before the first part.
+    pub fn settle(&self, config: WindowConfig) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.config = self.settled.get_or_init(|| config).clone();
     }
 
     /// Takes one cut from the segmenter.
@@ -169,9 +178,9 @@ impl Window {
         })
     }
 
-    /// What it was made with.
+    /// What it is; what is expected, until it is settled.
     pub fn config(&self) -> &WindowConfig {
-        &self.config
+        self.settled.get().unwrap_or(&self.expected)
     }
 
     /// Looks at the state as it is now. The publisher waits meanwhile: no await, no I/O.
@@ -213,6 +222,6 @@ impl Window {
 
 impl fmt::Debug for Window {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Window").field("config", &self.config).finish_non_exhaustive()
+        f.debug_struct("Window").field("config", self.config()).finish_non_exhaustive()
     }
 }

@@ -8,7 +8,7 @@ use crate::{
     paint::{Area, mask},
     picture::{Picture, PicturePool},
     pipeline::{Detections, Pipeline},
-    source::{Pace, Source, SourceError, SourceFormat, open_file},
+    source::{Pace, Source, SourceError, SourceFormat, Stop, open_file},
     status::{Asked, Status},
     time::{Clock, Span, SystemClock, Ticks},
     track::Tracker,
@@ -84,7 +84,7 @@ impl Bench {
                     return Ok(Some(Arc::new(picture)));
                 }
                 Err(SourceError::Ended) => return Ok(None),
-                Err(SourceError::Damaged(_) | SourceError::Silent) => {}
+                Err(SourceError::Damaged(_) | SourceError::Silent | SourceError::NotDue) => {}
                 Err(SourceError::Lost(reason)) => return Err(Failure(reason)),
             }
         }
@@ -112,7 +112,7 @@ impl Bench {
 }
 
 fn measure(path: &Path, config: &StreamConfig) -> Result<Report, Failure> {
-    let source = open_file(path, Pace::Unpaced, PicturePool::default()).map_err(failed)?;
+    let source = open_file(path, Pace::Unpaced, PicturePool::default(), Stop::default()).map_err(failed)?;
     let format: SourceFormat = source.format().clone();
     let rate = config.wish.rate.unwrap_or(format.rate);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());

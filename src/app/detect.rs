@@ -6,7 +6,7 @@ use crate::{
     console::listing::{self, FoundInFrame},
     detect::{self, Detector},
     picture::PicturePool,
-    source::{Pace, SourceError, open_file},
+    source::{Pace, SourceError, Stop, open_file},
     time::Ticks,
     track::Tracker,
 };
@@ -25,7 +25,7 @@ pub(super) fn run(config: &DetectFilesConfig) -> Result<(), Failure> {
 }
 
 fn search(path: &Path, mut detector: Box<dyn Detector>, config: &DetectFilesConfig) -> Result<ControlFlow<()>, Failure> {
-    let mut source = open_file(path, Pace::Unpaced, PicturePool::default()).map_err(failed)?;
+    let mut source = open_file(path, Pace::Unpaced, PicturePool::default(), Stop::default()).map_err(failed)?;
     let (mut frame, mut tracker, mut last_run) = (0, Tracker::default(), None);
     loop {
         let picture = match source.next() {
@@ -38,7 +38,7 @@ fn search(path: &Path, mut detector: Box<dyn Detector>, config: &DetectFilesConf
                 tracing::warn!("{}: left out a damaged picture behind frame {frame}: {reason}", path.display());
                 continue;
             }
-            Err(SourceError::Silent) => continue,
+            Err(SourceError::Silent | SourceError::NotDue) => continue,
             Err(SourceError::Lost(reason)) => return Err(Failure(reason)),
         };
         if detect::is_due(picture.at, last_run, config.detect.fps) {

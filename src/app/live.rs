@@ -1,8 +1,8 @@
 //! The default command: stream a source, until it ends or the user ends it.
 
-use super::{Failure, Wiring, failed, interrupt::Interrupt, pipeline_parts, tell_format};
+use super::{Failure, Wiring, failed, interrupt::Interrupt, open_source, pipeline_parts, tell_format};
 use crate::{
-    capture::{self, CaptureParts},
+    capture::{Capture, CaptureParts},
     config::{AccessConfig, CascadeSpec, EventsConfig, Grid, ServerConfig, StreamConfig},
     console::{
         Console, STATUS_PERIOD, addresses,
@@ -11,7 +11,7 @@ use crate::{
     detect::{Detection, watcher::Watcher},
     hooks::{Hooks, HooksConfig},
     marker::journal::{self, Journal, JournalParts, Keep, Runs},
-    pipeline::PipelineParts,
+    pipeline::{Detections, PipelineParts},
     segment::Cut,
     server::{self, Limits, Listener, Site},
     source::SourceFormat,
@@ -31,6 +31,9 @@ const ENDLIST_SERVED: Span = Span::from_ms(1500);
 /// Threads of the server: answers are short and share their bytes; the rest of the machine belongs to capture and encoder.
 const SERVER_THREADS: usize = 2;
 
+/// The frame rate expected until the source is open; most have it.
+const RATE_EXPECTED: FrameRate = FrameRate::whole(30);
+
 /// Runs the stream. The port is taken first, then the store and the cascade are opened, then the source: what fails fastest is told
 /// first.
 pub(super) fn run(config: &StreamConfig, server: &ServerConfig, events: &EventsConfig, console: &Console) -> Result<(), Failure> {
@@ -41,9 +44,28 @@ pub(super) fn run(config: &StreamConfig, server: &ServerConfig, events: &EventsC
     let runs = diary.runs.clone();
     let wiring = Wiring::new(config, clock, Box::new(move |detection| runs.give(detection)))?;
     let address = listener.local_addr();
+    let Wiring { clock, status, opener, tap, detections, watcher } = wiring;
+    let serving = Serving::start(config, diary, (listener, server.access.clone()), (clock.clone(), status.clone()))?;
+    let parts = CaptureParts { opener, tap, masks: config.masks.clone(), clock, status };
+    let mut announced = false;
+    let late = || {
+        announced = true;
+        announce(console, address);
+    };
+    let capture = match open_source(parts, &interrupt, late) {
+        Ok(Some(capture)) => capture,
+        Ok(None) => return serving.end("hlscam was ended"),
+        Err(failure) => {
+            // Why there is no stream says more than what went wrong at its end.
+            serving.end("the source cannot be opened").ok();
+            return Err(failure);
+        }
+    };
     let hooks = events.hooks.clone().of_camera(&config.source.name());
-    let live = Live::start(config, wiring, diary, hooks, (listener, server.access.clone()))?;
-    announce(console, address);
+    let live = Live::start(config, serving, hooks, capture, (detections, watcher))?;
+    if !announced {
+        announce(console, address);
+    }
     live.watch(&interrupt, console, config);
     live.end(&interrupt)
 }
@@ -82,72 +104,97 @@ impl Diary {
     }
 }
 
-/// A stream and the server that serves it.
-struct Live {
+/// The server and what it serves from, there before there is a picture.
+struct Serving {
     clock: Arc<dyn Clock>,
     status: Arc<Status>,
     window: Arc<Window>,
     journal: Arc<Journal>,
-    hooks: Hooks,
-    stream: Stream,
-    watcher: Option<Arc<Watcher>>,
-    format: SourceFormat,
     runtime: runtime::Runtime,
     served: JoinHandle<std::io::Result<()>>,
     shutdown: oneshot::Sender<()>,
 }
 
-impl Live {
+impl Serving {
+    /// Answers from now on, however long the source takes to open.
     fn start(
         config: &StreamConfig,
-        wiring: Wiring,
         diary: Diary,
-        hooks: HooksConfig,
         (listener, access): (Listener, AccessConfig),
-    ) -> Result<Live, Failure> {
-        let Wiring { clock, status, opener, tap, detections, watcher } = wiring;
-        let capture =
-            capture::start(CaptureParts { opener, tap, masks: config.masks.clone(), clock: clock.clone(), status: status.clone() })
-                .map_err(failed)?;
-        let format = capture.format.clone();
-        tell_format(&format);
-        let rate = config.wish.rate.unwrap_or(format.rate);
+        (clock, status): (Arc<dyn Clock>, Arc<Status>),
+    ) -> Result<Serving, Failure> {
+        let rate = config.wish.rate.unwrap_or(RATE_EXPECTED);
         let window = Arc::new(Window::new(window_config(config, rate, clock.wall())?, clock.clone()));
         let journal = diary.begin(window.clone(), status.clone(), clock.clone())?;
-        let sink = sink(window.clone(), clock.clone(), status.clone());
-        let first_msn = window.config().first.msn;
-        let pipeline = PipelineParts { first_msn, ..pipeline_parts(config, rate, detections, &clock, &status) };
-        let stream =
-            stream::start(capture, StreamParts { pipeline, sink, frames_max: None, clock: clock.clone(), status: status.clone() })
-                .map_err(failed)?;
         let runtime = runtime::Builder::new_multi_thread().worker_threads(SERVER_THREADS).enable_all().build().map_err(failed)?;
-        let hooks = {
-            let _inside = runtime.enter();
-            Hooks::start(hooks, &journal, &status.hooks, status.asked.kinds.clone())
-        };
         let (shutdown, wanted) = oneshot::channel();
         let site = Site::new(window.clone(), status.clone(), clock.clone(), journal.clone(), access);
         let served = runtime.spawn(server::serve(listener, site, Limits::default(), async { wanted.await.unwrap_or(()) }));
-        Ok(Live { clock, status, window, journal, hooks, stream, watcher, format, runtime, served, shutdown })
+        Ok(Serving { clock, status, window, journal, runtime, served, shutdown })
+    }
+
+    /// Ends what has no stream.
+    fn end(self, reason: &'static str) -> Result<(), Failure> {
+        self.journal.end(reason);
+        self.window.end();
+        self.shutdown.send(()).ok();
+        self.runtime.block_on(self.served).map_err(failed)?.map_err(failed)
+    }
+}
+
+/// A stream and the server that serves it.
+struct Live {
+    serving: Serving,
+    hooks: Hooks,
+    stream: Stream,
+    watcher: Option<Arc<Watcher>>,
+    format: SourceFormat,
+}
+
+impl Live {
+    fn start(
+        config: &StreamConfig,
+        serving: Serving,
+        hooks: HooksConfig,
+        capture: Capture,
+        (detections, watcher): (Detections, Option<Arc<Watcher>>),
+    ) -> Result<Live, Failure> {
+        let Serving { clock, status, window, journal, runtime, .. } = &serving;
+        let format = capture.format.clone();
+        tell_format(&format);
+        let rate = config.wish.rate.unwrap_or(format.rate);
+        window.settle(on_grid(window.config().clone(), Grid::new(rate, &config.package)));
+        let sink = sink(window.clone(), clock.clone(), status.clone());
+        let first_msn = window.config().first.msn;
+        let pipeline = PipelineParts { first_msn, ..pipeline_parts(config, rate, detections, clock, status) };
+        let stream =
+            stream::start(capture, StreamParts { pipeline, sink, frames_max: None, clock: clock.clone(), status: status.clone() })
+                .map_err(failed)?;
+        let hooks = {
+            let _inside = runtime.enter();
+            Hooks::start(hooks, journal, &status.hooks, status.asked.kinds.clone())
+        };
+        Ok(Live { serving, hooks, stream, watcher, format })
     }
 
     /// Shows the status until the stream ends, or the user ends it.
     fn watch(&self, interrupt: &Interrupt, console: &Console, config: &StreamConfig) {
         let mut display = console.status();
-        while !interrupt.wait(STATUS_PERIOD) && !self.stream.has_ended() && !self.served.is_finished() {
-            display.show(&self.status_line(&config.detect.cascades), self.clock.now());
+        while !interrupt.wait(STATUS_PERIOD) && !self.stream.has_ended() && !self.serving.served.is_finished() {
+            display.show(&self.status_line(&config.detect.cascades), self.serving.clock.now());
         }
     }
 
     fn status_line(&self, cascades: &[CascadeSpec]) -> StatusLine {
-        let (now, wall) = (self.clock.now(), self.clock.wall());
-        let (report, window) = (self.status.report(now, wall), self.window.summary());
+        let Serving { clock, status, window, .. } = &self.serving;
+        let (now, wall) = (clock.now(), clock.wall());
+        let (report, window) = (status.report(now, wall), window.summary());
         let found = |cascade: &CascadeSpec| Found {
             what: cascade.what(),
             count: report.detection.kinds.get(&cascade.kind()).copied().unwrap_or_default(),
         };
         StatusLine {
-            silent: self.status.silent_since().map(|since| wall.since(since)),
+            silent: status.silent_since().map(|since| wall.since(since)),
             size: self.format.size,
             fps_in: report.source.fps_in,
             fps_out: report.pacer.fps_out,
@@ -163,22 +210,26 @@ impl Live {
 
     /// Ends the stream from its source on: the last segment is closed, ENDLIST is served for a moment, all threads are joined.
     fn end(self, interrupt: &Interrupt) -> Result<(), Failure> {
-        let reason = if self.stream.has_ended() { "the source has ended" } else { "hlscam was ended" };
-        let result = self.stream.end();
+        let Live { serving, hooks, stream, watcher, .. } = self;
+        let Serving { status, window, journal, runtime, served, shutdown, .. } = serving;
+        let reason = if stream.has_ended() { "the source has ended" } else { "hlscam was ended" };
+        let (result, capture) = stream.end();
         // Before the window ends, for the playlists get the ends of the markers.
-        self.journal.end(reason);
-        self.window.end();
-        self.status.set_state(SourceState::Ended, None);
-        drop(self.watcher);
-        let hooks = self.runtime.spawn(self.hooks.end());
+        journal.end(reason);
+        window.end();
+        status.set_state(SourceState::Ended, None);
+        drop(watcher);
+        let hooks = runtime.spawn(hooks.end());
         interrupt.wait(ENDLIST_SERVED);
         // The server may have failed before; then nobody listens.
-        self.shutdown.send(()).ok();
-        let served = self.runtime.block_on(async {
+        shutdown.send(()).ok();
+        let served = runtime.block_on(async {
             // A panic in there has been told.
             hooks.await.ok();
-            self.served.await
+            served.await
         });
+        // By now a source that ends has ended, and one that is held is left.
+        capture.end();
         result.map_err(failed)?;
         served.map_err(failed)?.map_err(failed)
     }
@@ -212,6 +263,16 @@ fn window_config(config: &StreamConfig, rate: FrameRate, now: WallTime) -> Resul
         span: config.package.window,
         bytes_max: config.package.window_bytes,
     })
+}
+
+/// The same window on another frame grid.
+fn on_grid(window: WindowConfig, grid: Grid) -> WindowConfig {
+    WindowConfig {
+        target_duration_s: ((grid.segment_target().as_s()).round() as u32).max(1),
+        part_target: grid.part_target(),
+        segment_parts: grid.segment_parts,
+        ..window
+    }
 }
 
 /// 64 random bits: file names of two runs never meet in a cache, even where the clock begins at the same second with each boot.

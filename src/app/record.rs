@@ -1,8 +1,8 @@
 //! `hlscam record`: the live pipeline into an MP4 file, for a given time.
 
-use super::{Failure, Wiring, failed, interrupt::Interrupt, pipeline_parts, tell_format};
+use super::{Failure, Wiring, failed, interrupt::Interrupt, open_source, pipeline_parts, tell_format};
 use crate::{
-    capture::{self, CaptureParts},
+    capture::CaptureParts,
     config::{RecordConfig, StreamConfig},
     console::{Console, STATUS_PERIOD},
     record::{Mp4File, Overwrite, RecordError, Recording, numbered},
@@ -27,9 +27,10 @@ pub(super) fn run(config: &StreamConfig, record: &RecordConfig, console: &Consol
     }
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
     let Wiring { clock, status, opener, tap, detections, watcher } = Wiring::new(config, clock, Box::new(|_| ()))?;
-    let capture =
-        capture::start(CaptureParts { opener, tap, masks: config.masks.clone(), clock: clock.clone(), status: status.clone() })
-            .map_err(failed)?;
+    let parts = CaptureParts { opener, tap, masks: config.masks.clone(), clock: clock.clone(), status: status.clone() };
+    let Some(capture) = open_source(parts, &interrupt, || ())? else {
+        return Err(Failure("ended before the source was open; nothing was recorded".to_owned()));
+    };
     tell_format(&capture.format);
     let file = match Mp4File::create(&record.output, record.overwrite) {
         Ok(file) => file,
@@ -52,7 +53,8 @@ pub(super) fn run(config: &StreamConfig, record: &RecordConfig, console: &Consol
     while !interrupt.wait(STATUS_PERIOD) && !stream.has_ended() {
         display.show(lock(&recorder).frames());
     }
-    let ended = stream.end();
+    let (ended, capture) = stream.end();
+    capture.end();
     drop((watcher, display));
     let (recordings, error) = lock(&recorder).finish();
     for Recording { path, frames, duration, bytes } in recordings {

@@ -63,7 +63,7 @@ impl Rig {
             assert!(self.clock.now().since(start) < PATIENCE, "only {} of {count} pictures", pictures.len());
             match source.next() {
                 Ok(picture) => pictures.push(picture),
-                Err(SourceError::Silent) => {}
+                Err(SourceError::Silent | SourceError::NotDue) => {}
                 Err(SourceError::Damaged(_)) => damaged += 1,
                 Err(error) => panic!("{error}"),
             }

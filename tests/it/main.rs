@@ -9,6 +9,8 @@ mod http;
 mod pipeline;
 #[cfg(all(feature = "ffmpeg", feature = "opencv"))]
 mod privacy;
+#[cfg(all(unix, feature = "ffmpeg", feature = "opencv"))]
+mod source;
 #[cfg(all(target_os = "linux", feature = "ffmpeg", feature = "opencv"))]
 mod storage;
 #[cfg(all(feature = "ffmpeg", feature = "opencv"))]

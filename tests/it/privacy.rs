@@ -7,7 +7,7 @@ use hlscam::{
     pacer::{PacedFrame, Shown},
     paint::strip::read_strip,
     picture::{Picture, PicturePool, Size},
-    source::{Pace, open_file, test::draw::Scene},
+    source::{Pace, Stop, open_file, test::draw::Scene},
     time::{FrameRate, Span, Ticks},
     track::Tracker,
     veil::{Cover, Veil, Veiled},
@@ -108,7 +108,7 @@ fn hidden_part(face: [f64; 4], cover: &Cover) -> f64 {
 /// Runs the search and the veil over a clip as the stream does, with a detector that takes no time.
 fn score(path: &Path, clip: &Value, detector: &mut dyn Detector, config: &DetectConfig) -> Score {
     let rate = FrameRate::whole(clip["fps"].as_u64().expect("a rate") as u32);
-    let mut source = open_file(path, Pace::Unpaced, PicturePool::default()).expect("opens");
+    let mut source = open_file(path, Pace::Unpaced, PicturePool::default(), Stop::default()).expect("opens");
     let (mut tracker, mut veil) = (Tracker::default(), Veil::new(rate, config.runs_to_be_sure()));
     let (mut last_run, mut number) = (None, 0);
     let mut score = Score { worst: 1.0, ..Score::default() };

@@ -2,7 +2,8 @@
 //!
 //! The inbox is bounded by [`INBOX_MAX`]: when it is full the oldest buffer is dropped and counted, so the newest wins, and a slow
 //! reader never makes the driver run out of buffers. The thread ends when the camera fails or when its [`Capture`] is dropped; one that
-//! is stuck in the driver's library is left behind after [`JOIN_MAX`], and ends by itself should the library ever return.
+//! is stuck in the driver's library is left behind after [`JOIN_MAX`], and ends by itself should the library ever return; until then
+//! its camera is not begun again.
 
 use super::{
     grab::{Agreed, Grab, Look},
@@ -17,11 +18,12 @@ use crate::{
     time::{Clock, Ticks},
 };
 use bytes::Bytes;
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, TrySendError, bounded};
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
+    path::{Path, PathBuf},
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     thread,
@@ -79,8 +81,21 @@ impl Outbox {
     }
 }
 
+/// Threads that are stuck in a driver, each with its camera's node and its end. A camera whose thread is among them is not begun again, so
+/// that a driver that hangs holds one thread, however often it is tried.
+static STUCK: Mutex<Vec<(PathBuf, Receiver<()>)>> = Mutex::new(Vec::new());
+
+/// Whether a thread is still stuck in the driver of that node.
+fn is_stuck(node: &Path) -> bool {
+    let mut stuck = STUCK.lock().unwrap_or_else(PoisonError::into_inner);
+    stuck.retain(|(_, ended)| ended.try_recv() == Err(TryRecvError::Empty));
+    stuck.iter().any(|(held, _)| held == node)
+}
+
 /// A running capture. Dropping it ends the thread, or leaves it behind.
 pub(super) struct Capture {
+    /// The camera's node.
+    node: PathBuf,
     stop: Arc<AtomicBool>,
     /// Closed when the thread has ended.
     ended: Receiver<()>,
@@ -91,7 +106,10 @@ impl Drop for Capture {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
         match self.ended.recv_timeout(JOIN_MAX) {
-            Err(RecvTimeoutError::Timeout) => tracing::warn!("a camera's thread is stuck in its driver and was left behind"),
+            Err(RecvTimeoutError::Timeout) => {
+                tracing::warn!("a camera's thread is stuck in its driver and was left behind");
+                STUCK.lock().unwrap_or_else(PoisonError::into_inner).push((self.node.clone(), self.ended.clone()));
+            }
             _ => {
                 if let Some(thread) = self.thread.take() {
                     // Its panics were caught on the thread and told as a failure.
@@ -104,6 +122,9 @@ impl Drop for Capture {
 
 /// Starts `device` with `choice` and waits for its first picture, which is then in the inbox.
 pub(super) fn start(device: &Device, choice: &Choice, clock: Arc<dyn Clock>) -> Result<(Agreed, Inbox, Capture), Failure> {
+    if is_stuck(&device.path) {
+        return Err(Failure::said("its driver still holds the try before this one"));
+    }
     let (outbox, inbox) = inbox();
     let (started, first) = bounded(1);
     let (ended_sender, ended) = bounded(0);
@@ -121,7 +142,7 @@ pub(super) fn start(device: &Device, choice: &Choice, clock: Arc<dyn Clock>) -> 
         }
     });
     let thread = thread.map_err(|error| Failure::of_io(&error))?;
-    let capture = Capture { stop, ended, thread: Some(thread) };
+    let capture = Capture { node: device.path.clone(), stop, ended, thread: Some(thread) };
     match first.recv_timeout(START_MAX) {
         Ok(agreed) => Ok((agreed?, inbox, capture)),
         Err(_) => Err(Failure::said(format!("it sends no picture within {} s", START_MAX.as_secs()))),
@@ -187,6 +208,17 @@ mod tests {
         let kept: Vec<i64> =
             inbox.receiver.try_iter().filter_map(|sent| if let Sent::Buffer(_, at) = sent { Some(at.0) } else { None }).collect();
         assert_eq!((kept, inbox.dropped.get()), (vec![8, 9], 8));
+    }
+
+    #[test]
+    fn a_camera_whose_thread_is_stuck_is_not_begun_again_until_that_ends() {
+        let node = Path::new("/dev/video-of-this-test");
+        let (ending, ended) = bounded(0);
+        let stop = Arc::new(AtomicBool::new(false));
+        drop(Capture { node: node.to_owned(), stop, ended, thread: None });
+        assert!(is_stuck(node) && !is_stuck(Path::new("/dev/video-of-another")));
+        drop(ending);
+        assert!(!is_stuck(node));
     }
 
     #[test]

@@ -1,0 +1,88 @@
+//! The thread that the source itself runs on: it opens it when told to, and hands on what comes.
+//!
+//! A source may block without a bound (a FIFO whose writer stalls, a network drive, a driver that hangs). Then this thread is held, and
+//! nobody else: the capture thread sees that nothing comes, and leaves it behind at the end.
+
+use super::Opener;
+use crate::{
+    picture::Picture,
+    source::{Losses, OpenError, SourceError, SourceFormat, Stop},
+};
+use crossbeam_channel::{Receiver, Sender, bounded};
+use std::{io, thread};
+
+/// What the source's thread tells.
+pub(super) enum Fed {
+    /// The source is open.
+    Opened(SourceFormat),
+    /// It cannot be opened.
+    Refused(OpenError),
+    /// The next picture, and what was lost so far.
+    Picture(Picture, Losses),
+    /// By its own time none is due.
+    NotDue,
+    /// One was damaged.
+    Damaged(String),
+    /// The source of that name is gone, for that reason, and closed; it is opened again when told to.
+    Lost(String, String),
+    /// The source of that name has come to its end; the last that is told.
+    Ended(String),
+}
+
+/// The thread, seen from the capture.
+pub(super) struct Feeder {
+    /// Each message opens the source, at first and when it was lost; closed to end the thread.
+    pub(super) open: Sender<()>,
+    /// What comes.
+    pub(super) fed: Receiver<Fed>,
+    /// Disconnected when the thread has ended.
+    pub(super) ended: Receiver<()>,
+    /// The thread, to be joined.
+    pub(super) thread: thread::JoinHandle<()>,
+}
+
+/// Starts the thread; it opens nothing yet.
+pub(super) fn start(opener: Opener, stop: Stop) -> io::Result<Feeder> {
+    let (open, orders) = bounded(1);
+    // One that waits and one on its way: a source that runs on while the capture is busy overtakes nothing.
+    let (sender, fed) = bounded(1);
+    let (ending, ended) = bounded(0);
+    let run = move || {
+        let _ended: Sender<()> = ending;
+        // Nobody listens any more when sending fails, and that ends it.
+        run(opener, &stop, &orders, &sender);
+    };
+    let thread = thread::Builder::new().name("source".to_owned()).spawn(run)?;
+    Ok(Feeder { open, fed, ended, thread })
+}
+
+fn run(mut opener: Opener, stop: &Stop, orders: &Receiver<()>, fed: &Sender<Fed>) -> Option<()> {
+    while orders.recv().is_ok() {
+        let mut source = match opener(stop) {
+            Ok(source) => source,
+            Err(error) => {
+                fed.send(Fed::Refused(error)).ok()?;
+                continue;
+            }
+        };
+        fed.send(Fed::Opened(source.format().clone())).ok()?;
+        let lost = loop {
+            if stop.is_raised() {
+                return None;
+            }
+            match source.next() {
+                Ok(picture) => fed.send(Fed::Picture(picture, source.losses())).ok()?,
+                Err(SourceError::Silent) => {}
+                Err(SourceError::NotDue) => fed.send(Fed::NotDue).ok()?,
+                Err(SourceError::Damaged(reason)) => fed.send(Fed::Damaged(reason)).ok()?,
+                Err(SourceError::Ended) => return fed.send(Fed::Ended(source.format().name.clone())).ok(),
+                Err(SourceError::Lost(reason)) => break reason,
+            }
+        };
+        let name = source.format().name.clone();
+        // The device must be closed before it can be opened again.
+        drop(source);
+        fed.send(Fed::Lost(name, lost)).ok()?;
+    }
+    None
+}

@@ -1,0 +1,123 @@
+//! The frame grid of a file: its frame rate, or the shortest spacing that it keeps to where that varies. Pure.
+
+use crate::time::{FrameRate, Span, TICKS_PER_S};
+
+/// The rate taken where a file names none that makes sense.
+pub(super) const RATE_DEFAULT: FrameRate = FrameRate::whole(30);
+
+/// Frame rates above this are a broken header, not a video.
+const RATE_MAX: f64 = 240.0;
+
+/// The highest rate taken for a file whose spacing varies.
+const VARIED_RATE_MAX: FrameRate = FrameRate::whole(60);
+
+/// Rates that cameras and films have besides the whole ones.
+const BROADCAST_RATES: [FrameRate; 3] =
+    [FrameRate { num: 24_000, den: 1001 }, FrameRate { num: 30_000, den: 1001 }, FrameRate { num: 60_000, den: 1001 }];
+
+/// A spacing that fewer of a hundred pictures keep to is an accident.
+const REGULAR_PERCENT: usize = 5;
+
+/// A spacing that fewer pictures keep to is an accident in a short file too.
+const REGULAR_MIN: usize = 3;
+
+/// Spacings that differ by no more than this, in hundredths, are one: clocks of containers are as coarse as a millisecond.
+const SAME_PERCENT: i64 = 12;
+
+/// A rate that FFmpeg names, if it makes sense.
+pub(super) fn named(num: i32, den: i32) -> Option<FrameRate> {
+    let num = u32::try_from(num).ok().filter(|num| *num > 0)?;
+    let den = u32::try_from(den).ok().filter(|den| *den > 0)?;
+    let rate = FrameRate { num, den };
+    (rate.as_f64() <= RATE_MAX && rate.as_f64() >= 1.0).then_some(rate)
+}
+
+/// Whether the average and the base rate of a stream tell that its spacing may vary.
+pub(super) fn may_vary(average: Option<FrameRate>, base: Option<FrameRate>) -> bool {
+    average.zip(base).is_none_or(|(average, base)| (average.as_f64() / base.as_f64() - 1.0).abs() > 0.02)
+}
+
+/// The rate of the shortest regular spacing of pictures at those stamps, in ticks and in any order; none where there is none, or where it is
+/// about the `average`.
+pub(super) fn varied(mut stamps: Vec<i64>, average: Option<FrameRate>) -> Option<FrameRate> {
+    stamps.sort_unstable();
+    let spacings = stamps.windows(2).map(|pair| pair[1].saturating_sub(pair[0]));
+    let mut spacings: Vec<i64> = spacings.filter(|spacing| *spacing > 0).collect();
+    spacings.sort_unstable();
+    let enough = (spacings.len() * REGULAR_PERCENT / 100).max(REGULAR_MIN);
+    let regular = (0..spacings.len()).find_map(|first| {
+        let alike = spacings[first..].partition_point(|spacing| *spacing <= spacings[first] * (100 + SAME_PERCENT) / 100);
+        (alike >= enough).then(|| &spacings[first..first + alike])
+    })?;
+    let spacing = Span(regular.iter().sum::<i64>() / regular.len() as i64);
+    let fps = TICKS_PER_S as f64 / spacing.0 as f64;
+    // Slower than any grid: pictures that stand for seconds each, to which no grid needs to fit.
+    if fps < 1.0 {
+        return None;
+    }
+    let rate = if fps > VARIED_RATE_MAX.as_f64() { VARIED_RATE_MAX } else { nearest(fps) };
+    // A camera that jitters has spacings shorter than its own, and keeps its own rate.
+    average.is_none_or(|average| rate.as_f64() > average.as_f64() * 1.1).then_some(rate)
+}
+
+/// The nearest rate that something has.
+fn nearest(fps: f64) -> FrameRate {
+    let whole = FrameRate::whole((fps.round() as u32).max(1));
+    let distance = |rate: &FrameRate| (rate.as_f64() - fps).abs();
+    BROADCAST_RATES
+        .into_iter()
+        .filter(|rate| distance(rate) * 3.0 < distance(&whole))
+        .min_by(|a, b| distance(a).total_cmp(&distance(b)))
+        .unwrap_or(whole)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The rate for pictures so many milliseconds apart, each as often as it says.
+    fn check(spacings_ms: &[(i64, usize)], average: i32, expect: Option<u32>) {
+        let spacings = spacings_ms.iter().flat_map(|(ms, times)| std::iter::repeat_n(*ms, *times));
+        let stamps = std::iter::once(0).chain(spacings).scan(0, |at, ms| {
+            *at += Span::from_ms(ms).0;
+            Some(*at)
+        });
+        assert_eq!(varied(stamps.collect(), named(average, 1)), expect.map(FrameRate::whole), "{spacings_ms:?}");
+    }
+
+    #[test]
+    fn the_grid_fits_the_motion() {
+        check(&[(33, 10), (34, 5), (1000, 4)], 10, Some(30));
+        check(&[(40, 30), (200, 30)], 8, Some(25));
+        check(&[(16, 10), (17, 20), (500, 10)], 10, Some(60));
+        check(&[(8, 50), (500, 50)], 4, Some(60));
+    }
+
+    #[test]
+    fn a_few_short_spacings_are_accidents() {
+        check(&[(5, 2), (100, 98)], 10, None);
+        check(&[(100, 2)], 10, None);
+        check(&[], 10, None);
+        check(&[(5000, 20)], 0, None);
+    }
+
+    #[test]
+    fn jitter_keeps_the_average() {
+        check(&[(31, 20), (33, 20), (35, 20), (37, 20)], 30, None);
+    }
+
+    #[test]
+    fn rates_of_broadcast_are_known() {
+        assert_eq!(nearest(29.97), BROADCAST_RATES[1]);
+        assert_eq!(nearest(23.976), BROADCAST_RATES[0]);
+        assert_eq!(nearest(30.02), FrameRate::whole(30));
+        assert_eq!(nearest(0.2), FrameRate::whole(1));
+    }
+
+    #[test]
+    fn only_a_stream_whose_rates_differ_may_vary() {
+        let rate = |fps| named(fps, 1);
+        assert!(!may_vary(rate(30), rate(30)) && may_vary(rate(10), rate(30)) && may_vary(None, rate(30)));
+        assert_eq!((named(0, 1), named(1, 0), named(1000, 1), named(1, 5)), (None, None, None, None));
+    }
+}
