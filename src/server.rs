@@ -25,13 +25,15 @@ mod own_names;
 mod pulse;
 mod routes;
 mod same_origin;
+mod under_way;
 mod viewers;
 
 pub use connection::{HEAD_LEN_MAX, STREAMS_MAX};
-pub use events::{HEARTBEAT, RETRY_MS, SUBSCRIBERS_MAX};
+pub use events::{HEARTBEAT, RETRY_MS, SUBSCRIBERS_MAX, SUBSCRIBERS_OF_PROXY_MAX, SUBSCRIBERS_PER_ADDRESS_MAX};
 pub use listener::{BindError, Listener, bind};
 pub use markers::{BODY_TIMEOUT, CHANGES_BURST, CHANGES_PER_S, LIMIT_DEFAULT, LIMIT_MAX};
 pub use routes::{BODY_LEN_MAX, Site, URI_LEN_MAX};
+pub use under_way::{ANSWER_PATIENCE, ANSWER_RATE_MIN, ANSWERS_BYTES_MAX};
 pub use viewers::{VIEWER_SPAN, VIEWERS_MAX};
 
 use admission::{Admission, Permit, Refusal};
@@ -79,7 +81,7 @@ const FAREWELLS_MAX: usize = 64;
 /// Time in which a client that is turned away must have read why.
 const FAREWELL_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Viewers are counted anew this often, for they leave without a word.
+/// Viewers are counted anew this often, for they leave without a word, and slow readers are looked for.
 const VIEWERS_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The limits of the server; the default is the constants above, tests take shorter ones.
@@ -95,6 +97,8 @@ pub struct Limits {
     pub next_request: Duration,
     /// Without a byte moved, or a request come.
     pub idle: Duration,
+    /// That an answer may stand still before its rate matters.
+    pub patience: Duration,
     /// For answers to go out at the end.
     pub grace: Duration,
 }
@@ -107,6 +111,7 @@ impl Default for Limits {
             first_request: FIRST_REQUEST_TIMEOUT,
             next_request: NEXT_REQUEST_TIMEOUT,
             idle: IDLE_TIMEOUT,
+            patience: ANSWER_PATIENCE,
             grace: SHUTDOWN_GRACE,
         }
     }
@@ -131,7 +136,10 @@ pub async fn serve(listener: Listener, site: Site, limits: Limits, shutdown: imp
                 Err(error) => door.pause_after(error).await,
             },
             Some(ended) = tasks.join_next() => tell_panic(ended),
-            _ = viewers_due.tick() => door.site.count_viewers(),
+            _ = viewers_due.tick() => {
+                door.site.count_viewers();
+                door.site.sweep(limits.patience);
+            }
         }
     }
     drop((socket, stop));

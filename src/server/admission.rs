@@ -11,6 +11,8 @@ use std::{
 pub(super) struct Admission {
     all_max: usize,
     address_max: usize,
+    /// Of the loopback address.
+    loopback_max: usize,
     open: Mutex<Open>,
 }
 
@@ -39,9 +41,20 @@ pub(super) enum Refusal {
 }
 
 impl Admission {
-    /// Lets in `all_max` connections, of one address `address_max`.
+    /// Lets in `all_max` connections, of one address `address_max`. The loopback address may have all, for behind a reverse proxy on this
+    /// host everybody comes from there.
     pub(super) fn new(all_max: usize, address_max: usize) -> Arc<Admission> {
-        Arc::new(Admission { all_max, address_max, open: Mutex::default() })
+        Admission::shared_out(all_max, address_max, all_max)
+    }
+
+    /// The same where the loopback address has a share of its own.
+    pub(super) fn shared_out(all_max: usize, address_max: usize, loopback_max: usize) -> Arc<Admission> {
+        Arc::new(Admission { all_max, address_max, loopback_max, open: Mutex::default() })
+    }
+
+    /// How many are let in now.
+    pub(super) fn len(&self) -> usize {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).all
     }
 
     /// Lets one connection of `address` in, or says why not.
@@ -52,9 +65,9 @@ impl Admission {
             return Err(Refusal::Full(self.all_max));
         }
         let here = open.by_address.get(&address).copied().unwrap_or_default();
-        // Behind a reverse proxy on this host everybody comes from the loopback address.
-        if here >= self.address_max && !address.is_loopback() {
-            return Err(Refusal::AddressFull(self.address_max));
+        let share = if address.is_loopback() { self.loopback_max } else { self.address_max };
+        if here >= share {
+            return Err(Refusal::AddressFull(share));
         }
         open.all += 1;
         open.by_address.insert(address, here + 1);
@@ -120,6 +133,16 @@ mod tests {
         assert!(admission.admit(address("2001:db8:0:1::1")).is_ok());
         let held: Vec<_> = (0..5).map(|_| admission.admit(address("::1"))).collect();
         assert!(held.iter().all(Result::is_ok));
+    }
+
+    #[test]
+    fn the_loopback_address_may_have_a_share_of_its_own() {
+        let admission = Admission::shared_out(4, 1, 3);
+        let held: Vec<_> = (0..3).map(|_| admission.admit(address("127.0.0.1"))).collect();
+        assert!(held.iter().all(Result::is_ok));
+        assert_eq!(admission.admit(address("127.0.0.1")).err(), Some(Refusal::AddressFull(3)));
+        assert!(admission.admit(address("10.0.0.1")).is_ok());
+        assert_eq!(admission.len(), 3);
     }
 
     #[test]

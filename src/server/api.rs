@@ -1,9 +1,9 @@
 //! The answers about the program itself: status, health, readiness, time.
 
 use super::{
-    events::SUBSCRIBERS_MAX,
     origin::Reply,
     routes::{Shared, plain},
+    under_way::UnderWayReport,
 };
 use crate::{
     hooks::HooksReport,
@@ -27,6 +27,7 @@ struct Report {
     markers: MarkersReport,
     events: EventsReport,
     hooks: HooksReport,
+    answers: UnderWayReport,
 }
 
 /// The markers.
@@ -68,13 +69,14 @@ impl MarkersReport {
 pub(super) fn status(shared: &Shared) -> Reply {
     shared.count_viewers();
     let stream = shared.status.report(shared.clock.now(), shared.clock.wall());
-    let listeners = SUBSCRIBERS_MAX - shared.subscribers.available_permits();
+    let listeners = shared.subscribers.len();
     let report = Report {
         stream,
         window: shared.window.summary(),
         markers: MarkersReport::of(&shared.journal.counts),
         events: EventsReport { published: shared.journal.events.count(), listeners },
         hooks: shared.status.hooks.report(),
+        answers: shared.under_way.report(),
     };
     match serde_json::to_string(&report) {
         Ok(text) => {

@@ -1,11 +1,13 @@
 //! The bodies of answers: shared pieces in one go, or whatever the router's handlers made.
 
+use super::under_way::{Holding, Place};
 use axum::body::Body;
 use bytes::{Buf, Bytes};
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use std::{
     io::IoSlice,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -24,13 +26,20 @@ pub(super) struct Pieces {
     /// The first piece that is not sent to its end.
     first: usize,
     len: usize,
+    /// Counts what goes out, and stays taken until all is out.
+    place: Option<Arc<Place>>,
 }
 
 impl Pieces {
     pub(super) fn new(pieces: Vec<Bytes>) -> Pieces {
-        let mut all = Pieces { len: pieces.iter().map(Bytes::len).sum(), pieces, first: 0 };
+        let mut all = Pieces { len: pieces.iter().map(Bytes::len).sum(), pieces, first: 0, place: None };
         all.skip_empty();
         all
+    }
+
+    /// The same as a part of the answer at that place.
+    pub(super) fn at(self, place: Option<Arc<Place>>) -> Pieces {
+        Pieces { place, ..self }
     }
 
     fn skip_empty(&mut self) {
@@ -55,6 +64,9 @@ impl Buf for Pieces {
     }
 
     fn advance(&mut self, mut n: usize) {
+        if let Some(place) = &self.place {
+            place.sent(n);
+        }
         self.len -= n;
         while n > 0 {
             let piece = &mut self.pieces[self.first];
@@ -63,6 +75,24 @@ impl Buf for Pieces {
             n -= step;
             self.skip_empty();
         }
+    }
+}
+
+impl AnswerBody {
+    /// Whose bytes it holds, and how many; `None` if there are none. `is_kept` tells that caches may keep it: then others read the same.
+    pub(super) fn holding(&self, is_kept: bool) -> Option<(Holding, usize)> {
+        let len = match self.size_hint().exact() {
+            Some(0) => return None,
+            Some(len) => len as usize,
+            None if self.is_end_stream() => return None,
+            None => return Some((Holding::Stream, 0)),
+        };
+        Some(match self {
+            AnswerBody::Pieces(pieces) => (Holding::Shared(pieces.chunk().as_ptr().addr()), len),
+            // Files of the page, which are there as long as the program.
+            AnswerBody::Other(_) if is_kept => (Holding::Shared(0), len),
+            AnswerBody::Other(_) => (Holding::Copy, len),
+        })
     }
 }
 

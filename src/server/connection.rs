@@ -10,6 +10,7 @@ use super::{
     metered::{Metered, Version},
     pulse::{Beat, OpenRequest, Pulse},
     routes::Site,
+    under_way::{Line, Place},
 };
 use hyper::{
     Request,
@@ -23,7 +24,7 @@ use std::{
     convert::Infallible,
     pin::{Pin, pin},
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 use tokio::{
@@ -144,7 +145,7 @@ async fn talk<I>(
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let peer = ends.peer;
+    let (peer, line) = (ends.peer, Arc::new(Line::default()));
     let mut check = pin!(sleep(limits.first_request));
     let version = tokio::select! {
         version = io.version() => version,
@@ -155,7 +156,11 @@ where
     let service = service_fn(|request: Request<Incoming>| {
         // The request is gone before its answer is waited for, so that its buffer can take the next one.
         let (open, answer) = (pulse.request(), site.answer(ends, request));
-        async move { Ok::<_, Infallible>(answer.await.map(|body| Tracked { body, _open: open })) }
+        let (site, line) = (site.clone(), line.clone());
+        async move {
+            let (answer, place) = site.place(answer.await, &line);
+            Ok::<_, Infallible>(answer.map(|body| Tracked { body, place, _open: open }))
+        }
     });
     // What each version needs is on the heap: HTTP/2 is large, and rare.
     let mut talk: Pin<Box<dyn Conversation + '_>> = match version {
@@ -179,6 +184,10 @@ where
                 stopping = true;
                 talk.as_mut().end_soon();
             }
+            () = line.ended() => {
+                tracing::debug!(%peer, "connection dropped: an answer on it goes out too slowly");
+                return Ended::ByWord;
+            }
             () = check.as_mut() => {
                 let beat = pulse.beat();
                 if beat.is_dead_since(last) {
@@ -195,6 +204,7 @@ where
 /// An answer's body that keeps its request open until it is sent or dropped.
 struct Tracked {
     body: AnswerBody,
+    place: Option<Arc<Place>>,
     _open: OpenRequest,
 }
 
@@ -203,7 +213,11 @@ impl HttpBody for Tracked {
     type Error = axum::Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Pieces>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
+        if let Some(place) = &self.place {
+            place.asked_for_more();
+        }
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        Poll::Ready(frame.map(|frame| frame.map(|frame| frame.map_data(|pieces| pieces.at(self.place.clone())))))
     }
 
     fn is_end_stream(&self) -> bool {

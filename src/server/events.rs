@@ -1,13 +1,18 @@
 //! `GET /api/events` and `GET /api/detections`: server-sent events (HTML §9.2). Each client is a place in a ring and a body that asks it for
 //! the next event when there is room to send one, so a slow client stalls nobody.
 
-use super::routes::{Shared, Shares, plain, respond};
+use super::{
+    admission::{Permit, Refusal},
+    gate::Ends,
+    routes::{Shared, Shares, plain, respond},
+};
 use crate::{
     events::{Events, Heard, Listener},
     marker::journal::FeedReader,
     server::origin::Reply,
 };
 use axum::{
+    Extension,
     body::Body,
     extract::State,
     http::{HeaderMap, Response},
@@ -21,10 +26,14 @@ use std::{
     task::{Context, Poll, ready},
     time::Duration,
 };
-use tokio::{sync::OwnedSemaphorePermit, time::timeout};
+use tokio::time::timeout;
 
 /// Clients of both at a time: a page and a few scripts each for a household, and far fewer than connections.
 pub const SUBSCRIBERS_MAX: usize = 256;
+/// Of these from one address: an office behind one router.
+pub const SUBSCRIBERS_PER_ADDRESS_MAX: usize = 64;
+/// Of these from the loopback address, where a reverse proxy brings everybody: the others stay for who comes without it.
+pub const SUBSCRIBERS_OF_PROXY_MAX: usize = 192;
 /// A comment is sent when nothing else was for this long, so that proxies and both ends know that the connection lives.
 pub const HEARTBEAT: Duration = Duration::from_secs(10);
 /// A client that lost its connection comes again after this time, in milliseconds.
@@ -35,7 +44,7 @@ const RETRY_AFTER_S: u32 = 5;
 const LAST_EVENT_ID: &str = "last-event-id";
 
 /// `GET /api/events`.
-pub(super) async fn events(State(shared): Shares, headers: HeaderMap) -> Response<Body> {
+pub(super) async fn events(State(shared): Shares, Extension(ends): Extension<Ends>, headers: HeaderMap) -> Response<Body> {
     let events = shared.journal.events.clone();
     let last = headers.get(LAST_EVENT_ID).and_then(|id| id.to_str().ok()).filter(|id| !id.is_empty());
     let listener = last.map_or_else(|| events.listen(), |id| events.listen_after(id));
@@ -43,26 +52,33 @@ pub(super) async fn events(State(shared): Shares, headers: HeaderMap) -> Respons
     if events.is_closed() && !listener.has_more() {
         return respond(over());
     }
-    stream(&shared, Reader::Events(events, listener))
+    stream(&shared, ends, Reader::Events(events, listener))
 }
 
 /// `GET /api/detections`.
-pub(super) async fn detections(State(shared): Shares) -> Response<Body> {
+pub(super) async fn detections(State(shared): Shares, Extension(ends): Extension<Ends>) -> Response<Body> {
     if shared.journal.feed.is_closed() {
         return respond(over());
     }
-    stream(&shared, Reader::Detections(shared.journal.feed.read()))
+    stream(&shared, ends, Reader::Detections(shared.journal.feed.read()))
 }
 
 fn over() -> Reply {
     Reply { status: 204, headers: vec![("cache-control", "no-store".to_owned())], body: vec![], rest: None }
 }
 
-fn stream(shared: &Shared, reader: Reader) -> Response<Body> {
-    let Ok(place) = shared.subscribers.clone().try_acquire_owned() else {
-        let mut reply = plain(503, format!("{SUBSCRIBERS_MAX} clients listen already; come again\n"));
-        reply.headers.push(("retry-after", RETRY_AFTER_S.to_string()));
-        return respond(reply);
+fn stream(shared: &Shared, ends: Ends, reader: Reader) -> Response<Body> {
+    let permit = match shared.subscribers.admit(ends.peer) {
+        Ok(permit) => permit,
+        Err(refusal) => {
+            let (status, why) = match refusal {
+                Refusal::Full(most) => (503, format!("{most} clients listen already; come again\n")),
+                Refusal::AddressFull(most) => (429, format!("{most} clients of this address listen already; come again\n")),
+            };
+            let mut reply = plain(status, why);
+            reply.headers.push(("retry-after", RETRY_AFTER_S.to_string()));
+            return respond(reply);
+        }
     };
     let headers = vec![
         ("content-type", "text/event-stream".to_owned()),
@@ -70,7 +86,7 @@ fn stream(shared: &Shared, reader: Reader) -> Response<Body> {
         // nginx would collect them.
         ("x-accel-buffering", "no".to_owned()),
     ];
-    let body = Subscription { step: Some(begin(reader)), _place: place };
+    let body = Subscription { step: Some(begin(reader)), _permit: permit };
     respond(Reply { status: 200, headers, body: vec![], rest: None }).map(|_| Body::new(body))
 }
 
@@ -106,7 +122,7 @@ type Step = Pin<Box<dyn Future<Output = (Reader, Option<String>)> + Send>>;
 struct Subscription {
     step: Option<Step>,
     /// Frees its place when the client leaves.
-    _place: OwnedSemaphorePermit,
+    _permit: Permit,
 }
 
 /// The first piece goes out at once, so that the client knows that it is heard.

@@ -2,6 +2,7 @@
 //! put the whole under a path of its own.
 
 use super::{
+    admission::Admission,
     answer::{self, Answer, headers, secure},
     api,
     assets::{self, Asset},
@@ -12,6 +13,7 @@ use super::{
     markers::{self, Bucket},
     mirror::Mirror,
     origin::Reply,
+    under_way::{Line, Place, UnderWay},
     viewers::Viewers,
 };
 use crate::{
@@ -41,6 +43,7 @@ use std::{
     pin::Pin,
     sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll},
+    time::Duration,
 };
 use tokio::sync::Semaphore;
 
@@ -77,6 +80,9 @@ const EMBED_POLICY: HeaderValue = policy!("*");
 /// Where UTC is told.
 pub(super) const TIME_PATH: &str = "/time";
 
+/// Seconds after which a client that was turned away may come again.
+const RETRY_AFTER_S: u32 = 1;
+
 const TEXT: &str = "text/plain; charset=utf-8";
 
 /// What the routes answer from.
@@ -90,7 +96,8 @@ pub(super) struct Shared {
     /// Pages of markers that may be made.
     pub(super) pages: Semaphore,
     /// Places of clients that listen to events.
-    pub(super) subscribers: Arc<Semaphore>,
+    pub(super) subscribers: Arc<Admission>,
+    pub(super) under_way: Arc<UnderWay>,
     assets: Vec<Asset>,
     viewers: Mutex<Viewers>,
     changes: Mutex<Bucket>,
@@ -120,7 +127,12 @@ impl Site {
             journal,
             gate: Gate::new(access),
             pages: Semaphore::new(markers::PAGES_AT_ONCE),
-            subscribers: Arc::new(Semaphore::new(events::SUBSCRIBERS_MAX)),
+            subscribers: Admission::shared_out(
+                events::SUBSCRIBERS_MAX,
+                events::SUBSCRIBERS_PER_ADDRESS_MAX,
+                events::SUBSCRIBERS_OF_PROXY_MAX,
+            ),
+            under_way: Arc::default(),
             assets: assets::load(),
             viewers: Mutex::default(),
             changes: Mutex::default(),
@@ -130,7 +142,7 @@ impl Site {
     }
 
     /// Answers one request that came over a connection with these ends.
-    pub(super) fn answer(self: &Arc<Self>, ends: Ends, request: Request<Incoming>) -> Answer {
+    pub(super) fn answer(self: &Arc<Self>, ends: Ends, mut request: Request<Incoming>) -> Answer {
         if let Some(refused) = refusal(&request) {
             return Answer::Ready(Some(secure(respond(refused).map(AnswerBody::Other))));
         }
@@ -141,6 +153,7 @@ impl Site {
         if let Some(asked) = answer::asked(&request) {
             return answer::answer(&self.shared, answer::Asker { peer: ends.peer, grant }, asked);
         }
+        request.extensions_mut().insert(ends);
         let (site, embeds) = (self.clone(), is_embed(request.uri()));
         Answer::Held(Box::pin(async move {
             let response = site.router.call(request).await.unwrap_or_else(|never: Infallible| match never {});
@@ -151,6 +164,25 @@ impl Site {
             }
             response
         }))
+    }
+
+    /// Counts an answer among those under way until it is out, or turns its client away where there is no room for it.
+    pub(super) fn place(&self, answer: Response<AnswerBody>, line: &Arc<Line>) -> (Response<AnswerBody>, Option<Arc<Place>>) {
+        let is_kept = answer.headers().get(header::CACHE_CONTROL).is_none_or(|value| value != "no-store");
+        let Some((holding, len)) = answer.body().holding(is_kept) else { return (answer, None) };
+        match self.shared.under_way.begin(holding, len, line) {
+            Some(place) => (answer, Some(Arc::new(place))),
+            None => {
+                let mut told = plain(503, "too many answers are under way to slow readers; come again\n");
+                told.headers.push(("retry-after", RETRY_AFTER_S.to_string()));
+                (secure(respond(told).map(AnswerBody::Other)), None)
+            }
+        }
+    }
+
+    /// Ends the answers whose readers are too slow.
+    pub(super) fn sweep(&self, patience: Duration) {
+        self.shared.under_way.sweep(patience);
     }
 
     /// Copies of what many ask for.

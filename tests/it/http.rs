@@ -8,6 +8,7 @@ mod hostile;
 mod markers;
 mod proxies;
 mod running;
+mod slow;
 mod stream;
 
 use bytes::Bytes;

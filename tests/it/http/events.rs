@@ -3,11 +3,14 @@
 use super::running::{Running, send, soon, start};
 use hlscam::{
     events::News,
-    server::{Limits, SUBSCRIBERS_MAX},
+    server::{Limits, SUBSCRIBERS_MAX, SUBSCRIBERS_OF_PROXY_MAX},
     time::Clock,
 };
 use std::time::Duration;
-use tokio::{io::AsyncReadExt, net::TcpStream};
+use tokio::{
+    io::AsyncReadExt,
+    net::{TcpSocket, TcpStream},
+};
 
 /// A client of an event stream.
 struct Client {
@@ -17,7 +20,14 @@ struct Client {
 
 impl Client {
     async fn connect(server: &Running, target: &str, headers: &str) -> Client {
-        let mut stream = server.connect().await;
+        Client::connect_from(server, "127.0.0.1", target, headers).await
+    }
+
+    /// The same from another address of this computer.
+    async fn connect_from(server: &Running, address: &str, target: &str, headers: &str) -> Client {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.bind(format!("{address}:0").parse().expect("an address")).expect("all of 127.0.0.0/8 is here");
+        let mut stream = soon(socket.connect(server.at)).await.expect("the server listens");
         send(&mut stream, &format!("GET {target} HTTP/1.1\r\nhost: test\r\n{headers}\r\n")).await;
         Client { stream, text: String::new() }
     }
@@ -83,17 +93,34 @@ async fn the_end_of_the_stream_ends_the_answer_and_tells_browsers_to_stay_away()
 async fn clients_are_bounded_and_a_place_is_free_again() {
     let server = start(Limits::default());
     let mut clients = Vec::new();
-    for n in 0..SUBSCRIBERS_MAX {
-        let mut client = Client::connect(&server, ["/api/events", "/api/detections"][n % 2], "").await;
-        client.read_until("retry").await;
+    let mut listen = async |address: &str| {
+        let target = ["/api/events", "/api/detections"][clients.len() % 2];
+        let mut client = Client::connect_from(&server, address, target, "").await;
+        client.read_until("\r\n\r\n").await;
+        let head = client.text.clone();
+        let is_in = head.starts_with("HTTP/1.1 200 ");
         clients.push(client);
+        assert!(is_in || head.contains("retry-after: 5\r\n"), "{head}");
+        head.split(' ').nth(1).map(str::to_owned)
+    };
+    // This computer, where a proxy would bring everybody, leaves places for who comes without it.
+    for _ in 0..SUBSCRIBERS_OF_PROXY_MAX {
+        assert_eq!(listen("127.0.0.1").await.as_deref(), Some("200"));
     }
-    let answer = server.get("/api/events").await;
-    assert_eq!((answer.status, answer.header("retry-after")), (503, "5"));
-    clients.pop();
+    assert_eq!(listen("127.0.0.1").await.as_deref(), Some("429"));
+    for _ in SUBSCRIBERS_OF_PROXY_MAX..SUBSCRIBERS_MAX {
+        assert_eq!(listen("127.0.0.2").await.as_deref(), Some("200"));
+    }
+    assert_eq!(listen("127.0.0.3").await.as_deref(), Some("503"));
+    // The one of 127.0.0.2 that came last but is there.
+    clients.remove(SUBSCRIBERS_MAX);
     let freed = async {
-        while server.ask("HEAD", "/api/events", "").await.status != 200 {
+        while server.ask("HEAD", "/api/events", "").await.status != 429 {
             tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        let mut next = Client::connect_from(&server, "127.0.0.3", "/api/events", "").await;
+        while !next.read_until("\r\n\r\n").await.starts_with("HTTP/1.1 200 ") {
+            next = Client::connect_from(&server, "127.0.0.3", "/api/events", "").await;
         }
     };
     soon(freed).await;
