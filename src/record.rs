@@ -5,6 +5,8 @@
 //! stream. A power cut may cost what the system had not yet written to the disk; a crash or a kill costs at most the part being
 //! written.
 
+pub mod writer;
+
 use crate::{
     cmaf::{self, CmafError, SampleTable},
     encode::VideoParams,

@@ -5,10 +5,14 @@ use crate::{
     capture::CaptureParts,
     config::{RecordConfig, StreamConfig},
     console::{Console, STATUS_PERIOD},
-    record::{Mp4File, Overwrite, RecordError, Recording, numbered},
+    record::{
+        Mp4File, Overwrite, RecordError, Recording, numbered,
+        writer::{self, Write},
+    },
     segment::Cut,
-    stream::{self, Sink, StreamParts},
-    time::{Clock, SystemClock},
+    status::Gauge,
+    stream::{self, StreamParts},
+    time::{Clock, Span, SystemClock},
 };
 use std::{
     path::PathBuf,
@@ -42,20 +46,32 @@ pub(super) fn run(config: &StreamConfig, record: &RecordConfig, console: &Consol
     let rate = config.wish.rate.unwrap_or(capture.format.rate);
     let frames = ((record.duration.as_s() * rate.as_f64()).round() as u64).max(1);
     let recorder = Arc::new(Mutex::new(Recorder::new(file, record.output.clone(), record.overwrite)));
-    let sink: Sink = {
-        let recorder = recorder.clone();
-        Box::new(move |cuts| lock(&recorder).take(&cuts))
+    // Beside the recorder, whose lock is held as long as a slow disk takes.
+    let written = Arc::new(Gauge::default());
+    let write: Write = {
+        let (recorder, written) = (recorder.clone(), written.clone());
+        Box::new(move |cut| {
+            let mut recorder = lock(&recorder);
+            let goes_on = recorder.take(cut);
+            written.set(recorder.frames());
+            goes_on
+        })
     };
+    let (mut queue, writer) = writer::start(record.output.display().to_string(), writer::QUEUE_BYTES_MAX, write).map_err(failed)?;
     let pipeline = pipeline_parts(config, rate, detections, &clock, &status);
-    let parts = StreamParts { pipeline, sink, frames_max: Some(frames), clock, status };
+    let parts = StreamParts { pipeline, sink: Box::new(move |cuts| queue.put(cuts)), frames_max: Some(frames), clock, status };
     let stream = stream::start(capture, parts).map_err(failed)?;
     let mut display = console.recording(frames);
     while !interrupt.wait(STATUS_PERIOD) && !stream.has_ended() {
-        display.show(lock(&recorder).frames());
+        display.show(written.get());
     }
     let (ended, capture) = stream.end();
     capture.end();
     drop((watcher, display));
+    let missing = writer.end();
+    if missing > Span::ZERO {
+        tracing::warn!("{:.1} s are missing in {}: the disk was too slow", missing.as_s(), record.output.display());
+    }
     let (recordings, error) = lock(&recorder).finish();
     for Recording { path, frames, duration, bytes } in recordings {
         console.print(&format!("{}: {frames} frames, {:.1} s, {:.1} MB", path.display(), duration.as_s(), bytes as f64 / 1e6));
@@ -88,9 +104,9 @@ impl Recorder {
     }
 
     /// Writes what was cut; `false` when no more can be written.
-    fn take(&mut self, cuts: &[Cut]) -> bool {
+    fn take(&mut self, cut: &Cut) -> bool {
         if self.error.is_none() {
-            self.error = cuts.iter().try_for_each(|cut| self.push(cut)).err();
+            self.error = self.push(cut).err();
         }
         self.error.is_none()
     }
@@ -134,7 +150,7 @@ mod tests {
         let mut recorder =
             Recorder::new(Mp4File::create(&path, Overwrite::Refuse).expect("makes it"), path.clone(), Overwrite::Refuse);
         recorder.error = Some(RecordError::Exists(path));
-        assert!(!recorder.take(&[Cut::End(Msn(1))]), "cuts after an error are not taken");
+        assert!(!recorder.take(&Cut::End(Msn(1))), "cuts after an error are not taken");
         let (recordings, error) = recorder.finish();
         assert!(recordings.is_empty() && matches!(error, Some(RecordError::Exists(_))));
     }
