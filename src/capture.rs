@@ -50,6 +50,8 @@ pub struct Captured {
     pub arrived: Ticks,
     /// It is the last one again: by the source's own time no other was due until `arrived`.
     pub stands: bool,
+    /// When the picture before it was captured, whether anybody took that or not.
+    pub before: Option<Ticks>,
 }
 
 /// What the capture thread works with.
@@ -320,8 +322,8 @@ impl Taker {
         self.status.capture_latency.add(now.since(picture.at));
         self.set_live();
         (self.tap)(&picture);
-        self.last = Some(picture.clone());
-        self.queue(Captured { picture, arrived: now, stands: false });
+        let before = self.last.replace(picture.clone()).map(|before| before.at);
+        self.queue(Captured { picture, arrived: now, stands: false, before });
     }
 
     /// The last picture is shown on, as the source's own time says.
@@ -329,7 +331,7 @@ impl Taker {
         let Some(picture) = self.last.clone().filter(|_| self.gone.is_none()) else { return };
         self.heard = self.clock.now();
         self.set_live();
-        self.queue(Captured { picture, arrived: self.heard, stands: true });
+        self.queue(Captured { picture, arrived: self.heard, stands: true, before: None });
     }
 
     fn set_live(&self) {

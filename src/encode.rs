@@ -9,7 +9,10 @@ use bytes::Bytes;
 
 #[cfg(feature = "ffmpeg")]
 mod ffmpeg;
+#[cfg(test)]
+pub(crate) mod fixture;
 pub mod nal;
+pub mod still;
 
 #[cfg(feature = "ffmpeg")]
 pub(crate) use ffmpeg::settle as settle_ffmpeg;
@@ -108,6 +111,12 @@ pub fn open(_settings: Settings) -> Result<(Box<dyn Encoder>, Option<String>), E
 pub trait Encoder {
     /// Encodes one picture and returns what has come out: with libx264 and zerolatency, that picture.
     fn encode(&mut self, input: EncoderInput<'_>) -> Result<Vec<EncodedFrame>, EncodeError>;
+
+    /// The frame that came out last once more, without encoding anything: a few bytes. `None` where this encoder has no such thing, or
+    /// holds pictures back; then the picture is to be encoded again.
+    fn still(&mut self, _at: Ticks, _duration: Span) -> Option<EncodedFrame> {
+        None
+    }
 
     /// Returns what is still inside. The encoder takes nothing more.
     fn finish(&mut self) -> Result<Vec<EncodedFrame>, EncodeError>;

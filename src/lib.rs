@@ -19,6 +19,7 @@ pub mod picture;
 pub mod source;
 
 pub mod capture;
+pub mod governor;
 pub mod pacer;
 
 pub mod detect;

@@ -105,6 +105,11 @@ impl Pacer {
         self.at(self.next)
     }
 
+    /// The source has given a picture captured then, which nobody will show: it was not silent. Told before the next [`push`](Pacer::push).
+    pub fn heard(&mut self, captured: Ticks) {
+        self.last_capture = self.last_capture.map(|last| last.max(captured));
+    }
+
     /// Takes a picture captured at `captured`, come in at `now`. Returns the points that are now decided: repeats for those before it,
     /// and its own last; none if every point it could stand for is already given out (the picture is dropped).
     pub fn push(&mut self, captured: Ticks, now: Ticks) -> Vec<PacedFrame> {
@@ -122,7 +127,8 @@ impl Pacer {
             return Vec::new();
         }
         let mut points = Vec::new();
-        if offset > PHASE_MAX_PERCENT * frame {
+        // The first picture of a grid stands at its beginning: before it there is nothing to repeat, and no silence.
+        if offset > PHASE_MAX_PERCENT * frame && self.last_capture.is_some() {
             let nearest = self.nearest(captured).min(self.next + FILL_FRAMES_MAX);
             while self.next < nearest {
                 let shown = self.shown_without_picture(self.at(self.next));

@@ -112,6 +112,10 @@ pub struct Pipeline {
     /// Frames hidden as a whole in a row, slates aside.
     n_hidden: u64,
     encoder_failures: u32,
+    /// What the last frame of the open encoder shows; none before its first.
+    shown: Option<Shown>,
+    /// The machine is behind: what can be left out is.
+    is_thrifty: bool,
     spent: Spent,
 }
 
@@ -143,6 +147,8 @@ impl Pipeline {
             veil: parts.detections.hiding.as_ref().map(|hiding| Veil::new(parts.rate, hiding.runs_after)),
             n_hidden: 0,
             encoder_failures: 0,
+            shown: None,
+            is_thrifty: false,
             spent: Spent::default(),
             parts,
         }
@@ -190,9 +196,29 @@ impl Pipeline {
         }
     }
 
+    /// While the machine is behind, a key frame inside a segment is left out where it would be a picture shown again.
+    pub fn set_thrifty(&mut self, is_thrifty: bool) {
+        self.is_thrifty = is_thrifty;
+    }
+
+    /// Whether a frame begins a segment, and so must be encoded, whatever it shows.
+    pub fn begins_segment(&self, number: i64) -> bool {
+        self.encoder.is_none() || self.frame_in_segment(number) == 0
+    }
+
+    /// Whether the detector may search less often: where faces are hidden, what it has not seen is hidden as a whole.
+    pub fn may_search_less(&self) -> bool {
+        self.parts.detections.hiding.is_none()
+    }
+
     /// Paints, encodes and cuts one frame.
     fn show(&mut self, veiled: Veiled, cuts: &mut Vec<Cut>) -> Result<(), PipelineError> {
         let frame = veiled.frame;
+        if self.shows_again(frame)
+            && let Some(still) = self.encoder.as_mut().and_then(|encoder| encoder.still(frame.at, frame.duration))
+        {
+            return self.cut_or_give_up(vec![still], cuts);
+        }
         if self.frame_in_segment(frame.number) == 0 && self.wall_has_stepped(frame.at) {
             tracing::warn!("the wall clock was stepped; dates begin anew behind a discontinuity");
             self.close_encoder(cuts)?;
@@ -215,20 +241,33 @@ impl Pipeline {
             }
             None => return Ok(()),
         };
-        self.encoder_failures = 0;
+        self.shown = Some(frame.shown);
         let encoded_at = self.parts.clock.now();
         self.parts.status.encode_latency.add(encoded_at.since(painted));
         self.spent.encode = self.spent.encode + encoded_at.since(painted);
         self.parts.status.frames.mark(begin);
         self.parts.status.encoded.bump();
         let n_before = cuts.len();
-        self.cut(encoded, cuts)?;
+        self.cut_or_give_up(encoded, cuts)?;
         let packaged = self.parts.clock.now().since(encoded_at);
         self.spent.package = self.spent.package + packaged;
         if cuts.len() > n_before {
             self.parts.status.package_latency.add(packaged);
         }
         Ok(())
+    }
+
+    /// Whether a frame shows what the one before shows, and need not be a key frame. A slate is drawn anew with each key frame, which is
+    /// as often as its text changes.
+    fn shows_again(&self, frame: PacedFrame) -> bool {
+        let place = self.frame_in_segment(frame.number);
+        let is_key = if self.is_thrifty { place == 0 } else { self.grid.is_key(place) };
+        let is_same = match frame.shown {
+            Shown::Fresh => false,
+            Shown::Repeat => matches!(self.shown, Some(Shown::Fresh | Shown::Repeat)),
+            Shown::Slate { .. } => matches!(self.shown, Some(Shown::Slate { .. })),
+        };
+        self.encoder.is_some() && is_same && !is_key
     }
 
     /// Takes out what is inside; what comes next stands behind a discontinuity.
@@ -242,9 +281,11 @@ impl Pipeline {
     }
 
     fn close_encoder(&mut self, cuts: &mut Vec<Cut>) -> Result<(), PipelineError> {
-        if let Some(encoder) = self.encoder.as_mut() {
-            let rest = encoder.finish()?;
-            self.cut(rest, cuts)?;
+        // Whatever ends it, the stream goes on with another one; what was still inside is lost at worst.
+        let rest = self.encoder.as_mut().map(|encoder| encoder.finish());
+        let result = rest.transpose().map_err(PipelineError::from).and_then(|rest| self.cut(rest.unwrap_or_default(), cuts));
+        if let Err(error) = result {
+            tracing::warn!("{error}; the last frames before this are lost");
         }
         self.encoder = None;
         Ok(())
@@ -281,8 +322,9 @@ impl Pipeline {
     fn open(&mut self, size: Size, frame: PacedFrame) -> Result<(), PipelineError> {
         let gop = self.grid.part_frames * self.grid.key_parts;
         let encoder = (self.parts.opener)(&self.parts.encode, size, self.parts.rate, gop)?;
-        self.parts.status.set_encoder(encoder.name(), "", self.parts.rate.as_f64());
+        self.parts.status.set_encoder(encoder.name(), "");
         self.encoder = Some(encoder);
+        self.shown = None;
         self.stretch_due = true;
         self.first_frame = frame.number;
         let now = self.parts.clock.now();
@@ -302,6 +344,24 @@ impl Pipeline {
         Ok(())
     }
 
+    /// What the segmenter refuses, the encoder has made: no key frame where one was asked, or a frame out of order.
+    fn cut_or_give_up(&mut self, encoded: Vec<EncodedFrame>, cuts: &mut Vec<Cut>) -> Result<(), PipelineError> {
+        let n_before = cuts.len();
+        match self.cut(encoded, cuts) {
+            Ok(()) => {
+                // A whole segment is what shows that an encoder works: some fail only at the second key frame.
+                if cuts[n_before..].iter().any(|cut| matches!(cut, Cut::End(_))) {
+                    self.encoder_failures = 0;
+                }
+                Ok(())
+            }
+            Err(error) => {
+                let name = self.encoder.as_ref().map_or_else(String::new, |encoder| encoder.name().to_owned());
+                self.give_up_encoder(EncodeError(format!("encoder {name} does not do as it is told: {error}")))
+            }
+        }
+    }
+
     fn cut(&mut self, encoded: Vec<EncodedFrame>, cuts: &mut Vec<Cut>) -> Result<(), PipelineError> {
         for frame in encoded {
             if self.stretch_due {
@@ -319,7 +379,7 @@ impl Pipeline {
         let Some((encoder, params)) = self.encoder.as_ref().and_then(|encoder| Some((encoder, encoder.params()?))) else {
             return Err(EncodeError("the encoder gave a frame without parameter sets".to_owned()).into());
         };
-        self.parts.status.set_encoder(encoder.name(), &params.codecs(), self.parts.rate.as_f64());
+        self.parts.status.set_encoder(encoder.name(), &params.codecs());
         let stretch = Stretch { params: params.clone(), grid: self.grid, anchor: self.anchor };
         match self.segmenter.as_mut() {
             Some(segmenter) => cuts.extend(segmenter.restart(stretch)?),
@@ -377,5 +437,7 @@ impl Pipeline {
     }
 }
 
+#[cfg(test)]
+pub(crate) mod fixture;
 #[cfg(test)]
 mod tests;

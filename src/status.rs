@@ -19,18 +19,16 @@ use std::{
     },
 };
 
+pub mod machine;
+mod rate;
 mod turns;
 
+use machine::{LoadMeter, MachineReport};
+pub use rate::RateMeter;
 use turns::Turns;
 
 /// Samples per latency stage: 10 s at 30 fps, enough for a p95 that follows a change within seconds.
 pub const SAMPLES_MAX: usize = 300;
-
-/// A rate is measured over this many events; 5 s at 30 fps.
-const RATE_EVENTS_MAX: usize = 150;
-
-/// A rate whose last event is older than this is zero.
-const RATE_STALE: Span = Span::from_ms(2000);
 
 /// A counter that only grows.
 #[derive(Debug, Default)]
@@ -101,32 +99,6 @@ pub struct Percentiles {
     pub p95: f64,
 }
 
-/// How many events a second, measured over the last [`RATE_EVENTS_MAX`].
-#[derive(Debug, Default)]
-pub struct RateMeter(Mutex<VecDeque<Ticks>>);
-
-impl RateMeter {
-    /// An event happened.
-    pub fn mark(&self, at: Ticks) {
-        let mut events = lock(&self.0);
-        if events.len() == RATE_EVENTS_MAX {
-            events.pop_front();
-        }
-        events.push_back(at);
-    }
-
-    /// Events per second, as seen at `now`.
-    pub fn per_s(&self, now: Ticks) -> f64 {
-        let events = lock(&self.0);
-        match (events.front(), events.back()) {
-            (Some(first), Some(last)) if last > first && now.since(*last) < RATE_STALE => {
-                round((events.len() - 1) as f64 / last.since(*first).as_s(), 100.0)
-            }
-            _ => 0.0,
-        }
-    }
-}
-
 /// What the source is doing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -153,8 +125,8 @@ struct Facts {
     encoder: String,
     codecs: String,
     pacer: PacerCounts,
-    /// Frames per second of the grid.
-    grid_fps: f64,
+    /// What is not done, for want of time.
+    machine: MachineReport,
     /// What is followed now, of each kind.
     found: BTreeMap<Kind, u64>,
 }
@@ -176,10 +148,12 @@ pub struct Status {
     pub overtaken: Counter,
     /// Times that the source was opened again.
     pub reopened: Counter,
-    /// Frames that went into the encoder.
+    /// Pictures that were encoded: one that is shown again is not.
     pub frames: RateMeter,
     /// All frames encoded so far.
     pub encoded: Counter,
+    /// How busy the encode thread is.
+    pub load: LoadMeter,
     /// What the detector has done; its watcher counts here.
     pub detector: Arc<WatcherCounts>,
     /// What the hooks have done; they count here.
@@ -261,10 +235,9 @@ impl Status {
         lock(&self.facts).silent_since
     }
 
-    /// An encoder was opened for that many frames per second.
-    pub fn set_encoder(&self, name: &str, codecs: &str, fps: f64) {
+    /// An encoder was opened.
+    pub fn set_encoder(&self, name: &str, codecs: &str) {
         let mut facts = lock(&self.facts);
-        facts.grid_fps = fps;
         facts.encoder = name.to_owned();
         facts.codecs = codecs.to_owned();
     }
@@ -276,16 +249,14 @@ impl Status {
         lock(&self.facts).found = kinds;
     }
 
+    /// What is not done at present, for want of time.
+    pub fn set_machine(&self, machine: MachineReport) {
+        lock(&self.facts).machine = machine;
+    }
+
     /// The pacer's counts.
     pub fn set_pacer(&self, counts: PacerCounts) {
         lock(&self.facts).pacer = counts;
-    }
-
-    /// Share of a frame's time that painting and encoding take; above 1 the machine cannot keep up.
-    pub fn encoder_load(&self) -> f64 {
-        let fps = lock(&self.facts).grid_fps;
-        let busy_ms = self.encode_latency.percentiles().p50 + self.paint_latency.percentiles().p50;
-        round(busy_ms * fps / 1000.0, 1000.0)
     }
 
     /// The report, as seen at `now`.
@@ -313,6 +284,7 @@ impl Status {
             // Nobody is there now in a picture that does not come.
             kinds.values_mut().for_each(|count| *count = 0);
         }
+        let machine = facts.machine.clone();
         drop(facts);
         StatusReport {
             version: env!("CARGO_PKG_VERSION"),
@@ -339,7 +311,8 @@ impl Status {
                 hidden: self.hidden.get(),
                 took_ms: self.run_took.percentiles(),
             },
-            encoder: EncoderReport { name: encoder, codecs, bitrate: self.asked.bitrate, load: self.encoder_load() },
+            encoder: EncoderReport { name: encoder, codecs, bitrate: self.asked.bitrate, load: self.load.share(now) },
+            machine,
             latency_ms: LatencyReport {
                 capture: self.capture_latency.percentiles(),
                 pace: self.pace_latency.percentiles(),
@@ -365,6 +338,7 @@ pub struct StatusReport {
     pub pacer: PacerReport,
     pub detection: DetectionReport,
     pub encoder: EncoderReport,
+    pub machine: MachineReport,
     pub latency_ms: LatencyReport,
 }
 
@@ -455,17 +429,6 @@ mod tests {
             samples.add(Span::from_ms(ms));
         }
         assert_eq!(samples.percentiles(), Percentiles { p50: 850.0, p95: 985.0 });
-    }
-
-    #[test]
-    fn a_rate_is_measured_and_goes_stale() {
-        let rate = RateMeter::default();
-        assert_eq!(rate.per_s(Ticks(0)), 0.0);
-        for n in 0..200 {
-            rate.mark(Ticks(n * 3000));
-        }
-        assert_eq!(rate.per_s(Ticks(200 * 3000)), 30.0);
-        assert_eq!(rate.per_s(Ticks(200 * 3000) + RATE_STALE), 0.0);
     }
 
     #[test]

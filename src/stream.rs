@@ -5,12 +5,13 @@
 
 use crate::{
     capture::{Capture, Captured},
+    governor::{DETECTION_DIVISOR, Governor, Shed, Telling, Turn},
     pacer::{HOLE_MAX, PacedFrame, Pacer, SILENCE_MAX, Shown},
     picture::Picture,
     pipeline::{Pipeline, PipelineError, PipelineParts},
     segment::Cut,
     source::Stop,
-    status::Status,
+    status::{Status, machine::MachineReport},
     time::{Clock, FrameRate, Span, Ticks},
 };
 use crossbeam_channel::{Receiver, RecvTimeoutError};
@@ -18,6 +19,13 @@ use std::{sync::Arc, thread};
 
 /// The encode thread sees within this time that it is to end.
 const STOP_WAIT_MAX: Span = Span::from_ms(250);
+
+/// A picture that has waited so long for the encoder is left out for a newer one: more than a hiccup of the machine that the queue rides
+/// out, and little of the second from capture to publication.
+const WAIT_MAX: Span = Span::from_ms(200);
+
+/// Grid points that are so overdue show that the machine is behind, whatever the reason: what can be left out is.
+const OVERDUE_MAX: Span = Span::from_ms(250);
 
 /// Takes what was cut by one frame, on the encode thread; `false` ends the stream.
 pub type Sink = Box<dyn FnMut(Vec<Cut>) -> bool + Send>;
@@ -49,9 +57,9 @@ pub fn start(capture: Capture, parts: StreamParts) -> std::io::Result<Stream> {
         let StreamParts { pipeline, sink, frames_max, clock, status } = parts;
         let rate = pipeline.rate;
         let frames_left = frames_max.unwrap_or(u64::MAX);
-        let pipeline = Pipeline::new(pipeline);
-        let encode = EncodeLoop { pipeline, sink, stop: stop.clone(), frames_left, clock, status };
-        let result = encode.run(&pictures, rate);
+        let encode =
+            EncodeLoop::new(Pipeline::new(pipeline), rate, frames_left, StreamEnds { sink, stop: stop.clone(), clock, status });
+        let result = encode.run(&pictures);
         // An encoder that failed, or a sink that wants no more, ends the source too.
         stop.raise();
         result
@@ -79,18 +87,41 @@ fn grid_start(captured: &Captured, now: Ticks) -> Ticks {
     captured.picture.at.max(now - SILENCE_MAX).min(now)
 }
 
-struct EncodeLoop {
-    pipeline: Pipeline,
+/// What the loop is connected to.
+struct StreamEnds {
     sink: Sink,
     stop: Stop,
+    clock: Arc<dyn Clock>,
+    status: Arc<Status>,
+}
+
+struct EncodeLoop {
+    pipeline: Pipeline,
+    rate: FrameRate,
+    /// The grid begins with the first picture, so that the first frame waits for nothing.
+    pacer: Option<Pacer>,
+    governor: Governor,
     frames_left: u64,
+    /// Pictures shown in this turn.
+    shown: u64,
+    /// What the status counted as overtaken after the last turn.
+    overtaken: u64,
+    sink: Sink,
+    stop: Stop,
     clock: Arc<dyn Clock>,
     status: Arc<Status>,
 }
 
 impl EncodeLoop {
-    fn run(mut self, pictures: &Receiver<Captured>, rate: FrameRate) -> Result<(), PipelineError> {
-        let result = self.pace(pictures, rate);
+    fn new(pipeline: Pipeline, rate: FrameRate, frames_left: u64, ends: StreamEnds) -> EncodeLoop {
+        let StreamEnds { sink, stop, clock, status } = ends;
+        let detect_fps = Some(status.asked.detect_fps).filter(|fps| *fps > 0.0 && pipeline.may_search_less());
+        let governor = Governor::new(rate, detect_fps);
+        EncodeLoop { pipeline, rate, pacer: None, governor, frames_left, shown: 0, overtaken: 0, sink, stop, clock, status }
+    }
+
+    fn run(mut self, pictures: &Receiver<Captured>) -> Result<(), PipelineError> {
+        let result = self.pace(pictures);
         // Whatever ended it, what is inside is not lost; why it ended is told before why the rest could not be had.
         let rest = self.pipeline.finish().map(|cuts| {
             self.hand_on(cuts);
@@ -98,41 +129,68 @@ impl EncodeLoop {
         result.and(rest)
     }
 
-    fn pace(&mut self, pictures: &Receiver<Captured>, rate: FrameRate) -> Result<(), PipelineError> {
-        // The grid begins with the first picture, so that the first frame waits for nothing.
-        let mut pacer: Option<Pacer> = None;
-        let mut goes_on = true;
-        while goes_on && !self.stop.is_raised() {
-            let wait = pacer.as_ref().map_or(STOP_WAIT_MAX, |pacer| pacer.deadline().since(self.clock.now()).min(STOP_WAIT_MAX));
+    fn pace(&mut self, pictures: &Receiver<Captured>) -> Result<(), PipelineError> {
+        while !self.stop.is_raised() {
+            let wait =
+                self.pacer.as_ref().map_or(STOP_WAIT_MAX, |pacer| pacer.deadline().since(self.clock.now()).min(STOP_WAIT_MAX));
             let captured = match pictures.recv_timeout(wait.to_duration()) {
                 Ok(captured) => Some(captured),
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => return Ok(()),
             };
-            let now = self.clock.now();
-            let pacer = match (&mut pacer, &captured) {
-                (Some(pacer), _) => pacer,
-                (none, Some(captured)) => none.insert(Pacer::new(rate, grid_start(captured, now))),
-                (None, None) => continue,
-            };
-            if pacer.is_beyond_repair(now) {
-                tracing::warn!(
-                    "the stream fell {} s behind and goes on behind a discontinuity; if this machine did not sleep it cannot keep up: \
-                     try --preset ultrafast, or a smaller --size or --fps",
-                    HOLE_MAX.as_s()
-                );
-                pacer.restart(captured.as_ref().map_or(now, |captured| grid_start(captured, now)));
-                let cuts = self.pipeline.interrupt()?;
-                goes_on = self.hand_on(cuts);
+            if !self.turn(captured, pictures)? {
+                break;
             }
-            goes_on = goes_on && self.turn(pacer, captured, now)?;
-            self.status.set_pacer(pacer.counts());
         }
         Ok(())
     }
 
     /// One turn of the loop: a picture has come, or time has passed without one. `false` when the sink wants no more.
-    fn turn(&mut self, pacer: &mut Pacer, captured: Option<Captured>, now: Ticks) -> Result<bool, PipelineError> {
+    fn turn(&mut self, captured: Option<Captured>, pictures: &Receiver<Captured>) -> Result<bool, PipelineError> {
+        let now = self.clock.now();
+        let mut pacer = match (self.pacer.take(), &captured) {
+            (Some(pacer), _) => pacer,
+            (None, Some(captured)) => Pacer::new(self.rate, grid_start(captured, now)),
+            (None, None) => return Ok(true),
+        };
+        let is_thrifty = self.governor.shed() == Shed::FrameRate || now.since(pacer.deadline()) > OVERDUE_MAX;
+        self.pipeline.set_thrifty(is_thrifty);
+        let captured = captured.map(|captured| self.newest(captured, pictures, now, is_thrifty));
+        let mut goes_on = true;
+        if pacer.is_beyond_repair(now) {
+            tracing::warn!(
+                "the stream fell {} s behind and goes on behind a discontinuity; if this machine did not sleep it cannot keep up: \
+                 try --preset ultrafast, or a smaller --size or --fps",
+                HOLE_MAX.as_s()
+            );
+            pacer.restart(captured.as_ref().map_or(now, |captured| grid_start(captured, now)));
+            let cuts = self.pipeline.interrupt()?;
+            goes_on = self.hand_on(cuts);
+        }
+        goes_on = goes_on && self.show(&mut pacer, captured, now, is_thrifty)?;
+        self.status.set_pacer(pacer.counts());
+        self.pacer = Some(pacer);
+        self.note(now);
+        Ok(goes_on)
+    }
+
+    /// The picture to show now: a machine that is behind takes the newest, so that what it shows is as new as it can be.
+    fn newest(&self, mut captured: Captured, pictures: &Receiver<Captured>, now: Ticks, is_thrifty: bool) -> Captured {
+        while is_thrifty || now.since(captured.arrived) > WAIT_MAX {
+            let Ok(newer) = pictures.try_recv() else { break };
+            if newer.stands {
+                continue;
+            }
+            if !captured.stands {
+                self.status.overtaken.bump();
+            }
+            captured = newer;
+        }
+        captured
+    }
+
+    /// Encodes what the pacer makes of it. `false` when the sink wants no more.
+    fn show(&mut self, pacer: &mut Pacer, captured: Option<Captured>, now: Ticks, is_thrifty: bool) -> Result<bool, PipelineError> {
         // A picture that waited in the queue while the encoder was busy is not late: its point is not given away by the clock.
         let captured = match captured {
             Some(Captured { arrived, stands: true, .. }) => {
@@ -141,18 +199,56 @@ impl EncodeLoop {
             }
             other => other,
         };
-        let Some(Captured { picture, arrived, .. }) = captured else {
+        let Some(Captured { picture, arrived, before, .. }) = captured else {
             return pacer.tick(now).into_iter().try_fold(true, |goes_on, frame| Ok(goes_on && self.put(frame, None)?));
         };
+        if let Some(before) = before {
+            pacer.heard(before);
+        }
+        let mut points = pacer.push(picture.at, arrived);
+        if is_thrifty {
+            self.spare_key_frame(&mut points);
+        }
         let mut goes_on = true;
-        for frame in pacer.push(picture.at, arrived) {
+        for frame in points {
             let fresh = (frame.shown == Shown::Fresh).then_some(&picture);
             if fresh.is_some() {
                 self.status.pace_latency.add(now.since(arrived));
+                self.shown += 1;
             }
             goes_on = goes_on && self.put(frame, fresh)?;
         }
         Ok(goes_on)
+    }
+
+    /// A segment that begins while no picture was taken would begin with the old one, encoded again, and the new one would come right
+    /// after. It begins with the new one instead.
+    fn spare_key_frame(&self, points: &mut [PacedFrame]) {
+        let is_spared = |frame: &PacedFrame| frame.shown == Shown::Repeat && self.pipeline.begins_segment(frame.number);
+        let Some(at) = points.iter().rposition(is_spared) else { return };
+        if points[at..].iter().any(|frame| matches!(frame.shown, Shown::Slate { .. })) {
+            return;
+        }
+        points[at..].iter_mut().for_each(|frame| frame.shown = Shown::Repeat);
+        points[at].shown = Shown::Fresh;
+    }
+
+    /// Tells how busy the turn was that began then, and does less or more from now on.
+    fn note(&mut self, begun: Ticks) {
+        let (now, overtaken) = (self.clock.now(), self.status.overtaken.get());
+        self.status.load.mark(begun, now);
+        let left_out = overtaken - self.overtaken;
+        self.overtaken = overtaken;
+        let shown = std::mem::take(&mut self.shown);
+        let telling = self.governor.note(Turn { now, busy: now.since(begun), shown, left_out });
+        match &telling {
+            Some(Telling::Less(sentence)) => tracing::warn!("{sentence}"),
+            Some(Telling::More(sentence)) => tracing::info!("{sentence}"),
+            None => {}
+        }
+        let shed = self.governor.shed();
+        self.status.detector.divisor.set(if shed == Shed::Nothing { 1 } else { DETECTION_DIVISOR });
+        self.status.set_machine(MachineReport { shed, sentence: self.governor.sentence() });
     }
 
     fn put(&mut self, frame: PacedFrame, fresh: Option<&Arc<Picture>>) -> Result<bool, PipelineError> {
@@ -165,3 +261,6 @@ impl EncodeLoop {
         cuts.is_empty() || (self.sink)(cuts)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,7 +12,7 @@ pub struct StatusLine {
     pub size: Size,
     /// Pictures per second that come from the source, measured.
     pub fps_in: f64,
-    /// Frames per second that are encoded, measured.
+    /// Pictures per second that are encoded, measured.
     pub fps_out: f64,
     /// Frames repeated since the start, for want of a picture.
     pub repeated: u64,
@@ -26,7 +26,7 @@ pub struct StatusLine {
     pub window: Span,
     /// Distinct viewers of the last seconds.
     pub viewers: u64,
-    /// Share of a frame's time that encoding it takes: at 1.0 the encoder can just keep up.
+    /// Share of the time that the encode thread is busy; at 1.0 it can do no more.
     pub encoder_load: f64,
 }
 

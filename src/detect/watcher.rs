@@ -4,7 +4,7 @@
 use super::{Detection, Detector, follow, is_due};
 use crate::{
     picture::Picture,
-    status::Counter,
+    status::{Counter, Gauge},
     time::{Clock, Ticks},
     track::Tracker,
 };
@@ -30,6 +30,8 @@ pub struct WatcherCounts {
     pub errors: Counter,
     /// Pictures that were due and were replaced by a newer one before the detector came to them.
     pub skips: Counter,
+    /// The rate is divided by so much, to spare a busy machine; 0 and 1 leave it as it was asked.
+    pub divisor: Gauge,
 }
 
 /// Told of every successful run, on the detector's thread.
@@ -73,7 +75,8 @@ impl Watcher {
     /// Offers a picture. Returns at once; a picture that is not due is left out.
     pub fn give(&self, picture: &Arc<Picture>) {
         let mut slot = lock(&self.shared.slot);
-        if !is_due(picture.at, slot.last_run_at, self.shared.fps) {
+        let fps = self.shared.fps / self.shared.counts.divisor.get().max(1) as f64;
+        if !is_due(picture.at, slot.last_run_at, fps) {
             return;
         }
         let replaced = slot.picture.replace(picture.clone());
@@ -252,6 +255,31 @@ mod tests {
         assert_eq!(results, [0, 3]);
         let counts = bench.watcher.counts();
         assert_eq!((counts.runs.get(), counts.errors.get()), (4, 2));
+    }
+
+    #[test]
+    fn a_busy_machine_is_spared_and_gets_all_runs_back() {
+        let bench = bench(10.0);
+        let looked_at = |from_ms: i64, to_ms: i64| {
+            let due = (from_ms..to_ms).step_by(100).filter(|at_ms| {
+                let picture = picture(*at_ms);
+                bench.watcher.give(&picture);
+                let slot = lock(&bench.watcher.shared.slot);
+                let is_due = slot.picture.is_some() || slot.last_run_at == Some(picture.at);
+                drop(slot);
+                if is_due {
+                    bench.answer.send(one_hit).expect("it listens");
+                    bench.done.recv().expect("a result");
+                }
+                is_due
+            });
+            due.count()
+        };
+        assert_eq!(looked_at(0, 2000), 20);
+        bench.watcher.counts().divisor.set(4);
+        assert_eq!(looked_at(2000, 4000), 5);
+        bench.watcher.counts().divisor.set(1);
+        assert_eq!(looked_at(4000, 6000), 20);
     }
 
     #[test]

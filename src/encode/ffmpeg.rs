@@ -1,7 +1,11 @@
 //! The FFmpeg adapter: any H.264 encoder of libavcodec behind [`Encoder`]. No FFmpeg type leaves this file.
 
-use super::{EncodeError, EncodedFrame, Encoder, EncoderInput, FALLBACK, Settings, VBV_SPAN, VideoParams, nal};
-use crate::{config::PRESET_DEFAULT, picture::Picture, time::TICKS_PER_S};
+use super::{EncodeError, EncodedFrame, Encoder, EncoderInput, FALLBACK, Settings, VBV_SPAN, VideoParams, nal, still::Stills};
+use crate::{
+    config::PRESET_DEFAULT,
+    picture::Picture,
+    time::{Span, TICKS_PER_S, Ticks},
+};
 use ffmpeg_next::{Dictionary, Error, Rational, codec, color, encoder, format::Pixel, frame, packet, picture};
 use std::{collections::VecDeque, sync::Once};
 
@@ -12,6 +16,14 @@ const DELAY_FRAMES_MAX: usize = 64;
 /// (640×480 at 60 fps; a slice per thread costs some bits and CPU, so small pictures are left whole).
 const SINGLE_THREAD_PIXELS_PER_S: f64 = 640.0 * 480.0 * 60.0;
 
+/// Frames that libx264 refers to: what [`Stills`] understands. The presets up to `veryfast` have no more; the others save some bits with
+/// more, and time with this.
+const REFERENCES: &str = "1";
+
+/// Presets of libx264 that list a reference twice, with and without weights, and then name references by their numbers, which [`Stills`]
+/// changes. Without the second entry a fade costs some bits more.
+const PRESETS_WITH_DOUBLES: [&str; 5] = ["medium", "slow", "slower", "veryslow", "placebo"];
+
 /// An open encoder.
 pub(super) struct FfmpegEncoder {
     video: encoder::Video,
@@ -20,6 +32,8 @@ pub(super) struct FfmpegEncoder {
     frame: frame::Video,
     packet: packet::Packet,
     params: Option<VideoParams>,
+    /// Puts frames "as before" between those of the encoder; none where its kind of stream is not understood.
+    stills: Option<Stills>,
     /// What was given and has not come out yet, oldest first; there are no B-frames, so it comes out in order.
     inside: VecDeque<EncodedFrame>,
 }
@@ -66,6 +80,7 @@ impl FfmpegEncoder {
             settings,
             packet: packet::Packet::empty(),
             params: None,
+            stills: None,
             inside: VecDeque::new(),
         })
     }
@@ -88,6 +103,9 @@ impl FfmpegEncoder {
         let unit = nal::split_access_unit(self.packet.data().unwrap_or_default());
         if let (Some(sps), Some(pps)) = (unit.sps, unit.pps) {
             let Settings { size, rate, .. } = self.settings;
+            if self.params.as_ref().is_none_or(|known| known.sps != sps || known.pps != pps) {
+                self.stills = Stills::new(&sps, &pps);
+            }
             self.params = Some(VideoParams { size, rate, sps, pps, bitrate_max: self.settings.encode.bitrate });
         }
         if unit.data.is_empty() {
@@ -96,7 +114,11 @@ impl FfmpegEncoder {
         let Some(given) = self.inside.pop_front() else {
             return Err(EncodeError(format!("encoder {} gave a frame that it was not given", self.name)));
         };
-        Ok(Some(EncodedFrame { key: unit.idr, data: unit.data, ..given }))
+        let data = match self.stills.as_mut() {
+            Some(stills) => stills.pass(unit.data),
+            None => unit.data,
+        };
+        Ok(Some(EncodedFrame { key: unit.idr, data, ..given }))
     }
 }
 
@@ -116,6 +138,11 @@ impl Encoder for FfmpegEncoder {
         let EncoderInput { at, duration, key, .. } = input;
         self.inside.push_back(EncodedFrame { at, duration, key, data: bytes::Bytes::new() });
         self.drain()
+    }
+
+    fn still(&mut self, at: Ticks, duration: Span) -> Option<EncodedFrame> {
+        let data = self.stills.as_mut().filter(|_| self.inside.is_empty())?.still()?;
+        Some(EncodedFrame { at, duration, key: false, data })
     }
 
     fn finish(&mut self) -> Result<Vec<EncodedFrame>, EncodeError> {
@@ -162,6 +189,10 @@ fn options(name: &str, settings: &Settings) -> Dictionary<'static> {
     if name == FALLBACK {
         options.set("preset", &settings.encode.preset);
         options.set("tune", "zerolatency");
+        options.set("refs", REFERENCES);
+        if PRESETS_WITH_DOUBLES.contains(&settings.encode.preset.as_str()) {
+            options.set("weightp", "1");
+        }
         let pixels_per_s = settings.size.luma_len() as f64 * settings.rate.as_f64();
         options.set("threads", if pixels_per_s <= SINGLE_THREAD_PIXELS_PER_S { "1" } else { "auto" });
         return options;
@@ -262,5 +293,75 @@ mod tests {
         let picture = Picture::black(Size::new(64, 64).expect("even"), Ticks(0));
         let input = EncoderInput { picture: &picture, at: Ticks(0), duration: Span(3000), key: true };
         assert!(encoder.encode(input).is_err());
+    }
+
+    /// All frames that a decoder makes of these, as luma planes.
+    fn decoded(params: &VideoParams, frames: &[EncodedFrame]) -> Vec<Vec<u8>> {
+        let codec = ffmpeg_next::decoder::find(codec::Id::H264).expect("every FFmpeg decodes H.264");
+        let mut decoder = codec::Context::new_with_codec(codec).decoder().video().expect("opens");
+        let (mut out, mut picture) = (Vec::new(), frame::Video::empty());
+        let mut take = |decoder: &mut ffmpeg_next::decoder::Video| {
+            while decoder.receive_frame(&mut picture).is_ok() {
+                assert!(!picture.is_corrupt());
+                let (stride, width) = (picture.stride(0), picture.width() as usize);
+                out.push(picture.data(0).chunks(stride).flat_map(|row| row[..width].to_vec()).collect());
+            }
+        };
+        for (n, frame) in frames.iter().enumerate() {
+            let mut bytes = Vec::new();
+
+            if n == 0 {
+                for set in [&params.sps, &params.pps] {
+                    bytes.extend_from_slice(&[0, 0, 0, 1]);
+                    bytes.extend_from_slice(set);
+                }
+            }
+            let mut rest = &frame.data[..];
+            while let Some((length, after)) = rest.split_first_chunk::<4>() {
+                let (unit, after) = after.split_at(u32::from_be_bytes(*length) as usize);
+                bytes.extend_from_slice(&[0, 0, 0, 1]);
+                bytes.extend_from_slice(unit);
+                rest = after;
+            }
+            let mut packet = packet::Packet::copy(&bytes);
+            packet.set_pts(Some(frame.at.0));
+            packet.set_dts(Some(frame.at.0));
+            decoder.send_packet(&packet).expect("decodes");
+            take(&mut decoder);
+        }
+        decoder.send_eof().expect("ends");
+        take(&mut decoder);
+        out
+    }
+
+    #[test]
+    fn a_still_is_the_frame_before_and_what_follows_is_not_disturbed() {
+        for preset in ["ultrafast", "superfast", "medium", "slower"] {
+            let settings =
+                Settings { encode: EncodeConfig { preset: preset.to_owned(), ..settings(FALLBACK).encode }, ..settings(FALLBACK) };
+            let (mut plain, _) = open(settings.clone()).expect("opens");
+            let expected: Vec<EncodedFrame> = (0..24).flat_map(|n| encode(&mut plain, n)).collect();
+            let params = plain.params().expect("known").clone();
+            let expected = decoded(&params, &expected);
+
+            let (mut encoder, _) = open(settings).expect("opens");
+            assert!(encoder.still(Ticks(0), Span(1)).is_none(), "there is nothing before the first frame");
+            let (mut frames, mut shown) = (Vec::new(), Vec::new());
+            for n in 0..24 {
+                frames.extend(encode(&mut encoder, n));
+                shown.push(n as usize);
+                for _ in 0..[0, 3, 1, 0, 20][n as usize % 5] {
+                    let still = encoder.still(Ticks(n * 3000 + 1), Span(1)).expect("libx264 has stills");
+                    assert!(still.data.len() < 64 && !still.key, "{preset}: {} bytes", still.data.len());
+                    frames.push(still);
+                    shown.push(n as usize);
+                }
+            }
+            let pictures = decoded(&params, &frames);
+            assert_eq!(pictures.len(), shown.len(), "{preset}");
+            for (at, (picture, n)) in pictures.iter().zip(shown).enumerate() {
+                assert!(*picture == expected[n], "{preset}: picture {at} is not that of frame {n}");
+            }
+        }
     }
 }

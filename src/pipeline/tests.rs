@@ -4,6 +4,7 @@ use crate::{
         BITRATE_DEFAULT, ENCODER_DEFAULT, PART_DEFAULT, PRESET_DEFAULT, SEGMENT_DEFAULT, WINDOW_BYTES_DEFAULT, WINDOW_DEFAULT,
     },
     detect::{BoundingBox, Hit, kind::Kind},
+    encode::fixture::Script,
     status::Asked,
     time::{ManualClock, WallTime},
     track::Tracker,
@@ -147,4 +148,62 @@ fn a_slate_and_what_comes_before_a_hole_are_hidden() {
     bench.pipeline.interrupt().expect("nothing fails");
     bench.put(3, Shown::Slate { since: Bench::at(2) });
     assert_eq!((bench.seen().as_str(), bench.status.hidden.get()), ("----", 0));
+}
+
+/// A pipeline with a played encoder, which takes fresh frames.
+struct Played {
+    pipeline: Pipeline,
+    clock: Arc<ManualClock>,
+    script: Arc<Mutex<Script>>,
+    next: i64,
+}
+
+impl Played {
+    fn new(script: Script) -> Played {
+        let (clock, script) = (Arc::new(ManualClock::at(WallTime(0))), Arc::new(Mutex::new(script)));
+        let status = Arc::new(Status::new(Asked::default()));
+        Played { pipeline: Pipeline::new(fixture::parts(RATE, &clock, &status, &script)), clock, script, next: 0 }
+    }
+
+    /// Puts so many seconds of frames. Returns the discontinuities among the segments that began, and how many those were.
+    fn run(&mut self, seconds: i64) -> Result<(usize, usize), PipelineError> {
+        let mut starts = Vec::new();
+        for _ in 0..seconds * 30 {
+            let at = Ticks(0) + RATE.frame_start(self.next);
+            let frame = PacedFrame { number: self.next, at, duration: RATE.frame_span(), shown: Shown::Fresh };
+            self.next += 1;
+            self.clock.advance(RATE.frame_span());
+            let cuts = self.pipeline.put(frame, Some(&Arc::new(Picture::black(size(), at))))?;
+            starts.extend(
+                cuts.into_iter().filter_map(|cut| if let Cut::Start(start) = cut { Some(start.discontinuity) } else { None }),
+            );
+        }
+        Ok((starts.iter().filter(|is_discontinuity| **is_discontinuity).count(), starts.len()))
+    }
+
+    fn opened(&self) -> Vec<String> {
+        self.script.lock().unwrap_or_else(PoisonError::into_inner).opened.clone()
+    }
+}
+
+#[test]
+fn an_encoder_that_does_not_end_when_the_clock_steps_is_replaced() {
+    let mut played = Played::new(Script { cannot_finish: true, ..Script::default() });
+    assert_eq!(played.run(4).expect("nothing fails"), (0, 2));
+    played.clock.step_wall(Span::from_ms(3_600_000));
+    assert_eq!(played.run(4).expect("the stream goes on"), (1, 2));
+    assert_eq!(played.opened(), ["played", "played"]);
+    played.pipeline.interrupt().expect("a hole in the grid neither");
+    assert_eq!(played.run(2).expect("the stream goes on"), (1, 1));
+    played.pipeline.finish().expect("what was encoded is whole");
+}
+
+#[test]
+fn an_encoder_that_ignores_a_forced_key_frame_gives_way_to_the_fallback() {
+    let mut played = Played::new(Script { ignores_keys: true, ..Script::default() });
+    played.run(3).expect("the stream goes on");
+    assert_eq!(played.opened(), ["played", encode::FALLBACK]);
+    played.script.lock().unwrap_or_else(PoisonError::into_inner).ignores_keys = false;
+    played.run(20).expect("the stream goes on");
+    assert_eq!(played.opened(), ["played", encode::FALLBACK], "the fallback stays");
 }
