@@ -7,6 +7,7 @@
 use brotli::enc::BrotliEncoderParams;
 use bytes::Bytes;
 use flate2::{Compress, Compression, Crc, FlushCompress};
+use std::sync::OnceLock;
 
 /// The gzip header of RFC 1952 §2.3: deflate, no flags, no time, unknown system. The same text gives the same bytes.
 const GZIP_HEADER: &[u8] = &[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
@@ -82,14 +83,25 @@ impl Coding {
 #[derive(Debug)]
 pub struct Stretch {
     text: Bytes,
-    packed: [Bytes; Coding::ALL.len()],
+    packed: [OnceLock<Bytes>; Coding::ALL.len()],
     crc: Crc,
 }
 
 impl Stretch {
-    /// Compresses in every coding.
+    /// A text that is not compressed yet: that takes milliseconds, and whoever makes one may hold a lock.
     pub fn new(text: Bytes) -> Stretch {
-        Stretch { packed: Coding::ALL.map(|coding| coding.squeeze(&text)), crc: checksum(&text), text }
+        Stretch { packed: Default::default(), crc: checksum(&text), text }
+    }
+
+    /// Compresses in every coding, so that nobody waits for it later.
+    pub fn pack(&self) {
+        for coding in Coding::ALL {
+            self.packed(coding);
+        }
+    }
+
+    fn packed(&self, coding: Coding) -> &Bytes {
+        self.packed[coding as usize].get_or_init(|| coding.squeeze(&self.text))
     }
 
     /// The text.
@@ -123,7 +135,7 @@ impl Packer {
     pub fn join(&mut self, stretch: &Stretch) {
         self.flush();
         self.crc.combine(&stretch.crc);
-        self.out.push(stretch.packed[self.coding as usize].clone());
+        self.out.push(stretch.packed(self.coding).clone());
     }
 
     /// The body, in pieces.

@@ -22,7 +22,7 @@ use crossbeam_channel::Receiver;
 use std::sync::Arc;
 
 /// A wall clock further than this from where it should be was stepped (by NTP or a person), and the dates start anew.
-const WALL_STEP_MAX: Span = Span::from_ms(500);
+pub const WALL_STEP_MAX: Span = Span::from_ms(500);
 
 /// An encoder that fails this often in a row will not come back.
 const ENCODER_FAILURES_MAX: u32 = 3;

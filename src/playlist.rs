@@ -19,9 +19,9 @@ use hls::{Flag, Seconds};
 use name::Name;
 use roll::{Piece, pack};
 use std::{
-    cell::OnceCell,
     fmt::{Display, Write},
     hash::{DefaultHasher, Hasher},
+    sync::OnceLock,
 };
 
 /// Bytes that a part adds to its frames: `moof`, `mdat` and one run header.
@@ -83,7 +83,7 @@ impl Kind {
 pub struct Page {
     pieces: Vec<Piece>,
     tag: String,
-    packed: [OnceCell<Vec<Bytes>>; Coding::ALL.len()],
+    packed: [OnceLock<Vec<Bytes>>; Coding::ALL.len()],
 }
 
 impl Page {
@@ -96,7 +96,8 @@ impl Page {
         self.pieces.iter().map(|piece| piece.text().clone()).collect()
     }
 
-    /// The text in a coding, compressed on the first call only.
+    /// The text in a coding, compressed on the first call only; who asks meanwhile waits for that. Not to be called under the window's
+    /// lock, for it takes milliseconds.
     pub fn packed(&self, coding: Coding) -> &[Bytes] {
         self.packed[coding as usize].get_or_init(|| pack(coding, &self.pieces))
     }
@@ -240,8 +241,8 @@ fn video(state: &State, extent: Extent) -> Page {
         parts(&mut tail, open, run);
     }
     match extent {
-        Extent::DeltaDates => state.ranges.since(fresh).for_each(|range| line(&mut tail, range)),
-        Extent::Full | Extent::Delta => state.ranges.all().for_each(|range| line(&mut tail, range)),
+        Extent::DeltaDates => state.ranges.lines_since(fresh).for_each(|line| tail.push_str(line)),
+        Extent::Full | Extent::Delta => state.ranges.lines().for_each(|line| tail.push_str(line)),
     }
     match state.next_part() {
         Some((msn, index)) => line(&mut tail, hls::PreloadHint { uri: Name::Part(msn, index).text(run) }),

@@ -10,6 +10,7 @@ pub mod ranges;
 pub mod state;
 #[cfg(test)]
 mod tests;
+pub mod timeline;
 
 use crate::{
     playlist::hls::DateRange,
@@ -17,12 +18,14 @@ use crate::{
     time::{Clock, Span, TICKS_PER_S, Ticks, WallTime},
 };
 use numbers::FirstNumbers;
+use ranges::Origin;
 use serde::Serialize;
 use state::{State, bit_rate};
 use std::{
     fmt,
     sync::{Arc, Mutex, OnceLock, PoisonError},
 };
+use timeline::Stretch;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 /// Requests that may wait for a window at a time: a playlist and a part for each of the connections that a server takes. A waiter is a
@@ -131,22 +134,32 @@ impl Window {
     }
 
     /// Lists a date range, or adds to a listed one what it lacks. Says whether it is listed; it is not if it cannot be written, if its
-    /// ID was used before, or if [`ranges::RANGES_MAX`] are listed.
-    pub fn mark(&self, range: DateRange) -> bool {
-        let mut listed = false;
-        self.change(|state| {
-            listed = !state.ended && state.ranges.mark(range, state.now);
-            listed
-        });
+    /// ID was used before, or if there is no room ([`ranges`]). Who asks sees it at once. Who waits does so for a part and sees it with
+    /// the next one: thousands of waiters are not woken for each marker.
+    pub fn mark(&self, range: DateRange, origin: Origin) -> bool {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.look(self.clock.now(), self.clock.wall());
+        let now = state.now;
+        let listed = !state.ended && state.ranges.mark(range, origin, now);
+        if listed {
+            state.publish();
+        }
         listed
     }
 
     /// The date that the playlists give to a moment of media time; none before the first part of its stretch.
     pub fn wall_at(&self, at: Ticks) -> Option<WallTime> {
-        self.read(|state| {
-            let stretch = state.stretches.iter().rev().find(|stretch| stretch.at <= at);
-            stretch.map(|stretch| stretch.wall + at.since(stretch.at))
-        })
+        self.read(|state| state.timeline.stretch_at(at).map(|stretch| stretch.first.wall + at.since(stretch.first.at)))
+    }
+
+    /// The newest stretch without a discontinuity; none before the first part.
+    pub fn newest_stretch(&self) -> Option<Stretch> {
+        self.read(|state| state.timeline.stretches().next_back().copied())
+    }
+
+    /// Whether all that is listed is dated by the clock of now.
+    pub fn has_one_clock(&self) -> bool {
+        self.read(|state| !state.timeline.stretches().skip(1).any(|stretch| stretch.stepped))
     }
 
     /// The date of the first listed frame; none before there is one.
@@ -207,16 +220,18 @@ impl Window {
 
     /// Changes the state; `change` says whether a reader can see it.
     fn change(&self, change: impl FnOnce(&mut State) -> bool) {
-        let version = {
+        let (version, fresh) = {
             let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
             state.look(self.clock.now(), self.clock.wall());
             if !change(&mut state) {
                 return;
             }
             state.publish();
-            state.version
+            (state.version, [state.video.take_fresh(), state.iframes.take_fresh()])
         };
         self.version.send_replace(version);
+        // Outside the lock: readers go on meanwhile.
+        fresh.iter().flatten().for_each(|stretch| stretch.pack());
     }
 }
 

@@ -3,6 +3,7 @@
  */
 
 import { bufferedEnd, lacksBeginning } from './buffer.js';
+import { lastStep } from './dates.js';
 import { loadersOn } from './hls-loaders.js';
 import { LiveFeed } from './live-feed.js';
 import { isAnotherRun, runOf } from './retry.js';
@@ -64,6 +65,8 @@ export class HlsEngine {
   #recoveredAt = -Infinity;
   /** @type {import('./retry.js').Listed | null} */
   #newest = null;
+  /** Number of the first fragment that is dated by the server's clock of now. */
+  #datedFrom = -Infinity;
 
   /**
    * @param {HTMLVideoElement} video
@@ -115,7 +118,7 @@ export class HlsEngine {
 
   get window() {
     const details = this.#details;
-    const first = details?.fragments[0];
+    const first = this.#dated[0];
     if (!details || !first?.programDateTime) {
       return null;
     }
@@ -131,7 +134,7 @@ export class HlsEngine {
 
   /** @param {number} ms */
   positionAt(ms) {
-    const fragment = this.#fragmentBefore(({ programDateTime }) => programDateTime !== null && programDateTime <= ms);
+    const fragment = this.#fragmentBefore(({ programDateTime }) => programDateTime !== null && programDateTime <= ms, this.#dated);
     return fragment?.programDateTime ? fragment.start + (ms - fragment.programDateTime) / 1000 : null;
   }
 
@@ -144,6 +147,13 @@ export class HlsEngine {
     return this.hls.levels[0]?.frameRate || FRAME_RATE;
   }
 
+  /** The fragments that are dated by the server's clock of now. */
+  get #dated() {
+    const fragments = this.#details?.fragments ?? [];
+    const skipped = this.#datedFrom - Number(fragments[0]?.sn ?? 0);
+    return skipped > 0 ? fragments.slice(skipped) : fragments;
+  }
+
   get #details() {
     return this.hls.latestLevelDetails;
   }
@@ -153,8 +163,7 @@ export class HlsEngine {
    * very many of them, so it is searched by halves.
    * @param {(fragment: import('hls.js').Fragment) => boolean} holds
    */
-  #fragmentBefore(holds) {
-    const fragments = this.#details?.fragments ?? [];
+  #fragmentBefore(holds, fragments = this.#details?.fragments ?? []) {
     let [low, high] = [0, fragments.length - 1];
     while (low < high) {
       const middle = Math.ceil((low + high) / 2);
@@ -175,6 +184,7 @@ export class HlsEngine {
     const listed = (/** @type {import('hls.js').Fragment | undefined} */ fragment) =>
       fragment ? { number: Number(fragment.sn), date: fragment.programDateTime, run: runOf(fragment.relurl ?? '') } : null;
     this.#newest = listed(details.fragments.at(-1));
+    this.#datedFrom = lastStep(/** @type {import('./dates.js').Dated[]} */ (details.fragments), before?.number ?? -Infinity) ?? this.#datedFrom;
     if (details.partTarget) {
       this.hls.config.maxFragLookUpTolerance = details.partTarget / 2;
     }

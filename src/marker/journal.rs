@@ -11,6 +11,7 @@
 
 mod asks;
 mod chores;
+mod clock;
 mod feed;
 #[cfg(test)]
 mod tests;
@@ -31,7 +32,7 @@ use crate::{
     status::{Counter, Gauge, SourceState, Status},
     store::{Cursor, MARKERS_MAX, Query, Store, StoreError},
     time::{Clock, Span, Ticks, WallTime},
-    window::Window,
+    window::{Window, ranges::Origin},
 };
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, select_biased};
 use std::{
@@ -171,6 +172,7 @@ impl Journal {
             observer: Observer::default(),
             held: HashMap::new(),
             sight: looks,
+            dates: clock::Dates::default(),
             chores_at: parts.clock.now(),
             touched_at: parts.clock.now(),
             is_failing: false,
@@ -243,6 +245,7 @@ struct Keeper {
     /// Ids of the detector's open markers, by kind.
     held: HashMap<String, String>,
     sight: watch::Sender<Sight>,
+    dates: clock::Dates,
     chores_at: Ticks,
     touched_at: Ticks,
     /// The store refused a write, and has not recovered.
@@ -266,6 +269,7 @@ impl Keeper {
                 recv(asks) -> ask => ask.into_iter().for_each(|ask| self.answer(ask)),
                 default(LOOK_INTERVAL.to_duration()) => {}
             }
+            self.follow_clock();
             let now = self.parts.clock.now();
             let over = self.observer.pass(now);
             self.take(over);
@@ -283,9 +287,13 @@ impl Keeper {
 
     /// Takes what a run found.
     fn see(&mut self, run: &Detection) {
+        self.follow_clock();
         let wall = self.wall_at(run.at);
         let seen = feed::seen_of(run);
         self.feed.publish(run, wall, &seen);
+        if self.is_of_old_clock(run.at, wall) {
+            return;
+        }
         let seen: Vec<Seen> = seen.into_iter().map(|(_, seen)| seen).collect();
         let steps = self.observer.take(run.at, wall, &seen);
         self.take(steps);
@@ -377,8 +385,9 @@ impl Keeper {
 
     /// Lists a marker in the playlists, where there is something to see of it.
     fn mark(&self, marker: &Marker) {
+        let origin = if marker.source == Maker::Api { Origin::Client } else { Origin::Own };
         let is_past = marker.end.zip(self.parts.window.first_wall()).is_some_and(|(end, first)| end < first);
-        if !is_past && !self.parts.window.mark(date_range(marker)) {
+        if !is_past && !self.parts.window.mark(date_range(marker), origin) {
             self.counts.unlisted.bump();
         }
     }

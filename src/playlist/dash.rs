@@ -5,16 +5,18 @@
 
 pub mod elements;
 mod events;
+pub mod published;
 #[cfg(test)]
 mod tests;
 
 use super::{declared_bandwidth, name::Name};
 use crate::{
     segment::{Msn, SegmentStart},
-    time::{FrameRate, Span, TICKS_PER_S, WallTime},
+    time::{FrameRate, Span, TICKS_PER_S},
     window::{
         WindowConfig,
         state::{Segment, State},
+        timeline::Stretch,
     },
 };
 use elements::*;
@@ -69,7 +71,9 @@ pub fn render(state: &State) -> String {
     let mut text = DECLARATION.to_owned();
     let mut serializer = quick_xml::se::Serializer::new(&mut text);
     serializer.indent(' ', 2);
-    serde::Serialize::serialize(&manifest(state), serializer).expect("a string takes everything, and no name here is dynamic");
+    let mut manifest = manifest(state);
+    manifest.publish_time = state.manifest.borrow_mut().since(&manifest, state.made_wall).to_string();
+    serde::Serialize::serialize(&manifest, serializer).expect("a string takes everything, and no name here is dynamic");
     text.push('\n');
     text
 }
@@ -86,18 +90,10 @@ struct Times {
 }
 
 fn manifest(state: &State) -> Mpd {
-    // Written with milliseconds, so what is cut off here belongs to the first Period's start.
-    let begin = WallTime(state.begin.unwrap_or_default().as_unix_ms() * 1000);
-    let times = times(state, begin);
-    let newest = times.last();
-    let end_us = newest.and_then(|last| last.len_us.map(|len| last.start_us + len));
-    let published = match (newest, state.last()) {
-        // The depth changed with the last whole segment.
-        (_, Some(last)) if state.ended || depth(state) < state.config.span => last.start.wall + last.duration,
-        (Some(newest), _) => newest.first.wall,
-        (None, _) => begin,
-    };
-    let published = events::newest(state).map_or(published, |newest| newest.max(published));
+    // In whole milliseconds, as all dates of segments.
+    let begin = state.timeline.zero().unwrap_or_default();
+    let times = times(state);
+    let end_us = times.last().and_then(|last| last.len_us.map(|len| last.start_us + len));
     let config = &state.config;
     let live = |span: Span| (!state.ended).then(|| duration(span.as_us()));
     let target = (config.part_target * LATENCY_PARTS).max(LATENCY_MIN);
@@ -106,7 +102,8 @@ fn manifest(state: &State) -> Mpd {
         profiles: PROFILES,
         kind: if state.ended { "static" } else { "dynamic" },
         availability_start_time: begin.to_string(),
-        publish_time: published.to_string(),
+        // Depends on all the rest.
+        publish_time: String::new(),
         minimum_update_period: live(config.target_duration()),
         time_shift_buffer_depth: live(depth(state)),
         suggested_presentation_delay: live(config.target_duration() * 3),
@@ -134,21 +131,21 @@ fn depth(state: &State) -> Span {
     state.config.span.min(state.sums.span.max(state.config.target_duration() * DEPTH_MIN_TARGETS))
 }
 
-/// The Periods, first to last. Each begins at the date of its first frame, and never before the one before it ends, whatever the wall
-/// clock was set to. After the end the first begins with what is left, for then nothing else says where the past is cut off.
-fn times(state: &State, begin: WallTime) -> Vec<Times> {
-    let mut times: Vec<Times> = Vec::with_capacity(state.stretches.len());
+/// The Periods, first to last. Each begins where the timeline says, and never before the one before it ends. After the end the first begins with what is left, for then nothing else says where the past is cut off.
+fn times(state: &State) -> Vec<Times> {
+    let stretches: Vec<Stretch> = state.timeline.stretches().copied().collect();
+    let mut times: Vec<Times> = Vec::with_capacity(stretches.len());
     let oldest = state.listed().next().filter(|_| state.ended);
-    for (place, stretch) in state.stretches.iter().enumerate() {
-        let first = oldest.filter(|_| place == 0).map_or(*stretch, |oldest| oldest.start);
-        let last: Option<&Segment> = match state.stretches.get(place + 1) {
-            Some(next) => state.segment(Msn(next.msn.0 - 1)),
+    for (place, stretch) in stretches.iter().enumerate() {
+        let first = oldest.filter(|_| place == 0).map_or(stretch.first, |oldest| oldest.start);
+        let last: Option<&Segment> = match stretches.get(place + 1) {
+            Some(next) => state.segment(Msn(next.first.msn.0 - 1)),
             None => state.last().filter(|_| state.ended),
         };
         let previous_end = times.last().map_or(0, |before| before.start_us + before.len_us.unwrap_or_default());
-        let start_us = (first.wall.0 - begin.0).max(previous_end);
+        let start_us = (stretch.start_us + first.at.since(stretch.first.at).as_us()).max(previous_end);
         let len_us = last.map(|last| (last.start.at + last.duration).since(first.at).as_us());
-        times.push(Times { named: stretch.msn, first, start_us, len_us });
+        times.push(Times { named: stretch.first.msn, first, start_us, len_us });
     }
     times
 }

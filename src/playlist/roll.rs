@@ -51,6 +51,8 @@ pub struct Roll {
     growing: String,
     starts: Vec<usize>,
     len: usize,
+    /// Frozen since the last look, and not compressed yet.
+    fresh: Vec<Arc<Stretch>>,
 }
 
 impl Roll {
@@ -71,8 +73,15 @@ impl Roll {
         self.len += 1;
         if self.starts.len() == CHUNK_ENTRIES {
             let text = Bytes::from(std::mem::take(&mut self.growing));
-            self.frozen.push_back((Arc::new(Stretch::new(text)), std::mem::take(&mut self.starts)));
+            let frozen = Arc::new(Stretch::new(text));
+            self.fresh.push(frozen.clone());
+            self.frozen.push_back((frozen, std::mem::take(&mut self.starts)));
         }
+    }
+
+    /// What was frozen since the last call, to be compressed where nobody waits.
+    pub fn take_fresh(&mut self) -> Vec<Arc<Stretch>> {
+        std::mem::take(&mut self.fresh)
     }
 
     /// Cuts the first entry.

@@ -8,6 +8,7 @@ use crate::{
         WindowConfig,
         feed::{BEGIN, Feed, config},
         numbers::FirstNumbers,
+        ranges::Origin,
     },
 };
 use std::{env, fs, path::Path};
@@ -115,11 +116,11 @@ fn a_version_2_delta_leaves_out_old_date_ranges_and_tells_the_removed_ones() {
         end: to_s.map(|s| BEGIN + Span::from_ms(s * 1000)),
         extra: vec![("X-COUNT".to_owned(), "1".to_owned())],
     };
-    assert!(feed.window.mark(range("gone", 1, Some(2))));
-    assert!(feed.window.mark(range("old", 2, None)));
+    assert!(feed.window.mark(range("gone", 1, Some(2)), Origin::Own));
+    assert!(feed.window.mark(range("old", 2, None), Origin::Own));
     feed.push(&"K....|".repeat(12));
-    assert!(feed.window.mark(range("new", 12, Some(13))));
-    assert!(!feed.window.mark(range("bad\"", 12, None)));
+    assert!(feed.window.mark(range("new", 12, Some(13)), Origin::Own));
+    assert!(!feed.window.mark(range("bad\"", 12, None), Origin::Own));
     check(&feed, FULL, "date_ranges");
     check(&feed, Kind::Video(Extent::DeltaDates), "date_ranges_delta");
 }

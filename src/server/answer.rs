@@ -71,7 +71,7 @@ pub(super) struct Asker {
 
 /// Answers what is asked of the stream.
 pub(super) fn answer(shared: &Arc<Shared>, asker: Asker, asked: origin::Request) -> Answer {
-    match shared.window.read(|state| origin::resolve(&asked, state)) {
+    match shared.window.read(|state| origin::find(&asked, state)).resolve(&asked) {
         Resolution::Ready(reply) => Answer::Ready(Some(finish(shared, asker, reply))),
         Resolution::Await(_) => {
             let shared = shared.clone();

@@ -52,6 +52,7 @@ const FILES: &[(&str, &[u8])] = &web![
     "kiosk.js",
     "retry.js",
     "past.js",
+    "dates.js",
     "rewind.js",
     "seek-bar.js",
     "bar-drawing.js",

@@ -17,13 +17,11 @@ use crate::{
     playlist::{Kind, name::Name},
     segment::Msn,
     time::{Span, TICKS_PER_S},
-    window::{
-        Window, WindowConfig,
-        state::{Segment, State},
-    },
+    window::{Window, WindowConfig, state::State},
 };
 use directives::{Directives, QUERY_MAX, Wait};
-use reply::Lifetime;
+pub(super) use reply::Found;
+use reply::{Kept, Lifetime};
 
 /// ISO/IEC 23009-1 annex C; segments and parts.
 const SEGMENT_TYPE: &str = "video/iso.segment";
@@ -102,7 +100,7 @@ pub async fn respond(window: &Window, request: Request) -> Reply {
     tokio::pin!(deadline);
     let (mut place, mut waits_for) = (None, None);
     loop {
-        let awaited = match window.read(|state| resolve(&request, state)) {
+        let awaited = match window.read(|state| find(&request, state)).resolve(&request) {
             Resolution::Ready(reply) => return reply,
             Resolution::Await(awaited) => awaited,
         };
@@ -124,8 +122,12 @@ pub async fn respond(window: &Window, request: Request) -> Reply {
 
 /// What a request comes to in a state. Pure, and total: any text gives an answer.
 pub fn resolve(request: &Request, state: &State) -> Resolution {
-    let error =
-        |status, why| Resolution::Ready(Reply::error(status, why, Lifetime::Error.seconds(&state.config)).for_method(request));
+    find(request, state).resolve(request)
+}
+
+/// What a request finds in a state: all that needs the window's lock. No text is packed under it and no header written.
+pub(super) fn find(request: &Request, state: &State) -> Found {
+    let error = |status, why| Found::Refused(status, why, Lifetime::Error.seconds(&state.config));
     if request.method == Method::Other {
         return error(405, "only GET and HEAD are answered here");
     }
@@ -133,79 +135,59 @@ pub fn resolve(request: &Request, state: &State) -> Resolution {
         return error(414, "the query is too long");
     }
     match Name::parse(&request.name, &state.config.run) {
-        Some(Name::Multivariant) => page(request, state, Kind::Multivariant, Lifetime::Plain),
-        Some(Name::Manifest) => page(request, state, Kind::Manifest, Lifetime::Plain),
+        Some(Name::Multivariant) => page(state, Kind::Multivariant, Lifetime::Plain),
+        Some(Name::Manifest) => page(state, Kind::Manifest, Lifetime::Plain),
         Some(Name::Video) => playlist(request, state, Kind::Video),
         Some(Name::IFrames) => playlist(request, state, Kind::IFrames),
         Some(Name::Init(id)) => match state.init(id) {
-            Some(init) => {
-                Resolution::Ready(reply::media(request, "video/mp4", std::slice::from_ref(&init.data), state, state.config.span))
-            }
+            Some(init) => Found::Media("video/mp4", vec![init.data.clone()], Kept::new(state, state.config.span)),
             None => error(404, "no such init segment"),
         },
-        Some(Name::Segment(msn)) => segment(request, state, msn),
-        Some(Name::Part(msn, index)) => part(request, state, msn, index),
+        Some(Name::Segment(msn)) => segment(state, msn),
+        Some(Name::Part(msn, index)) => part(state, msn, index),
         None => error(404, "no such file"),
     }
 }
 
 /// A whole segment; the growing one as it grows, for DASH; and those that come next, which are waited for: a DASH client counts by
 /// the clock of the camera, and encoding takes a while. HLS lists none of the latter two.
-fn segment(request: &Request, state: &State, msn: Msn) -> Resolution {
+fn segment(state: &State, msn: Msn) -> Found {
     if let Some(segment) = state.segment(msn) {
-        return Resolution::Ready(whole(request, state, segment));
+        let pieces = segment.parts.iter().map(|part| part.data.clone()).collect();
+        return Found::Media(SEGMENT_TYPE, pieces, Kept::new(state, state.lifetime(segment)));
     }
     let is_near = |(next, _): (Msn, u32)| (next.0..=next.0 + SEGMENTS_AHEAD_MAX).contains(&msn.0);
     match state.growing() {
-        Some(growing) if growing.start.msn == msn => Resolution::Ready(reply::growing(request, SEGMENT_TYPE, growing, state)),
-        _ if state.next_part().is_some_and(is_near) => Resolution::Await(Awaited::Part),
-        _ => Resolution::Ready(Reply::error(404, "no such segment", Lifetime::Error.seconds(&state.config)).for_method(request)),
+        Some(growing) if growing.start.msn == msn => Found::Growing(SEGMENT_TYPE, msn, Kept::new(state, state.lifetime(growing))),
+        _ if state.next_part().is_some_and(is_near) => Found::Await(Awaited::Part),
+        _ => Found::Refused(404, "no such segment", Lifetime::Error.seconds(&state.config)),
     }
 }
 
-fn whole(request: &Request, state: &State, segment: &Segment) -> Reply {
-    let pieces: Vec<_> = segment.parts.iter().map(|part| part.data.clone()).collect();
-    reply::media(request, SEGMENT_TYPE, &pieces, state, state.lifetime(segment))
-}
-
-fn part(request: &Request, state: &State, msn: Msn, index: u32) -> Resolution {
+fn part(state: &State, msn: Msn, index: u32) -> Found {
     if let Some((segment, part)) = state.find_part(msn, index) {
-        return Resolution::Ready(reply::media(
-            request,
-            SEGMENT_TYPE,
-            std::slice::from_ref(&part.data),
-            state,
-            state.lifetime(segment),
-        ));
+        return Found::Media(SEGMENT_TYPE, vec![part.data.clone()], Kept::new(state, state.lifetime(segment)));
     }
     // §6.2.6: a hinted part is held back until all of it can be sent; what is not hinted is not found.
     if state.next_part() == Some((msn, index)) {
-        return Resolution::Await(Awaited::Part);
+        return Found::Await(Awaited::Part);
     }
-    Resolution::Ready(Reply::error(404, "no such part", Lifetime::Error.seconds(&state.config)).for_method(request))
+    Found::Refused(404, "no such part", Lifetime::Error.seconds(&state.config))
 }
 
-fn playlist(request: &Request, state: &State, kind: fn(crate::playlist::Extent) -> Kind) -> Resolution {
+fn playlist(request: &Request, state: &State, kind: fn(crate::playlist::Extent) -> Kind) -> Found {
+    let lifetime = Lifetime::BlockingError.seconds(&state.config);
     let Directives { wait, extent } = match directives::parse(&request.query) {
         Ok(directives) => directives,
-        Err(bad) => {
-            let lifetime = Lifetime::BlockingError.seconds(&state.config);
-            return Resolution::Ready(Reply::error(400, bad.0, lifetime).for_method(request));
-        }
+        Err(bad) => return Found::Refused(400, bad.0, lifetime),
     };
     // §6.2.5.2: ignored at the end of the stream. Before the first segment nobody can know what to wait for.
     let live = !state.ended && state.last().is_some();
     let wait = if live { wait } else { Wait::No };
     match reached(state, kind(extent), wait) {
-        Progress::Reached => {
-            let lifetime = if wait == Wait::No { Lifetime::Plain } else { Lifetime::Blocking };
-            page(request, state, kind(extent), lifetime)
-        }
-        Progress::Ahead => Resolution::Await(Awaited::Playlist),
-        Progress::TooFar => {
-            let lifetime = Lifetime::BlockingError.seconds(&state.config);
-            Resolution::Ready(Reply::error(400, "that is too far ahead of the playlist", lifetime).for_method(request))
-        }
+        Progress::Reached => page(state, kind(extent), if wait == Wait::No { Lifetime::Plain } else { Lifetime::Blocking }),
+        Progress::Ahead => Found::Await(Awaited::Playlist),
+        Progress::TooFar => Found::Refused(400, "that is too far ahead of the playlist", lifetime),
     }
 }
 
@@ -259,13 +241,12 @@ fn advance_part_limit(state: &State) -> u64 {
     if target.0 < TICKS_PER_S { (3 * TICKS_PER_S / target.0) as u64 } else { 3 }
 }
 
-fn page(request: &Request, state: &State, kind: Kind, lifetime: Lifetime) -> Resolution {
+fn page(state: &State, kind: Kind, lifetime: Lifetime) -> Found {
     match state.page(kind) {
-        Some(page) => Resolution::Ready(reply::page(request, page, reply::page_type(kind), lifetime.seconds(&state.config))),
+        Some(page) => Found::Page(page.clone(), reply::page_type(kind), lifetime.seconds(&state.config)),
         None if state.ended => {
-            let reply = Reply::error(404, "the stream has ended without a segment", Lifetime::Error.seconds(&state.config));
-            Resolution::Ready(reply.for_method(request))
+            Found::Refused(404, "the stream has ended without a segment", Lifetime::Error.seconds(&state.config))
         }
-        None => Resolution::Await(Awaited::FirstSegment),
+        None => Found::Await(Awaited::FirstSegment),
     }
 }

@@ -9,64 +9,104 @@ use std::collections::VecDeque;
 /// Ranges listed at once. Each is a line of every playlist and a parse in every player; more than this belongs into the markers API.
 pub const RANGES_MAX: usize = 1000;
 
+/// Of those, ranges of clients: a flood of their markers leaves room for what the detector finds.
+pub const RANGES_OF_CLIENTS_MAX: usize = 600;
+
+/// Who has a range listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// The program itself.
+    Own,
+    /// A client, by way of the API.
+    Client,
+}
+
+#[derive(Debug)]
+struct Listed {
+    range: DateRange,
+    /// Its line, with the line end: it is asked for more often than it changes.
+    line: String,
+    changed: Ticks,
+    origin: Origin,
+}
+
 /// The date ranges of a window.
 #[derive(Debug, Default)]
 pub struct Ranges {
-    listed: Vec<(DateRange, Ticks)>,
+    listed: Vec<Listed>,
+    of_clients: usize,
     removed: VecDeque<(String, Ticks)>,
 }
 
 impl Ranges {
     /// Lists a range. If one of that ID is listed, it gets the attributes that it lacks, and keeps those that it has (§4.4.5.1).
-    /// Says whether the range is listed: not so if it cannot be written, if there are [`RANGES_MAX`], or if its ID is used up.
-    pub fn mark(&mut self, range: DateRange, now: Ticks) -> bool {
+    /// Says whether the range is listed: not so if it cannot be written, if there are [`RANGES_MAX`], or [`RANGES_OF_CLIENTS_MAX`] of
+    /// clients, or if its ID is used up.
+    pub fn mark(&mut self, range: DateRange, origin: Origin, now: Ticks) -> bool {
         if !range.is_valid() || self.removed.iter().any(|(id, _)| *id == range.id) {
             return false;
         }
-        let Some((known, changed)) = self.listed.iter_mut().find(|(known, _)| known.id == range.id) else {
-            let room = self.listed.len() < RANGES_MAX;
+        let Some(known) = self.listed.iter_mut().find(|known| known.range.id == range.id) else {
+            let is_client = origin == Origin::Client;
+            let room = self.listed.len() < RANGES_MAX && !(is_client && self.of_clients >= RANGES_OF_CLIENTS_MAX);
             if room {
-                self.listed.push((range, now));
+                self.of_clients += usize::from(is_client);
+                self.listed.push(Listed { line: format!("{range}\n"), range, changed: now, origin });
             }
             return room;
         };
-        let before = known.clone();
-        known.end = known.end.or(range.end.filter(|end| *end >= known.start));
-        known.class = known.class.take().or(range.class);
+        let (before, listed) = (known.range.clone(), &mut known.range);
+        listed.end = listed.end.or(range.end.filter(|end| *end >= listed.start));
+        listed.class = listed.class.take().or(range.class);
         for (name, value) in range.extra {
-            if !known.extra.iter().any(|(n, _)| *n == name) {
-                known.extra.push((name, value));
+            if !listed.extra.iter().any(|(n, _)| *n == name) {
+                listed.extra.push((name, value));
             }
         }
-        if *known != before {
-            *changed = now;
+        if *listed != before {
+            (known.line, known.changed) = (format!("{listed}\n"), now);
         }
         true
     }
 
     /// Removes the ranges that ended before the first listed segment; their IDs are told for `remember`.
     pub fn forget_before(&mut self, first: WallTime, now: Ticks, remember: Span) {
-        let removed = &mut self.removed;
-        self.listed.retain(|(range, _)| {
-            let over = range.end.is_some_and(|end| end < first);
-            if over {
-                removed.push_back((range.id.clone(), now));
-            }
-            !over
-        });
+        self.remove(now, |listed| listed.range.end.is_some_and(|end| end < first));
         while self.removed.front().is_some_and(|(_, at)| now.since(*at) > remember) {
             self.removed.pop_front();
         }
     }
 
-    /// All listed ranges, in the order of their listing.
-    pub fn all(&self) -> impl Iterator<Item = &DateRange> {
-        self.listed.iter().map(|(range, _)| range)
+    /// Removes the ranges that were listed before a moment and lie in the future: those of a clock that has been set back since.
+    pub fn forget_told_before(&mut self, step: Ticks, wall: WallTime, now: Ticks) {
+        self.remove(now, |listed| listed.changed <= step && listed.range.end.is_some() && listed.range.start > wall);
     }
 
-    /// The listed ranges that were added or changed since then.
-    pub fn since(&self, since: Ticks) -> impl Iterator<Item = &DateRange> {
-        self.listed.iter().filter(move |(_, changed)| *changed >= since).map(|(range, _)| range)
+    fn remove(&mut self, now: Ticks, is_over: impl Fn(&Listed) -> bool) {
+        let Ranges { listed, of_clients, removed } = self;
+        listed.retain(|each| {
+            let over = is_over(each);
+            if over {
+                *of_clients -= usize::from(each.origin == Origin::Client);
+                removed.push_back((each.range.id.clone(), now));
+            }
+            !over
+        });
+    }
+
+    /// All listed ranges, in the order of their listing.
+    pub fn all(&self) -> impl Iterator<Item = &DateRange> {
+        self.listed.iter().map(|listed| &listed.range)
+    }
+
+    /// Their lines.
+    pub fn lines(&self) -> impl Iterator<Item = &str> {
+        self.listed.iter().map(|listed| listed.line.as_str())
+    }
+
+    /// The lines of the listed ranges that were added or changed since then.
+    pub fn lines_since(&self, since: Ticks) -> impl Iterator<Item = &str> {
+        self.listed.iter().filter(move |listed| listed.changed >= since).map(|listed| listed.line.as_str())
     }
 
     /// IDs of the ranges that were removed since then.
@@ -91,34 +131,62 @@ mod tests {
     #[test]
     fn a_range_gets_its_end_once_and_keeps_what_it_has() {
         let mut ranges = Ranges::default();
-        assert!(ranges.mark(range("a", 10, None), Ticks(0)));
-        assert!(ranges.mark(range("b", 11, Some(12)), Ticks(1)));
-        assert!(ranges.mark(range("a", 5, Some(20)), Ticks(2)));
-        assert!(ranges.mark(range("a", 10, Some(30)), Ticks(3)));
+        assert!(ranges.mark(range("a", 10, None), Origin::Own, Ticks(0)));
+        assert!(ranges.mark(range("b", 11, Some(12)), Origin::Own, Ticks(1)));
+        assert!(ranges.mark(range("a", 5, Some(20)), Origin::Own, Ticks(2)));
+        assert!(ranges.mark(range("a", 10, Some(30)), Origin::Own, Ticks(3)));
         assert_eq!(ranges.all().next(), Some(&range("a", 10, Some(20))));
-        assert_eq!(ids(ranges.since(Ticks(2))), ["a"]);
+        let lines: Vec<&str> = ranges.lines_since(Ticks(2)).collect();
+        assert_eq!(lines, [format!("{}\n", range("a", 10, Some(20)))]);
     }
 
     #[test]
     fn a_range_leaves_when_its_end_has_left_the_window_and_its_id_is_told_for_a_while() {
         let mut ranges = Ranges::default();
         for range in [range("a", 10, Some(12)), range("b", 10, None), range("c", 13, Some(14))] {
-            assert!(ranges.mark(range, Ticks(0)));
+            assert!(ranges.mark(range, Origin::Own, Ticks(0)));
         }
         ranges.forget_before(WallTime(12_000_000), Ticks(5), Span(10));
         assert_eq!(ids(ranges.all()), ["a", "b", "c"]);
         ranges.forget_before(WallTime(12_500_000), Ticks(6), Span(10));
         assert_eq!((ids(ranges.all()), ranges.removed_since(Ticks(0))), (vec!["b", "c"], vec!["a".to_owned()]));
-        assert!(!ranges.mark(range("a", 20, None), Ticks(7)), "an ID is not used again");
+        assert!(!ranges.mark(range("a", 20, None), Origin::Own, Ticks(7)), "an ID is not used again");
         ranges.forget_before(WallTime(12_500_000), Ticks(17), Span(10));
         assert!(ranges.removed_since(Ticks(0)).is_empty());
     }
 
     #[test]
+    fn what_a_clock_that_was_ahead_has_dated_leaves_with_its_segments() {
+        let mut ranges = Ranges::default();
+        for (range, told) in
+            [(range("a", 3600, Some(3605)), 10), (range("open", 3600, None), 10), (range("b", 3600, Some(3605)), 30)]
+        {
+            assert!(ranges.mark(range, Origin::Own, Ticks(told)));
+        }
+        ranges.forget_told_before(Ticks(20), WallTime(60_000_000), Ticks(40));
+        assert_eq!((ids(ranges.all()), ranges.removed_since(Ticks(40))), (vec!["open", "b"], vec!["a".to_owned()]));
+    }
+
+    #[test]
     fn what_cannot_be_listed_is_refused() {
         let mut ranges = Ranges::default();
-        assert!(!ranges.mark(range("a\"", 10, None), Ticks(0)));
-        (0..RANGES_MAX).for_each(|n| assert!(ranges.mark(range(&n.to_string(), 0, None), Ticks(0))));
-        assert!(!ranges.mark(range("one more", 0, None), Ticks(0)));
+        assert!(!ranges.mark(range("a\"", 10, None), Origin::Own, Ticks(0)));
+        (0..RANGES_MAX).for_each(|n| assert!(ranges.mark(range(&n.to_string(), 0, None), Origin::Own, Ticks(0))));
+        assert!(!ranges.mark(range("one more", 0, None), Origin::Own, Ticks(0)));
+    }
+
+    #[test]
+    fn a_flood_of_clients_leaves_room_for_what_is_found() {
+        let mut ranges = Ranges::default();
+        let taken = (0..5000).filter(|n| ranges.mark(range(&format!("door-{n}"), 10, Some(11)), Origin::Client, Ticks(0))).count();
+        assert_eq!(taken, RANGES_OF_CLIENTS_MAX);
+        assert!(ranges.mark(range("door-5", 10, Some(11)), Origin::Client, Ticks(1)), "it is listed already");
+        assert!((0..RANGES_MAX - RANGES_OF_CLIENTS_MAX).all(|n| ranges.mark(
+            range(&format!("face-{n}"), 12, None),
+            Origin::Own,
+            Ticks(0)
+        )));
+        ranges.forget_before(WallTime(12_000_000), Ticks(5), Span(10));
+        assert!(ranges.mark(range("door-again", 13, None), Origin::Client, Ticks(6)), "there is room again");
     }
 }

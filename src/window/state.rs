@@ -1,15 +1,19 @@
 //! What the window holds, and how it changes: pure, for the time of each change is given with it. Publishing costs the same however long
 //! the window is: finished text lies in [`Roll`]s, and sums are kept, not counted anew.
 
-use super::{WindowConfig, numbers::FirstNumbers, ranges::Ranges};
+use super::{WindowConfig, numbers::FirstNumbers, ranges::Ranges, timeline::Timeline};
 use crate::{
     encode::VideoParams,
-    playlist::{self, Extent, Kind, Page, roll::Roll},
+    playlist::{self, Extent, Kind, Page, dash::published::Published, roll::Roll},
     segment::{Cut, InitId, Msn, Part, SegmentStart},
     time::{Span, Ticks, WallTime},
 };
 use bytes::Bytes;
-use std::{cell::OnceCell, collections::VecDeque};
+use std::{
+    cell::{OnceCell, RefCell},
+    collections::VecDeque,
+    sync::Arc,
+};
 
 /// Segments that stay listed whatever the span (Apple's authoring specification 8.11).
 const LISTED_MIN: usize = 6;
@@ -151,15 +155,17 @@ pub struct State {
     pub(crate) held_bytes: u64,
     longest: Span,
     pub(crate) ranges: Ranges,
-    /// First segments of the runs without a discontinuity that reach into the window: the Periods of DASH.
-    pub(crate) stretches: VecDeque<SegmentStart>,
-    /// Wall time of the very first frame.
-    pub(crate) begin: Option<WallTime>,
+    /// The runs without a discontinuity that reach into the window: the Periods of DASH.
+    pub(crate) timeline: Timeline,
+    /// What the manifest said last, and since when.
+    pub(crate) manifest: RefCell<Published>,
     pub(crate) ended: bool,
     pub(crate) version: u64,
     /// When this version was made.
     pub(crate) made: Ticks,
-    pages: [OnceCell<Page>; Kind::COUNT],
+    /// The wall time then.
+    pub(crate) made_wall: WallTime,
+    pages: [OnceCell<Arc<Page>>; Kind::COUNT],
 }
 
 impl State {
@@ -183,11 +189,12 @@ impl State {
             held_bytes: 0,
             longest: Span::ZERO,
             ranges: Ranges::default(),
-            stretches: VecDeque::new(),
-            begin: None,
+            timeline: Timeline::default(),
+            manifest: RefCell::default(),
             ended: false,
             version: 0,
             made: Ticks::default(),
+            made_wall: WallTime::default(),
             pages: Default::default(),
         }
     }
@@ -222,20 +229,19 @@ impl State {
         self.unlist();
         self.expire();
         self.version += 1;
-        self.made = self.now;
+        (self.made, self.made_wall) = (self.now, self.wall);
         self.pages = Default::default();
     }
 
     fn start(&mut self, mut start: SegmentStart) {
         self.close();
         // What an earlier run showed does not go on here.
-        start.discontinuity |= self.begin.is_none() && self.config.first.discontinuities > 0;
+        start.discontinuity |= self.timeline.zero().is_none() && self.config.first.discontinuities > 0;
         let before = self.segments.back().map(|segment| (segment.start.msn, segment.start.init));
         debug_assert!(before.is_none_or(|(msn, _)| start.msn.0 == msn.0 + 1), "the segmenter numbers without gaps");
         let map = if before.is_some_and(|(_, init)| init == start.init) { MapLine::Inherited } else { MapLine::Own };
-        self.begin.get_or_insert(start.wall);
-        if self.stretches.is_empty() || start.discontinuity {
-            self.stretches.push_back(start);
+        if self.timeline.zero().is_none() || start.discontinuity {
+            self.timeline.begin(start);
         }
         self.open = Some(Segment {
             start,
@@ -343,8 +349,9 @@ impl State {
         self.unlisted += 1;
         if let Some(first) = self.segments.get(self.unlisted) {
             self.ranges.forget_before(first.start.wall, self.now, self.config.skip_until());
-            while self.stretches.get(1).is_some_and(|next| next.msn <= first.start.msn) {
-                self.stretches.pop_front();
+            if self.timeline.forget_before(first.start.msn) {
+                // Dates of a clock that was ahead would stay until that time has come.
+                self.ranges.forget_told_before(first.start.at, self.wall, self.now);
             }
         }
     }
@@ -430,10 +437,10 @@ impl State {
     }
 
     /// A playlist of this version, rendered on the first call only. `None` before the first whole segment.
-    pub fn page(&self, kind: Kind) -> Option<&Page> {
+    pub fn page(&self, kind: Kind) -> Option<&Arc<Page>> {
         self.last()?;
         let kind = if self.ended { kind.full() } else { kind };
-        Some(self.pages[kind.index()].get_or_init(|| playlist::render(self, kind)))
+        Some(self.pages[kind.index()].get_or_init(|| Arc::new(playlist::render(self, kind))))
     }
 
     /// Number of the last entry of a media playlist.

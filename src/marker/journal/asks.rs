@@ -68,6 +68,7 @@ pub enum AskError {
 
 impl Keeper {
     pub(super) fn answer(&mut self, ask: Ask) {
+        self.follow_clock();
         match ask {
             Ask::List(query, reply) => {
                 let answer = self.parts.store.list(&query).map_err(AskError::from);
@@ -157,10 +158,12 @@ impl Keeper {
     }
 
     fn patch(&mut self, id: String, edit: Edit) -> Result<Marker, AskError> {
+        let id = if edit.end.is_some() { self.successor(id) } else { id };
         let Some(mut marker) = self.parts.store.find(&id)? else { return Err(AskError::NotFound(id)) };
         let was_open = marker.end.is_none();
         edit.apply(&mut marker).map_err(|conflict| AskError::Conflict(conflict.0))?;
         if was_open && marker.end.is_some() {
+            self.forget_successor(&marker.id);
             self.close(marker.clone()).map_err(AskError::Unkept)?;
         } else {
             self.parts.store.save(&marker).map_err(AskError::Unkept)?;
@@ -177,7 +180,7 @@ impl Keeper {
         if !self.parts.store.remove(&id).map_err(AskError::Unkept)? {
             return Err(AskError::NotFound(id));
         }
-        let now = self.parts.clock.wall().whole_ms();
+        let now = self.today();
         if let Some(mut marker) = marker.filter(|marker| marker.end.is_none()) {
             marker.end = Some(now.max(marker.begin));
             self.mark(&marker);

@@ -38,7 +38,8 @@ impl Keeper {
 
     fn chores(&mut self, now: Ticks) -> Result<(), StoreError> {
         self.parts.store.trouble().map_or(Ok(()), Err)?;
-        let wall = self.parts.clock.wall().whole_ms();
+        let wall = self.today();
+        self.forget_stale()?;
         if let (Keep::Window, Some(first)) = (self.parts.keep, self.parts.window.first_wall()) {
             self.parts.store.forget_before(first)?;
         }
@@ -60,7 +61,7 @@ impl Keeper {
 
     /// The run ends, and with it what is open.
     pub(super) fn close_all(&mut self) {
-        let wall = self.parts.clock.wall().whole_ms();
+        let wall = self.today();
         for mut marker in self.parts.store.open_ones().unwrap_or_default() {
             marker.end = Some(wall.max(marker.begin));
             let done = self.close(marker);

@@ -129,6 +129,60 @@ async fn clients_make_change_end_and_remove_markers() {
 }
 
 #[tokio::test]
+async fn a_step_of_the_clock_ends_what_is_open_and_begins_it_anew() {
+    for step_ms in [-3_600_000, 3_600_000, 1_000_000_000_000] {
+        let (mut bench, step) = (bench(), Span::from_ms(step_ms));
+        let at = |ms| json!((BEGIN + Span::from_ms(ms)).to_string());
+        bench.window.push("K....|K....|");
+        let door = bench.journal.add(draft("door", BEGIN + Span::from_ms(500), None)).await.expect("made");
+        assert_eq!(bench.hear().await.0, "marker-begin");
+        bench.see_face();
+        assert_eq!(bench.hear().await.1["marker"]["begin"], at(2000));
+        bench.clock.step_wall(step);
+        bench.window.push("~K....|K....|");
+        bench.see_face();
+        let mut told = Vec::new();
+        for _ in 0..4 {
+            let (name, data) = bench.hear().await;
+            told.push((name, data["marker"]["kind"].clone(), data["marker"]["begin"].clone(), data["marker"]["end"].clone()));
+        }
+        let expect = [
+            ("marker-end", json!("face"), at(2000), at(2000)),
+            ("marker-end", json!("door"), at(500), at(2000)),
+            ("marker-begin", json!("door"), at(2000 + step_ms), json!(null)),
+            ("marker-begin", json!("face"), at(4000 + step_ms), json!(null)),
+        ];
+        assert_eq!(told, expect, "{step_ms}");
+        // Whoever opened the door closes it by the id that was told then.
+        let end = Edit { end: Some(BEGIN + step + Span::from_ms(2500)), ..Edit::default() };
+        let ended = bench.journal.edit(door.id.clone(), end.clone()).await.expect("ended");
+        assert!(ended.id != door.id && ended.begin == BEGIN + step + Span::from_ms(2000));
+        assert!(matches!(bench.journal.edit(door.id, end).await, Err(AskError::Conflict(_))), "once");
+    }
+}
+
+#[tokio::test]
+async fn what_a_clock_that_was_ahead_has_dated_is_listed_until_it_cannot_be_watched() {
+    let mut bench = bench();
+    bench.window.push("K....|K....|");
+    let bell = bench.journal.add(draft("bell", BEGIN + Span::from_ms(500), Some(BEGIN + Span::from_ms(900)))).await.expect("made");
+    bench.clock.step_wall(Span::from_ms(-3_600_000));
+    bench.window.push("~K....|K....|");
+    assert_eq!(bench.journal.find(bell.id.clone()).await.expect("it can be watched").id, bell.id);
+    assert!(bench.playlist().contains(&bell.id));
+    // The window is 12 s long.
+    bench.window.push(&"K....|".repeat(13));
+    assert!(!bench.playlist().contains(&bell.id));
+    let is_gone = async {
+        while bench.journal.find(bell.id.clone()).await.is_ok() {
+            bench.clock.advance(CHORES_INTERVAL);
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(20), is_gone).await.expect("it is forgotten");
+}
+
+#[tokio::test]
 async fn a_removed_open_marker_gets_its_end_in_the_playlist_and_is_not_told_again() {
     let mut bench = bench();
     bench.window.push("K....|K....|");

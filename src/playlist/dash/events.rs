@@ -20,15 +20,13 @@ const TIMESCALE: u32 = 1000;
 /// The events of a Period; `None` if there are none.
 pub(super) fn stream(state: &State, times: &Times) -> Option<EventStream> {
     let first = times.first.wall;
-    let end = times.len_us.map(|len_us| WallTime(first.0 + len_us));
+    // One that goes on ends, for now, with what there is: a clock that was set back has dated others beyond that.
+    let newest = state.growing().or(state.last());
+    let len_us = times.len_us.or(newest.map(|newest| (newest.start.at + newest.duration).since(times.first.at).as_us()));
+    let end = len_us.map(|len_us| WallTime(first.0 + len_us));
     let is_inside = |range: &&DateRange| range.start >= first && end.is_none_or(|end| range.start < end);
     let events: Vec<Event> = state.ranges.all().filter(is_inside).filter_map(|range| event(range, first)).collect();
     (!events.is_empty()).then_some(EventStream { scheme_id_uri: SCHEME, timescale: TIMESCALE, events })
-}
-
-/// When the last of them became known, as far as its dates tell.
-pub(super) fn newest(state: &State) -> Option<WallTime> {
-    state.ranges.all().filter_map(|range| range.end).max()
 }
 
 fn event(range: &DateRange, first: WallTime) -> Option<Event> {

@@ -2,12 +2,17 @@
 
 use super::*;
 use crate::{
+    pipeline::WALL_STEP_MAX,
     playlist::{
         Kind,
         hls::DateRange,
         tests::{check, fed, text},
     },
-    window::feed::{BEGIN, Feed, config},
+    time::{Clock, WallTime},
+    window::{
+        feed::{BEGIN, Feed, config},
+        ranges::Origin,
+    },
 };
 use proptest::prelude::*;
 
@@ -33,6 +38,51 @@ fn a_discontinuity_begins_a_period_of_its_own_format() {
 }
 
 #[test]
+fn a_clock_that_is_set_moves_the_presentation_and_puts_nothing_into_the_future() {
+    for step_s in [-3600, 3600, -1_795_191_000] {
+        let mut feed = fed("K....|K....|");
+        feed.clock.step_wall(Span::from_ms(step_s * 1000));
+        feed.push("!K....|K....|");
+        let manifest = text(&feed, Kind::Manifest);
+        let zero = WallTime::parse(attribute(&manifest, "availabilityStartTime").unwrap()).unwrap();
+        assert_eq!(zero, BEGIN + Span::from_ms(step_s * 1000));
+        assert_eq!(periods(&manifest).iter().map(|period| period.start_us).collect::<Vec<_>>(), [0, 2_000_000]);
+    }
+}
+
+#[test]
+fn the_publish_time_grows_with_each_change_and_never_goes_back() {
+    let mut feed = fed(&"K....|".repeat(13));
+    let told =
+        |feed: &Feed| (attribute(&text(feed, Kind::Manifest), "publishTime").unwrap().to_owned(), text(feed, Kind::Manifest));
+    let range = |number: i64, at: WallTime| DateRange {
+        id: format!("door-{number}"),
+        class: None,
+        start: at,
+        end: Some(at),
+        extra: vec![("X-KIND".to_owned(), "door".to_owned())],
+    };
+    let mut seen = vec![told(&feed)];
+    for n in 0..60 {
+        if n % 7 == 0 {
+            // The window knows the wall time of the last change only.
+            assert!(feed.window.mark(range(n, feed.clock.wall() + Span::from_ms(-1500)), Origin::Own));
+        }
+        if n == 30 {
+            feed.clock.step_wall(Span::from_ms(-3_600_000));
+        }
+        feed.push("K....|K");
+        seen.push(told(&feed));
+        feed.push("....|");
+    }
+    for pair in seen.windows(2) {
+        let ((before, text), (after, then)) = (&pair[0], &pair[1]);
+        assert!(if text == then { before == after } else { before < after }, "{before} {after}");
+    }
+    assert!(seen.iter().any(|(_, text)| !text.contains("<Event ")) && seen.iter().any(|(_, text)| text.contains("<Event ")));
+}
+
+#[test]
 fn periods_leave_with_their_last_segment() {
     let feed = fed(&format!("K....|!K....|!{}", "K....|".repeat(14)));
     let found = periods(&text(&feed, Kind::Manifest));
@@ -49,9 +99,9 @@ fn what_has_ended_is_an_event_of_the_period_in_which_it_began() {
         end: end_ms.map(|end_ms| BEGIN + Span::from_ms(end_ms)),
         extra: vec![("X-KIND".to_owned(), "face".to_owned()), ("X-TEXT".to_owned(), text.to_owned())],
     };
-    assert!(feed.window.mark(range(1, 1500, Some(2500), "you & <me>")));
-    assert!(feed.window.mark(range(2, 1700, None, "still here")));
-    assert!(feed.window.mark(range(3, 2100, Some(2100), "a moment")));
+    assert!(feed.window.mark(range(1, 1500, Some(2500), "you & <me>"), Origin::Own));
+    assert!(feed.window.mark(range(2, 1700, None, "still here"), Origin::Own));
+    assert!(feed.window.mark(range(3, 2100, Some(2100), "a moment"), Origin::Own));
     feed.push("K");
     check(&feed, Kind::Manifest, "events");
 }
@@ -197,9 +247,11 @@ proptest! {
             feed.window.end();
         }
         let manifest = text(&feed, Kind::Manifest);
-        prop_assert_eq!(attribute(&manifest, "availabilityStartTime").map(str::to_owned), Some(BEGIN.to_string()));
+        let is_step = |event: &Event| matches!(event, Event::Step { ms } if Span::from_ms(ms.abs()) > WALL_STEP_MAX);
+        let is_steady = !events.iter().any(|event| matches!(event, Event::Step { .. }));
+        let zero = WallTime::parse(attribute(&manifest, "availabilityStartTime").unwrap()).unwrap();
+        prop_assert!(zero == BEGIN || events.iter().any(is_step));
         let found = periods(&manifest);
-        let clock_only_forward = !events.iter().any(|event| matches!(event, Event::Step { ms } if *ms < 0));
         let segments: Vec<_> = feed.read(|state| state.listed().chain(state.growing()).cloned().collect());
         for segment in &segments {
             let msn = segment.start.msn.0;
@@ -208,8 +260,13 @@ proptest! {
             // The media time that a player expects is the one in `tfdt`.
             prop_assert_eq!((period.offset + units) * 90_000 / period.timescale, segment.start.at.0 as u64);
             // The moment on the timeline is EXT-X-PROGRAM-DATE-TIME.
-            let date = BEGIN.0 + period.start_us + (units * 1_000_000 / period.timescale) as i64;
-            prop_assert!(!clock_only_forward || (date - segment.start.wall.0).abs() <= 1, "{} of {}", segment.start.wall, msn);
+            let date = zero.0 + period.start_us + (units * 1_000_000 / period.timescale) as i64;
+            // Of the newest Period in any case, but where a clock that drifts back would lay it over the one before.
+            let is_newest = period.start_number == found.last().unwrap().start_number && events.iter().all(|event| is_step(event) || !matches!(event, Event::Step { .. }));
+            prop_assert!(!(is_steady || is_newest) || (date - segment.start.wall.0).abs() <= 1, "{} of {}", segment.start.wall, msn);
+            // Nothing is in the future, so all that is listed can be played at once.
+            let late = WALL_STEP_MAX.as_us() * events.len() as i64;
+            prop_assert!(date <= feed.clock.wall().0 + late, "{msn}");
         }
         for (period, next) in found.iter().zip(found.iter().skip(1)) {
             // As many segments as there are, so that no number of the next Period is asked for in this one.
@@ -218,11 +275,11 @@ proptest! {
             prop_assert_eq!(count, next.start_number - period.start_number);
             let listed = |msn| segments.iter().find(|segment| segment.start.msn.0 == msn);
             let hole = match (listed(next.start_number - 1), listed(next.start_number)) {
-                (Some(last), Some(first)) => first.start.wall.0 - (last.start.wall + last.duration).0,
+                (Some(last), Some(first)) => first.start.at.since(last.start.at + last.duration).as_us(),
                 _ => next.start_us - period.start_us - len,
             };
             prop_assert!(next.start_us >= period.start_us + len, "Periods do not overlap");
-            prop_assert!(!clock_only_forward || (next.start_us - period.start_us - len - hole).abs() <= 2, "no gap but a hole");
+            prop_assert!(!is_steady || (next.start_us - period.start_us - len - hole).abs() <= 2, "no gap but a hole");
         }
         let last = found.last().expect("a Period");
         prop_assert_eq!(last.duration_us.is_some(), ended);

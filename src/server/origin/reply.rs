@@ -1,16 +1,15 @@
 //! Replies: status, headers and the pieces of the body.
 
-use super::{Awaited, Growth, Method, Request, range};
+use super::{Awaited, Growth, Method, Request, Resolution, range};
 use crate::{
     playlist::{Kind, Page},
+    segment::Msn,
     server::negotiation::{self, entity_tag, is_known},
     time::{Span, TICKS_PER_S, WallTime},
-    window::{
-        WindowConfig,
-        state::{Segment, State},
-    },
+    window::{WindowConfig, state::State},
 };
 use bytes::Bytes;
+use std::sync::Arc;
 
 /// RFC 8216 §10.
 const PLAYLIST_TYPE: &str = "application/vnd.apple.mpegurl";
@@ -120,8 +119,58 @@ pub(super) fn page_type(kind: Kind) -> &'static str {
     }
 }
 
+/// What a request found in the window, of which the answer is made when its lock is free again.
+#[derive(Debug)]
+pub(crate) enum Found {
+    /// It waits.
+    Await(Awaited),
+    /// An error: status, reason, and for how many seconds it may be kept.
+    Refused(u16, &'static str, u64),
+    /// A playlist, its type, and for how many seconds it may be kept.
+    Page(Arc<Page>, &'static str, u64),
+    /// Bytes of a type that never change.
+    Media(&'static str, Vec<Bytes>, Kept),
+    /// A segment that grows.
+    Growing(&'static str, Msn, Kept),
+}
+
+impl Found {
+    /// Makes the answer: here texts are compressed, once for all who ask, and headers written.
+    pub(crate) fn resolve(self, request: &Request) -> Resolution {
+        Resolution::Ready(match self {
+            Found::Await(awaited) => return Resolution::Await(awaited),
+            Found::Refused(status, why, lifetime_s) => Reply::error(status, why, lifetime_s).for_method(request),
+            Found::Page(found, kind, lifetime_s) => page(request, &found, kind, lifetime_s),
+            Found::Media(kind, pieces, keep) => media(request, kind, &pieces, keep),
+            Found::Growing(kind, msn, keep) => growing(request, kind, msn, keep),
+        })
+    }
+}
+
+/// How long something is there from now.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Kept {
+    wall: WallTime,
+    lifetime: Span,
+    /// For how many seconds an error about it may be kept.
+    error_s: u64,
+}
+
+impl Kept {
+    pub(super) fn new(state: &State, lifetime: Span) -> Kept {
+        Kept { wall: state.wall, lifetime, error_s: Lifetime::Error.seconds(&state.config) }
+    }
+
+    fn tell(self, reply: Reply) -> Reply {
+        let seconds = (self.lifetime.0 / TICKS_PER_S).max(0);
+        reply
+            .with("cache-control", format!("max-age={seconds}, immutable"))
+            .with("expires", http_date(self.wall + Span(seconds * TICKS_PER_S)))
+    }
+}
+
 /// A playlist.
-pub(super) fn page(request: &Request, page: &Page, kind: &'static str, lifetime_s: u64) -> Reply {
+fn page(request: &Request, page: &Page, kind: &'static str, lifetime_s: u64) -> Reply {
     let coding = negotiation::coding(request.accept_encoding.as_deref());
     let tag = entity_tag(page.tag(), coding);
     let mut reply = if is_known(request.if_none_match.as_deref(), &tag) {
@@ -137,8 +186,8 @@ pub(super) fn page(request: &Request, page: &Page, kind: &'static str, lifetime_
     reply.for_method(request)
 }
 
-/// An init segment, a segment or a part: bytes that never change under their name, fetchable for `lifetime` at least.
-pub(super) fn media(request: &Request, kind: &'static str, pieces: &[Bytes], state: &State, lifetime: Span) -> Reply {
+/// An init segment, a segment or a part: bytes that never change under their name, fetchable as long as `keep` says.
+fn media(request: &Request, kind: &'static str, pieces: &[Bytes], keep: Kept) -> Reply {
     let tag = entity_tag(&request.name, None);
     let len = length(pieces);
     // RFC 9110 §13.2.2: If-None-Match comes before Range.
@@ -156,28 +205,20 @@ pub(super) fn media(request: &Request, kind: &'static str, pieces: &[Bytes], sta
                 .with("content-range", format!("bytes {first}-{last}/{len}")),
             range::Asked::Nothing => {
                 let why = "the range is not within the file";
-                let lifetime = super::Lifetime::Error.seconds(&state.config);
-                return Reply::error(416, why, lifetime).with("content-range", format!("bytes */{len}")).for_method(request);
+                return Reply::error(416, why, keep.error_s).with("content-range", format!("bytes */{len}")).for_method(request);
             }
         }
     };
-    kept(reply.with("accept-ranges", "bytes"), state, lifetime).with("etag", tag).for_method(request)
+    keep.tell(reply.with("accept-ranges", "bytes")).with("etag", tag).for_method(request)
 }
 
 /// A growing segment: part by part as it grows. Its length is not known, so neither `Range` nor `If-None-Match` can be judged, and both
 /// are left unread, as RFC 9110 §14.2 and §13.1 allow. What is sent in the end never changes, so it is cached as the whole one is.
-pub(super) fn growing(request: &Request, kind: &'static str, segment: &Segment, state: &State) -> Reply {
+fn growing(request: &Request, kind: &'static str, msn: Msn, keep: Kept) -> Reply {
     let mut reply = Reply::new(200, Vec::new()).with("content-type", kind);
     reply.headers.retain(|(name, _)| *name != "content-length");
-    reply.rest = Some(Growth { msn: segment.start.msn, next: 0 });
-    kept(reply, state, state.lifetime(segment)).for_method(request)
-}
-
-fn kept(reply: Reply, state: &State, lifetime: Span) -> Reply {
-    let seconds = (lifetime.0 / TICKS_PER_S).max(0);
-    reply
-        .with("cache-control", format!("max-age={seconds}, immutable"))
-        .with("expires", http_date(state.wall + Span(seconds * TICKS_PER_S)))
+    reply.rest = Some(Growth { msn, next: 0 });
+    keep.tell(reply).for_method(request)
 }
 
 fn not_modified() -> Reply {

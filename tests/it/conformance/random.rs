@@ -10,7 +10,7 @@ use hlscam::{
     segment::{Cut, InitId, Msn, Part, SegmentStart},
     server::origin::{Method, Reply, Request, respond},
     time::{Clock, FrameRate, ManualClock, Span, Ticks, WallTime},
-    window::{Window, WindowConfig, numbers::FirstNumbers},
+    window::{Window, WindowConfig, numbers::FirstNumbers, ranges::Origin},
 };
 use proptest::prelude::*;
 use std::{collections::BTreeMap, pin::Pin, sync::Arc, task::Poll};
@@ -141,14 +141,14 @@ impl Live {
                 let end = length_ms.map(|ms| start + Span::from_ms(i64::from(ms)));
                 self.marks += 1;
                 let range = DateRange { id: format!("m{}", self.marks), class: None, start, end, extra: Vec::new() };
-                assert!(self.window.mark(range.clone()));
+                assert!(self.window.mark(range.clone(), Origin::Own));
                 if end.is_none() && self.open_mark.is_none() {
                     self.open_mark = Some(range);
                 }
             }
             Step::MarkEnd => {
                 if let Some(range) = self.open_mark.take() {
-                    assert!(self.window.mark(DateRange { end: Some(self.clock.wall()), ..range }));
+                    assert!(self.window.mark(DateRange { end: Some(self.clock.wall()), ..range }, Origin::Own));
                 }
             }
             Step::LookAway | Step::GoAway => {}

@@ -1,0 +1,108 @@
+//! The timeline of a run: its stretches without a discontinuity, where each begins in time that never jumps, and what that is by the clock
+//! of now. DASH counts on it: a clock that is set must neither put a Period into the future nor lay two over each other.
+
+use crate::{
+    pipeline::WALL_STEP_MAX,
+    segment::{Msn, SegmentStart},
+    time::{Ticks, WallTime},
+};
+use std::collections::VecDeque;
+
+/// A run of segments without a discontinuity: a Period of DASH.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stretch {
+    /// Its first segment, listed or not.
+    pub first: SegmentStart,
+    /// Where it begins, in µs since the first frame of the run.
+    pub start_us: i64,
+    /// The wall clock was stepped at its beginning.
+    pub stepped: bool,
+}
+
+/// The stretches that reach into the window.
+#[derive(Debug, Default)]
+pub struct Timeline {
+    zero: Option<WallTime>,
+    stretches: VecDeque<Stretch>,
+}
+
+impl Timeline {
+    /// When the first frame of the run was captured, by the clock of the newest stretch. It changes with a step of that clock alone.
+    pub fn zero(&self) -> Option<WallTime> {
+        self.zero
+    }
+
+    /// The stretches, first to last.
+    pub fn stretches(&self) -> impl DoubleEndedIterator<Item = &Stretch> + ExactSizeIterator {
+        self.stretches.iter()
+    }
+
+    /// The stretch in which a moment lies; none before the first.
+    pub fn stretch_at(&self, at: Ticks) -> Option<&Stretch> {
+        self.stretches.iter().rev().find(|stretch| stretch.first.at <= at)
+    }
+
+    /// A stretch begins.
+    pub fn begin(&mut self, first: SegmentStart) {
+        let (start_us, stepped) = match (self.zero, self.stretches.back()) {
+            (Some(zero), Some(before)) => {
+                let passed_us = before.start_us + first.at.since(before.first.at).as_us();
+                let told_us = first.wall.0 - zero.0;
+                let stepped = has_stepped(told_us, passed_us);
+                let zero = if stepped { WallTime(first.wall.0 - passed_us).whole_ms() } else { zero };
+                self.zero = Some(zero);
+                (first.wall.0 - zero.0, stepped)
+            }
+            _ => {
+                self.zero = Some(first.wall);
+                (0, false)
+            }
+        };
+        self.stretches.push_back(Stretch { first, start_us, stepped });
+    }
+
+    /// Forgets the stretches that end before a segment. Says whether all that is left is by the clock of now, and was not before.
+    pub fn forget_before(&mut self, msn: Msn) -> bool {
+        let mut is_other_clock = false;
+        while self.stretches.get(1).is_some_and(|next| next.first.msn <= msn) {
+            self.stretches.pop_front();
+            is_other_clock |= self.stretches.front().is_some_and(|front| front.stepped);
+        }
+        is_other_clock
+    }
+}
+
+/// Whether two counts of the same time, in µs, differ by more than clocks that drift.
+pub fn has_stepped(told_us: i64, passed_us: i64) -> bool {
+    (told_us - passed_us).abs() > WALL_STEP_MAX.as_us()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{segment::InitId, time::Span};
+
+    /// A stretch that begins after so many seconds, when the clock says so many.
+    fn start(msn: u64, at_s: i64, wall_ms: i64) -> SegmentStart {
+        let (at, wall) = (Ticks(0) + Span::from_ms(at_s * 1000), WallTime::from_unix_ms(wall_ms));
+        SegmentStart { msn: Msn(msn), at, wall, init: InitId(1), discontinuity: true }
+    }
+
+    fn starts(timeline: &Timeline) -> Vec<i64> {
+        timeline.stretches().map(|stretch| stretch.start_us / 1000).collect()
+    }
+
+    #[test]
+    fn a_step_moves_the_zero_and_not_the_timeline() {
+        for step_ms in [-3_600_000, -700, 700, 1_795_191_552_000] {
+            let mut timeline = Timeline::default();
+            timeline.begin(start(1, 5, 8000));
+            timeline.begin(start(4, 9, 12_200));
+            assert_eq!((timeline.zero(), starts(&timeline)), (Some(WallTime::from_unix_ms(8000)), vec![0, 4200]), "it drifts");
+            timeline.begin(start(9, 15, 18_200 + step_ms));
+            assert_eq!((timeline.zero(), starts(&timeline)), (Some(WallTime::from_unix_ms(8000 + step_ms)), vec![0, 4200, 10_200]));
+            assert_eq!(timeline.stretch_at(Ticks(14 * 90_000)).map(|stretch| stretch.first.msn), Some(Msn(4)));
+            assert!(!timeline.forget_before(Msn(8)) && timeline.forget_before(Msn(9)) && !timeline.forget_before(Msn(10)));
+        }
+    }
+}
