@@ -5,6 +5,8 @@ mod detect;
 mod interrupt;
 mod live;
 mod record;
+#[cfg(unix)]
+mod signal;
 
 use crate::{
     capture::{self, Capture, CaptureParts, Opened, Opener, Tap},
@@ -47,6 +49,8 @@ fn failed(error: impl std::fmt::Display) -> Failure {
 
 /// Does what was asked.
 pub fn run(command: Command, console: &Console) -> Result<(), Failure> {
+    #[cfg(unix)]
+    signal::make_file_limit_an_error().map_err(failed)?;
     match command {
         Command::Stream(config, server, events) => live::run(&config, &server, &events, console),
         Command::Devices(form) => devices(form),

@@ -1,5 +1,7 @@
 //! What the terminal shows: the addresses to open, one live line, progress, logs and errors, all on stderr.
 //!
+//! One thread of its own writes to stderr, from a bounded queue: whoever reads the log slowly, no longer or never holds nobody up.
+//!
 //! Stdout is for results alone (`--json`, listings), through [`out`]. On a terminal the live line stays below the log, which is
 //! written around it; without one everything is a plain log line. What the texts say is made by pure functions in the submodules.
 
@@ -7,13 +9,17 @@ pub mod addresses;
 pub mod line;
 pub mod listing;
 mod log;
+mod stderr;
+mod terminal;
+
+pub use stderr::{QUEUE_MAX, flush};
 
 use crate::{
     config::Verbosity,
     time::{Span, Ticks},
 };
 use addresses::Address;
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use line::StatusLine;
 use std::{
     backtrace::{Backtrace, BacktraceStatus},
@@ -41,7 +47,7 @@ pub struct Console {
 impl Console {
     /// Takes stderr, and sends the log there.
     pub fn start(verbosity: Verbosity) -> Console {
-        let bars = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
+        let bars = MultiProgress::with_draw_target(terminal::target());
         log::start(verbosity, bars.clone());
         Console { bars }
     }
@@ -206,9 +212,9 @@ fn bug(text: &str, place: &str, thread: &str) -> String {
     )
 }
 
-/// Writes a line to stderr. Where stderr is closed there is nobody to tell.
+/// Writes a line to stderr. Where stderr is closed, or nobody reads it, there is nobody to tell.
 fn say(text: &str) {
-    let _ = writeln!(io::stderr().lock(), "{text}");
+    stderr::write(format!("{text}\n").into_bytes());
 }
 
 #[cfg(test)]

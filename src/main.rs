@@ -13,6 +13,13 @@ use std::{
 };
 
 fn main() -> ExitCode {
+    let code = run();
+    console::flush();
+    code
+}
+
+/// All but the last words.
+fn run() -> ExitCode {
     console::explain_panics();
     let invocation = match cli::parse(env::args_os()).and_then(|cli| Ok(config::read(&cli)?)) {
         Ok(invocation) => invocation,

@@ -1,5 +1,6 @@
 //! The log on stderr: time, level, text. It never tears the live line.
 
+use super::stderr;
 use crate::{
     config::Verbosity,
     time::{Clock, SystemClock},
@@ -46,18 +47,19 @@ impl FormatTime for WallTimer {
     }
 }
 
-/// Writes to stderr while the bars are away. The formatter hands over a whole event at once.
+/// Hands lines to the writer of stderr while the bars are away. The formatter hands over a whole event at once, and is never refused: what
+/// it would say of an error it would say on stderr.
 #[derive(Clone)]
 struct AroundBars(MultiProgress);
 
 impl Write for AroundBars {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.suspend(|| io::stderr().lock().write_all(bytes))?;
+        self.0.suspend(|| stderr::write(bytes.to_vec()));
         Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        io::stderr().lock().flush()
+        Ok(())
     }
 }
 

@@ -4,6 +4,8 @@
 mod camera;
 mod cli;
 mod conformance;
+#[cfg(all(target_os = "linux", feature = "ffmpeg", feature = "opencv"))]
+mod ending;
 mod http;
 #[cfg(all(feature = "ffmpeg", feature = "opencv"))]
 mod pipeline;

@@ -72,9 +72,9 @@ impl Running {
         }
     }
 
-    /// Asks it to end, as Ctrl-C would, and waits for its end. Returns also what it logged since the start.
+    /// Asks it to end, and waits for its end. Not by SIGINT: a background job of a shell, as the tests may be, ignores it. Returns also what it logged since the start.
     pub(crate) fn interrupt(mut self) -> (ExitStatus, Vec<String>) {
-        let done = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status().expect("kill is there");
+        let done = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().expect("kill is there");
         assert!(done.success());
         let status = self.child.wait().expect("it is our child");
         (status, self.log.iter().collect())

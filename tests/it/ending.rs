@@ -1,0 +1,188 @@
+//! How the program ends, and that nobody who reads its log, slowly, no longer or never, keeps it from working or from ending.
+
+use crate::support::{DEADLINE, Deadline, request};
+use std::{
+    io::Write,
+    net::TcpListener,
+    os::{fd::OwnedFd, unix::net::UnixStream},
+    process::{Child, Command, ExitStatus, Stdio},
+    thread,
+    time::Duration,
+};
+
+/// Between two looks at a condition.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// The binary, streaming; killed when dropped.
+struct Streaming {
+    child: Child,
+    address: String,
+}
+
+impl Streaming {
+    /// Starts what `command` begins with, with `device` on a free port, and waits until it streams.
+    fn start(mut command: Command, device: &str) -> Streaming {
+        // Nobody else takes it: the system gives the same free port out late.
+        let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port").port();
+        command.args(["--device", device, "--detect", "none", "--size", "320x240", "--port", &port.to_string()]);
+        let child = command.stdout(Stdio::null()).spawn().expect("the binary is built with the tests");
+        let mut streaming = Streaming { child, address: format!("127.0.0.1:{port}") };
+        streaming.wait_until("it streams", |status| status["source"]["state"] == "live");
+        streaming
+    }
+
+    fn wait_until(&mut self, what: &str, wanted: impl Fn(&serde_json::Value) -> bool) {
+        let deadline = Deadline::start();
+        loop {
+            match request(&self.address, "/api/status") {
+                Ok(answer) if answer.status == 200 && wanted(&answer.json()) => return,
+                _ => {}
+            }
+            assert!(self.child.try_wait().expect("it is our child").is_none(), "it ended before {what}");
+            assert!(!deadline.is_over(), "{what}: not within {DEADLINE:?}");
+            thread::park_timeout(LOOK);
+        }
+    }
+
+    fn signal(&self, name: &str) {
+        signal(self.child.id(), name);
+    }
+
+    fn ends(&mut self) -> ExitStatus {
+        let deadline = Deadline::start();
+        loop {
+            if let Some(status) = self.child.try_wait().expect("it is our child") {
+                return status;
+            }
+            assert!(!deadline.is_over(), "it does not end");
+            thread::park_timeout(LOOK);
+        }
+    }
+}
+
+impl Drop for Streaming {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+fn signal(process: u32, name: &str) {
+    // The process may have ended by then.
+    Command::new("kill").args([name, &process.to_string()]).stderr(Stdio::null()).status().expect("kill is there");
+}
+
+/// What begins the tests may ignore signals itself, as `nohup` and background jobs do: here they have their usual meaning.
+const USUAL_SIGNALS: &str = "--default-signal=INT,HUP";
+
+fn hlscam() -> Command {
+    let mut command = Command::new("env");
+    command.args([USUAL_SIGNALS, env!("CARGO_BIN_EXE_hlscam")]);
+    command
+}
+
+/// Through a shell that runs `before` and then becomes the binary.
+fn hlscam_after(before: &str) -> Command {
+    let mut command = Command::new("env");
+    let script = format!("{before}; exec \"$0\" \"$@\"");
+    command.args([USUAL_SIGNALS, "sh", "-c", &script, env!("CARGO_BIN_EXE_hlscam")]).stderr(Stdio::null());
+    command
+}
+
+/// A log whose reader is there and does not read, and into which nothing more fits.
+fn stalled() -> (UnixStream, Stdio) {
+    let (reader, mut writer) = UnixStream::pair().expect("two ends");
+    writer.set_nonblocking(true).expect("it can be set");
+    while writer.write(&[b'.'; 4096]).is_ok() {}
+    while writer.write(b".").is_ok() {}
+    writer.set_nonblocking(false).expect("it can be set");
+    (reader, OwnedFd::from(writer).into())
+}
+
+#[test]
+fn a_log_that_nobody_reads_stops_neither_the_camera_nor_the_end() {
+    let (_reader, log) = stalled();
+    let mut command = hlscam();
+    command.stderr(log);
+    // The loss and the return are logged on the thread of the camera.
+    let mut streaming = Streaming::start(command, "test:vanish@2s..3s,vanish@5s..6s");
+    streaming
+        .wait_until("the camera is back twice", |status| status["source"]["reopened"] == 2 && status["source"]["state"] == "live");
+    streaming.signal("-INT");
+    assert_eq!(streaming.ends().code(), Some(0));
+}
+
+#[test]
+fn a_second_signal_ends_it_at_once_whatever_hangs() {
+    let (_reader, log) = stalled();
+    let mut command = hlscam();
+    command.stderr(log);
+    let mut streaming = Streaming::start(command, "test");
+    let deadline = Deadline::start();
+    // It takes longer than this to end properly, for ENDLIST is served meanwhile.
+    while streaming.child.try_wait().expect("it is our child").is_none() {
+        streaming.signal("-TERM");
+        assert!(!deadline.is_over(), "it does not end");
+        thread::park_timeout(LOOK);
+    }
+    assert_eq!(streaming.ends().code(), Some(130));
+}
+
+#[test]
+fn a_log_whose_reader_is_gone_or_whose_disk_is_full_does_not_matter() {
+    let gone = UnixStream::pair().map(|(_, writer)| Stdio::from(OwnedFd::from(writer))).expect("two ends");
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").map(Stdio::from);
+    for log in [Some(gone), full.ok()].into_iter().flatten() {
+        let mut command = hlscam();
+        command.stderr(log);
+        let mut streaming = Streaming::start(command, "test:vanish@1s..2s");
+        streaming.wait_until("the camera is back", |status| status["source"]["reopened"] == 1);
+        streaming.signal("-INT");
+        assert_eq!(streaming.ends().code(), Some(0));
+    }
+}
+
+#[test]
+fn what_was_ignored_at_the_start_stays_ignored() {
+    let mut streaming = Streaming::start(hlscam_after("trap '' HUP INT"), "test");
+    for name in ["-HUP", "-INT"] {
+        streaming.signal(name);
+    }
+    // Two seconds later it would have ended.
+    streaming.wait_until("it goes on", |status| status["pacer"]["frames"].as_u64() > Some(150));
+    streaming.signal("-TERM");
+    assert_eq!(streaming.ends().code(), Some(0));
+}
+
+#[test]
+fn a_lost_terminal_ends_what_was_not_told_to_ignore_it() {
+    let mut streaming = Streaming::start(hlscam_after(":"), "test");
+    streaming.signal("-HUP");
+    assert_eq!(streaming.ends().code(), Some(0));
+}
+
+#[test]
+fn a_script_can_interrupt_the_job_that_it_put_into_the_background() {
+    let script = "\"$0\" \"$@\" & p=$!; read go; kill -INT $p; wait $p";
+    let mut command = Command::new("sh");
+    command.args(["-c", script, env!("CARGO_BIN_EXE_hlscam")]).stderr(Stdio::null()).stdin(Stdio::piped());
+    let mut streaming = Streaming::start(command, "test");
+    streaming.child.stdin.take().expect("it is piped").write_all(b"go\n").expect("it reads");
+    assert_eq!(streaming.ends().code(), Some(0));
+}
+
+#[test]
+fn a_limit_on_the_size_of_files_is_told_like_a_full_disk() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("a.mp4");
+    let output = hlscam_after("ulimit -f 100")
+        .args(["record", "--device", "test", "--detect", "none", "--duration", "60s", "--output"])
+        .arg(&file)
+        .stderr(Stdio::piped())
+        .output()
+        .expect("the binary is built with the tests");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.lines().last().is_some_and(|line| line.contains("the file system takes no larger file")), "{said}");
+    assert!(file.metadata().expect("what was recorded stays").len() > 0);
+}
