@@ -1,7 +1,8 @@
 //! Who tells the broker: what is so now to the topics of states, each thing once, and every event with its time to the topic of events.
 //!
-//! What the broker has not acknowledged is counted. A state is told when nothing is under way, as it is by then, so a link that stalls or
-//! breaks never brings old changes of state afterwards; events wait in their order, and those under way when a link broke are told again.
+//! What the broker has not acknowledged is counted. No state is told while it owes an acknowledgement for long, and then as it is by then, so
+//! a link that stalls or breaks brings no old changes of state afterwards; events wait in their order, and those under way when a link broke
+//! are told again.
 
 mod telling;
 
@@ -33,6 +34,8 @@ use tokio::{
 
 /// Messages under way before more events are handed over: what a stalled link holds is told late.
 const UNDER_WAY_MAX: u64 = 16;
+/// A broker that owes an acknowledgement for so long may not be hearing us. Healthy ones take up to 50 ms, as Nagle's algorithm has it.
+const STALL: Duration = Duration::from_millis(250);
 /// What is retained has come by then; a broker of the house sends it within milliseconds.
 const READING_MAX: Duration = Duration::from_secs(1);
 /// A broker that breaks the link this often while it is read does not let us read, and is not read any more.
@@ -92,8 +95,8 @@ pub(super) struct Teller {
     told: BTreeMap<String, Told>,
     sight: Option<Sight>,
     is_announced: bool,
-    /// What was handed over and is not acknowledged: events, and nothing for all else.
-    under_way: VecDeque<Option<String>>,
+    /// What was handed over and is not acknowledged, and since when: events, and nothing for all else.
+    under_way: VecDeque<(Instant, Option<String>)>,
     acked: u64,
 }
 
@@ -201,7 +204,7 @@ impl Teller {
         // A moment is told when it is, or not at all.
         self.moments.clear();
         let lost = std::mem::take(&mut self.under_way);
-        lost.into_iter().rev().flatten().for_each(|event| self.queue.push_front(event));
+        lost.into_iter().rev().filter_map(|(_, event)| event).for_each(|event| self.queue.push_front(event));
         if !link.is_open() {
             return Ok(());
         }
@@ -354,6 +357,11 @@ impl Teller {
         (self.under_way.len() as u64) < UNDER_WAY_MAX
     }
 
+    /// Whether the link may be dead.
+    fn is_stalled(&self) -> bool {
+        self.under_way.front().is_some_and(|(since, _)| self.now - *since >= STALL)
+    }
+
     /// Whether a kind was there in the last run, and may be found again.
     fn is_held(&self, kind: &str, known: &Known) -> bool {
         let was_on = self.found.states.get(kind) == Some(&true);
@@ -389,7 +397,7 @@ impl Teller {
     }
 
     async fn publish(&mut self, topic: String, text: String, retain: bool, event: Option<String>) -> Result<(), Stop> {
-        self.under_way.push_back(event);
+        self.under_way.push_back((self.now, event));
         let client = self.client.clone();
         self.unless_broken(async move { client.publish(topic, QoS::AtLeastOnce, retain, text).await.is_ok() }).await
     }

@@ -1,4 +1,4 @@
-//! What is handed over, in which order: states first, when nothing is under way; then moments and events.
+//! What is handed over, in which order: states first, unless the link stalls; then moments and events.
 
 use super::{Known, Sight, Stop, Teller};
 use crate::hooks::{
@@ -33,11 +33,11 @@ pub(super) struct Told {
 }
 
 impl Teller {
-    /// Hands over what is to be told: states when nothing is under way, then moments and events.
+    /// Hands over what is to be told: states unless the link stalls, then moments and events.
     pub(super) async fn tell_all(&mut self) -> Result<(), Stop> {
         let (changed, sight) = (self.changed(), *self.sights.borrow_and_update());
         let has_states = !changed.is_empty() || self.sight != Some(sight) || !self.is_announced;
-        if has_states && self.under_way.is_empty() {
+        if has_states && !self.is_stalled() {
             for (kind, known) in changed {
                 self.tell_kind(&kind, &known).await?;
             }
@@ -113,6 +113,7 @@ impl Teller {
 
     async fn tell_moments(&mut self) -> Result<(), Stop> {
         while self.has_room()
+            && !self.is_stalled()
             && self.moments.front().is_some_and(|moment| moment.due <= self.now)
             && let Some(Moment { kind, text, due }) = self.moments.pop_front()
         {
