@@ -16,9 +16,9 @@ use std::{
 };
 use tokio::{sync::Notify, time::Instant};
 
-/// Bytes of all answers under way that count: a dozen readers at a time of the longest pages of markers, or a minute of a stream of
-/// 3 Mbit/s that the window has let go.
-pub const ANSWERS_BYTES_MAX: usize = 24 << 20;
+/// Bytes of all answers under way that count: a few readers at a time of the longest pages of markers, or a minute of a stream of 2 Mbit/s
+/// that the window has let go.
+pub const ANSWERS_BYTES_MAX: usize = 16 << 20;
 
 /// Slowest that an answer may go out, in bytes a second: below 32 kbit/s no picture comes through, be it one each few seconds.
 pub const ANSWER_RATE_MIN: usize = 4096;
@@ -334,7 +334,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn copies_have_their_room_and_the_slowest_make_some() {
         let all = Arc::new(UnderWay::default());
-        let lines: Vec<Arc<Line>> = (0..24).map(|_| Arc::default()).collect();
+        let lines: Vec<Arc<Line>> = (0..ANSWERS_BYTES_MAX / MB).map(|_| Arc::default()).collect();
         let places: Vec<Place> = lines.iter().map(|line| all.begin(Holding::Copy, MB, line).expect("room")).collect();
         let more = Arc::new(Line::default());
         assert!(all.begin(Holding::Copy, MB, &more).is_none(), "none has had its time");
@@ -344,9 +344,10 @@ mod tests {
         places.iter().enumerate().for_each(|(n, place)| place.sent(n * 1000));
         assert!(all.begin(Holding::Copy, MB, &more).is_some());
         let over = lines.iter().filter(|line| is_over(line)).count();
-        assert!(over == 4 && lines[..4].iter().all(|line| is_over(line)), "the slowest, and a few at once: {over}");
+        let expected = 1 + ROOM / MB;
+        assert!(over == expected && lines[..over].iter().all(|line| is_over(line)), "the slowest, and a few at once: {over}");
         assert!(all.report().bytes <= ANSWERS_BYTES_MAX);
-        assert_eq!((all.report().refused, all.report().slow), (1, 4));
+        assert_eq!((all.report().refused, all.report().slow), (1, expected as u64));
     }
 
     #[tokio::test(start_paused = true)]

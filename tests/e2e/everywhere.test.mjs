@@ -122,6 +122,39 @@ pageTest('a_page_of_another_origin_may_show_the_picture_but_not_the_controls', {
   }
 });
 
+pageTest('a_page_of_another_origin_gets_no_byte', { open: false, server: { options: ['--host-name', FOREIGN_NAME] } }, async ({ running, browser }) => {
+  const site = await startSite('<!doctype html><title>Elsewhere</title>');
+  const page = await browser.newPage();
+  try {
+    await page.goto(site.url);
+    // By its name a browser does not say from where a request comes, for it is neither TLS nor loopback.
+    for (const url of [running.server.url, running.server.url.replace('127.0.0.1', FOREIGN_NAME)]) {
+      const got = await page.evaluate(async (url) => {
+        const read = (path, mode) => fetch(url + path, { mode }).then((answer) => `an answer, ${answer.type}`, () => 'refused');
+        const load = (name, path) => new Promise((done) => {
+          const element = document.createElement(name);
+          element.onerror = () => done('refused');
+          element.onload = element.onloadedmetadata = () => done('loaded');
+          element.src = url + path;
+          document.body.append(element);
+        });
+        return {
+          playlist: await read('cam/index.m3u8', 'cors'),
+          blind: await read('cam/index.m3u8', 'no-cors'),
+          status: await read('api/status', 'cors'),
+          image: await load('img', 'icon.svg'),
+          script: await load('script', 'hls.js'),
+          video: await load('video', 'cam/index.m3u8'),
+        };
+      }, url);
+      assert.deepEqual(new Set(Object.values(got)), new Set(['refused']), `${url}: ${JSON.stringify(got)}`);
+    }
+  } finally {
+    await page.context().close();
+    await site.end();
+  }
+});
+
 pageTest('a_kiosk_fills_the_window_and_hides_the_pointer', { query: '?kiosk' }, async ({ page }) => {
   await untilState(page, ['live'], LIVE_MS);
   await untilItPlays(page);
