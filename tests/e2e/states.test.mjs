@@ -78,6 +78,28 @@ pageTest('behind_and_paused', {}, async ({ page }) => {
   await audit(page, 'paused');
 });
 
+pageTest('late', { open: false }, async ({ running, browser }) => {
+  const context = await browser.newContext();
+  await context.route('**/time', (route) => route.fulfill({ body: new Date(Date.now() + 6000).toISOString() }));
+  const page = await context.newPage();
+  for (const query of ['', '?embed']) {
+    await page.goto(running.server.url + query);
+    await page.locator('[data-late="true"]').waitFor({ timeout: LIVE_MS });
+    await audit(page, `late${query}`);
+  }
+  await context.close();
+});
+
+pageTest('not_started', { open: false }, async ({ running, browser }) => {
+  const context = await browser.newContext();
+  await context.route('**/viewer.js', (route) => route.abort());
+  const page = await context.newPage();
+  await page.goto(running.server.url);
+  await page.getByText('script does not run').waitFor({ timeout: LIVE_MS });
+  await audit(page, 'not-started');
+  await context.close();
+});
+
 pageTest('unreachable', {}, async ({ page, running }) => {
   await untilState(page, ['live'], LIVE_MS);
   await endServer(running.server, 'SIGKILL');
