@@ -14,6 +14,7 @@ mod events;
 mod files;
 mod following;
 mod gate;
+mod joined;
 mod listener;
 mod markers;
 mod metered;

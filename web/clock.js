@@ -6,6 +6,8 @@
 
 /** Samples kept: the best of them is used, and a clock that drifts is followed within this many refreshes. */
 const SAMPLES_MAX = 8;
+/** What clocks may drift apart while the samples are kept; two that differ by more than it and their round trips show a clock that was set. */
+const DRIFT_MS = 100;
 
 /** The server's clock, from the answers of `GET time`. */
 export class ServerClock {
@@ -22,7 +24,9 @@ export class ServerClock {
     if (Number.isNaN(server) || received < sent) {
       return;
     }
-    this.#samples.push({ offset: server - (sent + received) / 2, roundTrip: received - sent });
+    const newest = { offset: server - (sent + received) / 2, roundTrip: received - sent };
+    this.#samples = this.#samples.filter(({ offset, roundTrip }) => Math.abs(offset - newest.offset) <= (roundTrip + newest.roundTrip) / 2 + DRIFT_MS);
+    this.#samples.push(newest);
     if (this.#samples.length > SAMPLES_MAX) {
       this.#samples.shift();
     }

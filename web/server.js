@@ -73,9 +73,13 @@ export class Server extends EventTarget {
 
   async #watchStatus() {
     for (;;) {
+      const sent = performance.now();
       const response = await this.#ask('api/status');
+      const received = performance.now();
       const status = response?.ok ? await response.json().catch(() => null) : null;
       if (status !== null) {
+        // Each says the server's time, so that a clock that is set there is known with the next.
+        this.#clock.sample(sent, received, String(status.time));
         this.status = status;
         this.dispatchEvent(new Event('status'));
       }

@@ -1,6 +1,7 @@
 //! The files of `web/`, embedded: the binary needs nothing beside it.
 
 use super::{
+    joined::joined,
     negotiation::{self, entity_tag, is_known},
     origin::Reply,
     routes::plain,
@@ -8,6 +9,7 @@ use super::{
 use crate::coding::{Coding, Packer};
 use bytes::Bytes;
 use std::{
+    collections::BTreeMap,
     hash::{DefaultHasher, Hash, Hasher},
     sync::OnceLock,
 };
@@ -89,17 +91,33 @@ pub(super) struct Asset {
     hash: String,
 }
 
+/// The modules that a page or a worker begins with. Each is served with all that it needs.
+const ENTRIES: [&str; 2] = ["viewer.js", "shared-worker.js"];
+
 /// All embedded files.
 pub(super) fn load() -> Vec<Asset> {
-    FILES.iter().chain(&PLAYERS).map(|(name, bytes)| Asset::new(name, bytes)).collect()
+    FILES.iter().chain(&PLAYERS).map(|(name, bytes)| Asset::new(name, content(name, bytes))).collect()
+}
+
+/// What is served under a name.
+fn content(name: &str, bytes: &'static [u8]) -> Bytes {
+    let whole = ENTRIES.contains(&name).then(|| joined(name, &modules()));
+    // Where they cannot be joined, which a test forbids, the browser finds the modules one by one.
+    whole.and_then(Result::ok).map_or(Bytes::from_static(bytes), Bytes::from)
+}
+
+/// The modules of the page by their names.
+fn modules() -> BTreeMap<&'static str, &'static str> {
+    let scripts = FILES.iter().filter(|(name, _)| name.ends_with(".js"));
+    scripts.filter_map(|(name, bytes)| Some((*name, std::str::from_utf8(bytes).ok()?))).collect()
 }
 
 impl Asset {
-    fn new(name: &'static str, bytes: &'static [u8]) -> Asset {
+    fn new(name: &'static str, plain: Bytes) -> Asset {
         // One build has one standard library, and with it one hash per content; more is not asked of an entity tag.
         let mut hasher = DefaultHasher::new();
-        bytes.hash(&mut hasher);
-        Asset { name, plain: Bytes::from_static(bytes), packed: Default::default(), hash: format!("{:016x}", hasher.finish()) }
+        plain.hash(&mut hasher);
+        Asset { name, plain, packed: Default::default(), hash: format!("{:016x}", hasher.finish()) }
     }
 
     /// The paths that it is served at.
@@ -181,8 +199,21 @@ mod tests {
     }
 
     #[test]
+    fn a_page_and_a_worker_begin_with_one_file_each() {
+        for entry in ENTRIES {
+            let text = joined(entry, &modules()).expect(entry);
+            assert!(text.contains(&format!("// {entry}\n")));
+            let left = |line: &&str| line.starts_with("import ") || line.starts_with("export ");
+            assert_eq!(text.lines().find(left), None, "{entry}: `import {{ a, b }} from './file.js';` stands on one line");
+        }
+    }
+
+    #[test]
     fn a_known_tag_is_not_sent_again() {
-        let asset = Asset::new("index.html", b"<!doctype html><title>aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa</title>");
+        let asset = Asset::new(
+            "index.html",
+            Bytes::from_static(b"<!doctype html><title>aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa</title>"),
+        );
         let header =
             |reply: &Reply, name: &str| reply.headers.iter().find(|(each, _)| *each == name).map(|(_, value)| value.clone());
         let first = asset.reply(None, None);
@@ -208,7 +239,7 @@ mod tests {
 
     #[test]
     fn what_a_coding_makes_longer_is_sent_plain() {
-        let reply = Asset::new("a.js", b"1").reply(None, Some("gzip"));
+        let reply = Asset::new("a.js", Bytes::from_static(b"1")).reply(None, Some("gzip"));
         assert_eq!(reply.body, [Bytes::from_static(b"1")]);
     }
 }

@@ -8,6 +8,8 @@ import {
 
 /** What the page may weigh as it is sent, dash.js left out. */
 const PAGE_LEN_MAX = 350 * 1024;
+/** Files of it: a browser asks for six at a time, and over a long way each six cost a round trip. */
+const FILES_MAX = 10;
 
 const { pageTest } = pageTests();
 
@@ -46,6 +48,7 @@ pageTest('weighs_little_and_loads_dash_js_only_when_asked_to', { open: false }, 
   console.log(`the page weighs ${total} bytes in ${sizes.size} files, of these hls.js ${sizes.get('/hls.js')}`);
   assert.ok(sizes.get('/hls.js') > 0 && sizes.get('/') > 0, 'the sizes are known');
   assert.ok(total <= PAGE_LEN_MAX, JSON.stringify([...sizes]));
+  assert.ok(sizes.size <= FILES_MAX, `modules come as one file: ${[...sizes.keys()]}`);
   assert.ok(!sizes.has('/dash.js'));
   await page.context().close();
 });

@@ -44,7 +44,7 @@ async function medianAge(page) {
 
 for (const link of LINKS) {
   const { latency, megabits, mostMs, options = [] } = link;
-  pageTest(`is_live_over_${latency}_ms_and_${megabits}_mbit`, { server: { options: [...LIGHT, '--detect', 'none', ...options] }, open: false }, async ({ running, browser }) => {
+  pageTest(`is_live_over_${latency}_ms_and_${megabits}_mbit`, { server: { options: [...LIGHT, '--detect', 'none', '--part', '100ms', ...options] }, open: false }, async ({ running, browser }) => {
     const page = await openOver(browser, running.server.url, link);
     try {
       await untilState(page, ['live'], LIVE_MS);

@@ -18,8 +18,17 @@ test('the_quickest_answer_is_believed', () => {
   const clock = new ServerClock();
   clock.sample(0, 800, AT);
   clock.sample(1000, 1010, new Date(MS + 700).toISOString());
-  clock.sample(2000, 2600, AT);
+  clock.sample(2000, 2600, new Date(MS + 2200).toISOString());
   assert.equal(clock.at(1005), MS + 700);
+});
+
+test('a_clock_that_was_set_is_known_with_the_next_answer', () => {
+  for (const step of [3_600_000, -3_600_000, 1000]) {
+    const clock = new ServerClock();
+    clock.sample(1000, 1002, AT);
+    clock.sample(3000, 3080, new Date(MS + 2000 + step).toISOString());
+    assert.equal(clock.at(3040), MS + 2000 + step);
+  }
 });
 
 test('old_answers_give_way', () => {
