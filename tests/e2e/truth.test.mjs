@@ -146,13 +146,13 @@ truthTest('a_picture_of_a_marker_that_could_not_be_had_is_asked_for_again', {}, 
   await until('it has a picture', async () => ({ done: await drawn() }), RETURN_MS);
 });
 
-pageTest('what_goes_on_ends_with_the_camera', { server: { device: 'test:vanish@14s..60s', options: LIGHT } }, async ({ page, running }) => {
+pageTest('what_goes_on_ends_with_the_camera', { server: { device: 'test:vanish@30s..110s', options: LIGHT } }, async ({ page, running }) => {
   await untilState(page, ['live'], LIVE_MS);
   const face = itemOf(page, 'Face').locator('.lasted').first();
   await page.locator('#markers li .lasted', { hasText: 'now' }).first().waitFor({ timeout: LIVE_MS });
   const { status } = await post(running.server.url, { kind: 'door-bell', text: 'of another program' });
   assert.equal(status, 201);
-  await untilState(page, ['camera-lost'], LIVE_MS);
+  await untilState(page, ['camera-lost'], 40_000);
   await until('the face is not there now', async () => {
     const seen = await face.textContent();
     return { done: /^\d+(\.\d)? s$/.test(seen), seen };
