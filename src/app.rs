@@ -3,6 +3,7 @@
 mod bench;
 mod detect;
 mod interrupt;
+mod limits;
 mod live;
 mod record;
 #[cfg(unix)]
@@ -51,6 +52,9 @@ fn failed(error: impl std::fmt::Display) -> Failure {
 pub fn run(command: Command, console: &Console) -> Result<(), Failure> {
     #[cfg(unix)]
     signal::make_file_limit_an_error().map_err(failed)?;
+    if matches!(command, Command::Stream(..) | Command::Record(..)) {
+        limits::ensure()?;
+    }
     match command {
         Command::Stream(config, server, events) => live::run(&config, &server, &events, console),
         Command::Devices(form) => devices(form),

@@ -13,6 +13,7 @@ mod feeder;
 mod tests;
 
 use crate::{
+    drill,
     paint::{
         Area,
         mask::{self, Mask},
@@ -150,10 +151,11 @@ impl Opening {
 }
 
 impl Capture {
-    /// Ends the thread and waits for it, which takes [`END_MAX`] at most.
-    pub fn end(self) {
+    /// Ends the thread and waits for it, which takes [`END_MAX`] at most. `false` if a bug ended it, which has been told.
+    #[must_use]
+    pub fn end(self) -> bool {
         self.stop.raise();
-        join(self.thread);
+        self.thread.join().is_ok()
     }
 }
 
@@ -274,6 +276,7 @@ impl Taker {
     /// Takes what comes, until the source has ended or the stop is raised.
     fn run(mut self, feeder: &Feeder) {
         while !self.stop.is_raised() {
+            drill::pass("capture");
             match feeder.fed.recv_timeout(STOP_WAIT_MAX.to_duration()) {
                 Ok(Fed::Picture(picture, losses)) => {
                     self.count_losses(losses);

@@ -8,6 +8,7 @@
 //!
 //! The modules below stand in the order in which a picture passes them.
 
+mod drill;
 pub mod time;
 
 pub mod app;

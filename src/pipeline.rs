@@ -84,6 +84,9 @@ pub enum ClockStrip {
 /// Why the pipeline cannot go on.
 #[derive(Debug, thiserror::Error)]
 pub enum PipelineError {
+    /// A thread of the stream ended by a bug, which has been told.
+    #[error("the thread {0} ended by a bug, and the stream with it")]
+    Panicked(&'static str),
     /// The encoder.
     #[error(transparent)]
     Encode(#[from] EncodeError),

@@ -11,6 +11,7 @@ mod body;
 mod burst;
 mod connection;
 mod events;
+mod faults;
 mod files;
 mod following;
 mod gate;
@@ -40,6 +41,8 @@ pub use viewers::{VIEWER_SPAN, VIEWERS_MAX};
 use admission::{Admission, Permit, Refusal};
 use burst::Burst;
 use connection::{Protocols, converse};
+use faults::Fault;
+use files::Budget;
 use gate::Ends;
 use outlet::Outlet;
 use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
@@ -170,12 +173,14 @@ struct Door {
 
 impl Door {
     fn new(site: Site, limits: Limits, stopped: watch::Receiver<()>) -> Door {
+        let budget = Budget::of_system(limits.connections);
+        site.mirror().set_files_max(budget.copies);
         Door {
             site: Arc::new(site),
             protocols: Arc::new(Protocols::new(&limits)),
             limits,
-            admission: Admission::new(files::room_for(limits.connections), limits.connections_per_address),
-            farewells: Arc::new(Semaphore::new(FAREWELLS_MAX)),
+            admission: Admission::new(budget.connections, limits.connections_per_address),
+            farewells: Arc::new(Semaphore::new(budget.farewells)),
             stopped,
             refused: Burst::default(),
             failed: Burst::default(),
@@ -192,8 +197,14 @@ impl Door {
                 tasks.spawn(self.welcome(stream, peer, permit));
             }
             Err(refusal) => {
-                if self.refused.begins(self.site.now()) {
-                    tracing::warn!(%peer, "connections are turned away: {refusal}");
+                match refusal {
+                    Refusal::AddressFull(_) => {
+                        self.site.faults().note(Fault::TooMany, peer.ip(), self.site.now(), &refusal);
+                    }
+                    Refusal::Full(_) if self.refused.begins(self.site.now()) => {
+                        tracing::warn!(%peer, "connections are turned away: {refusal}");
+                    }
+                    Refusal::Full(_) => {}
                 }
                 if let Ok(farewell) = self.farewells.clone().try_acquire_owned() {
                     tasks.spawn(turn_away(stream, refusal, farewell));

@@ -5,6 +5,7 @@
 
 use crate::{
     capture::{Capture, Captured},
+    drill,
     governor::{DETECTION_DIVISOR, Governor, Shed, Telling, Turn},
     pacer::{HOLE_MAX, PacedFrame, Pacer, SILENCE_MAX, Shown},
     picture::Picture,
@@ -78,7 +79,8 @@ impl Stream {
     pub fn end(self) -> (Result<(), PipelineError>, Capture) {
         let Stream { capture, encode } = self;
         capture.stop.raise();
-        (encode.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), capture)
+        // A panic is an error here, so that whoever ends the stream goes on to tell its viewers.
+        (encode.join().unwrap_or(Err(PipelineError::Panicked("encode"))), capture)
     }
 }
 
@@ -252,6 +254,7 @@ impl EncodeLoop {
     }
 
     fn put(&mut self, frame: PacedFrame, fresh: Option<&Arc<Picture>>) -> Result<bool, PipelineError> {
+        drill::pass("encode");
         let cuts = self.pipeline.put(frame, fresh)?;
         self.frames_left -= 1;
         Ok(self.hand_on(cuts) && self.frames_left > 0)

@@ -9,9 +9,10 @@ use crate::{
         line::{Found, StatusLine},
     },
     detect::{Detection, watcher::Watcher},
+    drill,
     hooks::{Hooks, HooksConfig},
     marker::journal::{self, Journal, JournalParts, Keep, Runs},
-    pipeline::{Detections, PipelineParts},
+    pipeline::{Detections, PipelineError, PipelineParts},
     segment::Cut,
     server::{self, Limits, Listener, Site},
     source::SourceFormat,
@@ -22,7 +23,12 @@ use crate::{
     window::{Window, WindowConfig, numbers::FirstNumbers},
 };
 use crossbeam_channel::Receiver;
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::Duration,
+};
 use tokio::{runtime, sync::oneshot, task::JoinHandle};
 
 /// ENDLIST stays fetchable this long after the end, so that every player that waits for the next part has seen it.
@@ -67,8 +73,10 @@ pub(super) fn run(config: &StreamConfig, server: &ServerConfig, events: &EventsC
     if !announced {
         announce(console, address);
     }
-    live.watch(&interrupt, console, config);
-    live.end(&interrupt)
+    // A bug here too is told to the viewers before the program ends.
+    let watched = catch_unwind(AssertUnwindSafe(|| live.watch(&interrupt, console, config)));
+    let ended = live.end(&interrupt);
+    watched.map_err(|_| Failure("the program's main thread ended by a bug".to_owned())).and(ended)
 }
 
 fn announce(console: &Console, address: SocketAddr) {
@@ -181,9 +189,15 @@ impl Live {
     /// Shows the status until the stream ends, or the user ends it.
     fn watch(&self, interrupt: &Interrupt, console: &Console, config: &StreamConfig) {
         let mut display = console.status();
-        while !interrupt.wait(STATUS_PERIOD) && !self.stream.has_ended() && !self.serving.served.is_finished() {
+        while !interrupt.wait(STATUS_PERIOD) && !self.has_ended() {
+            drill::pass("main");
             display.show(&self.status_line(&config.detect.cascades), self.serving.clock.now());
         }
+    }
+
+    /// Whether a part of it has ended by itself, without which the others are of no use.
+    fn has_ended(&self) -> bool {
+        self.stream.has_ended() || self.serving.journal.has_ended() || self.serving.served.is_finished()
     }
 
     fn status_line(&self, cascades: &[CascadeSpec]) -> StatusLine {
@@ -213,8 +227,17 @@ impl Live {
     fn end(self, interrupt: &Interrupt) -> Result<(), Failure> {
         let Live { serving, hooks, stream, watcher, .. } = self;
         let Serving { status, window, journal, runtime, served, shutdown, .. } = serving;
-        let reason = if stream.has_ended() { "the source has ended" } else { "hlscam was ended" };
+        let (has_ended, journal_failed) = (stream.has_ended(), journal.has_ended());
         let (result, capture) = stream.end();
+        let mut result = result.map_err(failed);
+        if journal_failed {
+            result = result.and(Err(Failure("the thread of the markers ended by a bug".to_owned())));
+        }
+        let reason = match (&result, has_ended) {
+            (Err(_), _) => "the stream has failed",
+            (Ok(()), true) => "the source has ended",
+            (Ok(()), false) => "hlscam was ended",
+        };
         // Before the window ends, for the playlists get the ends of the markers.
         journal.end(reason);
         window.end();
@@ -230,8 +253,10 @@ impl Live {
             served.await
         });
         // By now a source that ends has ended, and one that is held is left.
-        capture.end();
-        result.map_err(failed)?;
+        if !capture.end() {
+            result = result.and(Err(failed(PipelineError::Panicked("capture"))));
+        }
+        result?;
         served.map_err(failed)?.map_err(failed)
     }
 }

@@ -5,6 +5,7 @@ use crate::{
     capture::CaptureParts,
     config::{RecordConfig, StreamConfig},
     console::{Console, STATUS_PERIOD},
+    pipeline::PipelineError,
     record::{
         Mp4File, Overwrite, RecordError, Recording, numbered,
         writer::{self, Write},
@@ -39,7 +40,8 @@ pub(super) fn run(config: &StreamConfig, record: &RecordConfig, console: &Consol
     let file = match Mp4File::create(&record.output, record.overwrite) {
         Ok(file) => file,
         Err(error) => {
-            capture.end();
+            // Why there is no file says more than how the source ended.
+            let _ = capture.end();
             return Err(failed(error));
         }
     };
@@ -66,7 +68,7 @@ pub(super) fn run(config: &StreamConfig, record: &RecordConfig, console: &Consol
         display.show(written.get());
     }
     let (ended, capture) = stream.end();
-    capture.end();
+    let captured = capture.end();
     drop((watcher, display));
     let missing = writer.end();
     if missing > Span::ZERO {
@@ -78,6 +80,9 @@ pub(super) fn run(config: &StreamConfig, record: &RecordConfig, console: &Consol
     }
     // Why the stream failed says more than that nothing was recorded.
     ended.map_err(failed)?;
+    if !captured {
+        return Err(failed(PipelineError::Panicked("capture")));
+    }
     error.map_or(Ok(()), |error| Err(failed(error)))
 }
 

@@ -3,19 +3,28 @@
 use super::stderr;
 use crate::{
     config::Verbosity,
-    time::{Clock, SystemClock},
+    time::{Clock, Span, SystemClock, WallTime},
 };
 use indicatif::MultiProgress;
 use std::{
+    collections::HashMap,
     env, fmt,
     io::{self, Write},
+    sync::{Mutex, PoisonError},
 };
-use tracing::level_filters::LevelFilter;
+use tracing::{Event, Subscriber, callsite::Identifier, level_filters::LevelFilter};
 use tracing_subscriber::{
+    Layer,
     filter::Targets,
     fmt::{MakeWriter, format::Writer, time::FormatTime},
-    layer::SubscriberExt,
+    layer::{Context, SubscriberExt},
 };
+
+/// Targets of our own events begin so.
+const OURS: &str = env!("CARGO_CRATE_NAME");
+
+/// What a library says at one place of its code is told again after this.
+const LIBRARY_TOLD_AGAIN: Span = Span::from_ms(60_000);
 
 /// Starts the log of the process. A second call changes nothing.
 pub(super) fn start(verbosity: Verbosity, bars: MultiProgress) {
@@ -26,6 +35,11 @@ pub(super) fn start(verbosity: Verbosity, bars: MultiProgress) {
     };
     // https://no-color.org: any value but the empty one.
     let colour = !bars.is_hidden() && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let mut targets = Targets::new().with_target(OURS, ours).with_default(theirs);
+    if verbosity != Verbosity::Everything {
+        // What they warn of is what peers do wrong: the server counts it and tells whose fault it is.
+        targets = targets.with_targets(["h2", "hyper", "rustls"].map(|library| (library, LevelFilter::ERROR)));
+    }
     let log = tracing_subscriber::fmt()
         .with_max_level(LevelFilter::TRACE)
         .with_target(verbosity != Verbosity::Normal)
@@ -33,9 +47,36 @@ pub(super) fn start(verbosity: Verbosity, bars: MultiProgress) {
         .with_timer(WallTimer)
         .with_writer(AroundBars(bars))
         .finish()
-        .with(Targets::new().with_target(env!("CARGO_CRATE_NAME"), ours).with_default(theirs));
+        .with(targets)
+        .with(LibraryPace { is_off: verbosity == Verbosity::Everything, ..LibraryPace::default() });
     // The only error is that there is a log already, as in tests.
     let _ = tracing::subscriber::set_global_default(log);
+}
+
+/// Lets a library say the same once a minute: it does not know how often it is called.
+#[derive(Default)]
+struct LibraryPace {
+    is_off: bool,
+    told: Mutex<HashMap<Identifier, WallTime>>,
+}
+
+impl LibraryPace {
+    /// A clock that was set back does not keep a library silent.
+    fn is_due(&self, place: Identifier, now: WallTime) -> bool {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_due = told.get(&place).is_none_or(|last| !(Span(0)..LIBRARY_TOLD_AGAIN).contains(&now.since(*last)));
+        if is_due {
+            told.insert(place, now);
+        }
+        is_due
+    }
+}
+
+impl<S: Subscriber> Layer<S> for LibraryPace {
+    fn event_enabled(&self, event: &Event<'_>, _: Context<'_, S>) -> bool {
+        let about = event.metadata();
+        self.is_off || about.target().starts_with(OURS) || self.is_due(about.callsite(), SystemClock::start().wall())
+    }
 }
 
 /// The wall time in UTC, as everywhere.
@@ -68,5 +109,36 @@ impl<'a> MakeWriter<'a> for AroundBars {
 
     fn make_writer(&'a self) -> AroundBars {
         self.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    /// Counts what reaches it.
+    struct Counted(&'static AtomicU64);
+
+    impl<S: Subscriber> Layer<S> for Counted {
+        fn on_event(&self, _: &Event<'_>, _: Context<'_, S>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn a_library_says_the_same_once_a_minute_and_we_say_all() {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let log = tracing_subscriber::registry().with(Counted(&COUNT)).with(LibraryPace::default());
+        tracing::subscriber::with_default(log, || {
+            for _ in 0..10_000 {
+                tracing::warn!(target: "somebody::elses", "again");
+            }
+            assert_eq!(COUNT.swap(0, Ordering::Relaxed), 1);
+            for _ in 0..10 {
+                tracing::warn!("ours");
+            }
+            assert_eq!(COUNT.load(Ordering::Relaxed), 10);
+        });
     }
 }

@@ -3,6 +3,7 @@
 
 use super::{Detection, Detector, follow, is_due};
 use crate::{
+    drill,
     picture::Picture,
     status::{Counter, Gauge},
     time::{Clock, Ticks},
@@ -28,6 +29,8 @@ pub struct WatcherCounts {
     pub runs: Counter,
     /// Runs that failed.
     pub errors: Counter,
+    /// 1 while the last run failed.
+    pub failing: Gauge,
     /// Pictures that were due and were replaced by a newer one before the detector came to them.
     pub skips: Counter,
     /// The rate is divided by so much, to spare a busy machine; 0 and 1 leave it as it was asked.
@@ -114,16 +117,24 @@ fn watch(shared: &Shared, mut detector: Box<dyn Detector>, mut on_run: OnRun) {
     while let Some(picture) = wait_for_picture(shared) {
         shared.counts.runs.bump();
         let begun = shared.clock.now();
-        match look(detector.as_mut(), &mut tracker, &picture) {
+        let mut turn = || {
+            drill::pass("detect");
+            follow(detector.as_mut(), &mut tracker, &picture).map_err(|error| error.to_string())?;
+            let took = shared.clock.now().since(begun);
+            let detection = Arc::new(Detection { at: picture.at, tracks: tracker.tracks(), took });
+            *lock(&shared.latest) = detection.clone();
+            on_run(&detection);
+            Ok(())
+        };
+        // A bug in one run, the detector's or ours, is an error like any other: the next run begins anew.
+        let outcome = catch_unwind(AssertUnwindSafe(&mut turn)).unwrap_or_else(|_| Err("the detector panicked".to_owned()));
+        shared.counts.failing.set(outcome.is_err().into());
+        match outcome {
             Ok(()) => {
                 if errors_in_a_row > 0 {
                     tracing::info!("detection works again, after {errors_in_a_row} failed runs");
                     errors_in_a_row = 0;
                 }
-                let took = shared.clock.now().since(begun);
-                let detection = Arc::new(Detection { at: picture.at, tracks: tracker.tracks(), took });
-                *lock(&shared.latest) = detection.clone();
-                on_run(&detection);
             }
             Err(error) => {
                 // Once per burst: a detector that fails on every picture would fill the log.
@@ -149,14 +160,6 @@ fn wait_for_picture(shared: &Shared) -> Option<Arc<Picture>> {
             return Some(picture);
         }
         slot = shared.filled.wait(slot).unwrap_or_else(PoisonError::into_inner);
-    }
-}
-
-/// One run; a panic inside the detector is an error like any other.
-fn look(detector: &mut dyn Detector, tracker: &mut Tracker, picture: &Picture) -> Result<(), String> {
-    match catch_unwind(AssertUnwindSafe(|| follow(detector, tracker, picture))) {
-        Ok(result) => result.map_err(|error| error.to_string()),
-        Err(_) => Err("the detector panicked".into()),
     }
 }
 

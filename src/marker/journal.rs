@@ -28,6 +28,7 @@ use super::{
 };
 use crate::{
     detect::Detection,
+    drill,
     events::{Events, News},
     status::{Counter, Gauge, SourceState, Status},
     store::{Cursor, MARKERS_MAX, Query, Store, StoreError},
@@ -38,6 +39,7 @@ use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, select_biased};
 use std::{
     collections::HashMap,
     io,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex, PoisonError},
     thread::JoinHandle,
 };
@@ -49,6 +51,9 @@ pub const RUNS_MAX: usize = 64;
 pub const ASKS_MAX: usize = 64;
 /// Open markers are looked at this often when nothing comes.
 const LOOK_INTERVAL: Span = Span::from_ms(100);
+
+/// Turns in a row that may end in a panic; then the program ends.
+const PANICS_MAX: u32 = 10;
 
 /// What the journal has done so far, for the status.
 #[derive(Debug, Default)]
@@ -63,7 +68,9 @@ pub struct JournalCounts {
     pub unlisted: Counter,
     /// Runs that were left out because the queue was full.
     pub overrun: Counter,
-    /// Writes and reads that the store refused.
+    /// 1 while the last turn ended in a panic.
+    pub panicking: Gauge,
+    /// Writes and reads that the store refused, and turns that ended in a panic.
     pub failed: Counter,
     /// Markers in the store that cannot be read.
     pub unreadable: Gauge,
@@ -194,8 +201,15 @@ impl Journal {
         if let Some((stop, thread)) = stop {
             // The thread takes one, and is there until it does.
             stop.send(reason).ok();
-            thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            // A panic has been told, and whoever ends all goes on.
+            thread.join().ok();
         }
+    }
+
+    /// Whether its thread has ended by itself, after a bug that came again and again.
+    pub fn has_ended(&self) -> bool {
+        let stop = self.stop.lock().unwrap_or_else(PoisonError::into_inner);
+        stop.as_ref().is_some_and(|(_, thread)| thread.is_finished())
     }
 
     /// The markers that are asked for, and where the next ones begin.
@@ -261,19 +275,23 @@ struct Keeper {
 impl Keeper {
     fn run(mut self, asks: &Receiver<Ask>, stop: &Receiver<&'static str>) {
         let (runs, turns) = (self.parts.runs.clone(), self.parts.status.turns());
+        let mut panics_in_a_row = 0;
         let reason = loop {
-            select_biased! {
-                recv(stop) -> reason => break reason.unwrap_or("the program ends"),
-                recv(turns) -> state => state.into_iter().for_each(|state| self.turn(state)),
-                recv(runs) -> run => run.iter().for_each(|run| self.see(run)),
-                recv(asks) -> ask => ask.into_iter().for_each(|ask| self.answer(ask)),
-                default(LOOK_INTERVAL.to_duration()) => {}
+            // A bug in one turn is not the end of all markers: the next turn begins anew.
+            match catch_unwind(AssertUnwindSafe(|| self.pass(asks, &runs, &turns, stop))) {
+                Ok(Some(reason)) => break reason,
+                Ok(None) => panics_in_a_row = 0,
+                Err(_) => {
+                    panics_in_a_row += 1;
+                    self.counts.failed.bump();
+                    self.observer = Observer::default();
+                    self.held.clear();
+                }
             }
-            self.follow_clock();
-            let now = self.parts.clock.now();
-            let over = self.observer.pass(now);
-            self.take(over);
-            self.do_chores(now);
+            self.counts.panicking.set(u64::from(panics_in_a_row > 0));
+            if panics_in_a_row == PANICS_MAX {
+                break "hlscam has a bug";
+            }
         };
         turns.try_iter().for_each(|state| self.turn(state));
         self.events.begin_end();
@@ -283,6 +301,30 @@ impl Keeper {
         self.events.publish(self.parts.clock.wall(), News::StreamEnded(reason));
         self.events.close();
         self.feed.close();
+    }
+
+    /// One turn of the thread; why it is the last, if it is.
+    fn pass(
+        &mut self,
+        asks: &Receiver<Ask>,
+        runs: &Receiver<Detection>,
+        turns: &Receiver<SourceState>,
+        stop: &Receiver<&'static str>,
+    ) -> Option<&'static str> {
+        drill::pass("markers");
+        select_biased! {
+            recv(stop) -> reason => return Some(reason.unwrap_or("the program ends")),
+            recv(turns) -> state => state.into_iter().for_each(|state| self.turn(state)),
+            recv(runs) -> run => run.iter().for_each(|run| self.see(run)),
+            recv(asks) -> ask => ask.into_iter().for_each(|ask| self.answer(ask)),
+            default(LOOK_INTERVAL.to_duration()) => {}
+        }
+        self.follow_clock();
+        let now = self.parts.clock.now();
+        let over = self.observer.pass(now);
+        self.take(over);
+        self.do_chores(now);
+        None
     }
 
     /// Takes what a run found.

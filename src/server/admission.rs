@@ -89,7 +89,7 @@ impl Drop for Permit {
 }
 
 /// One IPv6 host may use every address of its /64 (RFC 4291 §2.5.4), so the /64 is counted.
-fn network_of(address: IpAddr) -> IpAddr {
+pub(super) fn network_of(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) if !v6.is_loopback() => Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX)).into(),
         canonical => canonical,

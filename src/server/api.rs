@@ -1,6 +1,7 @@
 //! The answers about the program itself: status, health, readiness, time.
 
 use super::{
+    faults::FaultsReport,
     origin::Reply,
     routes::{Shared, plain},
     under_way::UnderWayReport,
@@ -28,6 +29,7 @@ struct Report {
     events: EventsReport,
     hooks: HooksReport,
     answers: UnderWayReport,
+    peers: FaultsReport,
 }
 
 /// The markers.
@@ -39,6 +41,7 @@ struct MarkersReport {
     unlisted: u64,
     overrun: u64,
     failed: u64,
+    panicking: bool,
     unreadable: u64,
     trouble: Option<String>,
 }
@@ -59,6 +62,7 @@ impl MarkersReport {
             unlisted: counts.unlisted.get(),
             overrun: counts.overrun.get(),
             failed: counts.failed.get(),
+            panicking: counts.panicking.get() > 0,
             unreadable: counts.unreadable.get(),
             trouble: counts.trouble(),
         }
@@ -77,6 +81,7 @@ pub(super) fn status(shared: &Shared) -> Reply {
         events: EventsReport { published: shared.journal.events.count(), listeners },
         hooks: shared.status.hooks.report(),
         answers: shared.under_way.report(),
+        peers: shared.faults.report(),
     };
     match serde_json::to_string(&report) {
         Ok(text) => {
@@ -95,6 +100,8 @@ pub(super) fn health() -> Reply {
 /// `GET /readyz`: whether a player that comes now gets a live picture.
 pub(super) fn readiness(shared: &Shared) -> Reply {
     let obstacle = match shared.status.state() {
+        _ if shared.journal.counts.panicking.get() > 0 => "the thread of the markers meets a bug and begins anew",
+        _ if shared.status.detector.failing.get() > 0 => "detection fails",
         SourceState::Live if can_start(shared) => return plain(200, "ready\n"),
         SourceState::Live => "the first pictures are being encoded",
         SourceState::Opening => "the source is being opened",

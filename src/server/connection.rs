@@ -6,6 +6,7 @@
 use super::{
     FAREWELL_TIMEOUT, Limits,
     body::{AnswerBody, Pieces},
+    faults::Fault,
     gate::Ends,
     metered::{Metered, Version},
     pulse::{Beat, OpenRequest, Pulse},
@@ -22,6 +23,7 @@ use hyper::{
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use std::{
     convert::Infallible,
+    error::Error,
     pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll, ready},
@@ -114,9 +116,12 @@ pub(super) async fn converse<I>(
     let (back, mut returned) = oneshot::channel();
     let io = Metered::new(io, pulse.clone(), back);
     let peer = ends.peer;
-    let ended = talk(io, ends, site, protocols, limits, stop, &pulse).await;
-    if ended == Ended::InSilence
-        && pulse.has_half_a_request()
+    let ended = talk(io, ends, site.clone(), protocols, limits, stop, &pulse).await;
+    let is_slow = ended == Ended::InSilence && pulse.has_half_a_request();
+    if is_slow {
+        site.faults().note(Fault::TooSlow, ends.peer, site.now(), &"its request did not come whole in time");
+    }
+    if is_slow
         && let Ok(mut io) = returned.try_recv()
         && !matches!(timeout(FAREWELL_TIMEOUT, io.write_all(TOO_SLOW)).await, Ok(Ok(())))
     {
@@ -178,6 +183,9 @@ where
             ended = talk.as_mut() => {
                 let Err(error) = ended else { return Ended::ByWord };
                 tracing::debug!(%peer, %error, "connection ended");
+                if breaks_rules(&error) {
+                    site.faults().note(Fault::Protocol, peer, site.now(), &format_args!("its connection ended: {error}"));
+                }
                 return if error.is_timeout() { Ended::InSilence } else { Ended::ByWord };
             }
             _ = stop.changed(), if !stopping => {
@@ -199,6 +207,19 @@ where
             }
         }
     }
+}
+
+/// Whether a peer spoke something else than HTTP, and did not just leave, or take its time.
+fn breaks_rules(error: &hyper::Error) -> bool {
+    let is_gone = error.is_canceled() || error.is_closed() || error.is_incomplete_message() || error.is_body_write_aborted();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        if inner.is::<std::io::Error>() {
+            return false;
+        }
+        cause = inner.source();
+    }
+    !is_gone && !error.is_timeout()
 }
 
 /// An answer's body that keeps its request open until it is sent or dropped.

@@ -1,46 +1,92 @@
-//! The system's limit of open files, of which every connection takes one.
+//! The budget of open files: connections, farewells, copies in memory, and what is kept for cameras, hooks and the store come out of the
+//! one limit that the system has for this process.
 
-/// Files that are not connections: cameras, recordings, libraries being opened. A full server must not keep a lost camera from being
-/// opened again.
-const FILES_RESERVED: usize = 128;
+use super::{FAREWELLS_MAX, mirror};
 
-/// Raises this process's limit for `connections`, as far as the system allows, and returns how many connections there is room for.
-/// Many systems start a program with 1024 files and let it ask for more.
-#[cfg(unix)]
-pub(super) fn room_for(connections: usize) -> usize {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let wanted = (connections + FILES_RESERVED) as u64;
-    let limit = getrlimit(Resource::Nofile);
-    let of = |bound: Option<u64>| bound.unwrap_or(u64::MAX);
-    let mut room = of(limit.current);
-    if room < wanted {
-        let raised = wanted.min(of(limit.maximum));
-        match setrlimit(Resource::Nofile, Rlimit { current: Some(raised), maximum: limit.maximum }) {
-            Ok(()) => room = raised,
-            Err(error) => tracing::debug!(%error, "the limit of open files stays at {room}"),
+/// Most files that are kept for what is no connection and no copy: cameras and recordings that are opened again, commands of hooks (four
+/// each), the store. A full server must not keep a lost camera from being opened again.
+const RESERVED_MAX: usize = 128;
+
+/// Under a small limit, the least of them: a camera, and two commands.
+const RESERVED_MIN: usize = 12;
+
+/// What each may have at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Budget {
+    /// Connections that are served.
+    pub(super) connections: usize,
+    /// Connections that are told why they are turned away.
+    pub(super) farewells: usize,
+    /// Copies of answers in memory.
+    pub(super) copies: usize,
+}
+
+impl Budget {
+    /// For this process, which has opened all else that it needs; at most `connections` of them.
+    pub(super) fn of_system(connections: usize) -> Budget {
+        let Some(free) = free() else {
+            return Budget { connections, farewells: FAREWELLS_MAX, copies: mirror::FILES_MAX };
+        };
+        let budget = Budget::of(free, connections);
+        if budget.connections < connections {
+            tracing::info!(
+                "the system's limit of open files leaves room for {} connections; more need a higher one (ulimit -n)",
+                budget.connections
+            );
         }
+        budget
     }
-    let room = usize::try_from(room).unwrap_or(usize::MAX).saturating_sub(FILES_RESERVED).min(connections);
-    if room < connections {
-        tracing::info!("the system's limit of open files leaves room for {room} connections; see ulimit -n");
+
+    /// Shares out `free` files. Copies save copying, and must not cost a viewer his place.
+    fn of(free: usize, connections: usize) -> Budget {
+        let left = free - (free / 4).clamp(RESERVED_MIN, RESERVED_MAX).min(free);
+        let farewells = (left / 16).clamp(1, FAREWELLS_MAX);
+        let copies = (left / 8).min(mirror::FILES_MAX);
+        // One is accepted before it is known that it is too many. Whatever there is, somebody must be able to watch.
+        Budget { connections: left.saturating_sub(farewells + copies + 1).clamp(1, connections.max(1)), farewells, copies }
     }
-    // With a limit below the reserve somebody must still be able to watch.
-    room.max(1)
+}
+
+/// Files that may still be opened; `None` where they are not counted.
+#[cfg(unix)]
+fn free() -> Option<usize> {
+    use rustix::process::{Resource, getrlimit};
+    /// Open files of a stream, where the system does not list them.
+    const OPEN_UNTOLD: usize = 24;
+    let limit = usize::try_from(getrlimit(Resource::Nofile).current?).unwrap_or(usize::MAX);
+    let open = std::fs::read_dir("/dev/fd").map_or(OPEN_UNTOLD, Iterator::count);
+    Some(limit.saturating_sub(open))
 }
 
 /// Elsewhere sockets do not count as files.
 #[cfg(not(unix))]
-pub(super) fn room_for(connections: usize) -> usize {
-    connections
+fn free() -> Option<usize> {
+    None
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_few_connections_have_room_and_nobody_gets_more_than_asked() {
-        assert_eq!(room_for(10), 10);
-        assert!((1..=1 << 40).contains(&room_for(1 << 40)));
+    fn the_shares_fit_the_limit_whatever_it_is() {
+        let check = |free: usize, connections: usize, farewells: usize, copies: usize| {
+            assert_eq!(Budget::of(free, 8192), Budget { connections, farewells, copies }, "{free}");
+        };
+        // Limits of 64, 256, 1024 and 16,384, of which a stream has 17 itself.
+        check(47, 28, 2, 4);
+        check(239, 146, 11, 22);
+        check(1007, 715, 54, 109);
+        check(16_367, 8192, 64, 256);
+        for free in RESERVED_MIN + 3..3000 {
+            let Budget { connections, farewells, copies } = Budget::of(free, 8192);
+            assert!(connections + farewells + copies + 1 + RESERVED_MIN <= free, "{free}");
+        }
+    }
+
+    #[test]
+    fn somebody_can_always_watch_and_nobody_gets_more_than_asked() {
+        assert_eq!(Budget::of(0, 10).connections, 1);
+        assert_eq!(Budget::of(1 << 40, 10).connections, 10);
     }
 }

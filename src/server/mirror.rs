@@ -20,6 +20,9 @@ pub(super) const LEN_MIN: usize = 32 * 1024;
 /// Bytes held at most: the segments and parts of the last seconds, of which live players ask for the same; at 8 Mbit/s, 4 segments.
 const LEN_MAX: usize = 8 << 20;
 
+/// Files held at most: as many as there are of the shortest in all bytes. The budget of open files may give fewer.
+pub(super) const FILES_MAX: usize = LEN_MAX / LEN_MIN;
+
 /// Answers that were asked for once, of which the next request makes a copy. One viewer alone is never worth a copy.
 const ONCE_MAX: usize = 64;
 
@@ -29,14 +32,21 @@ pub(super) struct Mirror {
     held: Mutex<Held>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Held {
+    files_max: usize,
     /// By the address of the first byte.
     places: BTreeMap<usize, Place>,
     /// Oldest first, with their lengths.
     files: VecDeque<(Arc<File>, usize)>,
     len: usize,
     once: VecDeque<usize>,
+}
+
+impl Default for Held {
+    fn default() -> Held {
+        Held { files_max: FILES_MAX, places: BTreeMap::new(), files: VecDeque::new(), len: 0, once: VecDeque::new() }
+    }
 }
 
 #[derive(Debug)]
@@ -55,6 +65,11 @@ pub(super) struct Stretch {
 }
 
 impl Mirror {
+    /// Holds so many files at most from now on.
+    pub(super) fn set_files_max(&self, files_max: usize) {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).files_max = files_max;
+    }
+
     /// These pieces are sent as one answer: the second time, they get a file.
     pub(super) fn note(&self, pieces: &[Bytes]) {
         let len = pieces.iter().map(Bytes::len).sum::<usize>();
@@ -68,6 +83,9 @@ impl Mirror {
         if !held.once.contains(&mark) {
             held.once.truncate(ONCE_MAX - 1);
             held.once.push_front(mark);
+            return;
+        }
+        if held.files_max == 0 {
             return;
         }
         match file_of(pieces) {
@@ -105,7 +123,7 @@ impl Held {
     }
 
     fn add(&mut self, file: Arc<File>, pieces: &[Bytes], len: usize) {
-        while self.len + len > LEN_MAX
+        while (self.len + len > LEN_MAX || self.files.len() >= self.files_max)
             && let Some((oldest, oldest_len)) = self.files.pop_front()
         {
             self.places.retain(|_, place| !Arc::ptr_eq(&place.file, &oldest));
@@ -204,5 +222,23 @@ mod tests {
             twice(&mirror, &pieces);
         }
         assert!(mirror.held.lock().unwrap().files.is_empty());
+    }
+
+    #[test]
+    fn no_more_files_are_held_than_the_budget_has() {
+        let mirror = Mirror::default();
+        mirror.set_files_max(2);
+        for n in 0..5 {
+            let pieces = [piece(n, LEN_MIN)];
+            mirror.note(&pieces);
+            mirror.note(&pieces);
+            assert!(mirror.find([&pieces[0][..]].into_iter()).is_some(), "the newest has a file");
+        }
+        assert_eq!(mirror.held.lock().expect("no panic").files.len(), 2);
+        mirror.set_files_max(0);
+        let pieces = [piece(9, LEN_MIN)];
+        mirror.note(&pieces);
+        mirror.note(&pieces);
+        assert!(mirror.find([&pieces[0][..]].into_iter()).is_none());
     }
 }

@@ -9,6 +9,7 @@ use super::{
     body::AnswerBody,
     burst::Burst,
     events,
+    faults::Faults,
     gate::{Ends, Gate, RESOURCE_POLICY},
     markers::{self, Bucket},
     mirror::Mirror,
@@ -92,6 +93,7 @@ pub(super) struct Shared {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) mirror: Arc<Mirror>,
     pub(super) journal: Arc<Journal>,
+    pub(super) faults: Faults,
     pub(super) gate: Gate,
     /// Pages of markers that may be made.
     pub(super) pages: Semaphore,
@@ -124,6 +126,7 @@ impl Site {
             status,
             clock,
             mirror: Arc::default(),
+            faults: Faults::default(),
             journal,
             gate: Gate::new(access),
             pages: Semaphore::new(markers::PAGES_AT_ONCE),
@@ -188,6 +191,11 @@ impl Site {
     /// Copies of what many ask for.
     pub(super) fn mirror(&self) -> &Arc<Mirror> {
         &self.shared.mirror
+    }
+
+    /// What peers do wrong.
+    pub(super) fn faults(&self) -> &Faults {
+        &self.shared.faults
     }
 
     /// Monotonic time of the stream's clock.

@@ -2,8 +2,8 @@
 
 use crate::support::{DEADLINE, Deadline, request};
 use std::{
-    io::Write,
-    net::TcpListener,
+    io::{Read, Write},
+    net::{TcpListener, TcpStream},
     os::{fd::OwnedFd, unix::net::UnixStream},
     process::{Child, Command, ExitStatus, Stdio},
     thread,
@@ -21,10 +21,15 @@ struct Streaming {
 
 impl Streaming {
     /// Starts what `command` begins with, with `device` on a free port, and waits until it streams.
-    fn start(mut command: Command, device: &str) -> Streaming {
+    fn start(command: Command, device: &str) -> Streaming {
+        Streaming::searching(command, device, "none")
+    }
+
+    /// The same with detection.
+    fn searching(mut command: Command, device: &str, detect: &str) -> Streaming {
         // Nobody else takes it: the system gives the same free port out late.
         let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port").port();
-        command.args(["--device", device, "--detect", "none", "--size", "320x240", "--port", &port.to_string()]);
+        command.args(["--device", device, "--detect", detect, "--size", "320x240", "--port", &port.to_string()]);
         let child = command.stdout(Stdio::null()).spawn().expect("the binary is built with the tests");
         let mut streaming = Streaming { child, address: format!("127.0.0.1:{port}") };
         streaming.wait_until("it streams", |status| status["source"]["state"] == "live");
@@ -185,4 +190,108 @@ fn a_limit_on_the_size_of_files_is_told_like_a_full_disk() {
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.lines().last().is_some_and(|line| line.contains("the file system takes no larger file")), "{said}");
     assert!(file.metadata().expect("what was recorded stays").len() > 0);
+}
+
+/// Listens to what happens until the server says no more.
+fn events(address: &str) -> thread::JoinHandle<String> {
+    let mut stream = TcpStream::connect(address).expect("it listens");
+    stream.set_read_timeout(Some(DEADLINE)).expect("it can be set");
+    write!(stream, "GET /api/events HTTP/1.1\r\nHost: {address}\r\n\r\n").expect("it reads");
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        // What came before the connection was cut counts.
+        stream.read_to_end(&mut bytes).ok();
+        String::from_utf8_lossy(&bytes).into_owned()
+    })
+}
+
+/// Panics on purpose exist where the binary has debug assertions, as that of the tests has.
+fn drilled(plan: &str) -> Command {
+    let mut command = hlscam();
+    command.env("HLSCAM_DRILL", plan).stderr(Stdio::null());
+    command
+}
+
+#[test]
+fn after_a_panic_the_end_is_told_and_the_exit_code_is_1() {
+    for plan in ["source:150", "capture:150", "encode:150", "main:12", "markers:60+"] {
+        let mut streaming = Streaming::start(drilled(plan), "test");
+        let told = events(&streaming.address);
+        let (deadline, mut has_endlist) = (Deadline::start(), false);
+        while streaming.child.try_wait().expect("it is our child").is_none() {
+            let playlist = request(&streaming.address, "/cam/video.m3u8").map(|answer| answer.text());
+            has_endlist |= playlist.is_ok_and(|text| text.contains("#EXT-X-ENDLIST"));
+            assert!(!deadline.is_over(), "{plan}: it does not end");
+            thread::park_timeout(LOOK);
+        }
+        assert_eq!(streaming.ends().code(), Some(1), "{plan}");
+        assert!(has_endlist, "{plan}: viewers were not told");
+        let told = told.join().expect("no panic");
+        assert!(told.contains("event: stream-ended"), "{plan}: listeners were not told: {told}");
+    }
+}
+
+#[test]
+fn markers_and_detection_begin_anew_after_a_panic() {
+    let check = |plan: &str, wanted: fn(&serde_json::Value) -> bool| {
+        let mut streaming = Streaming::searching(drilled(plan), "test", "face");
+        streaming.wait_until("it has failed once, and works", wanted);
+        streaming.signal("-TERM");
+        assert_eq!(streaming.ends().code(), Some(0), "{plan}");
+    };
+    check("markers:20", |status| status["markers"]["failed"] == 1 && status["markers"]["panicking"] == false);
+    check("detect:5", |status| {
+        let detection = &status["detection"];
+        detection["errors"] == 1 && detection["failing"] == false && detection["runs"].as_u64() > Some(6)
+    });
+}
+
+#[test]
+fn too_small_a_limit_is_a_sentence_at_the_start() {
+    for (limit, expect) in [
+        ("ulimit -n 30", "the system lets this program open 30 files, and it needs 40"),
+        ("ulimit -v 900000", "the system gives this program 878 MiB of address space, and it needs 1024 MiB"),
+    ] {
+        let mut command = hlscam_after(limit);
+        command.args(["--device", "test", "--detect", "none", "--port", "0"]).stderr(Stdio::piped());
+        let output = command.output().expect("the binary is built with the tests");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{limit}: {said}");
+        assert!(said.starts_with(&format!("error: {expect}")) && said.lines().count() == 1, "{limit}: {said}");
+    }
+}
+
+#[test]
+fn with_64_files_everybody_is_answered_while_20_connections_rest() {
+    let mut streaming = Streaming::start(hlscam_after("ulimit -n 64"), "test");
+    streaming.wait_until("there is a playlist", |status| status["window"]["segments"].as_u64() > Some(0));
+    let resting: Vec<TcpStream> = (0..20).map(|_| TcpStream::connect(&streaming.address).expect("it listens")).collect();
+    for n in 0..100 {
+        let answer = request(&streaming.address, "/cam/video.m3u8").expect("it answers");
+        assert_eq!(answer.status, 200, "request {n}");
+    }
+    drop(resting);
+    streaming.signal("-TERM");
+    assert_eq!(streaming.ends().code(), Some(0));
+}
+
+#[test]
+fn clients_that_break_the_rules_are_counted_and_do_not_fill_the_log() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let log = folder.path().join("log");
+    let mut command = hlscam();
+    command.stderr(std::fs::File::create(&log).expect("it can be made"));
+    let mut streaming = Streaming::start(command, "test");
+    for _ in 0..200 {
+        let mut stream = TcpStream::connect(&streaming.address).expect("it listens");
+        stream.set_read_timeout(Some(DEADLINE)).expect("it can be set");
+        stream.write_all(b"\x16\x03\x01 this is no HTTP\r\n\r\n").expect("it reads");
+        stream.read_to_end(&mut Vec::new()).ok();
+    }
+    streaming.wait_until("all are counted", |status| status["peers"]["protocol"] == 200);
+    streaming.signal("-TERM");
+    assert_eq!(streaming.ends().code(), Some(0));
+    let log = std::fs::read_to_string(&log).expect("it is text");
+    assert_eq!(log.lines().filter(|line| line.contains("127.0.0.1: its connection ended")).count(), 1, "{log}");
+    assert!(log.lines().count() < 10, "{log}");
 }

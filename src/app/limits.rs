@@ -1,0 +1,115 @@
+//! Whether the system gives what a command needs to run: asked at the start, so that a limit that is too small is a sentence and not a
+//! stream that hangs.
+
+use super::Failure;
+use crossbeam_channel::bounded;
+use std::{io, thread};
+
+/// Threads that a stream starts beyond the first: capture, detection, encoder, markers, two of the server; and two to spare, for what
+/// asks names of a hook's server and for an encoder that is opened again.
+const THREADS_NEEDED: usize = 8;
+
+/// Files that a stream has open with some ten viewers: 17 of its own, and a few to open a camera again.
+#[cfg(unix)]
+const FILES_MIN: u64 = 40;
+
+/// Address space with which a stream of faces in 640x480 was seen to run, 735 MB, and room for its window. Less ends it anywhere.
+#[cfg(unix)]
+const ADDRESS_SPACE_MIN: u64 = 1 << 30;
+
+/// Raises what this process may raise by itself, and refuses what is still too little.
+pub(super) fn ensure() -> Result<(), Failure> {
+    #[cfg(unix)]
+    {
+        ensure_files()?;
+        ensure_address_space()?;
+    }
+    ensure_threads(|idle| thread::Builder::new().name("spare".to_owned()).spawn(idle).map(drop))
+}
+
+/// Many systems start a program with 1024 files and let it ask for more.
+#[cfg(unix)]
+fn ensure_files() -> Result<(), Failure> {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    /// All that can be used: see the server's budget. A limit of a billion makes other programs, which close all they might have, slow.
+    const FILES_WANTED: u64 = 16_384;
+    let limit = getrlimit(Resource::Nofile);
+    let of = |bound: Option<u64>| bound.unwrap_or(u64::MAX);
+    let (mut have, most) = (of(limit.current), of(limit.maximum).min(FILES_WANTED));
+    if have < most && setrlimit(Resource::Nofile, Rlimit { current: Some(most), maximum: limit.maximum }).is_ok() {
+        have = most;
+    }
+    if have < FILES_MIN {
+        return Err(Failure(format!(
+            "the system lets this program open {have} files, and it needs {FILES_MIN}; raise the limit (ulimit -n, or LimitNOFILE= of \
+             its service)"
+        )));
+    }
+    Ok(())
+}
+
+#[cfg(unix)]
+fn ensure_address_space() -> Result<(), Failure> {
+    use rustix::process::{Resource, getrlimit};
+    match getrlimit(Resource::As).current {
+        Some(have) if have < ADDRESS_SPACE_MIN => Err(Failure(format!(
+            "the system gives this program {} MiB of address space, and it needs {} MiB; raise the limit (ulimit -v)",
+            have >> 20,
+            ADDRESS_SPACE_MIN >> 20
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// Takes all threads at once, and gives them back: the first that is refused later would leave a stream without its server.
+fn ensure_threads(mut spawn: impl FnMut(Box<dyn FnOnce() + Send>) -> io::Result<()>) -> Result<(), Failure> {
+    let (hold, held) = bounded::<()>(0);
+    let (leave, left) = bounded::<()>(0);
+    let mut refused = None;
+    for n in 0..THREADS_NEEDED {
+        let (held, leave) = (held.clone(), leave.clone());
+        let idle = move || {
+            // Until the other end is dropped.
+            held.recv().ok();
+            drop(leave);
+        };
+        if let Err(error) = spawn(Box::new(idle)) {
+            refused = Some((n, error));
+            break;
+        }
+    }
+    drop((hold, leave));
+    // Closed when the last thread has gone.
+    left.recv().ok();
+    match refused {
+        None => Ok(()),
+        Some((have, error)) => Err(Failure(format!(
+            "the system gives this program {have} threads, and it needs {THREADS_NEEDED}: {error}; raise the limit (ulimit -u, or \
+             TasksMax= of its service, or the container's limit of processes)"
+        ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn too_few_threads_are_a_sentence() {
+        let mut given = 0;
+        let few = ensure_threads(|idle| {
+            if given == 6 {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            given += 1;
+            thread::Builder::new().spawn(idle).map(drop)
+        });
+        let text = few.expect_err("two are missing").to_string();
+        assert!(text.starts_with("the system gives this program 6 threads, and it needs 8: "), "{text}");
+    }
+
+    #[test]
+    fn enough_is_enough() {
+        ensure().expect("tests run where a stream can");
+    }
+}

@@ -1,0 +1,29 @@
+//! Panics on purpose, for the tests of what a bug in a thread does. Not in builds without debug assertions, so in no release.
+
+/// Called at each turn of a thread. `HLSCAM_DRILL=NAME:N` panics at the N-th of that name, `NAME:N+` from then on at each.
+#[cfg(debug_assertions)]
+pub(crate) fn pass(name: &str) {
+    use std::{
+        env,
+        sync::{
+            OnceLock,
+            atomic::{AtomicU64, Ordering},
+        },
+    };
+    static PLAN: OnceLock<Option<(String, u64, bool)>> = OnceLock::new();
+    static TURNS: AtomicU64 = AtomicU64::new(0);
+    let plan = PLAN.get_or_init(|| {
+        let text = env::var("HLSCAM_DRILL").ok()?;
+        let (name, turn) = text.split_once(':')?;
+        Some((name.to_owned(), turn.trim_end_matches('+').parse().ok()?, turn.ends_with('+')))
+    });
+    if let Some((wanted, turn, goes_on)) = plan
+        && wanted == name
+    {
+        let now = TURNS.fetch_add(1, Ordering::Relaxed) + 1;
+        assert!(now != *turn && !(*goes_on && now > *turn), "a drill of {name}");
+    }
+}
+
+#[cfg(not(debug_assertions))]
+pub(crate) fn pass(_: &str) {}
