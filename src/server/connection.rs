@@ -176,8 +176,7 @@ where
             return Ended::ByWord;
         }
     };
-    let mut last = Beat::default();
-    let mut stopping = false;
+    let (mut last, mut stopping) = (Beat::default(), false);
     loop {
         tokio::select! {
             ended = talk.as_mut() => {
