@@ -36,7 +36,9 @@ export function connectTimeline(player, keys, shared, seenUntil) {
   const seen = () => seenUntil(player.window?.endMs ?? Infinity);
   const bar = newBar(player, marks, pictures, seen);
   const goTo = (/** @type {number} */ at) => bar.goTo(at);
-  const list = new MarkerList(byId('markers'), marks, { pictures, range: () => keyFrames.range, goTo, seenUntil: seen });
+  // The live picture comes first: those of the list wait for it.
+  const range = () => (player.facts.stream === 'none' ? null : keyFrames.range);
+  const list = new MarkerList(byId('markers'), marks, { pictures, range, goTo, seenUntil: seen });
   const openNote = connectNote(player, marks);
   connectTools(player, keys);
   connectTaps(player);

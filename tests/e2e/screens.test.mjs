@@ -93,11 +93,19 @@ for (const [name, options] of Object.entries({ desktop: {}, upright: PHONE, side
 }
 
 screenTest('the_preview_stands_above_its_pointer_and_within_the_bar', {}, async (page) => {
+  // The clock beside the bar takes its room once there is a time to show.
+  await until('the clock is there', async () => {
+    const seen = await page.locator('#shown-at').textContent();
+    return { done: seen !== '', seen };
+  }, NOTICE_MS);
   const bar = await page.locator('#seek').boundingBox();
   const y = bar.y + bar.height - 10;
   const stands = (x) => until(`the preview stands above ${x}`, async () => {
     await page.mouse.move(x, y);
     const box = await page.locator('#preview').boundingBox();
+    if (box === null) {
+      return { done: false, seen: 'no preview' };
+    }
     const wanted = Math.max(bar.x, Math.min(bar.x + bar.width - box.width, x - box.width / 2));
     return { done: Math.abs(box.x - wanted) <= 1, seen: { box, wanted } };
   }, NOTICE_MS);
