@@ -208,6 +208,8 @@ impl Door {
                 }
                 if let Ok(farewell) = self.farewells.clone().try_acquire_owned() {
                     tasks.spawn(turn_away(stream, refusal, farewell));
+                } else {
+                    turn_away_at_once(stream, refusal);
                 }
             }
         }
@@ -238,17 +240,7 @@ impl Door {
 
 /// Tells a client why it is turned away. Its request is read and dropped, for closing over unread bytes would destroy the answer.
 async fn turn_away(mut stream: TcpStream, refusal: Refusal, farewell: OwnedSemaphorePermit) {
-    let text = format!("{refusal}; try again soon\n");
-    let status = match refusal {
-        Refusal::Full(_) => "503 Service Unavailable",
-        // RFC 6585 §4: it is this client that asks too much.
-        Refusal::AddressFull(_) => "429 Too Many Requests",
-    };
-    let answer = format!(
-        "HTTP/1.1 {status}\r\nretry-after: {RETRY_AFTER_S}\r\ncontent-type: text/plain; charset=utf-8\r\n\
-         content-length: {}\r\ncache-control: no-store\r\nconnection: close\r\n\r\n{text}",
-        text.len()
-    );
+    let answer = farewell_of(refusal);
     let told = timeout(FAREWELL_TIMEOUT, async {
         stream.write_all(answer.as_bytes()).await?;
         stream.shutdown().await?;
@@ -260,6 +252,40 @@ async fn turn_away(mut stream: TcpStream, refusal: Refusal, farewell: OwnedSemap
         tracing::debug!("a client left before it was told why it was turned away");
     }
     drop(farewell);
+}
+
+/// Tells it without waiting, in a flood: most have sent their request by then, and hear why.
+fn turn_away_at_once(stream: TcpStream, refusal: Refusal) {
+    use std::io::{Read, Write};
+    /// Bytes of a request that are read and dropped; a longer one may lose the answer.
+    const READ_MAX: u64 = 4096;
+    let told = stream.into_std().and_then(|mut stream| {
+        let drain = |stream: &std::net::TcpStream| io::copy(&mut stream.take(READ_MAX), &mut io::sink());
+        // It ends when nothing more has come, which is what is wanted.
+        drain(&stream).ok();
+        stream.write_all(farewell_of(refusal).as_bytes())?;
+        stream.shutdown(std::net::Shutdown::Write)?;
+        drain(&stream).ok();
+        Ok(())
+    });
+    if let Err(error) = told {
+        tracing::debug!(%error, "a client left before it was told why it was turned away");
+    }
+}
+
+/// What a client is told that is turned away.
+fn farewell_of(refusal: Refusal) -> String {
+    let text = format!("{refusal}; try again soon\n");
+    let status = match refusal {
+        Refusal::Full(_) => "503 Service Unavailable",
+        // RFC 6585 §4: it is this client that asks too much.
+        Refusal::AddressFull(_) => "429 Too Many Requests",
+    };
+    format!(
+        "HTTP/1.1 {status}\r\nretry-after: {RETRY_AFTER_S}\r\ncontent-type: text/plain; charset=utf-8\r\n\
+         content-length: {}\r\ncache-control: no-store\r\nconnection: close\r\n\r\n{text}",
+        text.len()
+    )
 }
 
 fn tell_panic(ended: Result<(), JoinError>) {
@@ -296,5 +322,18 @@ mod tests {
         };
         check(Refusal::Full(8), "503 Service Unavailable").await;
         check(Refusal::AddressFull(2), "429 Too Many Requests").await;
+    }
+
+    #[tokio::test]
+    async fn in_a_flood_who_has_asked_is_told_too() {
+        let door = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let mut client = TcpStream::connect(door.local_addr().expect("it listens")).await.expect("connects");
+        client.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.expect("it fits");
+        let (stream, _) = door.accept().await.expect("somebody came");
+        stream.readable().await.expect("it has asked");
+        turn_away_at_once(stream, Refusal::Full(8));
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).await.expect("text, and no reset");
+        assert!(answer.starts_with("HTTP/1.1 503 ") && answer.ends_with("; try again soon\n"), "{answer}");
     }
 }

@@ -5,9 +5,9 @@ use super::Failure;
 use crossbeam_channel::bounded;
 use std::{io, thread};
 
-/// Threads that a stream starts beyond the first: capture, detection, encoder, markers, two of the server; and two to spare, for what
-/// asks names of a hook's server and for an encoder that is opened again.
-const THREADS_NEEDED: usize = 8;
+/// Threads that a stream starts beyond the first: log, source, capture, detection, encoder, markers, two of the server; and two to spare,
+/// for what asks names of a hook's server and for an encoder that is opened again.
+const THREADS_NEEDED: usize = 10;
 
 /// Files that a stream has open with some ten viewers: 17 of its own, and a few to open a camera again.
 #[cfg(unix)]
@@ -98,14 +98,14 @@ mod tests {
     fn too_few_threads_are_a_sentence() {
         let mut given = 0;
         let few = ensure_threads(|idle| {
-            if given == 6 {
+            if given == 8 {
                 return Err(io::ErrorKind::WouldBlock.into());
             }
             given += 1;
             thread::Builder::new().spawn(idle).map(drop)
         });
         let text = few.expect_err("two are missing").to_string();
-        assert!(text.starts_with("the system gives this program 6 threads, and it needs 8: "), "{text}");
+        assert!(text.starts_with("the system gives this program 8 threads, and it needs 10: "), "{text}");
     }
 
     #[test]
