@@ -9,6 +9,7 @@ use crate::{
 use serde::Serialize;
 
 pub mod bars;
+pub mod blazeface;
 #[cfg(feature = "opencv")]
 pub mod haar;
 pub mod kind;
@@ -43,7 +44,7 @@ pub struct BoundingBox {
     pub height: u32,
 }
 
-/// A luma plane to look at; rows are tight.
+/// A luma plane to look at, with the colours where they are known; rows are tight.
 #[derive(Clone, Copy)]
 pub struct Luma<'a> {
     /// `width × height` bytes.
@@ -52,6 +53,8 @@ pub struct Luma<'a> {
     pub width: usize,
     /// Pixels down.
     pub height: usize,
+    /// Blue and red difference, half as many pixels across and down; `None` is grey.
+    pub chroma: Option<(&'a [u8], &'a [u8])>,
     /// The part that is no [bar](bars): all that is searched.
     pub content: BoundingBox,
 }
@@ -59,12 +62,13 @@ pub struct Luma<'a> {
 impl<'a> Luma<'a> {
     /// A plane of `width × height` bytes; panics if it has fewer.
     pub fn new(bytes: &'a [u8], width: usize, height: usize) -> Luma<'a> {
-        Luma { bytes, width, height, content: bars::content(bytes, width, height) }
+        Luma { bytes, width, height, chroma: None, content: bars::content(bytes, width, height) }
     }
 
-    /// The luma plane of a picture, where it lies.
+    /// The planes of a picture, where they lie.
     pub fn of(picture: &'a Picture) -> Luma<'a> {
-        Luma::new(picture.planes().y, picture.size().width(), picture.size().height())
+        let planes = picture.planes();
+        Luma { chroma: Some((planes.u, planes.v)), ..Luma::new(planes.y, picture.size().width(), picture.size().height()) }
     }
 }
 

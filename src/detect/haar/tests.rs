@@ -81,7 +81,7 @@ fn several_cascades_take_turns_and_a_head_is_found_once() {
 fn a_picture_smaller_than_the_cascade_has_nothing_in_it() {
     assert_eq!(detector().detect(luma(&[128; 64], 8), &[]).expect("it runs"), []);
     let content = BoundingBox { x: 0, y: 0, width: 640, height: 480 };
-    assert!(detector().detect(Luma { bytes: &[], width: 640, height: 480, content }, &[]).is_err());
+    assert!(detector().detect(Luma { bytes: &[], width: 640, height: 480, chroma: None, content }, &[]).is_err());
 }
 
 #[test]
