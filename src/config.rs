@@ -24,8 +24,9 @@ pub mod quantity;
 
 pub use check::read;
 
-/// Part length when none is asked: 3 of them is the hold-back of a player, so 200 ms gives well under a second of it.
-pub const PART_DEFAULT: Span = Span::from_ms(200);
+/// Part length when none is asked, the shortest: a picture is as old as its part is long before anybody has it, and players stay three
+/// parts behind.
+pub const PART_DEFAULT: Span = PART_MIN;
 /// Segment length when none is asked: players without low-latency support rest three segments behind, so 6 s.
 pub const SEGMENT_DEFAULT: Span = Span::from_ms(2000);
 /// Window when none is asked: enough to rewind a moment that was just missed.
@@ -395,11 +396,12 @@ mod tests {
     #[test]
     fn the_grid_follows_the_frame_rate() {
         let at = |num, den| Grid::new(FrameRate { num, den }, &PACKAGE);
-        assert_eq!((at(30, 1).part_frames, at(30, 1).segment_frames(), at(30, 1).key_parts), (6, 60, 5));
-        assert_eq!(at(30, 1).part_target(), Span::from_ms(200));
-        assert_eq!((at(25, 1).part_frames, at(25, 1).segment_frames()), (5, 50));
-        assert_eq!((at(30_000, 1001).part_target(), at(30_000, 1001).segment_target()), (Span(18_018), Span(180_180)));
-        assert_eq!((at(15, 2).part_frames, at(15, 2).segment_frames()), (2, 16));
+        assert_eq!((at(30, 1).part_frames, at(30, 1).segment_frames(), at(30, 1).key_parts), (3, 60, 10));
+        assert_eq!(at(30, 1).part_target(), Span::from_ms(100));
+        assert_eq!((at(25, 1).part_frames, at(25, 1).segment_frames(), at(25, 1).part_target()), (3, 51, Span::from_ms(120)));
+        assert_eq!((at(30_000, 1001).part_target(), at(30_000, 1001).segment_target()), (Span(9_009), Span(180_180)));
+        assert_eq!((at(15, 1).part_frames, at(15, 1).segment_frames()), (2, 30));
+        assert_eq!((at(15, 2).part_frames, at(15, 2).segment_frames()), (1, 15));
         assert_eq!((at(1, 1).part_frames, at(1, 1).segment_frames(), at(1, 1).key_parts), (1, 2, 1));
     }
 
