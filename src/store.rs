@@ -5,6 +5,8 @@
 //! only those that begin within that length before the stretch are looked at.
 
 mod file;
+pub mod last_run;
+mod numbers;
 mod row;
 #[cfg(test)]
 mod tests;

@@ -162,6 +162,11 @@ impl Window {
         self.read(|state| !state.timeline.stretches().skip(1).any(|stretch| stretch.stepped))
     }
 
+    /// Beyond all numbers given so far: where another run may begin.
+    pub fn next_numbers(&self) -> FirstNumbers {
+        self.read(State::next_numbers)
+    }
+
     /// The date of the first listed frame; none before there is one.
     pub fn first_wall(&self) -> Option<WallTime> {
         self.read(|state| state.listed().next().or(state.growing()).map(|segment| segment.start.wall))

@@ -3,7 +3,7 @@
 use super::{Failure, Wiring, failed, interrupt::Interrupt, open_source, pipeline_parts, tell_format};
 use crate::{
     capture::{Capture, CaptureParts},
-    config::{AccessConfig, CascadeSpec, EventsConfig, Grid, ServerConfig, StreamConfig},
+    config::{AccessConfig, CascadeSpec, EventsConfig, Grid, STREAM_NAME, ServerConfig, StreamConfig},
     console::{
         Console, STATUS_PERIOD, addresses,
         line::{Found, StatusLine},
@@ -17,7 +17,7 @@ use crate::{
     server::{self, Limits, Listener, Site},
     source::SourceFormat,
     status::{SourceState, Status},
-    store::{Place, Store},
+    store::{Place, Store, last_run::LastRun},
     stream::{self, Sink, Stream, StreamParts},
     time::{Clock, FrameRate, Span, SystemClock, WallTime},
     window::{Window, WindowConfig, numbers::FirstNumbers},
@@ -96,20 +96,35 @@ struct Diary {
     keep: Keep,
     runs: Runs,
     queue: Receiver<Detection>,
+    /// Where the numbers of this run begin.
+    first: FirstNumbers,
+    last_run: Option<LastRun>,
 }
 
 impl Diary {
     fn open(place: &Place, now: WallTime) -> Result<Diary, Failure> {
-        let store = Store::open(place, now).map_err(failed)?;
+        let mut store = Store::open(place, now).map_err(failed)?;
         let (runs, queue) = journal::runs();
-        let keep = if *place == Place::Memory { Keep::Window } else { Keep::Newest };
-        Ok(Diary { store, keep, runs, queue })
+        let (keep, last_run) = if *place == Place::Memory { (Keep::Window, LastRun::of_user()) } else { (Keep::Newest, None) };
+        let mut first = store.numbers(STREAM_NAME).map_err(failed)?.unwrap_or(FirstNumbers::at(now));
+        // Kept before anything is served: this run may be killed at once. The thread of the markers goes on with it, and tells what fails.
+        match &last_run {
+            Some(last_run) => {
+                let kept = last_run.raise(first.discontinuities).inspect(|highest| first.discontinuities = *highest);
+                // Without it two runs of one hour have the same number, as on a system that has no such file.
+                if let Err(error) = kept.and_then(|_| last_run.raise(first.with_room().discontinuities)) {
+                    tracing::debug!("cannot keep the number of discontinuities: {error}");
+                }
+            }
+            None => store.keep_numbers(STREAM_NAME, first.with_room()).unwrap_or_default(),
+        }
+        Ok(Diary { store, keep, runs, queue, first, last_run })
     }
 
     fn begin(self, window: Arc<Window>, status: Arc<Status>, clock: Arc<dyn Clock>) -> Result<Arc<Journal>, Failure> {
-        let Diary { store, keep, runs, queue } = self;
+        let Diary { store, keep, runs, queue, last_run, .. } = self;
         let run = window.config().run.clone();
-        Journal::start(JournalParts { store, keep, runs: queue, window, status, clock, run }, &runs).map_err(failed)
+        Journal::start(JournalParts { store, keep, runs: queue, window, status, clock, run, last_run }, &runs).map_err(failed)
     }
 }
 
@@ -133,7 +148,7 @@ impl Serving {
         (clock, status): (Arc<dyn Clock>, Arc<Status>),
     ) -> Result<Serving, Failure> {
         let rate = config.wish.rate.unwrap_or(RATE_EXPECTED);
-        let window = Arc::new(Window::new(window_config(config, rate, clock.wall())?, clock.clone()));
+        let window = Arc::new(Window::new(window_config(config, rate, diary.first)?, clock.clone()));
         let journal = diary.begin(window.clone(), status.clone(), clock.clone())?;
         let runtime = runtime::Builder::new_multi_thread().worker_threads(SERVER_THREADS).enable_all().build().map_err(failed)?;
         let (shutdown, wanted) = oneshot::channel();
@@ -278,11 +293,11 @@ fn sink(window: Arc<Window>, clock: Arc<dyn Clock>, status: Arc<Status>) -> Sink
     })
 }
 
-fn window_config(config: &StreamConfig, rate: FrameRate, now: WallTime) -> Result<WindowConfig, Failure> {
+fn window_config(config: &StreamConfig, rate: FrameRate, first: FirstNumbers) -> Result<WindowConfig, Failure> {
     let grid = Grid::new(rate, &config.package);
     Ok(WindowConfig {
         run: run_name()?,
-        first: FirstNumbers::at(now),
+        first,
         target_duration_s: ((grid.segment_target().as_s()).round() as u32).max(1),
         part_target: grid.part_target(),
         segment_parts: grid.segment_parts,

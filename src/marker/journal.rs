@@ -31,9 +31,9 @@ use crate::{
     drill,
     events::{Events, News},
     status::{Counter, Gauge, SourceState, Status},
-    store::{Cursor, MARKERS_MAX, Query, Store, StoreError},
+    store::{Cursor, MARKERS_MAX, Query, Store, StoreError, last_run::LastRun},
     time::{Clock, Span, Ticks, WallTime},
-    window::{Window, ranges::Origin},
+    window::{Window, numbers::FirstNumbers, ranges::Origin},
 };
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, select_biased};
 use std::{
@@ -104,6 +104,8 @@ pub struct JournalParts {
     pub clock: Arc<dyn Clock>,
     /// Short id of this run.
     pub run: String,
+    /// Where numbers are kept that no store keeps.
+    pub last_run: Option<LastRun>,
 }
 
 /// How long markers are kept.
@@ -182,6 +184,7 @@ impl Journal {
             dates: clock::Dates::default(),
             chores_at: parts.clock.now(),
             touched_at: parts.clock.now(),
+            bound: None,
             is_failing: false,
             has_misread: false,
             events: events.clone(),
@@ -262,6 +265,8 @@ struct Keeper {
     dates: clock::Dates,
     chores_at: Ticks,
     touched_at: Ticks,
+    /// What is kept of this run's numbers.
+    bound: Option<FirstNumbers>,
     /// The store refused a write, and has not recovered.
     is_failing: bool,
     /// It refused a read; told once.

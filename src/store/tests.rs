@@ -1,7 +1,8 @@
-use super::*;
+use super::{last_run::LastRun, *};
 use crate::{
     marker::{Best, Fractions, Maker},
     time::Span,
+    window::numbers::FirstNumbers,
 };
 use proptest::prelude::*;
 use std::{fs, path::Path};
@@ -97,6 +98,33 @@ fn a_file_keeps_markers_and_numbers_and_closes_what_a_dead_run_left_open() {
     assert_eq!(store.len(), 3);
     let newest = store.add(marker("cat", 900, None)).expect("room");
     assert!(parts_of(&newest.id) > parts_of(&gone.id), "{} follows {}", newest.id, gone.id);
+}
+
+#[test]
+fn numbers_of_each_camera_are_kept_also_in_a_file_of_before() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let place = Place::Folder(folder.path().to_owned());
+    let mut store = Store::open(&place, NOW).expect("a new file");
+    assert_eq!(store.numbers("cam").expect("it works"), None);
+    let (first, second) = (FirstNumbers::at(NOW), FirstNumbers::at(at(5000)));
+    for (camera, numbers) in [("cam", first), ("porch", first), ("cam", second)] {
+        store.keep_numbers(camera, numbers).expect("room");
+    }
+    drop(store);
+    let store = Store::open(&place, NOW).expect("the same file");
+    assert_eq!(["cam", "porch"].map(|camera| store.numbers(camera).expect("it works")), [Some(second), Some(first)]);
+}
+
+#[cfg(unix)]
+#[test]
+fn the_last_run_is_never_lower_and_read_from_no_file_of_others() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let last_run = LastRun::at(folder.path().join("run"));
+    assert_eq!([7, 3, 9, 9].map(|least| last_run.raise(least).expect("a file")), [7, 7, 9, 9]);
+    fs::write(folder.path().join("run"), "no number").expect("a file");
+    assert_eq!(last_run.raise(5).expect("a file"), 5);
+    std::os::unix::fs::symlink(folder.path().join("run"), folder.path().join("link")).expect("a link");
+    assert!(LastRun::at(folder.path().join("link")).raise(50).is_err() && last_run.raise(1).expect("a file") == 5);
 }
 
 #[test]

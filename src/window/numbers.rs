@@ -1,6 +1,11 @@
 //! Where the numbers of a run begin. Players hold on to the last number they saw, over a restart of the server too, and wait for ever for
-//! one that is smaller (hls.js ends with "media sequence mismatch"). So numbers grow from run to run (rfc8216bis §4.4.3.2, §4.4.3.3), and
-//! nothing must be kept for it: they begin at the time, and none of them grows faster than the clock.
+//! one that is smaller (hls.js ends with "media sequence mismatch"). So numbers grow from run to run (rfc8216bis §4.4.3.2, §4.4.3.3).
+//!
+//! With `--storage` a run goes on where the last one stopped. Without, it begins at the time, for no number grows faster than the clock.
+//! Discontinuities are the exception: no clock is fine enough for two runs within a minute and yet gives numbers that hls.js takes, so the
+//! last one is kept in the machine's memory too ([`crate::store::last_run`]).
+//!
+//! What is kept is an upper bound, written now and then: a killed run has had no time to say where it was.
 
 use crate::{segment::Msn, time::WallTime};
 
@@ -23,6 +28,10 @@ pub struct FirstNumbers {
     pub key_frames: u64,
 }
 
+/// How far ahead of a run its bound is kept: half of it lasts half a minute at least, with segments of a second. A killed run leaves a gap so
+/// wide. Discontinuities come one in a segment at most, and are looked at once a second.
+const ROOM: FirstNumbers = FirstNumbers { msn: Msn(64), discontinuities: 8, key_frames: 64 * KEY_FRAMES_PER_S_MAX };
+
 impl FirstNumbers {
     /// Of a stream that nobody has seen before.
     pub const NEW: FirstNumbers = FirstNumbers { msn: Msn(1), discontinuities: 0, key_frames: 0 };
@@ -34,6 +43,25 @@ impl FirstNumbers {
         let s = unix_s.max(1) as u64;
         let hours = (unix_s - DISCONTINUITIES_FROM_S).div_euclid(DISCONTINUITY_S);
         FirstNumbers { msn: Msn(s), discontinuities: hours.max(1) as u64, key_frames: s * KEY_FRAMES_PER_S_MAX }
+    }
+
+    /// The bound to keep for a run whose next numbers are these.
+    pub fn with_room(self) -> FirstNumbers {
+        self.plus(ROOM.msn.0, ROOM.discontinuities, ROOM.key_frames)
+    }
+
+    /// Whether this bound is far enough ahead of a run whose next numbers are `next`.
+    pub fn has_room_for(self, next: FirstNumbers) -> bool {
+        let least = next.plus(ROOM.msn.0 / 2, ROOM.discontinuities / 2, ROOM.key_frames / 2);
+        self.msn >= least.msn && self.discontinuities >= least.discontinuities && self.key_frames >= least.key_frames
+    }
+
+    fn plus(self, msn: u64, discontinuities: u64, key_frames: u64) -> FirstNumbers {
+        FirstNumbers {
+            msn: Msn(self.msn.0 + msn),
+            discontinuities: self.discontinuities + discontinuities,
+            key_frames: self.key_frames + key_frames,
+        }
     }
 }
 
@@ -51,6 +79,7 @@ mod tests {
         let ten_years = at(begin_s + 3650 * day_s);
         assert!(ten_years.discontinuities < 100_000, "hls.js walks through as many with each playlist");
         assert!(second.key_frames >= first.key_frames + 10 * day_s as u64);
+        assert!(first.with_room().has_room_for(first) && !first.has_room_for(first));
         assert!([at(0), at(-5)].iter().all(|early| early.msn == Msn(1) && early.discontinuities == 1));
     }
 }

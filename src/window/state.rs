@@ -408,6 +408,18 @@ impl State {
         })
     }
 
+    /// Beyond all numbers given so far: where another run may begin.
+    pub fn next_numbers(&self) -> FirstNumbers {
+        let newest = self.open.as_ref().or(self.segments.back());
+        let told = self.listed().chain(&self.open);
+        let keys = self.open.as_ref().map_or(0, |open| open.key_frames().len() as u64);
+        FirstNumbers {
+            msn: newest.map_or(self.config.first.msn, |segment| Msn(segment.start.msn.0 + 1)),
+            discontinuities: self.gone.discontinuities + told.filter(|segment| segment.start.discontinuity).count() as u64,
+            key_frames: self.gone.key_frames + self.sums.key_frames + keys,
+        }
+    }
+
     /// A whole segment that is fetchable.
     pub fn segment(&self, msn: Msn) -> Option<&Segment> {
         let place = self.segments.binary_search_by_key(&msn, |segment| segment.start.msn).ok()?;

@@ -1,6 +1,7 @@
 //! What the journal does from time to time: forget, close, count, and remember that it lives.
 
 use super::*;
+use crate::config::STREAM_NAME;
 
 /// Chores are done this often.
 pub const CHORES_INTERVAL: Span = Span::from_ms(1000);
@@ -56,6 +57,26 @@ impl Keeper {
             self.touched_at = now;
             self.parts.store.touch(wall)?;
         }
+        self.keep_numbers()
+    }
+
+    /// Keeps how far the numbers of this run may have come by the next time, so that the next run begins beyond them, whatever ends this one.
+    fn keep_numbers(&mut self) -> Result<(), StoreError> {
+        let next = self.parts.window.next_numbers();
+        if self.bound.is_some_and(|bound| bound.has_room_for(next)) {
+            return Ok(());
+        }
+        let bound = next.with_room();
+        match (self.parts.keep, &self.parts.last_run) {
+            (Keep::Newest, _) => self.parts.store.keep_numbers(STREAM_NAME, bound)?,
+            (Keep::Window, Some(last_run)) => {
+                if let Err(error) = last_run.raise(bound.discontinuities) {
+                    tracing::debug!("cannot keep the number of discontinuities: {error}");
+                }
+            }
+            (Keep::Window, None) => {}
+        }
+        self.bound = Some(bound);
         Ok(())
     }
 
@@ -65,6 +86,11 @@ impl Keeper {
         for mut marker in self.parts.store.open_ones().unwrap_or_default() {
             marker.end = Some(wall.max(marker.begin));
             let done = self.close(marker);
+            self.note(done);
+        }
+        // No room is left: nothing is cut any more.
+        if self.parts.keep == Keep::Newest && self.bound.is_some() {
+            let done = self.parts.store.keep_numbers(STREAM_NAME, self.parts.window.next_numbers());
             self.note(done);
         }
         self.count();

@@ -30,6 +30,7 @@ fn bench_at(place: &Place, keep: Keep) -> Bench {
         status: status.clone(),
         clock: clock.clone(),
         run: "r1".to_owned(),
+        last_run: None,
     };
     let journal = Journal::start(parts, &runs).expect("a thread");
     let heard = journal.events.listen();
@@ -227,6 +228,33 @@ async fn stored_markers_outlive_window_and_run() {
     let bench = bench_at(&place, Keep::Newest);
     assert!(bench.journal.find(old.id).await.is_ok());
     assert_eq!(bench.journal.find(open.id).await.expect("kept").end, Some(BEGIN + Span::from_ms(60_000)));
+}
+
+/// What the next run gets: at each time it is beyond all that this one has given.
+#[tokio::test]
+async fn numbers_are_kept_ahead_of_a_run_and_exact_at_its_end() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let place = Place::Folder(folder.path().to_owned());
+    let mut bench = bench_at(&place, Keep::Newest);
+    // Another process reads the file at any time; here, once the journal lets it go.
+    let kept = || Store::open(&place, BEGIN).expect("the file").numbers("cam").expect("it works").expect("they are kept");
+    bench.window.push("K....|!K....|K....|");
+    bench.clock.advance(CHORES_INTERVAL);
+    // Answered after a turn that did the chores.
+    for _ in 0..2 {
+        bench.journal.add(draft("bell", BEGIN, Some(BEGIN))).await.expect("made");
+    }
+    let copy = tempfile::tempdir().expect("a folder");
+    for file in std::fs::read_dir(folder.path()).expect("a folder").flatten() {
+        std::fs::copy(file.path(), copy.path().join(file.file_name())).expect("a copy, as a kill would leave it");
+    }
+    let next = bench.window.window.next_numbers();
+    assert_eq!((next.msn.0, next.discontinuities, next.key_frames), (4, 1, 3));
+    let store = Store::open(&Place::Folder(copy.path().to_owned()), BEGIN).expect("the copy");
+    let killed = store.numbers("cam").expect("it works").expect("they are kept");
+    assert!(killed.has_room_for(next), "{killed:?}");
+    bench.journal.end("a test");
+    assert_eq!(kept(), next);
 }
 
 #[tokio::test]

@@ -75,6 +75,7 @@ pub(super) fn start_with(limits: Limits, access: AccessConfig) -> Running {
         status: status.clone(),
         clock: clock.clone(),
         run: "t".to_owned(),
+        last_run: None,
     };
     let journal = Journal::start(parts, &runs).expect("a thread");
     let site = Site::new(window.clone(), status.clone(), clock.clone(), journal.clone(), access);
