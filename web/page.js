@@ -63,21 +63,33 @@ export function connectControls(player, keys) {
  * @property {string} age of the picture; empty when not known
  * @property {boolean} following
  * @property {boolean} paused
+ * @property {boolean} thin whether the link is too thin for the stream
  */
 
+/** The choice between the stream and a picture now and then. @param {(stills: boolean) => void} choose */
+export function connectStills(choose) {
+  byId('to-stills').onclick = () => choose(true);
+  byId('to-stream').onclick = () => choose(false);
+}
+
+/** The canvas for pictures that are none of the video's. */
+export const still = /** @type {HTMLCanvasElement} */ (byId('still'));
+
 /** @param {View} view */
-export function show({ state, sentence, badge, age, following, paused }) {
+export function show({ state, sentence, badge, age, following, paused, thin }) {
   const { dataset } = document.body;
   dataset.state = state;
   dataset.paused = String(paused);
   dataset.following = String(following);
   dataset.late = String(badge.late);
   setText('badge-word', badge.word);
-  setText('age', state === 'live' || state === 'behind' ? age : '');
+  setText('age', state === 'live' || state === 'behind' || state === 'stills' ? age : '');
   setText('status', sentence);
   setText('veil-text', sentence);
   setLabel('play', paused ? 'Play' : 'Pause');
   byId('to-live').hidden = state !== 'behind' && state !== 'paused';
+  byId('to-stills').hidden = !thin || state === 'stills';
+  byId('to-stream').hidden = state !== 'stills';
 }
 
 /** @param {{name: string, details: string[], unprotected: boolean}} about */

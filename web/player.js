@@ -12,7 +12,8 @@
 import { bufferedEnd } from './buffer.js';
 import { LatencyController } from './latency.js';
 import { Past } from './past.js';
-import { playlistFacts, waitMs } from './retry.js';
+import { canPlay } from './probe.js';
+import { waitMs } from './retry.js';
 
 /**
  * @typedef {object} Engine one playback of the stream, until it fails; positions are those of the video element, in seconds
@@ -56,8 +57,6 @@ const RECOVERED_MS = 5000;
 const FALLEN_OUT_S = 2;
 /** A buffer that is not dry: a few frames. */
 const FULL_S = 0.1;
-/** Longest wait for a playlist before it counts as failed. */
-const PROBE_TIMEOUT_MS = 5000;
 
 /** Plays one live stream for ever. */
 export class Player extends EventTarget {
@@ -81,6 +80,7 @@ export class Player extends EventTarget {
   #builtAt = 0;
   #failures = 0;
   #probing = false;
+  #resting = false;
 
   /**
    * @param {HTMLVideoElement} video
@@ -103,7 +103,16 @@ export class Player extends EventTarget {
 
   /** Begins to play. */
   start() {
+    this.#resting = false;
     this.#build();
+  }
+
+  /** Loads nothing until `start`: the pictures come another way. */
+  rest() {
+    this.#resting = true;
+    this.#engine?.destroy();
+    this.#engine = null;
+    this.#changed();
   }
 
   /** What state.js wants to know of the playback. */
@@ -150,6 +159,12 @@ export class Player extends EventTarget {
   /** Whether the stream has sound; null while it is not known. */
   get hasSound() {
     return this.#engine?.hasSound ?? null;
+  }
+
+  /** Capture time of the newest picture that has come, or null before the first. */
+  get newestMs() {
+    const end = bufferedEnd(this.video);
+    return end === null ? null : (this.#engine?.dateAt(end) ?? null);
   }
 
   /** Seconds of buffer ahead of the picture. */
@@ -282,7 +297,7 @@ export class Player extends EventTarget {
       this.#past.shown(this.#following ? null : this.captureTime);
     }
     const since = Math.max(this.#movedAt, this.#builtAt);
-    if (!this.paused && this.#stream !== 'ended' && !this.#probing && !document.hidden && now - since > STUCK_MS) {
+    if (!this.#resting && !this.paused && this.#stream !== 'ended' && !this.#probing && !document.hidden && now - since > STUCK_MS) {
       void this.#failed();
     }
   }
@@ -420,28 +435,11 @@ export class Player extends EventTarget {
     do {
       await sleep(ended ? waitMs(Infinity) : waitMs(this.#failures));
       this.#failures += 1;
-    } while (!(await this.#canPlay()));
+    } while (!(await canPlay(this.#probeUrl, this.#heard)));
     this.#probing = false;
-    this.#build();
-  }
-
-  /** Asks for the playlists by hand, so that the last picture stays on the screen until there is another. */
-  async #canPlay() {
-    try {
-      const top = await this.#playlist(this.#probeUrl);
-      const facts = top?.child ? await this.#playlist(new URL(top.child, new URL(this.#probeUrl, document.baseURI)).href) : top;
-      return facts !== null && facts.valid && !facts.ended;
-    } catch {
-      this.#heard(false);
-      return false;
+    if (!this.#resting) {
+      this.#build();
     }
-  }
-
-  /** @param {string} url */
-  async #playlist(url) {
-    const response = await fetch(url, { cache: 'no-store', signal: AbortSignal.timeout(PROBE_TIMEOUT_MS) });
-    this.#heard(true);
-    return response.ok ? playlistFacts(await response.text()) : null;
   }
 
   #playIfWanted() {

@@ -4,10 +4,10 @@
  * Pure: facts in, state out. The facts come from the player's events, from `api/status` and from what the user did.
  */
 
-/** @typedef {'connecting' | 'starting' | 'live' | 'behind' | 'paused' | 'camera-lost' | 'ended' | 'unreachable'} State */
+/** @typedef {'connecting' | 'starting' | 'live' | 'behind' | 'paused' | 'stills' | 'camera-lost' | 'ended' | 'unreachable'} State */
 
 /** Every state there is. @type {readonly State[]} */
-export const STATES = ['connecting', 'starting', 'live', 'behind', 'paused', 'camera-lost', 'ended', 'unreachable'];
+export const STATES = ['connecting', 'starting', 'live', 'behind', 'paused', 'stills', 'camera-lost', 'ended', 'unreachable'];
 
 /**
  * @typedef {object} Source what `api/status` says of the camera
@@ -24,12 +24,16 @@ export const STATES = ['connecting', 'starting', 'live', 'behind', 'paused', 'ca
  * @property {boolean} moving whether the picture moved in the last moments
  * @property {boolean} paused by the user, or because the browser wants a click first
  * @property {boolean} following the user wants the live edge, not the past
+ * @property {boolean} [stills] the user chose a picture now and then
  */
 
 /** What the badge says of states that are not live; the rest is "Not live". @type {Partial<Record<State, string>>} */
-const BADGES = { behind: 'Behind', 'camera-lost': 'No signal' };
+const BADGES = { behind: 'Behind', stills: 'Pictures', 'camera-lost': 'No signal' };
 /** A picture that is older than this is late, and is not called live without saying so. */
 const LATE_MS = 3000;
+
+/** The sentence for a picture that cannot come as fast as it is made. */
+const TOO_THIN = 'The link is too thin for the stream.';
 
 /** The source of a server that tells nothing. @type {Source} */
 export const UNKNOWN_SOURCE = { state: 'unknown', since: null, name: '' };
@@ -40,7 +44,7 @@ export const UNKNOWN_SOURCE = { state: 'unknown', since: null, name: '' };
  * @param {Facts} facts
  * @returns {State}
  */
-export function stateOf({ contact, source, stream, moving, paused, following }) {
+export function stateOf({ contact, source, stream, moving, paused, following, stills = false }) {
   if (following && (stream === 'ended' || (source.state === 'ended' && contact === 'heard' && !moving))) {
     return 'ended';
   }
@@ -52,6 +56,9 @@ export function stateOf({ contact, source, stream, moving, paused, following }) 
   }
   if (source.state === 'lost' && following && !paused) {
     return 'camera-lost';
+  }
+  if (stills) {
+    return 'stills';
   }
   if (stream === 'none' && !paused) {
     return 'starting';
@@ -101,21 +108,23 @@ export function seenUntil({ contact, source }, newestMs) {
  * @param {State} state
  * @param {Date | null} since when the camera was lost
  * @param {(date: Date) => string} clock writes a time of day
- * @param {boolean} late as `badgeFor` has it
+ * @param {{late?: boolean, thin?: boolean}} [link] `late` as `badgeFor` has it; `thin` as thin-link.js says
  * @returns {string}
  */
-export function sentenceFor(state, since, clock, late = false) {
+export function sentenceFor(state, since, clock, { late = false, thin = false } = {}) {
   switch (state) {
     case 'connecting':
       return 'Connecting to the server.';
     case 'starting':
-      return 'Waiting for the picture.';
+      return thin ? TOO_THIN : 'Waiting for the picture.';
     case 'live':
-      return late ? 'The picture comes late.' : 'You are watching live.';
+      return thin ? TOO_THIN : late ? 'The picture comes late.' : 'You are watching live.';
     case 'behind':
       return 'You are watching the past.';
     case 'paused':
       return 'Paused.';
+    case 'stills':
+      return 'The link is too thin for the stream: a picture comes every 2 s.';
     case 'camera-lost':
       return since
         ? `The camera has been gone since ${clock(since)}; its picture returns by itself.`

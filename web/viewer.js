@@ -7,13 +7,15 @@ import { PLAYLIST_URL, engineMaker, engineName } from './engines.js';
 import { KeyMap } from './keys.js';
 import { keepScreenOn, shouldLoadAnew } from './kiosk.js';
 import { optionsOf } from './options.js';
-import { announceOverPicture, connectControls, connectPicture, show, showAbout, showSound, showStats, statsShown, video } from './page.js';
+import { announceOverPicture, connectControls, connectPicture, connectStills, show, showAbout, showSound, showStats, statsShown, still, video } from './page.js';
 import { Player } from './player.js';
 import { connectTimeline } from './rewind.js';
 import { Server } from './server.js';
 import { Shared } from './shared.js';
 import { UNKNOWN_SOURCE, badgeFor, detailsOf, isUnprotected, seenUntil, sentenceFor, sourceOf, stateOf } from './state.js';
 import { FrameMeter, statsRows } from './stats.js';
+import { Stills } from './stills.js';
+import { ThinLink } from './thin-link.js';
 
 /** How often the playback is steered. */
 const TICK_MS = 100;
@@ -30,6 +32,9 @@ const shared = new Shared();
 const player = new Player(video, { newEngine: engineMaker(engine, shared.open), probeUrl: PLAYLIST_URL, heard: (answered) => server.heard(answered) });
 const keys = new KeyMap();
 const meter = new FrameMeter();
+const link = new ThinLink();
+const stills = new Stills(still, PLAYLIST_URL);
+let thin = false;
 let source = UNKNOWN_SOURCE;
 let ageShown = '';
 /** @type {number | null} */
@@ -40,7 +45,8 @@ let liveAt = performance.now();
 function tick() {
   player.tick();
   const now = performance.now();
-  const facts = { contact: server.contact, source, ...player.facts };
+  const facts = { contact: server.contact, source, stills: stills.running, ...player.facts };
+  lookAtLink(now, facts);
   const state = stateOf(facts);
   // What is new is told with its own figures.
   if (now - shownAt >= SHOW_MS || state !== document.body.dataset.state) {
@@ -51,10 +57,11 @@ function tick() {
   show({
     state,
     badge,
-    sentence: sentenceFor(state, source.since, (since) => clockText(since, new Date()), badge.late),
+    sentence: sentenceFor(state, source.since, (since) => clockText(since, new Date()), { late: badge.late, thin }),
     age: ageShown,
     following: facts.following,
     paused: facts.paused,
+    thin,
   });
   if (options.mode === 'kiosk') {
     heal(state, now);
@@ -79,8 +86,29 @@ function showFigures(now) {
 
 /** The picture's age: the server's time now less the capture time of the picture on the screen. */
 function latency() {
-  const [serverMs, capturedMs] = [server.now, player.captureTime];
+  const [serverMs, capturedMs] = [server.now, stills.running ? stills.captureTime : player.captureTime];
   return serverMs === null || capturedMs === null ? null : serverMs - capturedMs;
+}
+
+/** @param {number} now @param {import('./state.js').Facts} facts */
+function lookAtLink(now, { contact, following, paused }) {
+  if (document.hidden || !following || paused || stills.running || source.state !== 'live') {
+    link.reset();
+    thin = false;
+  } else if (contact === 'heard') {
+    thin = link.look({ at: now, newestMs: player.newestMs, serverMs: server.now });
+  }
+}
+
+/** A picture now and then instead of the stream, or the stream again. @param {boolean} wanted */
+function chooseStills(wanted) {
+  if (wanted) {
+    player.rest();
+    stills.start();
+  } else {
+    stills.stop();
+    player.start();
+  }
 }
 
 /** @param {import('./state.js').State} state @param {number} now */
@@ -122,6 +150,7 @@ document.addEventListener('visibilitychange', () => {
   }
 });
 connectPicture(player);
+connectStills(chooseStills);
 if (options.mode === 'kiosk') {
   keepScreenOn();
 }

@@ -73,6 +73,10 @@ const FILES: &[(&str, &[u8])] = &web![
     "keep.js",
     "moment.js",
     "taps.js",
+    "probe.js",
+    "thin-link.js",
+    "stills.js",
+    "newest-key-frame.js",
 ];
 
 /// The players, which build.rs takes from npm. dash.js is loaded only by those who ask for it.

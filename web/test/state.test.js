@@ -17,6 +17,8 @@ const CASES = [
   ['paused by the user', { paused: true, moving: false }, 'paused'],
   ['paused in the past', { paused: true, moving: false, following: false }, 'paused'],
   ['the browser wants a click before it plays', { stream: 'none', paused: true, moving: false }, 'paused'],
+  ['pictures now and then instead of the stream', { stills: true, stream: 'none', moving: false }, 'stills'],
+  ['camera gone while pictures come now and then', { stills: true, source: source('lost'), moving: false }, 'camera-lost'],
   ['camera gone, its slate plays', { source: source('lost') }, 'camera-lost'],
   ['camera gone before the first picture', { source: source('lost'), stream: 'none', moving: false }, 'camera-lost'],
   ['camera gone while the past is watched', { source: source('lost'), following: false }, 'behind'],
@@ -73,7 +75,9 @@ test('the_badge_says_live_of_a_picture_that_is_known_to_be_new_and_of_no_other',
       assert.equal(badgeFor(state, ms).late, false);
     }
   }
-  assert.equal(sentenceFor('live', null, String, true), 'The picture comes late.');
+  assert.equal(sentenceFor('live', null, String, { late: true }), 'The picture comes late.');
+  assert.equal(sentenceFor('live', null, String, { late: true, thin: true }), 'The link is too thin for the stream.');
+  assert.equal(sentenceFor('starting', null, String, { thin: true }), 'The link is too thin for the stream.');
 });
 
 test('what_goes_on_was_seen_until_the_camera_went_and_no_longer', () => {
