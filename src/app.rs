@@ -11,18 +11,18 @@ mod signal;
 
 use crate::{
     capture::{self, Capture, CaptureParts, Opened, Opener, Tap},
-    config::{CascadeSpec, Command, EncodeConfig, Listing, SourceSpec, StreamConfig},
+    config::{Command, Listing, StreamConfig},
     console::{self, Console, listing},
     detect::{
-        self as detection, Detection,
+        self as detection, CascadeSpec, Detection,
         watcher::{OnRun, Watcher},
     },
-    encode,
+    encode::{self, EncodeConfig},
     picture::PicturePool,
     pipeline::{ClockStrip, Detections, EncoderOpener, Hiding, PipelineParts},
     segment::Msn,
     source::{
-        Pace, Source, SourceFormat, Stop, camera, open_file,
+        Pace, Source, SourceFormat, SourceSpec, Stop, camera, open_file,
         test::{Script, TestOpener},
     },
     status::{Asked, Status},
@@ -125,7 +125,7 @@ impl Wiring {
     fn new(config: &StreamConfig, clock: Arc<dyn Clock>, and_run: OnRun) -> Result<Wiring, Failure> {
         let status = Arc::new(Status::new(Asked {
             started: clock.wall(),
-            detect_fps: if config.detect.cascades.is_empty() { 0.0 } else { config.detect.fps },
+            detect_fps: detect_fps(config).unwrap_or_default(),
             cascade: config.detect.what(),
             kinds: config.detect.cascades.iter().map(CascadeSpec::kind).collect(),
             bitrate: config.encode.bitrate,
@@ -135,7 +135,7 @@ impl Wiring {
         let (run_sender, hiding) = hiding(config).unzip();
         let watcher = match detection::open(&config.detect).map_err(failed)? {
             Some(detector) => {
-                let (counts, on_run) = (status.detector.clone(), on_run(status.clone(), run_sender, and_run));
+                let (counts, on_run) = (status.stream.detector.clone(), on_run(status.clone(), run_sender, and_run));
                 Some(Arc::new(Watcher::start(detector, config.detect.fps, clock.clone(), counts, on_run).map_err(failed)?))
             }
             None => None,
@@ -162,6 +162,11 @@ fn hiding(config: &StreamConfig) -> Option<(Sender<Arc<Detection>>, Hiding)> {
     config.overlay.blur.then_some((sender, Hiding { runs, runs_after: config.detect.runs_to_be_sure() }))
 }
 
+/// Searches per second that are asked for; none where nothing is searched.
+fn detect_fps(config: &StreamConfig) -> Option<f64> {
+    (!config.detect.cascades.is_empty()).then_some(config.detect.fps)
+}
+
 /// What the encode thread runs, on a grid of `rate`.
 fn pipeline_parts(
     config: &StreamConfig,
@@ -172,7 +177,7 @@ fn pipeline_parts(
 ) -> PipelineParts {
     PipelineParts {
         encode: config.encode.clone(),
-        package: config.package,
+        lengths: config.lengths,
         overlay: config.overlay,
         clock_strip: clock_strip(config),
         rate,
@@ -180,7 +185,7 @@ fn pipeline_parts(
         opener: encoder_opener(),
         detections,
         clock: clock.clone(),
-        status: status.clone(),
+        status: status.stream.pipeline.clone(),
     }
 }
 
@@ -191,7 +196,7 @@ fn on_run(status: Arc<Status>, runs: Option<Sender<Arc<Detection>>>, mut and_run
         if let Some(runs) = &runs {
             runs.try_send(Arc::new(detection.clone())).ok();
         }
-        status.run_took.add(detection.took);
+        status.stream.detector.run_took.add(detection.took);
         status.set_found(detection.boxes_at(detection.at).iter().map(|tracked| tracked.kind));
         and_run(detection);
     })

@@ -9,18 +9,20 @@
 //! replaced by another one, is fitted into it.
 
 mod feeder;
+mod status;
 #[cfg(test)]
 mod tests;
+mod turns;
+
+pub use status::{CaptureStatus, SourceState};
 
 use crate::{
     drill,
-    paint::{
-        Area,
+    picture::{
+        Area, Picture, PicturePool, Size, fit,
         mask::{self, Mask},
     },
-    picture::{Picture, PicturePool, Size, fit},
-    source::{Losses, NEXT_WAIT_MAX, OpenError, Source, SourceFormat, Stop},
-    status::{SourceState, Status},
+    source::{Losses, NEXT_WAIT_MAX, OpenError, SILENCE_MAX, Source, SourceFormat, Stop},
     time::{Clock, Span, Ticks},
 };
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
@@ -65,8 +67,8 @@ pub struct CaptureParts {
     pub masks: Vec<Mask>,
     /// The stream's clock.
     pub clock: Arc<dyn Clock>,
-    /// The stream's status.
-    pub status: Arc<Status>,
+    /// What is told of the capture.
+    pub status: Arc<CaptureStatus>,
 }
 
 /// The running thread, whose source is open.
@@ -244,7 +246,7 @@ fn leave(feeder: Feeder, name: &str) {
 struct Taker {
     tap: Tap,
     clock: Arc<dyn Clock>,
-    status: Arc<Status>,
+    status: Arc<CaptureStatus>,
     stop: Stop,
     queue: Queue,
     /// When the source was last heard of: a picture came, or none was due.
@@ -322,7 +324,7 @@ impl Taker {
         }
         self.heard = now;
         self.status.pictures.mark(now);
-        self.status.capture_latency.add(now.since(picture.at));
+        self.status.latency.add(now.since(picture.at));
         self.set_live();
         (self.tap)(&picture);
         let before = self.last.replace(picture.clone()).map(|before| before.at);
@@ -371,7 +373,7 @@ impl Taker {
 
     fn note_silence(&self) {
         let silent = self.clock.now().since(self.heard);
-        if silent >= crate::pacer::SILENCE_MAX && self.status.state() == SourceState::Live {
+        if silent >= SILENCE_MAX && self.status.state() == SourceState::Live {
             tracing::warn!("no picture for {:.1} s; the stream shows a slate until it is back", silent.as_s());
             self.set_state(SourceState::Silent);
         }

@@ -2,7 +2,7 @@
 //!
 //! Values are not checked here, because clap's own complaints are paragraphs; ours are one sentence each.
 
-use crate::config::{self, UsageError};
+use crate::encode;
 use clap::{
     Args, CommandFactory, Parser, Subcommand,
     error::{ContextKind, ContextValue, ErrorKind},
@@ -210,10 +210,10 @@ pub struct SearchPaceArgs {
 #[command(next_help_heading = "Encoding")]
 pub struct EncodeArgs {
     /// FFmpeg's name of an H.264 encoder; one that cannot be opened is replaced by libx264
-    #[arg(long, value_name = "NAME", default_value = config::ENCODER_DEFAULT)]
+    #[arg(long, value_name = "NAME", default_value = encode::ENCODER_DEFAULT)]
     pub encoder: String,
     /// The encoder's preset, from ultrafast to placebo for libx264: slower looks better at the same bit rate
-    #[arg(long, value_name = "NAME", default_value = config::PRESET_DEFAULT)]
+    #[arg(long, value_name = "NAME", default_value = encode::PRESET_DEFAULT)]
     pub preset: String,
     /// Bit rate in bit/s, average and ceiling: 500k, 2M, 2.5M
     #[arg(long, value_name = "RATE", default_value = "2M")]
@@ -281,6 +281,11 @@ pub struct EventsArgs {
     #[arg(long, value_name = "URL")]
     pub mqtt: Option<String>,
 }
+
+/// Why a command line has no meaning: one sentence that says what, why, and what to do instead.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct UsageError(pub String);
 
 /// Why there is nothing to run.
 #[derive(Debug)]

@@ -14,10 +14,7 @@ mod terminal;
 
 pub use stderr::{QUEUE_MAX, flush};
 
-use crate::{
-    config::Verbosity,
-    time::{Span, Ticks},
-};
+use crate::time::{Span, Ticks};
 use addresses::Address;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use line::StatusLine;
@@ -38,6 +35,17 @@ pub const STATUS_LOG_PERIOD: Span = Span::from_ms(60_000);
 pub const EXIT_FAILED: u8 = 1;
 /// Exit code when the command line is wrong.
 pub const EXIT_USAGE: u8 = 2;
+
+/// How much to log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verbosity {
+    /// What a user should know.
+    Normal,
+    /// And how things are decided.
+    Verbose,
+    /// And everything, from libraries too.
+    Everything,
+}
 
 /// The terminal, or the log that stands for it. One per process.
 pub struct Console {
@@ -208,8 +216,22 @@ fn bug(text: &str, place: &str, thread: &str) -> String {
     format!(
         "error: hlscam {version} has a bug ({}{place}, thread {thread}); please report this line, with RUST_BACKTRACE=1 if it \
          happens again",
-        crate::config::quantity::shown(text)
+        shown(text)
     )
+}
+
+/// Typed text, safe to print inside a sentence: no control characters, and not endless.
+pub fn shown(text: &str) -> String {
+    const SHOWN_MAX: usize = 80;
+    let mut safe: String = text.chars().take(SHOWN_MAX).flat_map(escaped).collect();
+    if text.chars().nth(SHOWN_MAX).is_some() {
+        safe.push_str("...");
+    }
+    safe
+}
+
+fn escaped(c: char) -> Vec<char> {
+    if c.is_control() { c.escape_default().collect() } else { vec![c] }
 }
 
 /// Writes a line to stderr. Where stderr is closed, or nobody reads it, there is nobody to tell.

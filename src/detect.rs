@@ -1,21 +1,23 @@
 //! Finding things in a picture. One detector per thread; it works on the luma plane alone.
 
 use crate::{
-    config::{CascadeSpec, DetectConfig},
-    picture::Picture,
+    picture::{BoundingBox, Picture},
     time::{Span, TICKS_PER_S, Ticks},
-    track::{Frame, Tracked, Tracker, Tracks},
 };
-use serde::Serialize;
+use std::{fmt, path::PathBuf};
 
 pub mod bars;
 pub mod blazeface;
 #[cfg(feature = "opencv")]
 pub mod haar;
+mod hit;
 pub mod kind;
+pub mod track;
 pub mod watcher;
 
+pub use hit::{Expected, Hit};
 use kind::Kind;
+use track::{Frame, Tracked, Tracker, Tracks};
 
 /// OpenCV's cascades by our names for them, beside the embedded `face`.
 pub const SYSTEM_CASCADES: [(&str, &str); 7] = [
@@ -31,17 +33,80 @@ pub const SYSTEM_CASCADES: [(&str, &str); 7] = [
 /// Runs over which a detector spreads the search for one thing, each with a part of the sizes; several things take turns.
 pub const RUNS_PER_SCAN: usize = 2;
 
-/// A box in full-picture pixels, left-top corner and lengths. It lies inside the picture.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct BoundingBox {
-    /// Left edge.
-    pub x: u32,
-    /// Top edge.
-    pub y: u32,
-    /// Pixels across, at least 1.
+/// Searches per second when nothing else is asked: a face is boxed within 100 ms, at a third of the cost of every frame.
+pub const FPS_DEFAULT: f64 = 10.0;
+/// Width of the searched picture when nothing else is asked: at 320 the small faces are lost.
+pub const WIDTH_DEFAULT: u32 = 640;
+
+/// What is searched, and how often.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DetectConfig {
+    /// The cascades, each of another kind; none of them searches nothing.
+    pub cascades: Vec<CascadeSpec>,
+    /// Runs per second.
+    pub fps: f64,
+    /// Width in pixels to which a wider picture is reduced before the search.
     pub width: u32,
-    /// Pixels down, at least 1.
-    pub height: u32,
+}
+
+/// Which cascade.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CascadeSpec {
+    /// The embedded frontal-face cascade.
+    Face,
+    /// One of OpenCV's data files by our name for it (`profile`, `eye`, …), found on this system.
+    System(&'static str),
+    /// A cascade file of the user's.
+    File(PathBuf),
+}
+
+/// As it is typed after `--detect`.
+impl fmt::Display for CascadeSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CascadeSpec::Face => f.write_str("face"),
+            CascadeSpec::System(name) => f.write_str(name),
+            CascadeSpec::File(path) => path.display().fmt(f),
+        }
+    }
+}
+
+impl DetectConfig {
+    /// What is searched, as it is typed after `--detect`.
+    pub fn what(&self) -> String {
+        let names: Vec<String> = self.cascades.iter().map(CascadeSpec::to_string).collect();
+        if names.is_empty() { "none".to_owned() } else { names.join(",") }
+    }
+
+    /// Runs after which everything was searched for in every size, and one more, because a run may miss what it looks at.
+    pub fn runs_to_be_sure(&self) -> usize {
+        RUNS_PER_SCAN * self.cascades.len() + 1
+    }
+}
+
+impl CascadeSpec {
+    /// The kind of what it finds.
+    pub fn kind(&self) -> Kind {
+        match self {
+            // The same cascade, embedded and of the system.
+            CascadeSpec::Face | CascadeSpec::System("face-alt2") => Kind::FACE,
+            CascadeSpec::System(name) => Kind::named(name).expect("our names are names of kinds"),
+            CascadeSpec::File(path) => Kind::of_file(path),
+        }
+    }
+
+    /// What it finds, in the plural, for the status line.
+    pub fn what(&self) -> &'static str {
+        match self {
+            CascadeSpec::Face | CascadeSpec::System("face-alt2") => "faces",
+            CascadeSpec::System("profile") => "profiles",
+            CascadeSpec::System("eye") => "eyes",
+            CascadeSpec::System("smile") => "smiles",
+            CascadeSpec::System("upperbody" | "fullbody") => "bodies",
+            CascadeSpec::System("cat") => "cats",
+            CascadeSpec::System(_) | CascadeSpec::File(_) => "boxes",
+        }
+    }
 }
 
 /// A luma plane to look at, with the colours where they are known; rows are tight.
@@ -70,26 +135,6 @@ impl<'a> Luma<'a> {
         let planes = picture.planes();
         Luma { chroma: Some((planes.u, planes.v)), ..Luma::new(planes.y, picture.size().width(), picture.size().height()) }
     }
-}
-
-/// One thing that a run found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Hit {
-    /// What it is.
-    pub kind: Kind,
-    /// Where it is.
-    pub area: BoundingBox,
-    /// Neighbouring single hits that were grouped into it: the more, the surer.
-    pub strength: u32,
-}
-
-/// A thing that is followed, and where it should be in the picture to be searched.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Expected {
-    /// What it is.
-    pub kind: Kind,
-    /// Where it should be; inside the picture.
-    pub area: BoundingBox,
 }
 
 /// What is known after one run of the detector.

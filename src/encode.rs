@@ -1,7 +1,6 @@
 //! H.264 encoding: paced pictures in, access units out.
 
 use crate::{
-    config::EncodeConfig,
     picture::{Picture, Size},
     time::{FrameRate, Span, TICKS_PER_S, Ticks},
 };
@@ -14,12 +13,38 @@ pub(crate) mod fixture;
 pub mod nal;
 pub mod still;
 
-#[cfg(feature = "ffmpeg")]
-pub(crate) use ffmpeg::settle as settle_ffmpeg;
-
 /// The buffer of the rate control (VBV), in time at the ceiling of the bit rate: a key frame still fits, and after a still picture no
 /// more than this comes in a burst.
 pub const VBV_SPAN: Span = Span(TICKS_PER_S);
+
+/// Encoder when none is asked: it is in every FFmpeg, and its cost and quality are known.
+pub const ENCODER_DEFAULT: &str = "libx264";
+/// Preset when none is asked: the fastest one that still looks good at 2 Mbit/s.
+pub const PRESET_DEFAULT: &str = "veryfast";
+/// Bit rate when none is asked: 640×480 at 30 fps looks clean, and a weak wireless network carries it to several viewers.
+pub const BITRATE_DEFAULT: u32 = 2_000_000;
+/// The presets of libx264; another encoder has its own, which are handed to it as they are.
+pub const X264_PRESETS: [&str; 10] =
+    ["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow", "placebo"];
+
+/// How it is encoded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EncodeConfig {
+    /// FFmpeg's name of the encoder.
+    pub encoder: String,
+    /// libx264's preset.
+    pub preset: String,
+    /// Average and ceiling, bit/s.
+    pub bitrate: u32,
+}
+
+impl EncodeConfig {
+    /// The same for the encoder that is always there; a preset that it does not know was meant for another one.
+    pub fn fallback(&self) -> EncodeConfig {
+        let preset = if X264_PRESETS.contains(&self.preset.as_str()) { &self.preset } else { PRESET_DEFAULT };
+        EncodeConfig { encoder: FALLBACK.to_owned(), preset: preset.to_owned(), bitrate: self.bitrate }
+    }
+}
 
 /// One encoded frame.
 #[derive(Clone, PartialEq, Eq)]

@@ -34,6 +34,15 @@ pub enum Shed {
     FrameRate,
 }
 
+/// What of its work the stream leaves out, for want of time.
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize)]
+pub struct MachineReport {
+    /// What is left out.
+    pub shed: Shed,
+    /// The same as a sentence; empty where nothing is.
+    pub sentence: String,
+}
+
 /// One turn of the loop that encodes.
 #[derive(Clone, Copy, Debug)]
 pub struct Turn {

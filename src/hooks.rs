@@ -9,10 +9,10 @@ pub mod url;
 pub mod webhook;
 
 use crate::{
+    counter::{Counter, Gauge},
     detect::kind::Kind,
     events::{Event, Events, Heard},
-    marker::journal::Journal,
-    status::{Counter, Gauge},
+    marker_service::MarkerService,
 };
 use serde::Serialize;
 use std::{sync::Arc, time::Duration};
@@ -144,7 +144,7 @@ pub struct Hooks {
 
 impl Hooks {
     /// Starts what is asked for; must be called inside a runtime. `kinds` are those that the detector may find.
-    pub fn start(config: HooksConfig, journal: &Arc<Journal>, counts: &HooksCounts, kinds: Vec<Kind>) -> Hooks {
+    pub fn start(config: HooksConfig, journal: &Arc<MarkerService>, counts: &HooksCounts, kinds: Vec<Kind>) -> Hooks {
         let mut tasks = JoinSet::new();
         if let Some(target) = config.webhook {
             tasks.spawn(webhook::run(target, journal.events.clone(), counts.webhook.clone()));

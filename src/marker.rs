@@ -1,10 +1,9 @@
 //! Markers: what was there, from when to when. The detector makes them, and whoever posts them.
 //!
-//! [`observer`] turns what is followed into markers, [`draft`] reads those that are posted; both are pure. [`journal`] is the thread that
-//! keeps them, and tells the world.
+//! [`observer`] turns what is followed into markers, [`draft`] reads those that are posted; both are pure. [`marker_service`](crate::marker_service) is the
+//! thread that keeps them, and tells the world.
 
 pub mod draft;
-pub mod journal;
 pub mod observer;
 pub mod range;
 

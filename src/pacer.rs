@@ -8,13 +8,13 @@
 //! a little from the grid's drifts through all phases, and at half a frame its jitter would drop and repeat by turns. With the wider
 //! band a slip costs one repeat or one drop, and then the phase is far from the border again.
 
-use crate::time::{FrameRate, Span, Ticks};
+use crate::{
+    source::SILENCE_MAX,
+    time::{FrameRate, Span, Ticks},
+};
 
 /// How far from its grid point a picture may be captured, in hundredths of a frame.
 pub const PHASE_MAX_PERCENT: i64 = 75;
-
-/// After this long without a picture the old one is no longer shown as if it were live.
-pub const SILENCE_MAX: Span = Span::from_ms(1000);
 
 /// A grid point waits this long for a late picture beyond the lateness seen lately: half a part, so that a silent source delays no part
 /// beyond its time, and longer than a busy machine keeps a thread waiting. A slow source is not waited for: its next picture fills the gap.

@@ -5,22 +5,32 @@
 //! Called by the encode thread on its own copy of a picture.
 
 use crate::{
-    detect::kind::Kind,
-    picture::{CHROMA_NEUTRAL, LUMA_BLACK, LUMA_WHITE, Picture, Size},
+    detect::{kind::Kind, track::Tracked},
+    picture::{Area, CHROMA_NEUTRAL, Colour, KeepClear, LUMA_BLACK, LUMA_WHITE, Picture, Size, clear_corner, fill},
     time::{Span, WallTime},
-    track::Tracked,
 };
 
 mod caption;
 mod font;
-pub mod mask;
 mod pixelate;
-pub mod strip;
 
 pub use caption::{draw_clock, draw_labels};
 pub use pixelate::{hide_all, hide_place};
 
 use font::{GLYPH_HEIGHT, GLYPH_WIDTH, glyph};
+
+/// What is burnt into the picture; nothing by default.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Overlay {
+    /// Boxes around what was found.
+    pub boxes: bool,
+    /// The kind and id of what was found, beside it.
+    pub labels: bool,
+    /// The time of capture.
+    pub clock: bool,
+    /// What was found is made unrecognisable.
+    pub blur: bool,
+}
 
 /// Colours of boxes by kind: bright ones that no skin or wall has, in BT.601 limited range. A face has the green of computer vision.
 const BOX_COLOURS: [(&str, Colour); 6] = [
@@ -44,36 +54,6 @@ const TITLE_PER_HEIGHT: usize = 120;
 const DETAIL_PER_HEIGHT: usize = 240;
 /// A slate keeps a quarter of the last picture's light: enough to see where it is, too little to take it for live.
 const SLATE_SHIFT: u8 = 2;
-
-/// A rectangle in pixels, right and bottom edge outside; it may reach beyond the picture.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Area {
-    /// First column.
-    pub left: i64,
-    /// First row.
-    pub top: i64,
-    /// The column after the last.
-    pub right: i64,
-    /// The row after the last.
-    pub bottom: i64,
-}
-
-/// What nothing may be drawn over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum KeepClear {
-    /// The whole picture is free.
-    Nothing,
-    /// There is a clock strip in the picture, or there will be.
-    ClockStrip,
-}
-
-/// A colour in YUV.
-#[derive(Clone, Copy)]
-struct Colour {
-    y: u8,
-    u: u8,
-    v: u8,
-}
 
 /// Draws the outlines of what was found.
 pub fn draw_boxes(picture: &mut Picture, found: &[Tracked], clear: KeepClear) {
@@ -171,37 +151,6 @@ fn darken(picture: &mut Picture, clear: KeepClear) {
             let offset = CHROMA_NEUTRAL - (CHROMA_NEUTRAL >> SLATE_SHIFT);
             row[from..].iter_mut().for_each(|chroma| *chroma = offset + (*chroma >> SLATE_SHIFT));
         }
-    }
-}
-
-/// Fills a rectangle in the three planes; a chroma sample is coloured if any of its pixels is.
-fn fill(picture: &mut Picture, area: Area, colour: Colour, clear: KeepClear) {
-    let size = picture.size();
-    let (clear_right, clear_bottom) = clear_corner(size, clear);
-    let clip = |edge: i64, side: usize| edge.clamp(0, side as i64) as usize;
-    let (left, right) = (clip(area.left, size.width()), clip(area.right, size.width()));
-    let (top, bottom) = (clip(area.top, size.height()), clip(area.bottom, size.height()));
-    let planes = picture.planes_mut();
-    for y in top..bottom {
-        let from = if y < clear_bottom { left.max(clear_right) } else { left };
-        if from < right {
-            planes.y[y * size.width()..][from..right].fill(colour.y);
-        }
-    }
-    for y in top / 2..bottom.div_ceil(2) {
-        let from = if y < clear_bottom / 2 { left.max(clear_right) / 2 } else { left / 2 };
-        if from < right.div_ceil(2) && left < right {
-            planes.u[y * (size.width() / 2)..][from..right.div_ceil(2)].fill(colour.u);
-            planes.v[y * (size.width() / 2)..][from..right.div_ceil(2)].fill(colour.v);
-        }
-    }
-}
-
-/// Right and bottom edge of the corner that stays clear, both even.
-fn clear_corner(size: Size, clear: KeepClear) -> (usize, usize) {
-    match clear {
-        KeepClear::Nothing => (0, 0),
-        KeepClear::ClockStrip => strip::strip_area(size).map_or((0, 0), |area| (area.right as usize, area.bottom as usize)),
     }
 }
 

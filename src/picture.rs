@@ -3,9 +3,14 @@
 //! The whole pipeline works on this shape; nothing on the hot path is RGB.
 //! A picture is shared by `Arc` between the encoder and the detector, and copied only by the one that draws on it.
 
+mod area;
 mod fit;
+pub mod mask;
+pub mod strip;
 mod turn;
 
+pub use area::{Area, BoundingBox, KeepClear};
+pub(crate) use area::{Colour, clear_corner, fill};
 pub use fit::fit;
 pub use turn::Turn;
 

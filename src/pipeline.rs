@@ -4,22 +4,25 @@
 //! EXT-X-DISCONTINUITY.
 
 use crate::{
-    config::{EncodeConfig, Grid, Overlay, PackageConfig},
     detect::Detection,
-    encode::{self, EncodeError, EncodedFrame, Encoder, EncoderInput},
+    encode::{self, EncodeConfig, EncodeError, EncodedFrame, Encoder, EncoderInput},
+    grid::{Grid, Lengths},
     pacer::{PacedFrame, Shown},
-    paint::{
-        self, KeepClear,
+    paint::{self, Overlay},
+    picture::{
+        KeepClear, Picture, PicturePool, Size,
         strip::{Strip, draw_strip},
     },
-    picture::{Picture, PicturePool, Size},
     segment::{Cut, Msn, Segmenter, Stretch, WallAnchor},
-    status::Status,
     time::{Clock, FrameRate, Span, Ticks},
     veil::{Cover, Veil, Veiled},
 };
 use crossbeam_channel::Receiver;
 use std::sync::Arc;
+
+mod status;
+
+pub use status::{EncoderFacts, PipelineStatus};
 
 /// A wall clock further than this from where it should be was stepped (by NTP or a person), and the dates start anew.
 pub const WALL_STEP_MAX: Span = Span::from_ms(500);
@@ -51,7 +54,7 @@ pub struct PipelineParts {
     /// Encoder, preset, bit rate.
     pub encode: EncodeConfig,
     /// Part and segment lengths.
-    pub package: PackageConfig,
+    pub lengths: Lengths,
     /// What is burnt in.
     pub overlay: Overlay,
     /// Burn the clock strip in.
@@ -66,8 +69,8 @@ pub struct PipelineParts {
     pub detections: Detections,
     /// The stream's clock.
     pub clock: Arc<dyn Clock>,
-    /// The stream's status.
-    pub status: Arc<Status>,
+    /// What is told of the pipeline.
+    pub status: Arc<PipelineStatus>,
 }
 
 /// Where the machine-readable clock strip comes from.
@@ -136,7 +139,7 @@ pub struct Spent {
 impl Pipeline {
     /// A pipeline that has seen no picture yet.
     pub fn new(parts: PipelineParts) -> Pipeline {
-        let grid = Grid::new(parts.rate, &parts.package);
+        let grid = Grid::new(parts.rate, parts.lengths);
         let anchor = WallAnchor { at: parts.clock.now(), wall: parts.clock.wall() };
         Pipeline {
             segmenter: None,

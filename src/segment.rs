@@ -8,8 +8,8 @@ mod properties;
 
 use crate::{
     cmaf::{self, CmafError, Place},
-    config::Grid,
     encode::{EncodedFrame, VideoParams},
+    grid::Grid,
     time::{Span, Ticks, WallTime},
 };
 use bytes::Bytes;

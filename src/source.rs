@@ -25,6 +25,9 @@ pub mod test;
 /// Longest time that [`Source::next`] blocks, so that a stop is seen soon.
 pub const NEXT_WAIT_MAX: Span = Span::from_ms(500);
 
+/// After this long without a picture the old one is no longer shown as if it were live.
+pub const SILENCE_MAX: Span = Span::from_ms(1000);
+
 /// Tells a source, and the threads around it, that they are no longer wanted: what they wait for is given up. Clones are one.
 #[derive(Clone, Debug, Default)]
 pub struct Stop(Arc<AtomicBool>);
@@ -126,6 +129,28 @@ pub fn open_file(path: &Path, pace: Pace, pool: PicturePool, stop: Stop) -> Resu
 #[cfg(not(feature = "ffmpeg"))]
 pub fn open_file(path: &Path, _pace: Pace, _pool: PicturePool, _stop: Stop) -> Result<Box<dyn Source>, OpenError> {
     Err(OpenError(format!("cannot open {}: this build is without FFmpeg; build it with the feature ffmpeg", path.display())))
+}
+
+/// The meaning of `--device`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SourceSpec {
+    /// A camera: its index, its path, or a part of its name, as typed.
+    Camera(String),
+    /// The drawn test source, with a script of faults (empty for none); the script's grammar is in `source/test.rs`.
+    Test(String),
+    /// A file that FFmpeg reads, looped in real time.
+    File(PathBuf),
+}
+
+impl SourceSpec {
+    /// What tells it from the other sources of this host.
+    pub fn name(&self) -> String {
+        match self {
+            SourceSpec::Camera(selector) => selector.clone(),
+            SourceSpec::Test(_) => "test".to_owned(),
+            SourceSpec::File(path) => format!("file:{}", path.display()),
+        }
+    }
 }
 
 /// What is asked of a source; the source comes as near as it can, or refuses.

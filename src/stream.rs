@@ -6,17 +6,20 @@
 use crate::{
     capture::{Capture, Captured},
     drill,
-    governor::{DETECTION_DIVISOR, Governor, Shed, Telling, Turn},
-    pacer::{HOLE_MAX, PacedFrame, Pacer, SILENCE_MAX, Shown},
+    governor::{DETECTION_DIVISOR, Governor, MachineReport, Shed, Telling, Turn},
+    pacer::{HOLE_MAX, PacedFrame, Pacer, Shown},
     picture::Picture,
     pipeline::{Pipeline, PipelineError, PipelineParts},
     segment::Cut,
-    source::Stop,
-    status::{Status, machine::MachineReport},
+    source::{SILENCE_MAX, Stop},
     time::{Clock, FrameRate, Span, Ticks},
 };
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use std::{sync::Arc, thread};
+
+mod status;
+
+pub use status::StreamStatus;
 
 /// The encode thread sees within this time that it is to end.
 const STOP_WAIT_MAX: Span = Span::from_ms(250);
@@ -41,8 +44,10 @@ pub struct StreamParts {
     pub frames_max: Option<u64>,
     /// The stream's clock.
     pub clock: Arc<dyn Clock>,
-    /// The stream's status.
-    pub status: Arc<Status>,
+    /// Searches per second that were asked for; none where nothing is searched.
+    pub detect_fps: Option<f64>,
+    /// What is told of the stream.
+    pub status: Arc<StreamStatus>,
 }
 
 /// A running stream.
@@ -55,11 +60,15 @@ pub struct Stream {
 pub fn start(capture: Capture, parts: StreamParts) -> std::io::Result<Stream> {
     let (pictures, stop) = (capture.pictures.clone(), capture.stop.clone());
     let encode = thread::Builder::new().name("encode".to_owned()).spawn(move || {
-        let StreamParts { pipeline, sink, frames_max, clock, status } = parts;
+        let StreamParts { pipeline, sink, frames_max, clock, detect_fps, status } = parts;
         let rate = pipeline.rate;
         let frames_left = frames_max.unwrap_or(u64::MAX);
-        let encode =
-            EncodeLoop::new(Pipeline::new(pipeline), rate, frames_left, StreamEnds { sink, stop: stop.clone(), clock, status });
+        let encode = EncodeLoop::new(
+            Pipeline::new(pipeline),
+            rate,
+            frames_left,
+            StreamEnds { sink, stop: stop.clone(), clock, detect_fps, status },
+        );
         let result = encode.run(&pictures);
         // An encoder that failed, or a sink that wants no more, ends the source too.
         stop.raise();
@@ -94,7 +103,8 @@ struct StreamEnds {
     sink: Sink,
     stop: Stop,
     clock: Arc<dyn Clock>,
-    status: Arc<Status>,
+    detect_fps: Option<f64>,
+    status: Arc<StreamStatus>,
 }
 
 struct EncodeLoop {
@@ -111,13 +121,13 @@ struct EncodeLoop {
     sink: Sink,
     stop: Stop,
     clock: Arc<dyn Clock>,
-    status: Arc<Status>,
+    status: Arc<StreamStatus>,
 }
 
 impl EncodeLoop {
     fn new(pipeline: Pipeline, rate: FrameRate, frames_left: u64, ends: StreamEnds) -> EncodeLoop {
-        let StreamEnds { sink, stop, clock, status } = ends;
-        let detect_fps = Some(status.asked.detect_fps).filter(|fps| *fps > 0.0 && pipeline.may_search_less());
+        let StreamEnds { sink, stop, clock, detect_fps, status } = ends;
+        let detect_fps = detect_fps.filter(|_| pipeline.may_search_less());
         let governor = Governor::new(rate, detect_fps);
         EncodeLoop { pipeline, rate, pacer: None, governor, frames_left, shown: 0, overtaken: 0, sink, stop, clock, status }
     }
@@ -184,7 +194,7 @@ impl EncodeLoop {
                 continue;
             }
             if !captured.stands {
-                self.status.overtaken.bump();
+                self.status.capture.overtaken.bump();
             }
             captured = newer;
         }
@@ -237,7 +247,7 @@ impl EncodeLoop {
 
     /// Tells how busy the turn was that began then, and does less or more from now on.
     fn note(&mut self, begun: Ticks) {
-        let (now, overtaken) = (self.clock.now(), self.status.overtaken.get());
+        let (now, overtaken) = (self.clock.now(), self.status.capture.overtaken.get());
         self.status.load.mark(begun, now);
         let left_out = overtaken - self.overtaken;
         self.overtaken = overtaken;

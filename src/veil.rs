@@ -6,11 +6,13 @@
 //! Nothing is ever shown as it is because nothing is known.
 
 use crate::{
-    detect::{BoundingBox, Detection},
+    detect::{
+        Detection,
+        track::{Place, TRACKS_MAX},
+    },
     pacer::{PacedFrame, Shown},
-    picture::Picture,
+    picture::{BoundingBox, Picture},
     time::{FrameRate, Span, Ticks},
-    track::{Place, TRACKS_MAX},
 };
 use std::{collections::VecDeque, sync::Arc};
 
@@ -18,7 +20,7 @@ use std::{collections::VecDeque, sync::Arc};
 const RUNS_BEFORE: usize = 3;
 /// A frame that lies in a gap between two runs that is longer was not watched: somebody may have come and gone in it.
 const GAP_MAX: Span = Span::from_ms(350);
-/// Longest that a frame waits for its runs, on the frame grid: well beyond [`BLUR_DELAY_MAX`](crate::config::BLUR_DELAY_MAX)…
+/// Longest that a frame waits for its runs, on the frame grid: well beyond [`BLUR_DELAY_MAX`]…
 const WAIT_MAX: Span = Span::from_ms(1000);
 /// …or so many frames of a slow grid.
 const WAIT_FRAMES_MIN: i64 = 6;
@@ -26,6 +28,9 @@ const WAIT_FRAMES_MIN: i64 = 6;
 const PLACES_MAX: usize = TRACKS_MAX;
 /// Two places of which the smaller lies in the other with so much of its area become one.
 const MERGE_MIN: f64 = 0.5;
+
+/// Longest that the search may take to be sure, where what is found is to be hidden: every frame waits for that.
+pub const BLUR_DELAY_MAX: Span = Span::from_ms(600);
 
 /// What is hidden of a frame.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -35,6 +35,29 @@ pub const WAITERS_MAX: usize = 16_384;
 /// A request that waits; dropping it makes room.
 pub type Place = OwnedSemaphorePermit;
 
+/// Name of the stream in the URLs.
+pub const STREAM_NAME: &str = "cam";
+
+/// Window when none is asked: enough to rewind a moment that was just missed.
+pub const SPAN_DEFAULT: Span = Span::from_ms(300_000);
+/// Bytes that the window may hold when no limit is asked.
+pub const BYTES_DEFAULT: u64 = 1 << 30;
+
+/// How much a window keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct History {
+    /// Its length.
+    pub span: Span,
+    /// Bytes that it may hold.
+    pub bytes_max: u64,
+}
+
+impl Default for History {
+    fn default() -> History {
+        History { span: SPAN_DEFAULT, bytes_max: BYTES_DEFAULT }
+    }
+}
+
 /// What a window is, from its start to its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WindowConfig {

@@ -2,16 +2,14 @@
 
 use super::{Failure, failed, hiding, out, pipeline_parts};
 use crate::{
-    config::{Listing, SourceSpec, StreamConfig},
-    detect::{self, Detection, Detector},
+    config::{Listing, StreamConfig},
+    detect::{self, Detection, Detector, track::Tracker},
     pacer::{Pacer, Shown},
-    paint::{Area, mask},
-    picture::{Picture, PicturePool},
+    picture::{Area, Picture, PicturePool, mask},
     pipeline::{Detections, Pipeline},
-    source::{Pace, Source, SourceError, SourceFormat, Stop, open_file},
+    source::{Pace, Source, SourceError, SourceFormat, SourceSpec, Stop, open_file},
     status::{Asked, Status},
     time::{Clock, Span, SystemClock, Ticks},
-    track::Tracker,
 };
 use crossbeam_channel::Sender;
 use serde::Serialize;

@@ -4,11 +4,10 @@ use super::{Failure, failed, out};
 use crate::{
     config::{DetectFilesConfig, Listing},
     console::listing::{self, FoundInFrame},
-    detect::{self, Detector},
+    detect::{self, Detector, track::Tracker},
     picture::PicturePool,
     source::{Pace, SourceError, Stop, open_file},
     time::Ticks,
-    track::Tracker,
 };
 use std::{ops::ControlFlow, path::Path};
 

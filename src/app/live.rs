@@ -1,26 +1,27 @@
 //! The default command: stream a source, until it ends or the user ends it.
 
-use super::{Failure, Wiring, failed, interrupt::Interrupt, open_source, pipeline_parts, tell_format};
+use super::{Failure, Wiring, detect_fps, failed, interrupt::Interrupt, open_source, pipeline_parts, tell_format};
 use crate::{
-    capture::{Capture, CaptureParts},
-    config::{AccessConfig, CascadeSpec, EventsConfig, Grid, STREAM_NAME, ServerConfig, StreamConfig},
+    capture::{Capture, CaptureParts, SourceState},
+    config::{EventsConfig, StreamConfig},
     console::{
         Console, STATUS_PERIOD, addresses,
         line::{Found, StatusLine},
     },
-    detect::{Detection, watcher::Watcher},
+    detect::{CascadeSpec, Detection, watcher::Watcher},
     drill,
-    hooks::{Hooks, HooksConfig},
-    marker::journal::{self, Journal, JournalParts, Keep, Runs},
+    grid::Grid,
+    hooks::{Hooks, HooksConfig, HooksCounts},
+    marker_service::{self, Keep, MarkerService, MarkerServiceParts, Runs},
     pipeline::{Detections, PipelineError, PipelineParts},
     segment::Cut,
-    server::{self, Limits, Listener, Site},
+    server::{self, AccessConfig, Limits, Listener, ServerConfig, Site},
     source::SourceFormat,
-    status::{SourceState, Status},
+    status::Status,
     store::{Place, Store, last_run::LastRun},
     stream::{self, Sink, Stream, StreamParts},
     time::{Clock, FrameRate, Span, SystemClock, WallTime},
-    window::{Window, WindowConfig, numbers::FirstNumbers},
+    window::{STREAM_NAME, Window, WindowConfig, numbers::FirstNumbers},
 };
 use crossbeam_channel::Receiver;
 use std::{
@@ -53,7 +54,7 @@ pub(super) fn run(config: &StreamConfig, server: &ServerConfig, events: &EventsC
     let address = listener.local_addr();
     let Wiring { clock, status, opener, tap, detections, watcher } = wiring;
     let serving = Serving::start(config, diary, (listener, server.access.clone()), (clock.clone(), status.clone()))?;
-    let parts = CaptureParts { opener, tap, masks: config.masks.clone(), clock, status };
+    let parts = CaptureParts { opener, tap, masks: config.masks.clone(), clock, status: status.stream.capture.clone() };
     let mut announced = false;
     let late = || {
         announced = true;
@@ -104,7 +105,7 @@ struct Diary {
 impl Diary {
     fn open(place: &Place, now: WallTime) -> Result<Diary, Failure> {
         let mut store = Store::open(place, now).map_err(failed)?;
-        let (runs, queue) = journal::runs();
+        let (runs, queue) = marker_service::runs();
         let (keep, last_run) = if *place == Place::Memory { (Keep::Window, LastRun::of_user()) } else { (Keep::Newest, None) };
         let mut first = store.numbers(STREAM_NAME).map_err(failed)?.unwrap_or(FirstNumbers::at(now));
         // Kept before anything is served: this run may be killed at once. The thread of the markers goes on with it, and tells what fails.
@@ -121,10 +122,12 @@ impl Diary {
         Ok(Diary { store, keep, runs, queue, first, last_run })
     }
 
-    fn begin(self, window: Arc<Window>, status: Arc<Status>, clock: Arc<dyn Clock>) -> Result<Arc<Journal>, Failure> {
+    fn begin(self, window: Arc<Window>, status: Arc<Status>, clock: Arc<dyn Clock>) -> Result<Arc<MarkerService>, Failure> {
         let Diary { store, keep, runs, queue, last_run, .. } = self;
         let run = window.config().run.clone();
-        Journal::start(JournalParts { store, keep, runs: queue, window, status, clock, run, last_run }, &runs).map_err(failed)
+        let capture = status.stream.capture.clone();
+        MarkerService::start(MarkerServiceParts { store, keep, runs: queue, window, capture, clock, run, last_run }, &runs)
+            .map_err(failed)
     }
 }
 
@@ -133,7 +136,8 @@ struct Serving {
     clock: Arc<dyn Clock>,
     status: Arc<Status>,
     window: Arc<Window>,
-    journal: Arc<Journal>,
+    journal: Arc<MarkerService>,
+    hook_counts: Arc<HooksCounts>,
     runtime: runtime::Runtime,
     served: JoinHandle<std::io::Result<()>>,
     shutdown: oneshot::Sender<()>,
@@ -152,9 +156,10 @@ impl Serving {
         let journal = diary.begin(window.clone(), status.clone(), clock.clone())?;
         let runtime = runtime::Builder::new_multi_thread().worker_threads(SERVER_THREADS).enable_all().build().map_err(failed)?;
         let (shutdown, wanted) = oneshot::channel();
-        let site = Site::new(window.clone(), status.clone(), clock.clone(), journal.clone(), access);
+        let hook_counts: Arc<HooksCounts> = Arc::default();
+        let site = Site::new(window.clone(), status.clone(), clock.clone(), (journal.clone(), hook_counts.clone()), access);
         let served = runtime.spawn(server::serve(listener, site, Limits::default(), async { wanted.await.unwrap_or(()) }));
-        Ok(Serving { clock, status, window, journal, runtime, served, shutdown })
+        Ok(Serving { clock, status, window, journal, hook_counts, runtime, served, shutdown })
     }
 
     /// Ends what has no stream.
@@ -183,20 +188,29 @@ impl Live {
         capture: Capture,
         (detections, watcher): (Detections, Option<Arc<Watcher>>),
     ) -> Result<Live, Failure> {
-        let Serving { clock, status, window, journal, runtime, .. } = &serving;
+        let Serving { clock, status, window, journal, hook_counts, runtime, .. } = &serving;
         let format = capture.format.clone();
         tell_format(&format);
         let rate = config.wish.rate.unwrap_or(format.rate);
-        window.settle(on_grid(window.config().clone(), Grid::new(rate, &config.package)));
+        window.settle(on_grid(window.config().clone(), Grid::new(rate, config.lengths)));
         let sink = sink(window.clone(), clock.clone(), status.clone());
         let first_msn = window.config().first.msn;
         let pipeline = PipelineParts { first_msn, ..pipeline_parts(config, rate, detections, clock, status) };
-        let stream =
-            stream::start(capture, StreamParts { pipeline, sink, frames_max: None, clock: clock.clone(), status: status.clone() })
-                .map_err(failed)?;
+        let stream = stream::start(
+            capture,
+            StreamParts {
+                pipeline,
+                sink,
+                frames_max: None,
+                clock: clock.clone(),
+                detect_fps: detect_fps(config),
+                status: status.stream.clone(),
+            },
+        )
+        .map_err(failed)?;
         let hooks = {
             let _inside = runtime.enter();
-            Hooks::start(hooks, journal, &status.hooks, status.asked.kinds.clone())
+            Hooks::start(hooks, journal, hook_counts, status.asked.kinds.clone())
         };
         Ok(Live { serving, hooks, stream, watcher, format })
     }
@@ -224,7 +238,7 @@ impl Live {
             count: report.detection.kinds.get(&cascade.kind()).copied().unwrap_or_default(),
         };
         StatusLine {
-            silent: status.silent_since().map(|since| wall.since(since)),
+            silent: status.stream.capture.silent_since().map(|since| wall.since(since)),
             size: self.format.size,
             fps_in: report.source.fps_in,
             fps_out: report.pacer.fps_out,
@@ -256,7 +270,7 @@ impl Live {
         // Before the window ends, for the playlists get the ends of the markers.
         journal.end(reason);
         window.end();
-        status.set_state(SourceState::Ended, None);
+        status.stream.capture.set_state(SourceState::Ended, None);
         drop(watcher);
         let hooks = runtime.spawn(hooks.end());
         interrupt.wait(ENDLIST_SERVED);
@@ -294,15 +308,15 @@ fn sink(window: Arc<Window>, clock: Arc<dyn Clock>, status: Arc<Status>) -> Sink
 }
 
 fn window_config(config: &StreamConfig, rate: FrameRate, first: FirstNumbers) -> Result<WindowConfig, Failure> {
-    let grid = Grid::new(rate, &config.package);
+    let grid = Grid::new(rate, config.lengths);
     Ok(WindowConfig {
         run: run_name()?,
         first,
         target_duration_s: ((grid.segment_target().as_s()).round() as u32).max(1),
         part_target: grid.part_target(),
         segment_parts: grid.segment_parts,
-        span: config.package.window,
-        bytes_max: config.package.window_bytes,
+        span: config.history.span,
+        bytes_max: config.history.bytes_max,
     })
 }
 

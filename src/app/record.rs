@@ -1,23 +1,24 @@
 //! `hlscam record`: the live pipeline into an MP4 file, for a given time.
 
-use super::{Failure, Wiring, failed, interrupt::Interrupt, open_source, pipeline_parts, tell_format};
+use super::{Failure, Wiring, detect_fps, failed, interrupt::Interrupt, open_source, pipeline_parts, tell_format};
 use crate::{
     capture::CaptureParts,
     config::{RecordConfig, StreamConfig},
     console::{Console, STATUS_PERIOD},
+    counter::Gauge,
     pipeline::PipelineError,
     record::{
         Mp4File, Overwrite, RecordError, Recording, numbered,
         writer::{self, Write},
     },
     segment::Cut,
-    status::Gauge,
-    stream::{self, StreamParts},
+    stream::{self, Sink, StreamParts},
+    sync::lock,
     time::{Clock, Span, SystemClock},
 };
 use std::{
     path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex},
 };
 
 /// Files that one recording may be split into by changes of format; a source that changes more often is broken.
@@ -32,7 +33,8 @@ pub(super) fn run(config: &StreamConfig, record: &RecordConfig, console: &Consol
     }
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
     let Wiring { clock, status, opener, tap, detections, watcher } = Wiring::new(config, clock, Box::new(|_| ()))?;
-    let parts = CaptureParts { opener, tap, masks: config.masks.clone(), clock: clock.clone(), status: status.clone() };
+    let parts =
+        CaptureParts { opener, tap, masks: config.masks.clone(), clock: clock.clone(), status: status.stream.capture.clone() };
     let Some(capture) = open_source(parts, &interrupt, || ())? else {
         return Err(Failure("ended before the source was open; nothing was recorded".to_owned()));
     };
@@ -61,7 +63,9 @@ pub(super) fn run(config: &StreamConfig, record: &RecordConfig, console: &Consol
     };
     let (mut queue, writer) = writer::start(record.output.display().to_string(), writer::QUEUE_BYTES_MAX, write).map_err(failed)?;
     let pipeline = pipeline_parts(config, rate, detections, &clock, &status);
-    let parts = StreamParts { pipeline, sink: Box::new(move |cuts| queue.put(cuts)), frames_max: Some(frames), clock, status };
+    let sink: Sink = Box::new(move |cuts| queue.put(cuts));
+    let (detect_fps, status) = (detect_fps(config), status.stream.clone());
+    let parts = StreamParts { pipeline, sink, frames_max: Some(frames), clock, detect_fps, status };
     let stream = stream::start(capture, parts).map_err(failed)?;
     let mut display = console.recording(frames);
     while !interrupt.wait(STATUS_PERIOD) && !stream.has_ended() {
@@ -137,10 +141,6 @@ impl Recorder {
         }
         (std::mem::take(&mut self.recordings), self.error.take())
     }
-}
-
-fn lock(recorder: &Mutex<Recorder>) -> MutexGuard<'_, Recorder> {
-    recorder.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -2,10 +2,8 @@
 
 use super::*;
 use crate::{
-    paint::mask::Measure,
-    picture::{LUMA_BLACK, Size},
+    picture::{LUMA_BLACK, Size, mask::Measure},
     source::SourceError,
-    status::Asked,
     time::{FrameRate, SystemClock},
 };
 
@@ -51,18 +49,18 @@ fn format() -> SourceFormat {
 type Opening = Result<Vec<Result<(), SourceError>>, &'static str>;
 
 /// Runs one script per opening.
-fn capture(scripts: Vec<Opening>) -> (Result<Capture, OpenError>, Arc<Status>) {
+fn capture(scripts: Vec<Opening>) -> (Result<Capture, OpenError>, Arc<CaptureStatus>) {
     capture_sized(scripts.into_iter().map(|script| (format().size, script)).collect())
 }
 
 /// The same with the size of the pictures.
-fn capture_sized(scripts: Vec<(Size, Opening)>) -> (Result<Capture, OpenError>, Arc<Status>) {
+fn capture_sized(scripts: Vec<(Size, Opening)>) -> (Result<Capture, OpenError>, Arc<CaptureStatus>) {
     capture_masked(scripts, Vec::new())
 }
 
-fn capture_masked(scripts: Vec<(Size, Opening)>, masks: Vec<Mask>) -> (Result<Capture, OpenError>, Arc<Status>) {
+fn capture_masked(scripts: Vec<(Size, Opening)>, masks: Vec<Mask>) -> (Result<Capture, OpenError>, Arc<CaptureStatus>) {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
-    let status = Arc::new(Status::new(Asked::default()));
+    let status = Arc::new(CaptureStatus::default());
     let mut scripts = scripts.into_iter();
     let opener: Opener = {
         let clock = clock.clone();
@@ -193,7 +191,7 @@ fn blocking(pictures: u64, in_open: bool) -> (CaptureParts, Sender<()>) {
             Ok(Box::new(Blocking { format: format(), clock, pictures, released }) as Box<dyn Source>)
         })
     };
-    let status = Arc::new(Status::new(Asked::default()));
+    let status = Arc::new(CaptureStatus::default());
     (CaptureParts { opener, tap: Box::new(|_| ()), masks: Vec::new(), clock, status }, release)
 }
 

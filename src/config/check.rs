@@ -3,24 +3,31 @@
 //! Pure: whether a file, a camera or a port is really there is found out, and told, by whoever opens it.
 
 use super::{
-    AccessConfig, AllowedOrigins, BLUR_DELAY_MAX, CascadeSpec, Command, DetectConfig, DetectFilesConfig, ENCODER_DEFAULT,
-    EncodeConfig, EventsConfig, Invocation, Listing, Overlay, PART_MIN, PackageConfig, RecordConfig, ServerConfig, SourceSpec,
-    StreamConfig, UsageError, Verbosity, WINDOW_BYTES_DEFAULT, WINDOW_DEFAULT, X264_PRESETS,
-    authority::{Host, Origin},
-    quantity::{self, shown, span_text},
+    Command, DetectFilesConfig, EventsConfig, Invocation, Listing, RecordConfig, StreamConfig,
+    quantity::{self, span_text},
 };
 use crate::{
     cli::{
         BenchArgs, Cli, CommandArgs, CutArgs, DetectFilesArgs, EncodeArgs, EventsArgs, PictureArgs, PipelineArgs, RecordArgs,
-        SearchArgs, SearchPaceArgs, ServerArgs, SourceArgs, StreamArgs, WindowArgs,
+        SearchArgs, SearchPaceArgs, ServerArgs, SourceArgs, StreamArgs, UsageError, WindowArgs,
     },
-    detect,
+    console::{Verbosity, shown},
+    detect::{self, CascadeSpec, DetectConfig},
+    encode::{ENCODER_DEFAULT, EncodeConfig, X264_PRESETS},
+    grid::{Lengths, PART_MIN},
     hooks::{HooksConfig, broker::Target as Broker, webhook::Target as Webhook},
+    paint::Overlay,
     picture::SIDE_MAX,
     record::Overwrite,
-    source::{Wish, test::Script},
+    server::{
+        AccessConfig, AllowedOrigins, ServerConfig,
+        authority::{Host, Origin},
+    },
+    source::{SourceSpec, Wish, test::Script},
     store::Place,
     time::Span,
+    veil::BLUR_DELAY_MAX,
+    window::History,
 };
 use std::{net::IpAddr, ops::RangeInclusive, path::PathBuf};
 
@@ -74,7 +81,7 @@ pub fn read(cli: &Cli) -> Result<Invocation, UsageError> {
 
 fn stream(args: &StreamArgs) -> Result<Command, UsageError> {
     let mut config = pipeline(source(&args.source)?, args.source.once, &args.pipeline)?;
-    window(&args.window, config.encode.bitrate, &mut config.package)?;
+    config.history = window(&args.window, config.encode.bitrate, config.lengths)?;
     Ok(Command::Stream(config, server(&args.server)?, Box::new(events(&args.events)?)))
 }
 
@@ -137,7 +144,8 @@ fn pipeline(source: SourceSpec, once: bool, args: &PipelineArgs) -> Result<Strea
         masks: args.picture.mask.iter().map(|text| asked("--mask", text, quantity::mask)).collect::<Result<_, _>>()?,
         clock_strip: args.picture.clock_strip,
         encode: encode(&args.encode)?,
-        package: package(&args.cut)?,
+        lengths: lengths(&args.cut)?,
+        history: History::default(),
     })
 }
 
@@ -275,7 +283,7 @@ fn encode(args: &EncodeArgs) -> Result<EncodeConfig, UsageError> {
     Ok(EncodeConfig { encoder: args.encoder.clone(), preset: args.preset.clone(), bitrate })
 }
 
-fn package(args: &CutArgs) -> Result<PackageConfig, UsageError> {
+fn lengths(args: &CutArgs) -> Result<Lengths, UsageError> {
     let segment = asked("--segment", &args.segment, quantity::span)?;
     if !(SEGMENT_MIN..=SEGMENT_MAX).contains(&segment) {
         let (least, most) = (span_text(SEGMENT_MIN), span_text(SEGMENT_MAX));
@@ -298,7 +306,7 @@ fn package(args: &CutArgs) -> Result<PackageConfig, UsageError> {
         let (segment_text, near) = (span_text(segment), nearest_parts(part, segment));
         return refuse("--part", &args.part, &format!("it does not divide the segment of {segment_text}; write {near}"));
     }
-    Ok(PackageConfig { part, segment, window: WINDOW_DEFAULT, window_bytes: WINDOW_BYTES_DEFAULT })
+    Ok(Lengths { part, segment })
 }
 
 /// The nearest parts below and above that divide the segment. There is always one above: the segment itself.
@@ -310,11 +318,11 @@ fn nearest_parts(part: Span, segment: Span) -> String {
     below.into_iter().chain(above).map(|ms| span_text(Span::from_ms(ms))).collect::<Vec<_>>().join(" or ")
 }
 
-fn window(args: &WindowArgs, bitrate: u32, package: &mut PackageConfig) -> Result<(), UsageError> {
+fn window(args: &WindowArgs, bitrate: u32, lengths: Lengths) -> Result<History, UsageError> {
     let window = asked("--window", &args.window, quantity::span)?;
-    let least = package.segment * WINDOW_SEGMENTS_MIN;
+    let least = lengths.segment * WINDOW_SEGMENTS_MIN;
     if window < least {
-        let (segment, least) = (span_text(package.segment), span_text(least));
+        let (segment, least) = (span_text(lengths.segment), span_text(least));
         return refuse("--window", &args.window, &format!("players need three segments of {segment}; write {least} at least"));
     }
     if window > WINDOW_MAX {
@@ -322,17 +330,16 @@ fn window(args: &WindowArgs, bitrate: u32, package: &mut PackageConfig) -> Resul
     }
     let window_bytes = asked("--window-bytes", &args.window_bytes, quantity::bytes)?;
     // Three whole segments and the one that is being written.
-    let needed = (f64::from(bitrate) / 8.0 * package.segment.as_s() * (WINDOW_SEGMENTS_MIN + 1) as f64) as u64;
+    let needed = (f64::from(bitrate) / 8.0 * lengths.segment.as_s() * (WINDOW_SEGMENTS_MIN + 1) as f64) as u64;
     if window_bytes < needed {
-        let (segment, needed) = (span_text(package.segment), quantity::bytes_text(needed));
+        let (segment, needed) = (span_text(lengths.segment), quantity::bytes_text(needed));
         let why = format!("four segments of {segment} do not fit at this bit rate; write {needed} at least");
         return refuse("--window-bytes", &args.window_bytes, &why);
     }
     if window_bytes > WINDOW_BYTES_MAX {
         return refuse("--window-bytes", &args.window_bytes, "the window is held in memory; write 64G at most");
     }
-    (package.window, package.window_bytes) = (window, window_bytes);
-    Ok(())
+    Ok(History { span: window, bytes_max: window_bytes })
 }
 
 fn server(args: &ServerArgs) -> Result<ServerConfig, UsageError> {

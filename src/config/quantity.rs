@@ -3,8 +3,11 @@
 //! An error is the second half of a sentence, after the option and its value: the reason, and what to write instead.
 
 use crate::{
-    paint::mask::{Mask, Measure},
-    picture::{SIDE_MAX, Size},
+    console::shown,
+    picture::{
+        SIDE_MAX, Size,
+        mask::{Mask, Measure},
+    },
     time::{FrameRate, Span},
 };
 
@@ -162,20 +165,6 @@ pub fn decimal(text: &str) -> Option<f64> {
 /// A whole number without sign.
 pub fn whole(text: &str) -> Option<u32> {
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
-}
-
-/// Typed text, safe to print inside a sentence: no control characters, and not endless.
-pub fn shown(text: &str) -> String {
-    const SHOWN_MAX: usize = 80;
-    let mut safe: String = text.chars().take(SHOWN_MAX).flat_map(escaped).collect();
-    if text.chars().nth(SHOWN_MAX).is_some() {
-        safe.push_str("...");
-    }
-    safe
-}
-
-fn escaped(c: char) -> Vec<char> {
-    if c.is_control() { c.escape_default().collect() } else { vec![c] }
 }
 
 fn split(text: &str) -> (&str, &str) {

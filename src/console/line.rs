@@ -33,7 +33,7 @@ pub struct StatusLine {
 /// What is found now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Found {
-    /// What is searched, in the plural, as [`CascadeSpec::what`](crate::config::CascadeSpec::what) says it.
+    /// What is searched, in the plural, as [`CascadeSpec::what`](crate::detect::CascadeSpec::what) says it.
     pub what: &'static str,
     /// How many.
     pub count: u64,

@@ -1,10 +1,12 @@
 //! Results as text for stdout: cameras, and what was found in files. Pure.
 
 use crate::{
-    detect::kind::Kind,
+    detect::{
+        kind::Kind,
+        track::{TrackId, Tracked},
+    },
     source::Device,
     time::Span,
-    track::{TrackId, Tracked},
 };
 use serde::Serialize;
 use std::{borrow::Cow, fmt::Write, path::Path};
@@ -101,7 +103,7 @@ fn number(fps: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{detect::BoundingBox, source::DeviceFormat};
+    use crate::{picture::BoundingBox, source::DeviceFormat};
 
     fn cameras() -> Vec<Device> {
         let format =

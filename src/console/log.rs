@@ -2,7 +2,7 @@
 
 use super::stderr;
 use crate::{
-    config::Verbosity,
+    console::Verbosity,
     time::{Clock, Span, SystemClock, WallTime},
 };
 use indicatif::MultiProgress;

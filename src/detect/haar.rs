@@ -7,7 +7,7 @@
 //! OpenCV does there is done anew in `cascade.rs`, with the same result in half the time.
 
 use super::{BoundingBox, DetectError, Detector, Expected, Hit, Luma, SYSTEM_CASCADES, kind::Kind};
-use crate::config::CascadeSpec;
+use crate::detect::CascadeSpec;
 use opencv::{
     core::{self, FileStorage, Mat, Rect, Size, ToInputArray},
     imgproc,

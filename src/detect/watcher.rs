@@ -3,16 +3,17 @@
 
 use super::{Detection, Detector, follow, is_due};
 use crate::{
+    counter::{Counter, Gauge, Samples},
+    detect::track::Tracker,
     drill,
     picture::Picture,
-    status::{Counter, Gauge},
+    sync::lock,
     time::{Clock, Ticks},
-    track::Tracker,
 };
 use std::{
     io,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Condvar, Mutex, PoisonError},
     thread::JoinHandle,
 };
 
@@ -33,6 +34,8 @@ pub struct WatcherCounts {
     pub failing: Gauge,
     /// Pictures that were due and were replaced by a newer one before the detector came to them.
     pub skips: Counter,
+    /// Length of a run.
+    pub run_took: Samples,
     /// The rate is divided by so much, to spare a busy machine; 0 and 1 leave it as it was asked.
     pub divisor: Gauge,
 }
@@ -163,16 +166,12 @@ fn wait_for_picture(shared: &Shared) -> Option<Arc<Picture>> {
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{
-        detect::{BoundingBox, DetectError, Expected, Hit, Luma, kind::Kind},
-        picture::Size,
+        detect::{DetectError, Expected, Hit, Luma, kind::Kind},
+        picture::{BoundingBox, Size},
         time::{ManualClock, Span, WallTime},
     };
     use std::sync::mpsc::{Receiver, Sender, channel};

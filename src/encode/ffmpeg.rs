@@ -1,13 +1,15 @@
 //! The FFmpeg adapter: any H.264 encoder of libavcodec behind [`Encoder`]. No FFmpeg type leaves this file.
 
-use super::{EncodeError, EncodedFrame, Encoder, EncoderInput, FALLBACK, Settings, VBV_SPAN, VideoParams, nal, still::Stills};
+use super::{
+    EncodeError, EncodedFrame, Encoder, EncoderInput, FALLBACK, PRESET_DEFAULT, Settings, VBV_SPAN, VideoParams, nal, still::Stills,
+};
 use crate::{
-    config::PRESET_DEFAULT,
+    ffmpeg,
     picture::Picture,
     time::{Span, TICKS_PER_S, Ticks},
 };
 use ffmpeg_next::{Dictionary, Error, Rational, codec, color, encoder, format::Pixel, frame, packet, picture};
-use std::{collections::VecDeque, sync::Once};
+use std::collections::VecDeque;
 
 /// Pictures that an encoder may hold back. Hardware encoders hold a few; more means that it has stalled.
 const DELAY_FRAMES_MAX: usize = 64;
@@ -38,19 +40,9 @@ pub(super) struct FfmpegEncoder {
     inside: VecDeque<EncodedFrame>,
 }
 
-/// Gives FFmpeg's errors their texts, which is not safe to do twice at a time, and ends its chatter: it would tear the status line, and
-/// what matters of it reaches us as return codes. Every adapter of FFmpeg calls it first.
-pub(crate) fn settle() {
-    static SETTLED: Once = Once::new();
-    SETTLED.call_once(|| {
-        ffmpeg_next::util::error::register_all();
-        ffmpeg_next::util::log::set_level(ffmpeg_next::util::log::Level::Fatal);
-    });
-}
-
 /// As [`super::open`].
 pub(super) fn open(settings: Settings) -> Result<(FfmpegEncoder, Option<String>), EncodeError> {
-    settle();
+    ffmpeg::settle();
     let asked = settings.encode.encoder.clone();
     match FfmpegEncoder::open(&asked, settings.clone()) {
         Ok(encoder) => Ok((encoder, None)),
@@ -233,7 +225,7 @@ fn fill(frame: &mut frame::Video, picture: &Picture) -> Result<(), EncodeError> 
 mod tests {
     use super::*;
     use crate::{
-        config::EncodeConfig,
+        encode::EncodeConfig,
         picture::Size,
         time::{FrameRate, Span, Ticks},
     };

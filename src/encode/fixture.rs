@@ -3,10 +3,11 @@
 use super::{EncodeError, EncodedFrame, Encoder, EncoderInput, VideoParams};
 use crate::{
     picture::Size,
+    sync::lock,
     time::{FrameRate, ManualClock, Span, Ticks},
 };
 use bytes::Bytes;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 /// What a test sets, and sees.
 #[derive(Debug, Default)]
@@ -74,8 +75,4 @@ impl Encoder for FakeEncoder {
     fn name(&self) -> &str {
         "fake"
     }
-}
-
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -12,7 +12,7 @@ use super::{
     HookCounts, tls,
     url::{self, Address},
 };
-use crate::{detect::kind::Kind, marker::journal::Journal, status::Gauge};
+use crate::{counter::Gauge, detect::kind::Kind, marker_service::MarkerService};
 use found::{Message, OFFLINE};
 use rumqttc::{AsyncClient, Event as Noted, EventLoop, LastWill, MqttOptions, Packet, Publish, QoS, TlsConfiguration, Transport};
 use rustls::crypto::ring;
@@ -128,7 +128,13 @@ fn client_id() -> Result<String, rustls::Error> {
 }
 
 /// Tells a broker of all events, until they end. `shared` is 1 while another one tells on the same topic.
-pub(super) async fn run(target: Target, journal: Arc<Journal>, counts: Arc<HookCounts>, shared: Arc<Gauge>, kinds: Vec<Kind>) {
+pub(super) async fn run(
+    target: Target,
+    journal: Arc<MarkerService>,
+    counts: Arc<HookCounts>,
+    shared: Arc<Gauge>,
+    kinds: Vec<Kind>,
+) {
     let name = format!("the MQTT broker on {target:?}");
     let (id, options) = match client_id().and_then(|id| Ok((id.clone(), target.options(&id)?))) {
         Ok(made) => made,

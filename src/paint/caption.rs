@@ -1,10 +1,10 @@
 //! Short texts that stay legible on any picture, because they bring their own background: what a box is, and the time. Pure.
 
-use super::{Area, Colour, DETAIL_PER_HEIGHT, KeepClear, clear_corner, draw_text, fill, scale_to_fit, text_width};
+use super::{DETAIL_PER_HEIGHT, draw_text, scale_to_fit, text_width};
 use crate::{
+    detect::track::Tracked,
     paint::font::GLYPH_HEIGHT,
-    picture::{CHROMA_NEUTRAL, LUMA_BLACK, Picture, Size},
-    track::Tracked,
+    picture::{Area, CHROMA_NEUTRAL, Colour, KeepClear, LUMA_BLACK, Picture, Size, clear_corner, fill},
 };
 
 /// What lies under the text: white on black has the most contrast that there is, and is cheap to encode.

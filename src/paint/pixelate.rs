@@ -3,8 +3,10 @@
 //! Blocks are never smaller than asked: where they do not divide the place they are made larger, not cut. The blocks lie at the place, not at
 //! the picture, so they move with a face and sample the same parts of it from frame to frame.
 
-use super::{KeepClear, clear_corner};
-use crate::{detect::BoundingBox, picture::Picture, track::Place};
+use crate::{
+    detect::track::Place,
+    picture::{BoundingBox, KeepClear, Picture, clear_corner},
+};
 
 /// Blocks across a face. With five nobody tells who it is from a single picture, and eyes, nose and mouth fall into one or two blocks each.
 const BLOCKS_ACROSS_FACE: u32 = 5;
@@ -74,8 +76,7 @@ fn level(plane: &mut [u8], stride: usize, blocks: &Blocks) {
 mod tests {
     use super::*;
     use crate::{
-        paint::strip,
-        picture::{Planes, Size},
+        picture::{Planes, Size, strip},
         time::Ticks,
     };
     use proptest::prelude::*;

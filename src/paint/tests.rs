@@ -1,6 +1,8 @@
-use super::{strip::Strip, *};
+use super::*;
 use crate::{
-    detect::{BoundingBox, kind::Kind},
+    detect::kind::Kind,
+    picture::BoundingBox,
+    picture::strip::{self, Strip},
     time::Ticks,
 };
 use proptest::prelude::*;

@@ -1,13 +1,10 @@
 use super::*;
 use crate::{
-    config::{
-        BITRATE_DEFAULT, ENCODER_DEFAULT, PART_DEFAULT, PRESET_DEFAULT, SEGMENT_DEFAULT, WINDOW_BYTES_DEFAULT, WINDOW_DEFAULT,
-    },
-    detect::{BoundingBox, Hit, kind::Kind},
-    encode::fixture::Script,
-    status::Asked,
+    detect::{Hit, kind::Kind, track::Tracker},
+    encode::{BITRATE_DEFAULT, ENCODER_DEFAULT, PRESET_DEFAULT, fixture::Script},
+    grid::{PART_DEFAULT, SEGMENT_DEFAULT},
+    picture::BoundingBox,
     time::{ManualClock, WallTime},
-    track::Tracker,
 };
 use crossbeam_channel::{Sender, unbounded};
 use std::sync::{Mutex, PoisonError};
@@ -48,26 +45,21 @@ struct Bench {
     pipeline: Pipeline,
     runs: Sender<Arc<Detection>>,
     tracker: Tracker,
-    status: Arc<Status>,
+    status: Arc<PipelineStatus>,
     seen: Seen,
 }
 
 impl Bench {
     fn new() -> Bench {
         let (runs, receiver) = unbounded();
-        let (seen, status) = (Seen::default(), Arc::new(Status::new(Asked::default())));
+        let (seen, status) = (Seen::default(), Arc::new(PipelineStatus::default()));
         let parts = PipelineParts {
             encode: EncodeConfig {
                 encoder: ENCODER_DEFAULT.to_owned(),
                 preset: PRESET_DEFAULT.to_owned(),
                 bitrate: BITRATE_DEFAULT,
             },
-            package: PackageConfig {
-                part: PART_DEFAULT,
-                segment: SEGMENT_DEFAULT,
-                window: WINDOW_DEFAULT,
-                window_bytes: WINDOW_BYTES_DEFAULT,
-            },
+            lengths: Lengths { part: PART_DEFAULT, segment: SEGMENT_DEFAULT },
             overlay: Overlay { blur: true, ..Overlay::default() },
             clock_strip: ClockStrip::None,
             rate: RATE,
@@ -161,7 +153,7 @@ struct Played {
 impl Played {
     fn new(script: Script) -> Played {
         let (clock, script) = (Arc::new(ManualClock::at(WallTime(0))), Arc::new(Mutex::new(script)));
-        let status = Arc::new(Status::new(Asked::default()));
+        let status = Arc::new(PipelineStatus::default());
         Played { pipeline: Pipeline::new(fixture::parts(RATE, &clock, &status, &script)), clock, script, next: 0 }
     }
 

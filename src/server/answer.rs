@@ -8,7 +8,7 @@ use super::{
     origin::{self, Follower, Method, Reply, Resolution},
     routes::{SECURITY_HEADERS, Shared, list_of, respond, text_of},
 };
-use crate::{config::STREAM_NAME, window::WAITERS_MAX};
+use crate::window::{STREAM_NAME, WAITERS_MAX};
 use axum::{
     body::Body,
     http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header},

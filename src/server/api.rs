@@ -7,11 +7,7 @@ use super::{
     under_way::UnderWayReport,
 };
 use crate::{
-    hooks::HooksReport,
-    marker::journal::JournalCounts,
-    playlist::Kind,
-    status::{SourceState, StatusReport},
-    window::Summary,
+    capture::SourceState, hooks::HooksReport, marker_service::MarkerCounts, playlist::Kind, status::StatusReport, window::Summary,
 };
 use bytes::Bytes;
 use serde::Serialize;
@@ -54,7 +50,7 @@ struct EventsReport {
 }
 
 impl MarkersReport {
-    fn of(counts: &JournalCounts) -> MarkersReport {
+    fn of(counts: &MarkerCounts) -> MarkersReport {
         MarkersReport {
             stored: counts.stored.get(),
             open: counts.open.get(),
@@ -79,7 +75,7 @@ pub(super) fn status(shared: &Shared) -> Reply {
         window: shared.window.summary(),
         markers: MarkersReport::of(&shared.journal.counts),
         events: EventsReport { published: shared.journal.events.count(), listeners },
-        hooks: shared.status.hooks.report(),
+        hooks: shared.hooks.report(),
         answers: shared.under_way.report(),
         peers: shared.faults.report(),
     };
@@ -99,9 +95,9 @@ pub(super) fn health() -> Reply {
 
 /// `GET /readyz`: whether a player that comes now gets a live picture.
 pub(super) fn readiness(shared: &Shared) -> Reply {
-    let obstacle = match shared.status.state() {
+    let obstacle = match shared.status.stream.capture.state() {
         _ if shared.journal.counts.panicking.get() > 0 => "the thread of the markers meets a bug and begins anew",
-        _ if shared.status.detector.failing.get() > 0 => "detection fails",
+        _ if shared.status.stream.detector.failing.get() > 0 => "detection fails",
         SourceState::Live if can_start(shared) => return plain(200, "ready\n"),
         SourceState::Live => "the first pictures are being encoded",
         SourceState::Opening => "the source is being opened",

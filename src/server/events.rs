@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     events::{Events, Heard, Listener},
-    marker::journal::FeedReader,
+    marker_service::FeedReader,
     server::origin::Reply,
 };
 use axum::{

@@ -3,7 +3,7 @@
 
 use super::admission::network_of;
 use crate::{
-    status::Counter,
+    counter::Counter,
     time::{Span, Ticks},
 };
 use serde::Serialize;

@@ -10,11 +10,12 @@ use super::{
     same_origin::is_foreign,
 };
 use crate::{
-    config::{
-        AccessConfig, AllowedOrigins, STREAM_NAME,
+    server::{
+        AccessConfig, AllowedOrigins,
         authority::{Authority, Origin},
     },
     time::Ticks,
+    window::STREAM_NAME,
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Version, header};
 use std::{

@@ -1,6 +1,6 @@
 //! The listening socket, taken early: an address that cannot be had is told before the camera is opened.
 
-use crate::config::ServerConfig;
+use crate::server::ServerConfig;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::{
     fmt::Write,
@@ -123,7 +123,7 @@ fn listed(addresses: &[IpAddr]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::AccessConfig;
+    use crate::server::AccessConfig;
     use std::net::Ipv4Addr;
 
     fn on_loopback(port: u16) -> ServerConfig {

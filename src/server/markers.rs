@@ -7,8 +7,8 @@ use crate::{
         Marker,
         draft::{self, AHEAD_MAX, BODY_LEN_MAX},
         is_kind,
-        journal::{AskError, MarkerPage},
     },
+    marker_service::{AskError, LIST_LEN_MAX, MarkerPage},
     server::origin::Reply,
     store::{Cursor, Query},
     time::{Span, Ticks, WallTime},
@@ -25,8 +25,6 @@ use tokio::time::timeout;
 
 /// Markers in an answer when nothing else is asked.
 pub const LIMIT_DEFAULT: usize = 1000;
-/// Most markers in one answer: some 3 MB; with much data in them fewer, see [`crate::marker::journal::PAGE_LEN_MAX`].
-pub const LIMIT_MAX: usize = 10_000;
 /// Changes a second, over a while: a detector of ten things at ten times a second should send what it saw, not every look.
 pub const CHANGES_PER_S: f64 = 20.0;
 /// Changes in one go: a script that hands in what it has collected.
@@ -230,8 +228,8 @@ fn read_query(uri: &Uri, now: WallTime) -> Result<Query, String> {
         return Err(format!("kind {bad:?} is none; send kinds with commas between, like face,door-bell"));
     }
     let limit = asked.limit.as_ref().map_or(Ok(LIMIT_DEFAULT), |limit| match limit.parse() {
-        Ok(limit) if (1..=LIMIT_MAX).contains(&limit) => Ok(limit),
-        _ => Err(format!("limit is 1 to {LIMIT_MAX}")),
+        Ok(limit) if (1..=LIST_LEN_MAX).contains(&limit) => Ok(limit),
+        _ => Err(format!("limit is 1 to {LIST_LEN_MAX}")),
     })?;
     let after =
         asked.cursor.as_ref().map(|cursor| cursor_of(cursor).ok_or("cursor is not one of ours; send the `next` of an answer"));

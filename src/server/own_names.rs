@@ -2,7 +2,7 @@
 //! sends its own name in `Host`, and so learns nothing.
 
 use crate::{
-    config::authority::Host,
+    server::authority::Host,
     time::{Span, Ticks},
 };
 use std::{

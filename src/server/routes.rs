@@ -18,8 +18,9 @@ use super::{
     viewers::Viewers,
 };
 use crate::{
-    config::AccessConfig,
-    marker::journal::Journal,
+    hooks::HooksCounts,
+    marker_service::MarkerService,
+    server::AccessConfig,
     status::Status,
     time::{Clock, Ticks},
     window::{WAITERS_MAX, Window},
@@ -90,9 +91,10 @@ const TEXT: &str = "text/plain; charset=utf-8";
 pub(super) struct Shared {
     pub(super) window: Arc<Window>,
     pub(super) status: Arc<Status>,
+    pub(super) hooks: Arc<HooksCounts>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) mirror: Arc<Mirror>,
-    pub(super) journal: Arc<Journal>,
+    pub(super) journal: Arc<MarkerService>,
     pub(super) faults: Faults,
     pub(super) gate: Gate,
     /// Pages of markers that may be made.
@@ -118,7 +120,7 @@ impl Site {
         window: Arc<Window>,
         status: Arc<Status>,
         clock: Arc<dyn Clock>,
-        journal: Arc<Journal>,
+        (journal, hooks): (Arc<MarkerService>, Arc<HooksCounts>),
         access: AccessConfig,
     ) -> Site {
         let shared = Arc::new(Shared {
@@ -128,6 +130,7 @@ impl Site {
             mirror: Arc::default(),
             faults: Faults::default(),
             journal,
+            hooks,
             gate: Gate::new(access),
             pages: Semaphore::new(markers::PAGES_AT_ONCE),
             subscribers: Admission::shared_out(

@@ -3,7 +3,7 @@
 //! Browsers say it by Fetch Metadata, but over TLS and to loopback addresses only; else by `Origin`, which they leave out where a page only
 //! shows what it loads (`<img>`, `<video>`, `<script>`). Such a load is kept from the page by Cross-Origin-Resource-Policy.
 
-use crate::config::authority::{Authority, Origin};
+use crate::server::authority::{Authority, Origin};
 use axum::http::{HeaderMap, Method, header};
 
 /// Set by the browser alone (Fetch Metadata §2.1); a page cannot forge it.

@@ -43,7 +43,7 @@ mod decoder {
             let refused =
                 |error: Error| OpenError(format!("cannot start FFmpeg's mjpeg decoder: {error}; install a complete FFmpeg"));
             ffmpeg_next::init().map_err(refused)?;
-            crate::encode::settle_ffmpeg();
+            crate::ffmpeg::settle();
             let codec = decoder::find(Id::MJPEG).ok_or_else(|| refused(Error::DecoderNotFound))?;
             let mut options = Dictionary::new();
             options.set("max_pixels", &(SIDE_MAX * SIDE_MAX).to_string());

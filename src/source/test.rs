@@ -5,11 +5,11 @@
 
 use super::{NEXT_WAIT_MAX, OpenError, Source, SourceError, SourceFormat, Wish};
 use crate::{
-    paint::strip::Strip,
-    picture::{Picture, PicturePool, Size},
+    picture::{Picture, PicturePool, Size, strip::Strip},
+    sync::lock,
     time::{Clock, FrameRate, Span, Ticks},
 };
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 pub mod draw;
 mod script;
@@ -156,10 +156,6 @@ impl TestSource {
 
 fn size_default() -> Size {
     Size::new(SIZE_DEFAULT.0, SIZE_DEFAULT.1).expect("the default size is even and small")
-}
-
-fn lock(progress: &Mutex<Option<Progress>>) -> std::sync::MutexGuard<'_, Option<Progress>> {
-    progress.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

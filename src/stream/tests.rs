@@ -2,10 +2,10 @@
 
 use super::*;
 use crate::{
-    encode::fixture::{Script, lock},
+    encode::fixture::Script,
     picture::Size,
     pipeline::fixture,
-    status::Asked,
+    sync::lock,
     time::{ManualClock, WallTime},
 };
 use crossbeam_channel::{Sender, bounded};
@@ -21,7 +21,7 @@ type Published = (Ticks, Ticks, Span);
 /// A camera, the queue behind it, and the loop.
 struct Bench {
     clock: Arc<ManualClock>,
-    status: Arc<Status>,
+    status: Arc<StreamStatus>,
     script: Arc<Mutex<Script>>,
     sender: Sender<Captured>,
     pictures: Receiver<Captured>,
@@ -37,7 +37,7 @@ struct Bench {
 impl Bench {
     fn new(detect_fps: f64) -> Bench {
         let clock = Arc::new(ManualClock::at(WallTime(1_795_191_552_000_000)));
-        let status = Arc::new(Status::new(Asked { detect_fps, ..Asked::default() }));
+        let status = Arc::new(StreamStatus::default());
         let (script, published, n_discontinuities) =
             (Arc::default(), Arc::<Mutex<Vec<Published>>>::default(), Arc::<Mutex<u64>>::default());
         let (sender, pictures) = bounded(crate::capture::QUEUE_MAX);
@@ -54,8 +54,14 @@ impl Bench {
                 true
             }
         });
-        let pipeline = Pipeline::new(fixture::parts(RATE, &clock, &status, &script));
-        let ends = StreamEnds { sink, stop: Stop::default(), clock: clock.clone(), status: status.clone() };
+        let pipeline = Pipeline::new(fixture::parts(RATE, &clock, &status.pipeline, &script));
+        let ends = StreamEnds {
+            sink,
+            stop: Stop::default(),
+            clock: clock.clone(),
+            detect_fps: Some(detect_fps).filter(|fps| *fps > 0.0),
+            status: status.clone(),
+        };
         let encode = EncodeLoop::new(pipeline, RATE, u64::MAX, ends);
         let (next, before, is_silent) = (0, None, false);
         Bench { clock, status, script, sender, pictures, encode, published, n_discontinuities, next, before, is_silent }
@@ -77,7 +83,7 @@ impl Bench {
             let before = self.before.replace(at);
             if self.sender.is_full() {
                 self.pictures.try_recv().expect("it is full");
-                self.status.overtaken.bump();
+                self.status.capture.overtaken.bump();
             }
             self.sender
                 .try_send(Captured { picture: Arc::new(picture), arrived: at, stands: false, before })

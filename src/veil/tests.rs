@@ -1,8 +1,11 @@
 use super::*;
 use crate::{
-    detect::{Hit, kind::Kind},
+    detect::{
+        Hit,
+        kind::Kind,
+        track::{TRACKS_MAX, Tracker},
+    },
     picture::Size,
-    track::{TRACKS_MAX, Tracker},
 };
 use proptest::prelude::*;
 

@@ -13,8 +13,8 @@ mod stream;
 
 use bytes::Bytes;
 use hlscam::{
+    capture::SourceState,
     server::Limits,
-    status::SourceState,
     time::{Clock, Span},
 };
 use running::{Answer, read_all, send, soon, start};
@@ -272,7 +272,7 @@ async fn readiness_tells_what_is_in_the_way() {
         (SourceState::Lost, "the source is gone, and is being opened again"),
         (SourceState::Ended, "the stream has ended"),
     ] {
-        server.status.set_state(state, None);
+        server.status.stream.capture.set_state(state, None);
         let answer = server.get("/readyz").await;
         assert_eq!((answer.status, answer.header("retry-after")), (503, "1"), "{state:?}");
         assert_eq!(answer.text(), format!("not ready: {reason}\n"));

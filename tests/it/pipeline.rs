@@ -2,8 +2,10 @@
 
 use crate::support::{Answer, Deadline, Running, ffmpeg, media, request};
 use hlscam::{
-    paint::strip::{Strip, read_strip},
-    picture::{PicturePool, Size},
+    picture::{
+        PicturePool, Size,
+        strip::{Strip, read_strip},
+    },
     time::Ticks,
 };
 use std::{fs, path::Path, process::Command};

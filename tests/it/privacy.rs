@@ -2,14 +2,11 @@
 
 use crate::{pipeline::frames, support::media};
 use hlscam::{
-    config::{CascadeSpec, DETECT_FPS_DEFAULT, DETECT_WIDTH_DEFAULT, DetectConfig},
-    detect::{self, BoundingBox, Detection, Detector},
+    detect::{self, CascadeSpec, DetectConfig, Detection, Detector, FPS_DEFAULT, WIDTH_DEFAULT, track::Tracker},
     pacer::{PacedFrame, Shown},
-    paint::strip::read_strip,
-    picture::{Picture, PicturePool, Size},
+    picture::{BoundingBox, Picture, PicturePool, Size, strip::read_strip},
     source::{Pace, Stop, open_file, test::draw::Scene},
     time::{FrameRate, Span, Ticks},
-    track::Tracker,
     veil::{Cover, Veil, Veiled},
 };
 use serde_json::Value;
@@ -140,7 +137,7 @@ fn no_labelled_face_is_shown_in_any_frame() {
     let Some(folder) = media() else { return };
     let labels: BTreeMap<String, Value> =
         serde_json::from_slice(&fs::read(folder.join("labels.json")).expect("reads")).expect("JSON");
-    let config = DetectConfig { cascades: vec![CascadeSpec::Face], fps: DETECT_FPS_DEFAULT, width: DETECT_WIDTH_DEFAULT };
+    let config = DetectConfig { cascades: vec![CascadeSpec::Face], fps: FPS_DEFAULT, width: WIDTH_DEFAULT };
     let (mut faces, mut hidden) = (0, 0.0);
     for (name, clip) in &labels {
         let mut detector = detect::open(&config).expect("the embedded cascade").expect("something is searched");

@@ -2,11 +2,9 @@ use super::*;
 use crate::record::Overwrite;
 use crate::{
     cli,
-    config::{
-        BIND_DEFAULT, BITRATE_DEFAULT, DETECT_FPS_DEFAULT, DETECT_WIDTH_DEFAULT, PART_DEFAULT, PORT_DEFAULT, PRESET_DEFAULT,
-        SEGMENT_DEFAULT,
-    },
-    paint::mask::{Mask, Measure},
+    encode::{BITRATE_DEFAULT, PRESET_DEFAULT},
+    picture::mask::{Mask, Measure},
+    server::{BIND_DEFAULT, PORT_DEFAULT},
     time::FrameRate,
 };
 use std::ffi::OsString;
@@ -37,17 +35,13 @@ fn without_options_the_defaults_are_meant() {
         source: SourceSpec::Camera("0".to_owned()),
         once: false,
         wish: Wish { size: None, rate: None },
-        detect: DetectConfig { cascades: vec![CascadeSpec::Face], fps: DETECT_FPS_DEFAULT, width: DETECT_WIDTH_DEFAULT },
+        detect: DetectConfig { cascades: vec![CascadeSpec::Face], fps: detect::FPS_DEFAULT, width: detect::WIDTH_DEFAULT },
         overlay: Overlay { boxes: true, ..Overlay::default() },
         masks: Vec::new(),
         clock_strip: false,
         encode: EncodeConfig { encoder: "libx264".to_owned(), preset: PRESET_DEFAULT.to_owned(), bitrate: BITRATE_DEFAULT },
-        package: PackageConfig {
-            part: PART_DEFAULT,
-            segment: SEGMENT_DEFAULT,
-            window: WINDOW_DEFAULT,
-            window_bytes: WINDOW_BYTES_DEFAULT,
-        },
+        lengths: Lengths::default(),
+        history: History::default(),
     };
     assert_eq!(streamed(""), (config, ServerConfig { bind: BIND_DEFAULT, port: PORT_DEFAULT, access: AccessConfig::default() }));
 }
@@ -70,12 +64,8 @@ fn every_option_reaches_its_stage() {
         masks: vec![mask(Measure::Pixels(0), Measure::Percent(50.0)), mask(Measure::Pixels(64), Measure::Percent(0.5))],
         clock_strip: true,
         encode: EncodeConfig { encoder: "h264_vaapi".to_owned(), preset: "p1".to_owned(), bitrate: 2_500_000 },
-        package: PackageConfig {
-            part: Span::from_ms(500),
-            segment: Span::from_ms(1000),
-            window: WINDOW_MAX,
-            window_bytes: 500 << 20,
-        },
+        lengths: Lengths { part: Span::from_ms(500), segment: Span::from_ms(1000) },
+        history: History { span: WINDOW_MAX, bytes_max: 500 << 20 },
     };
     let access = AccessConfig {
         host_names: ["nas.lan", "203.0.113.7", "[2001:db8::5]"].map(|host| Host::parse(host).unwrap()).into(),
@@ -245,7 +235,7 @@ fn cuts_that_do_not_fit_are_refused() {
     check("--part 3s", "--part 3s: a part is no longer than its segment of 2s; write --part 2s at most");
     check("--segment 500ms", "--segment 500ms: a segment is 1s to 10s long; 2s suits most");
     check("--segment 11s", "--segment 11s: a segment is 1s to 10s long; 2s suits most");
-    assert_eq!(streamed("--part 2s").0.package.part, Span::from_ms(2000));
+    assert_eq!(streamed("--part 2s").0.lengths.part, Span::from_ms(2000));
 }
 
 #[test]
@@ -256,7 +246,7 @@ fn a_window_that_cannot_work_is_refused() {
     check("--window-bytes 1M", "--window-bytes 1M: four segments of 2s do not fit at this bit rate; write 2M at least");
     check("--window-bytes 65G", "--window-bytes 65G: the window is held in memory; write 64G at most");
     check("--window-bytes all", "--window-bytes all: this is no amount of memory; write bytes with k, M or G, like 500M or 1G");
-    assert_eq!(streamed("--window 6s --window-bytes 2M").0.package.window, Span::from_ms(6000));
+    assert_eq!(streamed("--window 6s --window-bytes 2M").0.history.span, Span::from_ms(6000));
 }
 
 #[test]

@@ -4,7 +4,7 @@
 //! of one face; they become one box by weighted non-maximum suppression, as MediaPipe does it.
 
 use super::letterbox::Square;
-use crate::detect::BoundingBox;
+use crate::picture::BoundingBox;
 
 /// Numbers per anchor: the box's centre and lengths, then six points of the face, of which no use is made.
 pub const NUMBERS_PER_ANCHOR: usize = 16;

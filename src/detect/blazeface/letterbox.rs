@@ -4,8 +4,8 @@
 //! each pixel, so that no face falls between two samples; what is smaller is interpolated. Whatever lies outside of the picture is black.
 
 use crate::{
-    detect::{BoundingBox, Luma},
-    picture::{CHROMA_NEUTRAL, LUMA_BLACK},
+    detect::Luma,
+    picture::{BoundingBox, CHROMA_NEUTRAL, LUMA_BLACK},
 };
 
 /// A square in pixels of the picture; parts of it may lie outside.

@@ -1,8 +1,8 @@
 //! The two steps of a search: a coarse scan that proposes, and a close look at what is proposed or expected.
 
 use super::cascade::Cascade;
-use crate::{
-    detect::RUNS_PER_SCAN,
+use crate::detect::{
+    RUNS_PER_SCAN,
     track::{STRENGTH_SURE, STRENGTH_TO_BEGIN},
 };
 use opencv::{
@@ -301,10 +301,8 @@ fn holds_centre(outer: Rect, inner: Rect) -> bool {
 mod tests {
     use super::*;
     use crate::{
-        config::CascadeSpec,
-        detect::haar::load,
-        paint::strip::Strip,
-        picture::{PicturePool, Size as PictureSize},
+        detect::{CascadeSpec, haar::load},
+        picture::{PicturePool, Size as PictureSize, strip::Strip},
         source::test::draw::Scene,
         time::Ticks,
     };

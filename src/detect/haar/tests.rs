@@ -1,7 +1,6 @@
 use super::*;
 use crate::{
-    paint::strip::Strip,
-    picture::{PicturePool, Size as PictureSize},
+    picture::{PicturePool, Size as PictureSize, strip::Strip},
     source::test::draw::Scene,
     time::Ticks,
 };

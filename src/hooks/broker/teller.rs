@@ -12,11 +12,11 @@ use super::{
     presence::{KINDS_MAX, Known, Presence},
 };
 use crate::{
+    counter::Gauge,
     detect::kind::Kind,
     events::{EVENTS_MAX, Event, Heard, Listener},
     hooks::{HookCounts, homeassistant, payload},
-    marker::journal::{Journal, Sight},
-    status::Gauge,
+    marker_service::{MarkerService, Sight},
     store::Query,
     time::WallTime,
 };
@@ -74,7 +74,7 @@ pub(super) struct Teller {
     device: Device,
     /// Our client id.
     run: String,
-    journal: Arc<Journal>,
+    journal: Arc<MarkerService>,
     counts: Arc<HookCounts>,
     shared: Arc<Gauge>,
     searched: BTreeSet<String>,
@@ -105,7 +105,7 @@ impl Teller {
         target: &Target,
         run: String,
         (client, link): (AsyncClient, watch::Receiver<Link>),
-        journal: Arc<Journal>,
+        journal: Arc<MarkerService>,
         (counts, shared): (Arc<HookCounts>, Arc<Gauge>),
         kinds: &[Kind],
     ) -> Teller {
@@ -346,7 +346,7 @@ impl Teller {
     /// Events were missed: asks the journal what is open.
     async fn look_again(&mut self) {
         let now = WallTime(i64::MAX);
-        let query = Query { from: now, to: now, kinds: vec![], limit: crate::server::LIMIT_MAX, after: None };
+        let query = Query { from: now, to: now, kinds: vec![], limit: crate::marker_service::LIST_LEN_MAX, after: None };
         if let Ok((open, _)) = self.journal.list(query).await {
             self.presence.look_again(open.into_iter().filter(|marker| marker.end.is_none()).collect());
         }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::config::authority::Host;
+use crate::server::authority::Host;
 
 const LOOPBACK: &str = "127.0.0.1";
 const NETWORK: &str = "192.0.2.9";

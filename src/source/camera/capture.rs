@@ -13,8 +13,8 @@ use super::{
     trouble::Failure,
 };
 use crate::{
+    counter::Counter,
     source::Device,
-    status::Counter,
     time::{Clock, Ticks},
 };
 use bytes::Bytes;

@@ -6,7 +6,7 @@ use super::{
     shape::Display,
 };
 use crate::{
-    encode::settle_ffmpeg,
+    ffmpeg,
     picture::Turn,
     source::{OpenError, SourceError, Stop},
     time::{FrameRate, Span, TICKS_PER_S, Ticks},
@@ -56,7 +56,7 @@ pub(super) struct Input {
 impl Input {
     /// Opens a file and decodes its first picture; gives up when `stop` is raised.
     pub(super) fn open(path: &Path, stop: &Stop) -> Result<Input, OpenError> {
-        settle_ffmpeg();
+        ffmpeg::settle();
         let name = path.display();
         let reader = Reader::open(path, stop.clone())
             .map_err(|error| OpenError(format!("cannot open {name}: {error}; check the path, or try --device test")))?;

@@ -4,9 +4,10 @@
 //! per line of each face.
 
 use crate::{
-    detect::BoundingBox,
-    paint::strip::{Strip, draw_strip, strip_area},
-    picture::{CHROMA_NEUTRAL, Picture, PicturePool, Size},
+    picture::{
+        BoundingBox, CHROMA_NEUTRAL, Picture, PicturePool, Size,
+        strip::{Strip, draw_strip, strip_area},
+    },
     time::Ticks,
 };
 
@@ -320,7 +321,7 @@ mod tests {
             let scene = Scene::new(seed, n_faces, size);
             let picture = scene.draw(strip, Ticks(0), &PicturePool::default());
             if strip_area(size).is_some() {
-                let read = crate::paint::strip::read_strip(&picture);
+                let read = crate::picture::strip::read_strip(&picture);
                 prop_assert_eq!(read, Some(Strip { number: n & 0xFF_FFFF, ..strip }));
             }
             let boxes = scene.face_boxes(n);

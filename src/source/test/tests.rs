@@ -1,6 +1,6 @@
 use super::*;
 use crate::{
-    paint::strip::read_strip,
+    picture::strip::read_strip,
     time::{ManualClock, WallTime},
 };
 

@@ -4,10 +4,7 @@ use super::{
     running::{Answer, Running, read_all, send, soon, start, start_with},
     stream::{open, publish},
 };
-use hlscam::{
-    config::{AccessConfig, AllowedOrigins, authority::Origin},
-    server::Limits,
-};
+use hlscam::server::{AccessConfig, AllowedOrigins, Limits, authority::Origin};
 
 /// What a browser sends of a page elsewhere: a script that reads, a picture or video that is shown, a form that is sent.
 const READS: &str =
@@ -96,7 +93,7 @@ async fn a_page_that_is_allowed_reads_the_stream_and_nothing_else() {
         let told = if origins == AllowedOrigins::Any { "*" } else { "https://evil.example" };
         let server = start_with(
             Limits::default(),
-            AccessConfig { origins, host_names: vec![hlscam::config::authority::Host::Name("test".to_owned())] },
+            AccessConfig { origins, host_names: vec![hlscam::server::authority::Host::Name("test".to_owned())] },
         );
         publish(&server, 3);
         open(&server, 4);

@@ -1,10 +1,7 @@
 //! The texts of docs/proxy.md, run by the programs that they are for; and the real binary as they reach it.
 
 use super::running::{Answer, DEADLINE, Running, read_all, send, soon, start_with};
-use hlscam::{
-    config::{AccessConfig, authority::Host},
-    server::Limits,
-};
+use hlscam::server::{AccessConfig, Limits, authority::Host};
 use std::{
     net::{Ipv4Addr, SocketAddr},
     path::Path,

@@ -1,9 +1,8 @@
 //! A server on a free port of 127.0.0.1, and a client that sees every byte.
 
 use hlscam::{
-    config::{AccessConfig, ServerConfig, authority::Host},
-    marker::journal::{self, Journal, JournalParts, Keep},
-    server::{Limits, Site, bind, serve},
+    marker_service::{self, Keep, MarkerService, MarkerServiceParts},
+    server::{AccessConfig, Limits, ServerConfig, Site, authority::Host, bind, serve},
     status::Status,
     store::{Place, Store},
     time::{ManualClock, Span, WallTime},
@@ -39,7 +38,7 @@ pub(super) struct Running {
     pub(super) window: Arc<Window>,
     pub(super) status: Arc<Status>,
     pub(super) clock: Arc<ManualClock>,
-    pub(super) journal: Arc<Journal>,
+    pub(super) journal: Arc<MarkerService>,
     pub(super) stop: oneshot::Sender<()>,
     pub(super) ended: JoinHandle<std::io::Result<()>>,
 }
@@ -66,19 +65,19 @@ pub(super) fn start_with(limits: Limits, access: AccessConfig) -> Running {
     };
     let window = Arc::new(Window::new(config, clock.clone()));
     let status = Arc::new(Status::default());
-    let (runs, queue) = journal::runs();
-    let parts = JournalParts {
+    let (runs, queue) = marker_service::runs();
+    let parts = MarkerServiceParts {
         store: Store::open(&Place::Memory, NOW).expect("memory"),
         keep: Keep::Window,
         runs: queue,
         window: window.clone(),
-        status: status.clone(),
+        capture: status.stream.capture.clone(),
         clock: clock.clone(),
         run: "t".to_owned(),
         last_run: None,
     };
-    let journal = Journal::start(parts, &runs).expect("a thread");
-    let site = Site::new(window.clone(), status.clone(), clock.clone(), journal.clone(), access);
+    let journal = MarkerService::start(parts, &runs).expect("a thread");
+    let site = Site::new(window.clone(), status.clone(), clock.clone(), (journal.clone(), Arc::default()), access);
     let (stop, stopped) = oneshot::channel::<()>();
     let at = listener.local_addr();
     let ended = tokio::spawn(serve(listener, site, limits, async {

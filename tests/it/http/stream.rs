@@ -3,11 +3,11 @@
 use super::running::{Answer, Running, read_all, send, soon, start};
 use bytes::Bytes;
 use hlscam::{
+    capture::SourceState,
     encode::VideoParams,
     picture::Size,
     segment::{Cut, InitId, Msn, Part, SegmentStart},
     server::{Limits, VIEWER_SPAN},
-    status::SourceState,
     time::{FrameRate, Span, Ticks},
 };
 use std::time::Duration;
@@ -76,11 +76,11 @@ async fn a_player_finds_its_way_from_the_first_playlist_to_the_media() {
 #[tokio::test]
 async fn readiness_follows_the_stream() {
     let server = start(Limits::default());
-    server.status.set_state(SourceState::Live, None);
+    server.status.stream.capture.set_state(SourceState::Live, None);
     assert_eq!(server.get("/readyz").await.status, 503);
     publish(&server, 3);
     assert_eq!(server.get("/readyz").await.text(), "ready\n");
-    server.status.set_state(SourceState::Lost, None);
+    server.status.stream.capture.set_state(SourceState::Lost, None);
     assert_eq!(server.get("/readyz").await.status, 503);
 }
 

@@ -1,8 +1,7 @@
 use super::*;
 use crate::{
     detect::haar::{FACE_XML, find_system, parse},
-    paint::strip::Strip,
-    picture::{PicturePool, Size as PictureSize},
+    picture::{PicturePool, Size as PictureSize, strip::Strip},
     source::test::draw::Scene,
     time::Ticks,
 };

@@ -1,8 +1,7 @@
 use super::*;
-use crate::{
-    config::CascadeSpec,
-    detect::haar::{CASCADE_DIRS, FACE_XML, HaarDetector, parse},
-    detect::{Detector, Luma},
+use crate::detect::{
+    CascadeSpec, Detector, Luma,
+    haar::{CASCADE_DIRS, FACE_XML, HaarDetector, parse},
 };
 use opencv::{
     core::{Mat, Rect, Size, Vector},

@@ -3,10 +3,10 @@
 use super::{Messages, Mosquitto, free_port, post};
 use crate::http::running::{Running, soon, start};
 use hlscam::{
+    capture::SourceState,
     detect::kind::Kind,
     hooks::{Hooks, HooksConfig, HooksCounts, broker},
     server::Limits,
-    status::SourceState,
 };
 
 /// Tells what happens on a server to a topic.
@@ -94,16 +94,16 @@ async fn a_lost_camera_makes_sensors_unavailable_and_tells_why() {
     let Some(mosquitto) = Mosquitto::start(folder.path(), free_port()) else { return };
     let mut messages = mosquitto.subscribe();
     let server = start(Limits::default());
-    server.status.set_state(SourceState::Live, None);
+    server.status.stream.capture.set_state(SourceState::Live, None);
     let _hooks = hooks(&server, &mosquitto, "yard", &HooksCounts::default(), &[Kind::FACE]);
     let all = messages.all_until("yard/availability online");
     assert!(of(&all, "homeassistant/binary_sensor/yard/face/config")[0].contains("yard/picture"), "{all:?}");
     assert_eq!((of(&all, "yard/problem"), of(&all, "yard/picture").last()), (vec!["OFF"], Some(&"online")), "{all:?}");
-    server.status.set_state(SourceState::Lost, None);
+    server.status.stream.capture.set_state(SourceState::Lost, None);
     let all = messages.all_until("yard/picture offline");
     assert_eq!(of(&all, "yard/problem"), ["ON"]);
     assert!(of(&all, "yard/problem/reason")[0].contains("it is gone"), "{all:?}");
-    server.status.set_state(SourceState::Live, None);
+    server.status.stream.capture.set_state(SourceState::Live, None);
     let all = messages.all_until("yard/picture online");
     assert_eq!(of(&all, "yard/problem"), ["OFF"]);
 }

@@ -4,8 +4,7 @@
 //! first. Rows 0 and 1: the upper and lower 24 bits of the capture time in Unix milliseconds; row 2: the frame number; row 3: the XOR
 //! of the three. Pure. The test source and `--clock-strip` draw it; tests and benches read it.
 
-use super::Area;
-use crate::picture::{CHROMA_NEUTRAL, LUMA_BLACK, LUMA_WHITE, Picture, Size};
+use super::{Area, CHROMA_NEUTRAL, LUMA_BLACK, LUMA_WHITE, Picture, Size};
 
 /// Cells of a row, one bit each.
 const COLUMNS: usize = 24;

@@ -3,8 +3,7 @@
 //! The capture thread draws them on every picture as it comes, so neither the detector nor the encoder, a slate or a recording has what was
 //! there.
 
-use super::{Area, Colour, KeepClear, fill};
-use crate::picture::{CHROMA_NEUTRAL, LUMA_BLACK, Picture, Size};
+use super::{Area, CHROMA_NEUTRAL, Colour, KeepClear, LUMA_BLACK, Picture, Size, fill};
 
 /// What fills a mask: black, which says more plainly than grey that something was taken out.
 const MASK_COLOUR: Colour = Colour { y: LUMA_BLACK, u: CHROMA_NEUTRAL, v: CHROMA_NEUTRAL };

@@ -1,7 +1,7 @@
 //! What the journal does from time to time: forget, close, count, and remember that it lives.
 
 use super::*;
-use crate::config::STREAM_NAME;
+use crate::window::STREAM_NAME;
 
 /// Chores are done this often.
 pub const CHORES_INTERVAL: Span = Span::from_ms(1000);

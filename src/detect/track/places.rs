@@ -5,8 +5,7 @@
 
 use super::{Track, Tracks, centre};
 use crate::{
-    detect::BoundingBox,
-    picture::Size,
+    picture::{BoundingBox, Size},
     time::{Span, Ticks},
 };
 

@@ -2,7 +2,6 @@ use super::*;
 use crate::{
     detect::kind::Kind,
     events::Heard,
-    status::Asked,
     store::Place,
     time::ManualClock,
     window::feed::{BEGIN, Feed as WindowFeed, config},
@@ -12,27 +11,27 @@ use serde_json::json;
 struct Bench {
     window: WindowFeed,
     clock: Arc<ManualClock>,
-    status: Arc<Status>,
-    journal: Arc<Journal>,
+    status: Arc<CaptureStatus>,
+    journal: Arc<MarkerService>,
     heard: crate::events::Listener,
     runs: Runs,
 }
 
 fn bench_at(place: &Place, keep: Keep) -> Bench {
     let window = WindowFeed::new(config());
-    let (clock, status) = (window.clock.clone(), Arc::new(Status::new(Asked::default())));
+    let (clock, status) = (window.clock.clone(), Arc::new(CaptureStatus::default()));
     let (runs, queue) = runs();
-    let parts = JournalParts {
+    let parts = MarkerServiceParts {
         store: Store::open(place, BEGIN).expect("a store"),
         keep,
         runs: queue,
         window: window.window.clone(),
-        status: status.clone(),
+        capture: status.clone(),
         clock: clock.clone(),
         run: "r1".to_owned(),
         last_run: None,
     };
-    let journal = Journal::start(parts, &runs).expect("a thread");
+    let journal = MarkerService::start(parts, &runs).expect("a thread");
     let heard = journal.events.listen();
     Bench { window, clock, status, journal, heard, runs }
 }
@@ -53,9 +52,9 @@ impl Bench {
 
     /// A run that sees something that has been there for a while, at the clock's time.
     fn see_face(&self) {
-        let mut tracker = crate::track::Tracker::default();
+        let mut tracker = crate::detect::track::Tracker::default();
         let size = crate::picture::Size::new(640, 480).expect("even");
-        let area = crate::detect::BoundingBox { x: 64, y: 48, width: 64, height: 96 };
+        let area = crate::picture::BoundingBox { x: 64, y: 48, width: 64, height: 96 };
         let now = self.clock.now();
         for ago_ms in [200, 100, 0] {
             tracker.update(now - Span::from_ms(ago_ms), size, &[crate::detect::Hit { kind: Kind::FACE, area, strength: 20 }]);

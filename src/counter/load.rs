@@ -1,26 +1,16 @@
-//! How the machine gets on with the stream.
+//! How busy a thread is.
 
-use super::{lock, round};
+use super::round;
 use crate::{
-    governor::Shed,
+    sync::lock,
     time::{Span, Ticks},
 };
-use serde::Serialize;
 use std::{collections::VecDeque, sync::Mutex};
 
 /// The share is that of so much time before now: long enough for a key frame not to show, short enough to follow a change.
 const LOAD_SPAN: Span = Span::from_ms(5000);
 /// Stretches of work kept; more than [`LOAD_SPAN`] holds at the highest frame rate.
 const STRETCHES_MAX: usize = 2048;
-
-/// What of its work the stream leaves out, for want of time.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct MachineReport {
-    /// What is left out.
-    pub shed: Shed,
-    /// The same as a sentence; empty where nothing is.
-    pub sentence: String,
-}
 
 /// Share of the time that a thread works: time busy by time passed.
 #[derive(Debug, Default)]

@@ -20,17 +20,18 @@ pub use asks::{Ask, AskError, MarkerPage, OPEN_MAX, PAGE_LEN_MAX};
 pub use chores::{CHORES_INTERVAL, OPEN_SPAN_MAX, TOUCH_INTERVAL};
 pub use feed::{Feed, FeedReader};
 
-use super::{
-    Fractions, Maker, Marker,
-    draft::{Draft, Edit},
-    observer::{Observer, Seen, Sighting, Step},
-    range::date_range,
-};
 use crate::{
+    capture::{CaptureStatus, SourceState},
+    counter::{Counter, Gauge},
     detect::Detection,
     drill,
     events::{Events, News},
-    status::{Counter, Gauge, SourceState, Status},
+    marker::{
+        Fractions, Maker, Marker,
+        draft::{Draft, Edit},
+        observer::{Observer, Seen, Sighting, Step},
+        range::date_range,
+    },
     store::{Cursor, MARKERS_MAX, Query, Store, StoreError, last_run::LastRun},
     time::{Clock, Span, Ticks, WallTime},
     window::{Window, numbers::FirstNumbers, ranges::Origin},
@@ -45,6 +46,8 @@ use std::{
 };
 use tokio::sync::{oneshot, watch};
 
+/// Most markers in one answer: some 3 MB; with much data in them fewer, see [`PAGE_LEN_MAX`].
+pub const LIST_LEN_MAX: usize = 10_000;
 /// Runs that wait: 6 s of them at 10 a second, longer than any answer takes.
 pub const RUNS_MAX: usize = 64;
 /// Questions that wait; each takes milliseconds.
@@ -55,9 +58,9 @@ const LOOK_INTERVAL: Span = Span::from_ms(100);
 /// Turns in a row that may end in a panic; then the program ends.
 const PANICS_MAX: u32 = 10;
 
-/// What the journal has done so far, for the status.
+/// What the service has done so far, for the status.
 #[derive(Debug, Default)]
-pub struct JournalCounts {
+pub struct MarkerCounts {
     /// Markers in the store.
     pub stored: Gauge,
     /// Those that are open.
@@ -77,7 +80,7 @@ pub struct JournalCounts {
     trouble: Mutex<Option<String>>,
 }
 
-impl JournalCounts {
+impl MarkerCounts {
     /// Why markers cannot be kept at the moment.
     pub fn trouble(&self) -> Option<String> {
         self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -88,8 +91,8 @@ impl JournalCounts {
     }
 }
 
-/// What a journal works with.
-pub struct JournalParts {
+/// What the service works with.
+pub struct MarkerServiceParts {
     /// Where markers are kept.
     pub store: Store,
     /// Whether they stay there when they leave the window.
@@ -99,7 +102,7 @@ pub struct JournalParts {
     /// Where the playlists come from.
     pub window: Arc<Window>,
     /// Tells the state of the camera.
-    pub status: Arc<Status>,
+    pub capture: Arc<CaptureStatus>,
     /// The stream's clock.
     pub clock: Arc<dyn Clock>,
     /// Short id of this run.
@@ -138,10 +141,10 @@ pub enum Sight {
 #[derive(Clone)]
 pub struct Runs {
     sender: Sender<Detection>,
-    counts: Arc<JournalCounts>,
+    counts: Arc<MarkerCounts>,
 }
 
-/// The queue from the detector to a journal that starts later.
+/// The queue from the detector to a service that starts later.
 pub fn runs() -> (Runs, Receiver<Detection>) {
     let (sender, receiver) = bounded(RUNS_MAX);
     (Runs { sender, counts: Arc::default() }, receiver)
@@ -156,23 +159,23 @@ impl Runs {
     }
 }
 
-/// The journal's handle.
-pub struct Journal {
+/// The service's handle.
+pub struct MarkerService {
     /// What happens.
     pub events: Arc<Events>,
     /// Single detections.
     pub feed: Arc<Feed>,
     /// What it has done.
-    pub counts: Arc<JournalCounts>,
+    pub counts: Arc<MarkerCounts>,
     /// Whether pictures come.
     pub sight: watch::Receiver<Sight>,
     asks: Sender<Ask>,
     stop: Mutex<Option<(Sender<&'static str>, JoinHandle<()>)>>,
 }
 
-impl Journal {
+impl MarkerService {
     /// Starts the thread `markers`. The runs come from `runs`, whose counts it shares.
-    pub fn start(parts: JournalParts, runs: &Runs) -> io::Result<Arc<Journal>> {
+    pub fn start(parts: MarkerServiceParts, runs: &Runs) -> io::Result<Arc<MarkerService>> {
         let ((asks, asked), (stop, stopped)) = (bounded(ASKS_MAX), bounded(1));
         let events = Arc::new(Events::new(parts.run.clone()));
         let (feed, counts) = (Arc::new(Feed::default()), runs.counts.clone());
@@ -195,7 +198,7 @@ impl Journal {
             parts,
         };
         let thread = std::thread::Builder::new().name("markers".to_owned()).spawn(move || keeper.run(&asked, &stopped))?;
-        Ok(Arc::new(Journal { events, feed, counts, sight, asks, stop: Mutex::new(Some((stop, thread))) }))
+        Ok(Arc::new(MarkerService { events, feed, counts, sight, asks, stop: Mutex::new(Some((stop, thread))) }))
     }
 
     /// Ends all markers, tells that the stream has ended and why, and joins the thread.
@@ -257,7 +260,7 @@ impl Journal {
 
 /// What the thread keeps.
 struct Keeper {
-    parts: JournalParts,
+    parts: MarkerServiceParts,
     observer: Observer,
     /// Ids of the detector's open markers, by kind.
     held: HashMap<String, String>,
@@ -273,13 +276,13 @@ struct Keeper {
     has_misread: bool,
     events: Arc<Events>,
     feed: Arc<Feed>,
-    counts: Arc<JournalCounts>,
+    counts: Arc<MarkerCounts>,
     _runs: Sender<Detection>,
 }
 
 impl Keeper {
     fn run(mut self, asks: &Receiver<Ask>, stop: &Receiver<&'static str>) {
-        let (runs, turns) = (self.parts.runs.clone(), self.parts.status.turns());
+        let (runs, turns) = (self.parts.runs.clone(), self.parts.capture.turns());
         let mut panics_in_a_row = 0;
         let reason = loop {
             // A bug in one turn is not the end of all markers: the next turn begins anew.

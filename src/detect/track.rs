@@ -3,9 +3,12 @@
 //! A strong hit begins a track, and a weaker one continues it. A track is shown once enough of its first runs agree, is held for a
 //! moment when it is lost, and is remembered for longer, so that it keeps its id when it comes back.
 
+use super::{
+    hit::{Expected, Hit},
+    kind::Kind,
+};
 use crate::{
-    detect::{BoundingBox, Expected, Hit, kind::Kind},
-    picture::Size,
+    picture::{BoundingBox, Size},
     time::{Span, Ticks},
 };
 

@@ -1,7 +1,10 @@
 //! How often something happens.
 
-use super::{lock, round};
-use crate::time::{Span, Ticks};
+use super::round;
+use crate::{
+    sync::lock,
+    time::{Span, Ticks},
+};
 use std::{collections::VecDeque, sync::Mutex};
 
 /// A rate is measured over this many events; 5 s at 30 fps.

@@ -1,0 +1,94 @@
+//! What the capture tells of itself: what its source is doing, and what became of its pictures.
+
+use super::turns::Turns;
+use crate::{
+    counter::{Counter, RateMeter, Samples},
+    source::SourceFormat,
+    sync::lock,
+    time::WallTime,
+};
+use crossbeam_channel::Receiver;
+use serde::Serialize;
+use std::sync::Mutex;
+
+/// What the source is doing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SourceState {
+    /// Being opened for the first time.
+    #[default]
+    Opening,
+    /// Pictures come.
+    Live,
+    /// It is open, and nothing has come for a second.
+    Silent,
+    /// It is gone; it is being opened again.
+    Lost,
+    /// It has ended, and so does the stream.
+    Ended,
+}
+
+/// What the capture of one stream tells of itself.
+#[derive(Debug, Default)]
+pub struct CaptureStatus {
+    /// Pictures that came out of the source.
+    pub pictures: RateMeter,
+    /// Pictures that were damaged and left out.
+    pub damaged: Counter,
+    /// Pictures that are shown although their end was missing.
+    pub truncated: Counter,
+    /// Pictures that were overtaken by newer ones on the way to the encoder, in the source or in the queue.
+    pub overtaken: Counter,
+    /// Times that the source was opened again.
+    pub reopened: Counter,
+    /// From capture to the arrival of the picture in the pipeline (transfer, decoding).
+    pub latency: Samples,
+    facts: Mutex<Facts>,
+    turns: Turns,
+}
+
+/// The facts that change seldom.
+#[derive(Debug, Default)]
+struct Facts {
+    state: SourceState,
+    silent_since: Option<WallTime>,
+    format: Option<SourceFormat>,
+}
+
+impl CaptureStatus {
+    /// The source was opened.
+    pub fn set_format(&self, format: &SourceFormat) {
+        lock(&self.facts).format = Some(format.clone());
+    }
+
+    /// The format of the source; none before it is open.
+    pub fn format(&self) -> Option<SourceFormat> {
+        lock(&self.facts).format.clone()
+    }
+
+    /// The source's doings have changed; `since` is when it was last heard of, for all but `Live`.
+    pub fn set_state(&self, state: SourceState, since: Option<WallTime>) {
+        let mut facts = lock(&self.facts);
+        let has_turned = std::mem::replace(&mut facts.state, state) != state;
+        facts.silent_since = since;
+        if has_turned {
+            // Under the lock, so that turns come in their order.
+            self.turns.push(state);
+        }
+    }
+
+    /// Every change of the source's state, also one that did not last until somebody looked. For one taker.
+    pub fn turns(&self) -> Receiver<SourceState> {
+        self.turns.taker()
+    }
+
+    /// What the source is doing.
+    pub fn state(&self) -> SourceState {
+        lock(&self.facts).state
+    }
+
+    /// When the source was last heard of, if it is not live.
+    pub fn silent_since(&self) -> Option<WallTime> {
+        lock(&self.facts).silent_since
+    }
+}

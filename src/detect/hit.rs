@@ -1,0 +1,24 @@
+//! What goes in and out of a run of the detector: where things are expected, and what was found. Known to detectors and to the tracker.
+
+use super::kind::Kind;
+use crate::picture::BoundingBox;
+
+/// One thing that a run found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hit {
+    /// What it is.
+    pub kind: Kind,
+    /// Where it is.
+    pub area: BoundingBox,
+    /// Neighbouring single hits that were grouped into it: the more, the surer.
+    pub strength: u32,
+}
+
+/// A thing that is followed, and where it should be in the picture to be searched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Expected {
+    /// What it is.
+    pub kind: Kind,
+    /// Where it should be; inside the picture.
+    pub area: BoundingBox,
+}

@@ -1,0 +1,51 @@
+//! What a running stream tells of itself: the counts of its stages, and its own.
+
+use crate::{
+    capture::CaptureStatus,
+    counter::{LoadMeter, Samples},
+    detect::watcher::WatcherCounts,
+    governor::MachineReport,
+    pacer::PacerCounts,
+    pipeline::PipelineStatus,
+    sync::lock,
+};
+use std::sync::{Arc, Mutex};
+
+/// What one stream tells of itself, stage by stage.
+#[derive(Debug, Default)]
+pub struct StreamStatus {
+    /// Its capture.
+    pub capture: Arc<CaptureStatus>,
+    /// Its detector.
+    pub detector: Arc<WatcherCounts>,
+    /// Its pipeline.
+    pub pipeline: Arc<PipelineStatus>,
+    /// How busy the encode thread is.
+    pub load: LoadMeter,
+    /// From arrival to its grid point (queue, pacing).
+    pub pace_latency: Samples,
+    pacer: Mutex<PacerCounts>,
+    machine: Mutex<MachineReport>,
+}
+
+impl StreamStatus {
+    /// The pacer's counts.
+    pub fn set_pacer(&self, counts: PacerCounts) {
+        *lock(&self.pacer) = counts;
+    }
+
+    /// The pacer's counts so far.
+    pub fn pacer(&self) -> PacerCounts {
+        *lock(&self.pacer)
+    }
+
+    /// What is not done at present, for want of time.
+    pub fn set_machine(&self, machine: MachineReport) {
+        *lock(&self.machine) = machine;
+    }
+
+    /// What is not done at present, for want of time.
+    pub fn machine(&self) -> MachineReport {
+        lock(&self.machine).clone()
+    }
+}
