@@ -1,6 +1,6 @@
 # The front door. `make run` and `make test` install what is missing, then do their job.
 .DEFAULT_GOAL := help
-.PHONY: help setup build run test test-unit test-e2e test-players test-camera test-long players fuzz score bench lint fmt clean
+.PHONY: help setup build run check test test-unit test-e2e test-players test-camera test-long players fuzz score bench lint fmt clean
 
 # What the compiler must be told about this machine's libraries.
 ENV := eval "$$(scripts/setup --env)" &&
@@ -16,6 +16,12 @@ build: setup ## Builds target/release/hlscam
 
 run: build ## Streams the first camera, or the test source: ARGS="--device test --port 9000" make run
 	@scripts/run $(ARGS)
+
+check: ## For the edit loop: format, lints, the rules of the tree, unit tests of what you change: STAGE=window make check
+	@cargo fmt --check
+	@$(ENV) cargo clippy --quiet --lib -- -D warnings
+	@$(ENV) cargo test --quiet --lib -- $(STAGE)
+	@$(ENV) cargo test --quiet --test it -- tidy
 
 test: ## Runs every test
 	@scripts/setup test

@@ -9,7 +9,7 @@ use crate::{
     grid::Lengths,
     paint::Overlay,
     segment::Msn,
-    time::{FrameRate, ManualClock},
+    time::{FrameRate, ManualClock, Span},
 };
 use std::sync::{Arc, Mutex};
 
@@ -26,7 +26,7 @@ pub(crate) fn parts(
     });
     PipelineParts {
         encode: EncodeConfig { encoder: "played".to_owned(), preset: PRESET_DEFAULT.to_owned(), bitrate: BITRATE_DEFAULT },
-        lengths: Lengths::default(),
+        lengths: Lengths { part: Span::from_ms(200), ..Lengths::default() },
         overlay: Overlay::default(),
         clock_strip: ClockStrip::None,
         rate,
