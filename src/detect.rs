@@ -17,7 +17,7 @@ pub mod watcher;
 
 pub use hit::{Expected, Hit};
 use kind::Kind;
-use track::{Frame, Tracked, Tracker, Tracks};
+use track::{Frame, Rules, Tracked, Tracker, Tracks};
 
 /// OpenCV's cascades by our names for them, beside the embedded `face`.
 pub const SYSTEM_CASCADES: [(&str, &str); 7] = [
@@ -187,11 +187,17 @@ pub trait Detector: Send {
     /// Looks at one plane: wherever something is expected, and as much of the rest as one run has time for; a few runs see everything. An
     /// error is logged and counted by the caller, and the stream goes on.
     fn detect(&mut self, luma: Luma<'_>, expected: &[Expected]) -> Result<Vec<Hit>, DetectError>;
+
+    /// The rules by which the faces that it finds are followed: what their strength means.
+    fn face_rules(&self) -> Rules {
+        Rules::NEIGHBOURS
+    }
 }
 
 /// Looks at a picture with a detector, and has the tracker take what it found.
 pub fn follow(detector: &mut dyn Detector, tracker: &mut Tracker, picture: &Picture) -> Result<(), DetectError> {
     let luma = Luma::of(picture);
+    tracker.follow_faces_by(detector.face_rules());
     let hits = detector.detect(luma, &tracker.expected_at(picture.at))?;
     tracker.update(picture.at, Frame { size: picture.size(), content: luma.content }, &hits);
     Ok(())

@@ -10,7 +10,7 @@ pub struct Hit {
     pub kind: Kind,
     /// Where it is.
     pub area: BoundingBox,
-    /// Neighbouring single hits that were grouped into it: the more, the surer.
+    /// How sure it is: of a cascade, neighbouring single hits that were grouped into it; of a network, thousandths of its score.
     pub strength: u32,
 }
 

@@ -13,21 +13,19 @@ use crate::{
 };
 
 mod places;
+mod rules;
 
 pub use places::Place;
+pub use rules::Rules;
 
-/// Neighbours of a hit that begins a track. On labelled clips the false hits have 2 or 3, rarely more, and a face in plain sight has 6 or
-/// more in nearly every run.
-pub const STRENGTH_TO_BEGIN: u32 = 5;
-/// Neighbours of a first hit that is shown at once, until a run misses it; a face that walks in is seen a run earlier by that.
-pub const STRENGTH_SURE: u32 = 12;
+/// Neighbours of a hit of a cascade that begins a track.
+pub const STRENGTH_TO_BEGIN: u32 = Rules::NEIGHBOURS.begin;
+/// Neighbours of a first hit of a cascade that is shown at once.
+pub const STRENGTH_SURE: u32 = Rules::NEIGHBOURS.sure;
 /// A track is confirmed after so many hits…
 pub const CONFIRM_HITS: u32 = 2;
 /// …within so many runs: one run may miss a face, and what was there but once is a curtain.
 pub const CONFIRM_RUNS: u32 = 3;
-/// How long a track is shown after its last hit: longer than a hand before the face or a glance aside mostly takes, shorter than a ghost
-/// that anyone would mind.
-pub const HOLD: Span = Span::from_ms(700);
 /// How long a track that is not shown any more waits for its face: a hand or a passer-by hides one for about a second.
 pub const REMEMBER: Span = Span::from_ms(1500);
 /// How long a lost face is believed to move on as it did: people turn and stop.
@@ -49,6 +47,13 @@ const LENGTH_GAIN: f64 = 0.3;
 const CONFIDENCE_GAIN: f64 = 0.2;
 /// Fastest speed, in widths per second: someone who runs past the camera. More is a wrong match.
 const SPEED_MAX: f64 = 10.0;
+
+/// A track moves steadily after so many hits in succession…
+const STEADY_HITS: u32 = 4;
+/// …each no further from where it was expected, in widths…
+const STEADY_OFF_MAX: f64 = 0.35;
+/// …at this speed or faster, in widths per second; below it nothing passes.
+const STEADY_SPEED_MIN: f64 = 0.5;
 
 /// A hit this near the predicted centre is the same thing, in widths: two heads side by side are further apart.
 const GATE: f64 = 0.6;
@@ -73,8 +78,8 @@ pub struct Tracked {
     pub id: TrackId,
     /// What it was taken for when it was first seen; it stays that.
     pub kind: Kind,
-    /// How sure it is that it is there, 0 to 1: half for one that is hit in every run just as strongly as one needs to begin; it sinks
-    /// when hits are weak or missing.
+    /// How sure it is that it is there, 0 to 1: of a network, its score; of a cascade, half for one that is hit in every run just as
+    /// strongly as one needs to begin. It sinks when hits are weak or missing.
     pub confidence: f64,
     /// Where it is in this frame; inside the picture.
     pub area: BoundingBox,
@@ -85,6 +90,7 @@ pub struct Tracked {
 struct Track {
     id: TrackId,
     kind: Kind,
+    rules: Rules,
     /// Time of the last hit, for which the centre and the lengths hold.
     at: Ticks,
     /// Centre, in pixels.
@@ -96,7 +102,9 @@ struct Track {
     speed_x: f64,
     speed_y: f64,
     n_hits: u32,
-    /// Strength of the hits of the last second or so, a run without one counted as nothing.
+    /// The last hits in succession that came where they were expected.
+    n_steady: u32,
+    /// Strength of the hits of the last second or so, in units of what begins a track; a run without one counted as nothing.
     strength: f64,
     /// The last runs, the newest in the lowest bit: hit or not.
     runs: u32,
@@ -127,6 +135,8 @@ pub struct Tracks {
     /// Capture time of the picture that was searched.
     at: Ticks,
     size: Size,
+    /// The part of the picture without bars.
+    content: BoundingBox,
     /// From the run before to the last one.
     interval: Span,
     tracks: Vec<Track>,
@@ -135,13 +145,31 @@ pub struct Tracks {
 }
 
 /// Follows what a detector finds.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Tracker {
     last: Option<(Ticks, Tracks)>,
     n_ids: TrackId,
+    /// By which faces are followed; everything else is found by cascades.
+    face_rules: Rules,
+}
+
+impl Default for Tracker {
+    /// One that follows what cascades find.
+    fn default() -> Tracker {
+        Tracker { last: None, n_ids: 0, face_rules: Rules::NEIGHBOURS }
+    }
 }
 
 impl Tracker {
+    /// Has faces followed by these rules from the next run on.
+    pub fn follow_faces_by(&mut self, rules: Rules) {
+        self.face_rules = rules;
+    }
+
+    fn rules_of(&self, kind: Kind) -> Rules {
+        if kind == Kind::FACE { self.face_rules } else { Rules::NEIGHBOURS }
+    }
+
     /// Takes what a run on the picture captured at `at` found. Another size or a time that does not grow begins anew.
     pub fn update(&mut self, at: Ticks, frame: impl Into<Frame>, hits: &[Hit]) {
         let Frame { size, content } = frame.into();
@@ -153,20 +181,22 @@ impl Tracker {
         let hits = free.iter().map(|hit| hit.area).collect();
         tracks.iter_mut().for_each(Track::begin_run);
         for (track, hit) in matches(&tracks, &free, at) {
-            tracks[track].take(free[hit], at);
+            let strength = self.rules_of(free[hit].kind).relative(free[hit].strength);
+            tracks[track].take(free[hit], strength, at);
             free[hit].strength = 0;
         }
         let hit_now: Vec<Track> = tracks.iter().filter(|track| track.at == at).cloned().collect();
         tracks.retain(|track| {
             track.is_alive(at, content) && (track.at == at || !hit_now.iter().any(|new| track.is_replaced_by(new, at)))
         });
-        free.retain(|hit| hit.strength >= STRENGTH_TO_BEGIN);
-        free.sort_by_key(|hit| std::cmp::Reverse(hit.strength));
+        free.retain(|hit| hit.strength >= self.rules_of(hit.kind).begin);
+        let relative = |hit: &Hit| self.rules_of(hit.kind).relative(hit.strength);
+        free.sort_by(|a, b| relative(b).total_cmp(&relative(a)));
         for hit in free.into_iter().take(TRACKS_MAX.saturating_sub(tracks.len())) {
-            tracks.push(Track::begin(self.n_ids, hit, at));
+            tracks.push(Track::begin(self.n_ids, hit, self.rules_of(hit.kind), at));
             self.n_ids += 1;
         }
-        self.last = Some((at, Tracks { at, size, interval, tracks, hits }));
+        self.last = Some((at, Tracks { at, size, content, interval, tracks, hits }));
     }
 
     /// Where things are expected in a picture captured at `at`: what is shown, what may be, and what was lost a moment ago.
@@ -193,24 +223,24 @@ impl Tracks {
         self.size
     }
 
-    /// What to draw on a picture captured at `at`: the confirmed tracks whose last hit is at most [`HOLD`] old, or two runs where a slow
-    /// detector needs longer for them.
+    /// What to draw on a picture captured at `at`: the confirmed tracks whose last hit is no older than their [`Rules`] allow, or
+    /// than two runs where a slow detector needs longer for them.
     pub fn boxes_at(&self, at: Ticks) -> Vec<Tracked> {
-        let hold = HOLD.max(self.interval * 2);
-        let shown = self.tracks.iter().filter(|track| track.is_shown(at, hold));
+        let shown = self.tracks.iter().filter(|track| track.is_shown(at, self.interval * 2) && !track.has_left(at, self.content));
         shown.filter_map(|track| track.tracked_at(at, self.size)).collect()
     }
 }
 
 impl Track {
-    fn begin(id: TrackId, hit: Hit, at: Ticks) -> Track {
+    fn begin(id: TrackId, hit: Hit, rules: Rules, at: Ticks) -> Track {
         let (x, y) = centre(hit.area);
         let (width, height) = (f64::from(hit.area.width), f64::from(hit.area.height));
-        let (speed_x, speed_y, strength) = (0.0, 0.0, f64::from(hit.strength));
-        let is_sure = hit.strength >= STRENGTH_SURE;
+        let (speed_x, speed_y, strength) = (0.0, 0.0, rules.relative(hit.strength));
+        let is_sure = hit.strength >= rules.sure;
         Track {
             id,
             kind: hit.kind,
+            rules,
             at,
             x,
             y,
@@ -219,6 +249,7 @@ impl Track {
             speed_x,
             speed_y,
             n_hits: 1,
+            n_steady: 0,
             strength,
             runs: 1,
             is_sure,
@@ -251,8 +282,8 @@ impl Track {
         (distance <= gate).then_some(distance)
     }
 
-    /// Takes a hit of a later run.
-    fn take(&mut self, hit: Hit, at: Ticks) {
+    /// Takes a hit of a later run, of that relative strength.
+    fn take(&mut self, hit: Hit, strength: f64, at: Ticks) {
         let ((x, y), (hit_x, hit_y)) = (self.centre_at(at), centre(hit.area));
         let (off_x, off_y) = (hit_x - x, hit_y - y);
         let seconds = at.since(self.at).as_s();
@@ -261,6 +292,7 @@ impl Track {
             1 => (POSITION_GAIN, 0.0),
             _ => (POSITION_GAIN, SPEED_GAIN),
         };
+        self.n_steady = if off_x.hypot(off_y) <= STEADY_OFF_MAX * self.width { self.n_steady + 1 } else { 0 };
         self.width += LENGTH_GAIN * (f64::from(hit.area.width) - self.width);
         self.height += LENGTH_GAIN * (f64::from(hit.area.height) - self.height);
         let limit = SPEED_MAX * self.width;
@@ -269,14 +301,32 @@ impl Track {
         (self.x, self.y) = (x + position_gain * off_x, y + position_gain * off_y);
         self.at = at;
         self.n_hits += 1;
-        self.strength += CONFIDENCE_GAIN * f64::from(hit.strength);
+        self.strength += CONFIDENCE_GAIN * strength;
         self.runs |= 1;
         self.is_confirmed |= (self.runs & recent_runs()).count_ones() >= CONFIRM_HITS;
     }
 
-    fn is_shown(&self, at: Ticks, hold: Span) -> bool {
-        let was_hit_now = self.runs & 1 == 1;
-        at.since(self.at) <= hold && (self.is_confirmed || (self.is_sure && was_hit_now))
+    fn was_hit_now(&self) -> bool {
+        self.runs & 1 == 1
+    }
+
+    fn moves_steadily(&self) -> bool {
+        self.n_steady >= STEADY_HITS && self.speed_x.hypot(self.speed_y) >= STEADY_SPEED_MIN * self.width
+    }
+
+    fn is_shown(&self, at: Ticks, hold_min: Span) -> bool {
+        let hold = if self.moves_steadily() { self.rules.hold_moving } else { self.rules.hold };
+        at.since(self.at) <= hold.max(hold_min) && (self.is_confirmed || (self.is_sure && self.was_hit_now()))
+    }
+
+    /// Whether it was lost, and reaches beyond the picture by now, for rules under which that is its end.
+    fn has_left(&self, at: Ticks, content: BoundingBox) -> bool {
+        let (x, y) = self.centre_at(at);
+        let reaches_out = |at: f64, length: f64, from: u32, side: u32| {
+            at - length / 2.0 < f64::from(from) || at + length / 2.0 > f64::from(from + side)
+        };
+        let is_cut = reaches_out(x, self.width, content.x, content.width) || reaches_out(y, self.height, content.y, content.height);
+        self.rules.ends_at_edge && !self.was_hit_now() && is_cut
     }
 
     /// Whether it is worth following on.
@@ -300,7 +350,7 @@ impl Track {
 
     /// How it is drawn on a picture captured at `at`.
     fn tracked_at(&self, at: Ticks, size: Size) -> Option<Tracked> {
-        let confidence = self.strength / (self.strength + f64::from(STRENGTH_TO_BEGIN));
+        let confidence = self.rules.confidence(self.strength);
         Some(Tracked { id: self.id, kind: self.kind, confidence, area: self.area_at(at, size)? })
     }
 

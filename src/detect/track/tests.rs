@@ -266,3 +266,62 @@ fn a_slow_detector_leaves_its_boxes_until_the_next_run() {
     assert_eq!(tracker.boxes_at(last + second).len(), 1);
     assert_eq!(tracker.boxes_at(last + second * 2 + Span(1)).len(), 0);
 }
+
+/// What is drawn after each run of a network, as [`follow`] tells it.
+fn follow_scores(runs: &[&[Hit]]) -> String {
+    let mut tracker = Tracker::default();
+    tracker.follow_faces_by(Rules::SCORES);
+    let drawn = runs.iter().enumerate().map(|(run, hits)| {
+        tracker.update(run_at(run as i64), size(), hits);
+        let drawn = tracker.boxes_at(run_at(run as i64));
+        drawn.first().map_or("-".to_owned(), |tracked| format!("{}@{}", tracked.id, tracked.area.x))
+    });
+    drawn.collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn a_face_that_a_network_loses_is_gone_after_two_runs_unless_it_passes() {
+    let none: &[Hit] = &[];
+    let still = &[hit(100, 100, 60, 700)][..];
+    assert_eq!(follow_scores(&[still, still, none, none, none, none]), "- 0@100 0@100 0@100 - -");
+    assert_eq!(follow_scores(&[still, still, none, none, none, still]), "- 0@100 0@100 0@100 - 0@100", "it is the same face");
+    let passing: Vec<[Hit; 1]> = (0..8).map(|run| [hit(60 + 20 * run, 100, 60, 700)]).collect();
+    let runs: Vec<&[Hit]> = passing.iter().map(|hits| &hits[..]).chain([none; 9]).collect();
+    let shown = follow_scores(&runs).split(' ').filter(|word| *word != "-").count();
+    assert_eq!(shown, 7 + 7, "seven hits and 0.7 s of moving on");
+}
+
+#[test]
+fn a_face_that_a_network_loses_at_the_edge_has_left() {
+    let none: &[Hit] = &[];
+    let leaving: Vec<[Hit; 1]> = (0..8).map(|run| [hit(440 + 20 * run, 100, 60, 700)]).collect();
+    let runs: Vec<&[Hit]> = leaving.iter().map(|hits| &hits[..]).chain([none; 2]).collect();
+    assert!(follow_scores(&runs).ends_with("0@580 - -"), "{}", follow_scores(&runs));
+    let still = &[hit(580, 100, 60, 700)][..];
+    assert_eq!(follow_scores(&[still, still, none]), "- 0@580 0@580", "whole in the picture");
+}
+
+#[test]
+fn the_confidence_of_a_network_is_its_score() {
+    let mut tracker = Tracker::default();
+    tracker.follow_faces_by(Rules::SCORES);
+    let mut told = |run: i64, hits: &[Hit]| {
+        tracker.update(run_at(run), size(), hits);
+        tracker.boxes_at(run_at(run)).first().map(|tracked| (tracked.confidence * 100.0).round())
+    };
+    let scores: Vec<Option<f64>> = (0..20).map(|run| told(run, &[hit(100, 100, 60, 900)])).collect();
+    assert!(scores.iter().all(|told| *told == Some(90.0)), "{scores:?}");
+    assert_eq!(told(20, &[]), Some(72.0));
+    assert_eq!(told(21, &[hit(100, 100, 60, 499)]), Some(68.0));
+}
+
+#[test]
+fn a_cat_is_followed_by_the_rules_of_cascades_whatever_finds_faces() {
+    let mut tracker = Tracker::default();
+    tracker.follow_faces_by(Rules::SCORES);
+    for run in 0..2 {
+        tracker.update(run_at(run), size(), &[Hit { kind: cat(), ..hit(100, 100, 60, SURE) }]);
+    }
+    tracker.update(run_at(7), size(), &[]);
+    assert_eq!(tracker.boxes_at(run_at(7)).len(), 1);
+}
