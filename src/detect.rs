@@ -12,6 +12,7 @@ pub mod blazeface;
 pub mod haar;
 mod hit;
 pub mod kind;
+pub mod lift;
 pub mod track;
 pub mod watcher;
 
