@@ -13,6 +13,7 @@ pub mod haar;
 mod hit;
 pub mod kind;
 pub mod lift;
+pub mod still;
 pub mod track;
 pub mod watcher;
 
@@ -170,7 +171,12 @@ pub fn cascade_named(name: &str) -> Option<CascadeSpec> {
 
 /// Makes the detector that is asked for; `None` where nothing is to be searched.
 pub fn open(config: &DetectConfig) -> Result<Option<Box<dyn Detector>>, DetectError> {
-    if config.cascades.is_empty() { Ok(None) } else { open_cascades(&config.cascades, config.width).map(Some) }
+    if config.cascades.is_empty() {
+        return Ok(None);
+    }
+    let detector = open_cascades(&config.cascades, config.width)?;
+    let runs_to_see_all = (RUNS_PER_SCAN * config.cascades.len()) as u32;
+    Ok(Some(Box::new(still::Still::new(detector, config.fps, runs_to_see_all))))
 }
 
 #[cfg(feature = "opencv")]
