@@ -12,6 +12,7 @@ use crate::{
     counter::{Counter, Gauge},
     detect::kind::Kind,
     events::{Event, Events, Heard},
+    host,
     marker_service::MarkerService,
 };
 use serde::Serialize;
@@ -41,10 +42,7 @@ impl HooksConfig {
 
 /// The name of this host; `host` where it tells none.
 fn host_name() -> String {
-    #[cfg(unix)]
-    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    #[cfg(not(unix))]
-    let name = std::env::var("COMPUTERNAME").unwrap_or_default();
+    let name = host::name();
     if name.is_empty() { "host".to_owned() } else { name }
 }
 

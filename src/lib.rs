@@ -11,6 +11,7 @@
 
 // Vocabulary: time, pictures and numbers. It knows nothing of the product.
 mod drill;
+mod host;
 mod sync;
 pub mod time;
 // What is made of it.

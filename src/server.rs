@@ -1,53 +1,47 @@
 //! The HTTP server: the accept loop, its limits, and its end. What is served is in [`routes`]; what the stream answers in [`origin`].
+//! Connections are in `net`, what HTTP is to all answers in `http`, the other answers in `api` and `page`.
 //!
 //! Nothing here waits for a slow client: each connection is a task of its own, holds shared bytes only, and has deadlines. A client that
 //! waits for the next part costs its connection and a future; how many may wait is [`crate::window::WAITERS_MAX`].
 
-mod admission;
-mod answer;
 mod api;
-mod assets;
-pub mod authority;
-mod body;
-mod burst;
 mod config;
-mod connection;
-mod events;
-mod faults;
-mod files;
-mod following;
-mod gate;
-mod joined;
-mod listener;
-mod markers;
-mod metered;
-mod mirror;
-mod negotiation;
+mod context;
+mod http;
+mod net;
 pub mod origin;
-mod outlet;
-mod own_names;
-mod pulse;
+mod page;
 mod routes;
-mod same_origin;
-mod under_way;
-mod viewers;
 
+pub use api::{
+    events::{HEARTBEAT, RETRY_MS, SUBSCRIBERS_MAX, SUBSCRIBERS_OF_PROXY_MAX, SUBSCRIBERS_PER_ADDRESS_MAX},
+    markers::{BODY_TIMEOUT, LIMIT_DEFAULT},
+};
 pub use config::{AccessConfig, AllowedOrigins, BIND_DEFAULT, PORT_DEFAULT, ServerConfig};
-pub use connection::{HEAD_LEN_MAX, STREAMS_MAX};
-pub use events::{HEARTBEAT, RETRY_MS, SUBSCRIBERS_MAX, SUBSCRIBERS_OF_PROXY_MAX, SUBSCRIBERS_PER_ADDRESS_MAX};
-pub use listener::{BindError, Listener, bind};
-pub use markers::{BODY_TIMEOUT, CHANGES_BURST, CHANGES_PER_S, LIMIT_DEFAULT};
+pub use http::authority;
+pub use http::bucket::{CHANGES_BURST, CHANGES_PER_S};
+pub use net::{
+    connection::{HEAD_LEN_MAX, STREAMS_MAX},
+    limits::{
+        CONNECTIONS_MAX, CONNECTIONS_PER_ADDRESS_MAX, FIRST_REQUEST_TIMEOUT, IDLE_TIMEOUT, Limits, NEXT_REQUEST_TIMEOUT,
+        SHUTDOWN_GRACE,
+    },
+    listener::{BindError, Listener, bind},
+    under_way::{ANSWER_PATIENCE, ANSWER_RATE_MIN, ANSWERS_BYTES_MAX},
+    viewers::{VIEWER_SPAN, VIEWERS_MAX},
+};
 pub use routes::{BODY_LEN_MAX, Site, URI_LEN_MAX};
-pub use under_way::{ANSWER_PATIENCE, ANSWER_RATE_MIN, ANSWERS_BYTES_MAX};
-pub use viewers::{VIEWER_SPAN, VIEWERS_MAX};
 
-use admission::{Admission, Permit, Refusal};
-use burst::Burst;
-use connection::{Protocols, converse};
-use faults::Fault;
-use files::Budget;
-use gate::Ends;
-use outlet::Outlet;
+use http::gate::Ends;
+use net::{
+    admission::{Admission, Permit, Refusal},
+    burst::Burst,
+    connection::{Protocols, converse},
+    faults::Fault,
+    files::Budget,
+    limits::FAREWELL_TIMEOUT,
+    outlet::Outlet,
+};
 use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -57,72 +51,14 @@ use tokio::{
     time::{interval, sleep, timeout},
 };
 
-/// Connections at a time: thousands of viewers at some 20 KB each. Fewer where the system's limit of open
-/// files is lower.
-pub const CONNECTIONS_MAX: usize = 8192;
-
-/// Connections at a time from one address: a household or an office behind one router, at six per browser.
-pub const CONNECTIONS_PER_ADDRESS_MAX: usize = 256;
-
-/// A new connection must bring its first request whole within this time. Browsers open some in advance, and do without.
-pub const FIRST_REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// The next request on an open HTTP/1 connection must be whole within this time after the last answer; players ask every few seconds.
-pub const NEXT_REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// A connection on which nothing moved for this long is closed. Longer than any answer is held back.
-pub const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
-
-/// Time that answers get to go out when the server ends: one part at the speed of a slow phone.
-pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(2);
-
 /// Wait after the system refused to accept, for it is out of files or memory: others must close first.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Seconds after which a client that was turned away may come again.
 const RETRY_AFTER_S: u32 = 5;
 
-/// Clients at a time that are told why they are turned away; more are just closed.
-const FAREWELLS_MAX: usize = 64;
-
-/// Time in which a client that is turned away must have read why.
-const FAREWELL_TIMEOUT: Duration = Duration::from_secs(1);
-
 /// Viewers are counted anew this often, for they leave without a word, and slow readers are looked for.
 const VIEWERS_INTERVAL: Duration = Duration::from_secs(1);
-
-/// The limits of the server; the default is the constants above, tests take shorter ones.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Connections at a time.
-    pub connections: usize,
-    /// Connections at a time from one address; the loopback address is exempt.
-    pub connections_per_address: usize,
-    /// Until the first request of a connection is whole.
-    pub first_request: Duration,
-    /// Until the next request of an HTTP/1 connection is whole.
-    pub next_request: Duration,
-    /// Without a byte moved, or a request come.
-    pub idle: Duration,
-    /// That an answer may stand still before its rate matters.
-    pub patience: Duration,
-    /// For answers to go out at the end.
-    pub grace: Duration,
-}
-
-impl Default for Limits {
-    fn default() -> Limits {
-        Limits {
-            connections: CONNECTIONS_MAX,
-            connections_per_address: CONNECTIONS_PER_ADDRESS_MAX,
-            first_request: FIRST_REQUEST_TIMEOUT,
-            next_request: NEXT_REQUEST_TIMEOUT,
-            idle: IDLE_TIMEOUT,
-            patience: ANSWER_PATIENCE,
-            grace: SHUTDOWN_GRACE,
-        }
-    }
-}
 
 /// Serves `site` until `shutdown` is ready; then takes no more connections, lets the answers that are under way go out for
 /// `limits.grace`, and drops what is left. Held requests do not keep it from ending.

@@ -4,7 +4,7 @@ use super::{Awaited, Growth, Method, Request, Resolution, range};
 use crate::{
     playlist::{Kind, Page},
     segment::Msn,
-    server::negotiation::{self, entity_tag, is_known},
+    server::http::negotiation::{self, entity_tag, is_known},
     time::{Span, TICKS_PER_S, WallTime},
     window::{WindowConfig, state::State},
 };

@@ -1,15 +1,18 @@
 //! `GET /api/events` and `GET /api/detections`: server-sent events (HTML §9.2). Each client is a place in a ring and a body that asks it for
 //! the next event when there is room to send one, so a slow client stalls nobody.
 
-use super::{
-    admission::{Permit, Refusal},
-    gate::Ends,
-    routes::{Shared, Shares, plain, respond},
-};
 use crate::{
     events::{Events, Heard, Listener},
     marker_service::FeedReader,
-    server::origin::Reply,
+    server::{
+        context::{Shared, Shares},
+        http::{
+            gate::Ends,
+            reply::{plain, respond},
+        },
+        net::admission::{Permit, Refusal},
+        origin::Reply,
+    },
 };
 use axum::{
     Extension,
@@ -44,7 +47,11 @@ const RETRY_AFTER_S: u32 = 5;
 const LAST_EVENT_ID: &str = "last-event-id";
 
 /// `GET /api/events`.
-pub(super) async fn events(State(shared): Shares, Extension(ends): Extension<Ends>, headers: HeaderMap) -> Response<Body> {
+pub(in crate::server) async fn events(
+    State(shared): Shares,
+    Extension(ends): Extension<Ends>,
+    headers: HeaderMap,
+) -> Response<Body> {
     let events = shared.journal.events.clone();
     let last = headers.get(LAST_EVENT_ID).and_then(|id| id.to_str().ok()).filter(|id| !id.is_empty());
     let listener = last.map_or_else(|| events.listen(), |id| events.listen_after(id));
@@ -56,7 +63,7 @@ pub(super) async fn events(State(shared): Shares, Extension(ends): Extension<End
 }
 
 /// `GET /api/detections`.
-pub(super) async fn detections(State(shared): Shares, Extension(ends): Extension<Ends>) -> Response<Body> {
+pub(in crate::server) async fn detections(State(shared): Shares, Extension(ends): Extension<Ends>) -> Response<Body> {
     if shared.journal.feed.is_closed() {
         return respond(over());
     }

@@ -13,13 +13,13 @@ use tokio::{
 };
 
 /// The connection.
-pub(super) struct Outlet {
+pub(in crate::server) struct Outlet {
     stream: TcpStream,
     mirror: Arc<Mirror>,
 }
 
 impl Outlet {
-    pub(super) fn new(stream: TcpStream, mirror: Arc<Mirror>) -> Outlet {
+    pub(in crate::server) fn new(stream: TcpStream, mirror: Arc<Mirror>) -> Outlet {
         Outlet { stream, mirror }
     }
 

@@ -12,7 +12,7 @@ use std::{
 };
 
 /// The body of any answer.
-pub(super) enum AnswerBody {
+pub(in crate::server) enum AnswerBody {
     /// Pieces shared with the window. All are handed over as one frame, so that a segment is one write and not one per part.
     Pieces(Pieces),
     /// Anything else.
@@ -21,7 +21,7 @@ pub(super) enum AnswerBody {
 
 /// Shared bytes in several pieces, to be sent in order and never copied.
 #[derive(Debug, Default)]
-pub(super) struct Pieces {
+pub(in crate::server) struct Pieces {
     pieces: Vec<Bytes>,
     /// The first piece that is not sent to its end.
     first: usize,
@@ -31,14 +31,14 @@ pub(super) struct Pieces {
 }
 
 impl Pieces {
-    pub(super) fn new(pieces: Vec<Bytes>) -> Pieces {
+    pub(in crate::server) fn new(pieces: Vec<Bytes>) -> Pieces {
         let mut all = Pieces { len: pieces.iter().map(Bytes::len).sum(), pieces, first: 0, place: None };
         all.skip_empty();
         all
     }
 
     /// The same as a part of the answer at that place.
-    pub(super) fn at(self, place: Option<Arc<Place>>) -> Pieces {
+    pub(in crate::server) fn at(self, place: Option<Arc<Place>>) -> Pieces {
         Pieces { place, ..self }
     }
 
@@ -80,7 +80,7 @@ impl Buf for Pieces {
 
 impl AnswerBody {
     /// Whose bytes it holds, and how many; `None` if there are none. `is_kept` tells that caches may keep it: then others read the same.
-    pub(super) fn holding(&self, is_kept: bool) -> Option<(Holding, usize)> {
+    pub(in crate::server) fn holding(&self, is_kept: bool) -> Option<(Holding, usize)> {
         let len = match self.size_hint().exact() {
             Some(0) => return None,
             Some(len) => len as usize,

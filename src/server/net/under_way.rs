@@ -24,7 +24,7 @@ pub const ANSWERS_BYTES_MAX: usize = 16 << 20;
 pub const ANSWER_RATE_MIN: usize = 4096;
 
 /// An answer may stand still this long before its rate matters: a phone in a lift, a laptop whose network changes. Longer than
-/// [`HEARTBEAT`](super::HEARTBEAT), so that a client of events that reads has read something.
+/// [`HEARTBEAT`](crate::server::HEARTBEAT), so that a client of events that reads has read something.
 pub const ANSWER_PATIENCE: Duration = Duration::from_secs(20);
 
 /// A shared answer that is not out after this time counts. The longest segment that is shown in real time needs no longer than itself.
@@ -44,7 +44,7 @@ const ROOM: usize = ANSWERS_BYTES_MAX / 8;
 
 /// Whose bytes an answer holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Holding {
+pub(in crate::server) enum Holding {
     /// Its own.
     Copy,
     /// Those at this address and of this length, with others.
@@ -55,7 +55,7 @@ pub(super) enum Holding {
 
 /// All answers under way.
 #[derive(Debug, Default)]
-pub(super) struct UnderWay {
+pub(in crate::server) struct UnderWay {
     book: Mutex<Book>,
     /// Ended because they were too slow.
     slow: AtomicU64,
@@ -89,14 +89,14 @@ struct Entry {
 
 /// A connection, which can be told to end.
 #[derive(Debug, Default)]
-pub(super) struct Line {
+pub(in crate::server) struct Line {
     is_over: AtomicBool,
     over: Notify,
 }
 
 impl Line {
     /// Waits until an answer on it was found too slow.
-    pub(super) async fn ended(&self) {
+    pub(in crate::server) async fn ended(&self) {
         while !self.is_over.load(Ordering::Acquire) {
             self.over.notified().await;
         }
@@ -110,7 +110,7 @@ impl Line {
 
 /// An answer's place among those under way; dropping it gives it back.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(in crate::server) struct Place {
     all: Arc<UnderWay>,
     id: u64,
     holding: Holding,
@@ -119,14 +119,14 @@ pub(super) struct Place {
 
 impl Place {
     /// So many more bytes are out.
-    pub(super) fn sent(&self, n: usize) {
+    pub(in crate::server) fn sent(&self, n: usize) {
         if self.holding != Holding::Stream {
             self.sent.fetch_add(n as u64, Ordering::Relaxed);
         }
     }
 
     /// There is room for more of it to go out.
-    pub(super) fn asked_for_more(&self) {
+    pub(in crate::server) fn asked_for_more(&self) {
         if self.holding == Holding::Stream {
             self.sent.fetch_add(1, Ordering::Relaxed);
         }
@@ -141,7 +141,7 @@ impl Drop for Place {
 
 /// What the status tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
-pub(super) struct UnderWayReport {
+pub(in crate::server) struct UnderWayReport {
     /// Answers under way.
     under_way: usize,
     /// Bytes of them that count.
@@ -160,7 +160,7 @@ impl UnderWay {
     }
 
     /// A place for an answer of `len` bytes on `line`; `None` if there is no room, and nobody slow enough to make some.
-    pub(super) fn begin(self: &Arc<Self>, holding: Holding, len: usize, line: &Arc<Line>) -> Option<Place> {
+    pub(in crate::server) fn begin(self: &Arc<Self>, holding: Holding, len: usize, line: &Arc<Line>) -> Option<Place> {
         let (mut book, now) = (self.book(), Instant::now());
         if holding == Holding::Copy && !book.fits(len) {
             let ended = book.make_room(len + ROOM, now);
@@ -180,7 +180,7 @@ impl UnderWay {
 
     /// Ends what is below [`ANSWER_RATE_MIN`] after `patience`, and the slowest of what lingers beyond [`ANSWERS_BYTES_MAX`]. It is called
     /// every second or so.
-    pub(super) fn sweep(&self, patience: Duration) {
+    pub(in crate::server) fn sweep(&self, patience: Duration) {
         let (mut book, now) = (self.book(), Instant::now());
         let slow: Vec<u64> =
             book.answers.iter_mut().filter_map(|(id, entry)| entry.is_too_slow(patience, now).then_some(*id)).collect();
@@ -196,7 +196,7 @@ impl UnderWay {
         }
     }
 
-    pub(super) fn report(&self) -> UnderWayReport {
+    pub(in crate::server) fn report(&self) -> UnderWayReport {
         let book = self.book();
         UnderWayReport {
             under_way: book.answers.len(),

@@ -4,15 +4,14 @@
 //! connections on which nothing moves, are watched here. Who began a request and did not end it in time is told so.
 
 use super::{
-    FAREWELL_TIMEOUT, Limits,
     body::{AnswerBody, Pieces},
     faults::Fault,
-    gate::Ends,
+    limits::{FAREWELL_TIMEOUT, Limits},
     metered::{Metered, Version},
     pulse::{Beat, OpenRequest, Pulse},
-    routes::Site,
     under_way::{Line, Place},
 };
+use crate::server::{http::gate::Ends, routes::Site};
 use hyper::{
     Request,
     body::{Body as HttpBody, Frame, Incoming, SizeHint},
@@ -53,13 +52,13 @@ const TOO_SLOW: &[u8] = b"HTTP/1.1 408 Request Timeout\r\ncontent-type: text/pla
     cache-control: no-store\r\nconnection: close\r\n\r\nthe request did not come whole soon\n";
 
 /// What all connections are served with.
-pub(super) struct Protocols {
+pub(in crate::server) struct Protocols {
     http_1: http1::Builder,
     http_2: http2::Builder<TokioExecutor>,
 }
 
 impl Protocols {
-    pub(super) fn new(limits: &Limits) -> Protocols {
+    pub(in crate::server) fn new(limits: &Limits) -> Protocols {
         let (mut http_1, mut http_2) = (http1::Builder::new(), http2::Builder::new(TokioExecutor::new()));
         http_1.timer(TokioTimer::new()).header_read_timeout(limits.next_request).max_buf_size(HEAD_LEN_MAX);
         http_2
@@ -102,7 +101,7 @@ where
 }
 
 /// Answers the requests that come over `io` until the peer leaves, a deadline passes, or `stop` closes and all answers are out.
-pub(super) async fn converse<I>(
+pub(in crate::server) async fn converse<I>(
     io: I,
     ends: Ends,
     site: Arc<Site>,

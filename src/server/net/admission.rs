@@ -8,7 +8,7 @@ use std::{
 
 /// Counts the connections that are open. One entry per address that has one, so the map is bounded by `all_max`.
 #[derive(Debug)]
-pub(super) struct Admission {
+pub(in crate::server) struct Admission {
     all_max: usize,
     address_max: usize,
     /// Of the loopback address.
@@ -24,14 +24,14 @@ struct Open {
 
 /// One connection let in; dropping it makes room.
 #[derive(Debug)]
-pub(super) struct Permit {
+pub(in crate::server) struct Permit {
     admission: Arc<Admission>,
     address: IpAddr,
 }
 
 /// Why a connection was not let in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Refusal {
+pub(in crate::server) enum Refusal {
     /// The server is full.
     #[error("the server is full with {0} connections")]
     Full(usize),
@@ -43,22 +43,22 @@ pub(super) enum Refusal {
 impl Admission {
     /// Lets in `all_max` connections, of one address `address_max`. The loopback address may have all, for behind a reverse proxy on this
     /// host everybody comes from there.
-    pub(super) fn new(all_max: usize, address_max: usize) -> Arc<Admission> {
+    pub(in crate::server) fn new(all_max: usize, address_max: usize) -> Arc<Admission> {
         Admission::shared_out(all_max, address_max, all_max)
     }
 
     /// The same where the loopback address has a share of its own.
-    pub(super) fn shared_out(all_max: usize, address_max: usize, loopback_max: usize) -> Arc<Admission> {
+    pub(in crate::server) fn shared_out(all_max: usize, address_max: usize, loopback_max: usize) -> Arc<Admission> {
         Arc::new(Admission { all_max, address_max, loopback_max, open: Mutex::default() })
     }
 
     /// How many are let in now.
-    pub(super) fn len(&self) -> usize {
+    pub(in crate::server) fn len(&self) -> usize {
         self.open.lock().unwrap_or_else(PoisonError::into_inner).all
     }
 
     /// Lets one connection of `address` in, or says why not.
-    pub(super) fn admit(self: &Arc<Self>, address: IpAddr) -> Result<Permit, Refusal> {
+    pub(in crate::server) fn admit(self: &Arc<Self>, address: IpAddr) -> Result<Permit, Refusal> {
         let address = network_of(address);
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         if open.all >= self.all_max {
@@ -89,7 +89,7 @@ impl Drop for Permit {
 }
 
 /// One IPv6 host may use every address of its /64 (RFC 4291 §2.5.4), so the /64 is counted.
-pub(super) fn network_of(address: IpAddr) -> IpAddr {
+pub(in crate::server) fn network_of(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) if !v6.is_loopback() => Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX)).into(),
         canonical => canonical,

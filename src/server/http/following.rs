@@ -1,6 +1,6 @@
 //! The body of a segment that still grows: sent part by part, in chunks (HTTP/1.1, RFC 9112 §7.1) or DATA frames (HTTP/2).
 
-use super::origin::{Follower, Stalled};
+use crate::server::origin::{Follower, Stalled};
 use bytes::Bytes;
 use hyper::body::{Body as HttpBody, Frame};
 use std::{
@@ -13,12 +13,12 @@ type Step = Pin<Box<dyn Future<Output = (Follower, Option<Result<Bytes, Stalled>
 
 /// A body of unknown length. It ends when the segment is whole, and fails when that does not come about, so that no cache keeps half
 /// a segment.
-pub(super) struct Following {
+pub(in crate::server) struct Following {
     step: Option<Step>,
 }
 
 impl Following {
-    pub(super) fn new(follower: Follower) -> Following {
+    pub(in crate::server) fn new(follower: Follower) -> Following {
         Following { step: Some(step(follower)) }
     }
 }

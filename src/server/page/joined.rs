@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 const EXPORT: &str = "export ";
 
 /// The entry and all that it needs, or the name of what is missing or needs itself.
-pub(super) fn joined(entry: &str, files: &BTreeMap<&str, &str>) -> Result<String, String> {
+pub(in crate::server) fn joined(entry: &str, files: &BTreeMap<&str, &str>) -> Result<String, String> {
     let mut text = String::new();
     write(entry, files, &mut BTreeSet::new(), &mut Vec::new(), &mut text)?;
     Ok(text)

@@ -17,13 +17,13 @@ const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// What a peer speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Version {
+pub(in crate::server) enum Version {
     Http1,
     Http2,
 }
 
 /// A stream of bytes that counts what moves. Whoever drops it gives the stream back.
-pub(super) struct Metered<I> {
+pub(in crate::server) struct Metered<I> {
     /// There until it is dropped.
     io: Option<I>,
     pulse: Arc<Pulse>,
@@ -43,7 +43,7 @@ impl<I> Drop for Metered<I> {
 }
 
 impl<I: Unpin> Metered<I> {
-    pub(super) fn new(io: I, pulse: Arc<Pulse>, back: oneshot::Sender<I>) -> Metered<I> {
+    pub(in crate::server) fn new(io: I, pulse: Arc<Pulse>, back: oneshot::Sender<I>) -> Metered<I> {
         Metered { io: Some(io), pulse, back: Some(back), ahead: [0; PREFACE.len()], ahead_len: 0 }
     }
 
@@ -63,7 +63,7 @@ impl<I: AsyncRead + Unpin> Metered<I> {
     /// What the peer speaks, by its first bytes; they are read again afterwards. A peer that leaves before it said enough speaks HTTP/1.
     ///
     /// hyper-util's `auto` does the same, but hands those bytes over alone, and hyper then makes its buffer twice as large.
-    pub(super) async fn version(&mut self) -> io::Result<Version> {
+    pub(in crate::server) async fn version(&mut self) -> io::Result<Version> {
         let io = self.io.as_mut().expect("it is there until it is dropped");
         while self.ahead_len < PREFACE.len() {
             let read = io.read(&mut self.ahead[self.ahead_len..]).await?;

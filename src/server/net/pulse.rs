@@ -7,7 +7,7 @@ use std::sync::{
 
 /// What has moved on a connection so far.
 #[derive(Debug, Default)]
-pub(super) struct Pulse {
+pub(in crate::server) struct Pulse {
     bytes: AtomicU64,
     requests: AtomicU64,
     answered: AtomicU64,
@@ -19,36 +19,36 @@ pub(super) struct Pulse {
 
 /// The counts of a [`Pulse`] at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Beat {
+pub(in crate::server) struct Beat {
     bytes: u64,
     requests: u64,
     open: bool,
 }
 
 impl Pulse {
-    pub(super) fn request(self: &Arc<Self>) -> OpenRequest {
+    pub(in crate::server) fn request(self: &Arc<Self>) -> OpenRequest {
         self.requests.fetch_add(1, Ordering::Relaxed);
         self.unasked.store(0, Ordering::Relaxed);
         OpenRequest(self.clone())
     }
 
-    pub(super) fn read(&self, bytes: &[u8]) {
+    pub(in crate::server) fn read(&self, bytes: &[u8]) {
         if self.bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed) == 0 {
             self.may_be_http_2.store(bytes.first() == Some(&b'P'), Ordering::Relaxed);
         }
         self.unasked.fetch_add(bytes.len() as u64, Ordering::Relaxed);
     }
 
-    pub(super) fn wrote(&self, n: usize) {
+    pub(in crate::server) fn wrote(&self, n: usize) {
         self.bytes.fetch_add(n as u64, Ordering::Relaxed);
     }
 
     /// Whether a request of HTTP/1 was begun and not ended, and nothing else is under way.
-    pub(super) fn has_half_a_request(&self) -> bool {
+    pub(in crate::server) fn has_half_a_request(&self) -> bool {
         self.unasked.load(Ordering::Relaxed) > 0 && !self.beat().open && !self.may_be_http_2.load(Ordering::Relaxed)
     }
 
-    pub(super) fn beat(&self) -> Beat {
+    pub(in crate::server) fn beat(&self) -> Beat {
         let requests = self.requests.load(Ordering::Relaxed);
         let open = self.answered.load(Ordering::Relaxed) != requests;
         Beat { bytes: self.bytes.load(Ordering::Relaxed), requests, open }
@@ -57,14 +57,14 @@ impl Pulse {
 
 impl Beat {
     /// With a request open, a byte must have moved since; without one, a request must have come.
-    pub(super) fn is_dead_since(self, last: Beat) -> bool {
+    pub(in crate::server) fn is_dead_since(self, last: Beat) -> bool {
         if self.open { self.bytes == last.bytes } else { self.requests == last.requests }
     }
 }
 
 /// A request whose answer is not out yet; dropping it counts it as answered.
 #[derive(Debug)]
-pub(super) struct OpenRequest(Arc<Pulse>);
+pub(in crate::server) struct OpenRequest(Arc<Pulse>);
 
 impl Drop for OpenRequest {
     fn drop(&mut self) {

@@ -1,12 +1,14 @@
 //! The files of `web/`, embedded: the binary needs nothing beside it.
 
-use super::{
-    joined::joined,
-    negotiation::{self, entity_tag, is_known},
-    origin::Reply,
-    routes::plain,
-};
+use super::joined::joined;
 use crate::coding::{Coding, Packer};
+use crate::server::{
+    http::{
+        negotiation::{self, entity_tag, is_known},
+        reply::plain,
+    },
+    origin::Reply,
+};
 use bytes::Bytes;
 use std::{
     collections::BTreeMap,
@@ -87,7 +89,7 @@ const PLAYERS: [(&str, &[u8]); 2] = [
 
 /// One embedded file, compressed once for each coding that is asked for: hls.js takes some 10 ms in zstd, 40 ms in the others.
 #[derive(Debug)]
-pub(super) struct Asset {
+pub(in crate::server) struct Asset {
     name: &'static str,
     plain: Bytes,
     packed: [OnceLock<Bytes>; Coding::ALL.len()],
@@ -99,7 +101,7 @@ pub(super) struct Asset {
 const ENTRIES: [&str; 2] = ["viewer.js", "shared-worker.js"];
 
 /// All embedded files.
-pub(super) fn load() -> Vec<Asset> {
+pub(in crate::server) fn load() -> Vec<Asset> {
     FILES.iter().chain(&PLAYERS).map(|(name, bytes)| Asset::new(name, content(name, bytes))).collect()
 }
 
@@ -125,7 +127,7 @@ impl Asset {
     }
 
     /// The paths that it is served at.
-    pub(super) fn paths(&self) -> Vec<String> {
+    pub(in crate::server) fn paths(&self) -> Vec<String> {
         let mut paths = vec![format!("/{}", self.name)];
         match self.name {
             "index.html" => paths.push("/".to_owned()),
@@ -137,7 +139,7 @@ impl Asset {
     }
 
     /// The answer to a request with these headers.
-    pub(super) fn reply(&self, if_none_match: Option<&str>, accept_encoding: Option<&str>) -> Reply {
+    pub(in crate::server) fn reply(&self, if_none_match: Option<&str>, accept_encoding: Option<&str>) -> Reply {
         let coding = negotiation::coding(accept_encoding).filter(|coding| self.packed(*coding).len() < self.plain.len());
         let etag = entity_tag(&self.hash, coding);
         let mut headers = vec![

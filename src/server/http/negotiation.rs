@@ -4,7 +4,7 @@ use crate::coding::Coding;
 
 /// The coding to answer in, of those that we have: the one that weighs most, ours first where they weigh the same; `None` to send the
 /// text as it is. What is malformed weighs nothing.
-pub(super) fn coding(accept_encoding: Option<&str>) -> Option<Coding> {
+pub(in crate::server) fn coding(accept_encoding: Option<&str>) -> Option<Coding> {
     let accept = accept_encoding?;
     let weight = |coding: Coding| {
         let named = match coding {
@@ -45,7 +45,7 @@ fn thousandths(q: &str) -> Option<u32> {
 }
 
 /// The entity tag of a text in a coding: strong tags differ by coding (§8.8.3.3).
-pub(super) fn entity_tag(base: &str, coding: Option<Coding>) -> String {
+pub(in crate::server) fn entity_tag(base: &str, coding: Option<Coding>) -> String {
     match coding {
         Some(coding) => format!("\"{base}-{}\"", coding.name()),
         None => format!("\"{base}\""),
@@ -53,7 +53,7 @@ pub(super) fn entity_tag(base: &str, coding: Option<Coding>) -> String {
 }
 
 /// Whether `If-None-Match` names the tag, compared weakly (§13.1.2). No tag of ours has a comma.
-pub(super) fn is_known(if_none_match: Option<&str>, tag: &str) -> bool {
+pub(in crate::server) fn is_known(if_none_match: Option<&str>, tag: &str) -> bool {
     if_none_match.is_some_and(|tags| {
         tags.split(',').map(str::trim).any(|each| each == "*" || each.strip_prefix("W/").unwrap_or(each) == tag)
     })

@@ -2,12 +2,13 @@
 //! not name. What is let through is told to browsers by the headers of CORS and Cross-Origin-Resource-Policy (Fetch §3.2, §3.7).
 
 use super::{
-    body::AnswerBody,
-    burst::Burst,
-    origin::Reply,
     own_names::OwnNames,
-    routes::{TIME_PATH, plain, respond, text_of},
+    reply::{RESOURCE_POLICY, plain, respond, text_of},
     same_origin::is_foreign,
+};
+use crate::server::{
+    net::{body::AnswerBody, burst::Burst},
+    origin::Reply,
 };
 use crate::{
     server::{
@@ -30,8 +31,8 @@ const EXPOSED: HeaderValue =
 const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD");
 /// Seconds for which a browser need not ask again whether it may send a header of its own: two hours, the most that Chromium takes.
 const PREFLIGHT_AGE: HeaderValue = HeaderValue::from_static("7200");
-/// Which pages may show or run an answer that they cannot read (Fetch §3.7): images, videos, scripts.
-pub(super) const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+/// Where UTC is told.
+pub(in crate::server) const TIME_PATH: &str = "/time";
 /// What Chromium asks before a public page reads from a private network, and our answer.
 const ASKS_PRIVATE: &str = "access-control-request-private-network";
 const ALLOWS_PRIVATE: HeaderName = HeaderName::from_static("access-control-allow-private-network");
@@ -50,14 +51,14 @@ const SHOWN_LEN_MAX: usize = 80;
 
 /// The two ends of a connection.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Ends {
-    pub(super) peer: IpAddr,
+pub(in crate::server) struct Ends {
+    pub(in crate::server) peer: IpAddr,
     /// Where it came in; `None` if the system does not tell.
-    pub(super) local: Option<IpAddr>,
+    pub(in crate::server) local: Option<IpAddr>,
 }
 
 /// Decides who is answered.
-pub(super) struct Gate {
+pub(in crate::server) struct Gate {
     names: OwnNames,
     origins: AllowedOrigins,
     told: Mutex<Told>,
@@ -71,15 +72,20 @@ struct Told {
 }
 
 /// The value of Access-Control-Allow-Origin on what pages of other origins may read; none if no page may.
-pub(super) type Grant = Option<HeaderValue>;
+pub(in crate::server) type Grant = Option<HeaderValue>;
 
 impl Gate {
-    pub(super) fn new(access: AccessConfig) -> Gate {
+    pub(in crate::server) fn new(access: AccessConfig) -> Gate {
         Gate { names: OwnNames::new(access.host_names), origins: access.origins, told: Mutex::default() }
     }
 
     /// What this request may be granted, or the answer to one that goes no further.
-    pub(super) fn admit<B>(&self, ends: Ends, request: &Request<B>, now: Ticks) -> Result<Grant, Box<Response<AnswerBody>>> {
+    pub(in crate::server) fn admit<B>(
+        &self,
+        ends: Ends,
+        request: &Request<B>,
+        now: Ticks,
+    ) -> Result<Grant, Box<Response<AnswerBody>>> {
         let refuse = |reply: Reply| Box::new(respond(reply).map(AnswerBody::Other));
         let headers = request.headers();
         let asked = asked_for(ends, request).ok_or_else(|| refuse(plain(400, NO_HOST)))?;
@@ -101,7 +107,7 @@ impl Gate {
     }
 
     /// Tells browsers what pages of other origins may do with an answer.
-    pub(super) fn dress(&self, headers: &mut HeaderMap, grant: Grant) {
+    pub(in crate::server) fn dress(&self, headers: &mut HeaderMap, grant: Grant) {
         let Some(grant) = grant else { return };
         if self.origins == AllowedOrigins::Any {
             headers.insert(RESOURCE_POLICY, HeaderValue::from_static("cross-origin"));

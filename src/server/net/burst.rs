@@ -7,13 +7,13 @@ const BURST_GAP: Span = Span::from_ms(10_000);
 
 /// Tells the first of many like events.
 #[derive(Debug, Default)]
-pub(super) struct Burst {
+pub(in crate::server) struct Burst {
     last: Option<Ticks>,
 }
 
 impl Burst {
     /// Whether this event is the first since [`BURST_GAP`].
-    pub(super) fn begins(&mut self, now: Ticks) -> bool {
+    pub(in crate::server) fn begins(&mut self, now: Ticks) -> bool {
         self.last.replace(now).is_none_or(|last| now.since(last) > BURST_GAP)
     }
 }

@@ -2,6 +2,7 @@
 //! sends its own name in `Host`, and so learns nothing.
 
 use crate::{
+    host,
     server::authority::Host,
     time::{Span, Ticks},
 };
@@ -16,7 +17,7 @@ const ASK_INTERVAL: Span = Span::from_ms(2000);
 
 /// The names.
 #[derive(Debug, Default)]
-pub(super) struct OwnNames {
+pub(in crate::server) struct OwnNames {
     /// Those of `--host-name`.
     named: Vec<Host>,
     system: Mutex<System>,
@@ -30,12 +31,12 @@ struct System {
 }
 
 impl OwnNames {
-    pub(super) fn new(named: Vec<Host>) -> OwnNames {
+    pub(in crate::server) fn new(named: Vec<Host>) -> OwnNames {
         OwnNames { named, system: Mutex::default() }
     }
 
     /// Whether `host` is this host. `local` is the address at which the connection came in.
-    pub(super) fn have(&self, host: &Host, local: Option<IpAddr>, now: Ticks) -> bool {
+    pub(in crate::server) fn have(&self, host: &Host, local: Option<IpAddr>, now: Ticks) -> bool {
         let is_plain = match host {
             // RFC 6761 §6.3: these lead to the asking computer itself, whatever a name server says.
             Host::Name(name) => name == "localhost" || name.ends_with(".localhost"),
@@ -50,7 +51,7 @@ impl OwnNames {
         if is_known || system.asked_at.is_some_and(|at| now.since(at) < ASK_INTERVAL) {
             return is_known;
         }
-        *system = System { hosts: names_of(&node_name()).chain(addresses()).collect(), asked_at: Some(now) };
+        *system = System { hosts: names_of(&host::name()).chain(addresses()).collect(), asked_at: Some(now) };
         system.hosts.contains(host)
     }
 }
@@ -68,16 +69,6 @@ fn addresses() -> impl Iterator<Item = Host> {
         Vec::new()
     });
     found.into_iter().map(|interface| Host::Address(interface.ip().to_canonical()))
-}
-
-#[cfg(unix)]
-fn node_name() -> String {
-    rustix::system::uname().nodename().to_string_lossy().into_owned()
-}
-
-#[cfg(not(unix))]
-fn node_name() -> String {
-    std::env::var("COMPUTERNAME").unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -104,7 +95,7 @@ mod tests {
         for foreign in ["evil.example", "notlocalhost", "localhost.evil.example", "x.cam.example", "192.0.2.6", "0.0.0.0", "[::]"] {
             check(foreign, false);
         }
-        let own = node_name();
+        let own = host::name();
         let short = own.split('.').next().unwrap_or_default();
         for name in [own.clone(), own.to_uppercase(), short.to_owned(), format!("{short}.local"), format!("{short}.local.")] {
             check(&name, true);

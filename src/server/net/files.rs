@@ -1,7 +1,7 @@
 //! The budget of open files: connections, farewells, copies in memory, and what is kept for cameras, hooks and the store come out of the
 //! one limit that the system has for this process.
 
-use super::{FAREWELLS_MAX, mirror};
+use super::{limits::FAREWELLS_MAX, mirror};
 
 /// Most files that are kept for what is no connection and no copy: cameras and recordings that are opened again, commands of hooks (four
 /// each), the store. A full server must not keep a lost camera from being opened again.
@@ -12,18 +12,18 @@ const RESERVED_MIN: usize = 12;
 
 /// What each may have at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Budget {
+pub(in crate::server) struct Budget {
     /// Connections that are served.
-    pub(super) connections: usize,
+    pub(in crate::server) connections: usize,
     /// Connections that are told why they are turned away.
-    pub(super) farewells: usize,
+    pub(in crate::server) farewells: usize,
     /// Copies of answers in memory.
-    pub(super) copies: usize,
+    pub(in crate::server) copies: usize,
 }
 
 impl Budget {
     /// For this process, which has opened all else that it needs; at most `connections` of them.
-    pub(super) fn of_system(connections: usize) -> Budget {
+    pub(in crate::server) fn of_system(connections: usize) -> Budget {
         let Some(free) = free() else {
             return Budget { connections, farewells: FAREWELLS_MAX, copies: mirror::FILES_MAX };
         };

@@ -1,7 +1,6 @@
 //! `/api/markers`: reading, posting, changing and deleting markers. What a body may hold is in `marker::draft`; here are the headers, the
 //! limits, and the answers.
 
-use super::routes::{Shares, plain, respond};
 use crate::{
     marker::{
         Marker,
@@ -9,9 +8,16 @@ use crate::{
         is_kind,
     },
     marker_service::{AskError, LIST_LEN_MAX, MarkerPage},
-    server::origin::Reply,
+    server::{
+        context::{Shared, Shares},
+        http::{
+            bucket::CHANGES_PER_S,
+            reply::{plain, respond},
+        },
+        origin::Reply,
+    },
     store::{Cursor, Query},
-    time::{Span, Ticks, WallTime},
+    time::WallTime,
 };
 use axum::{
     body::{Body, to_bytes},
@@ -25,40 +31,12 @@ use tokio::time::timeout;
 
 /// Markers in an answer when nothing else is asked.
 pub const LIMIT_DEFAULT: usize = 1000;
-/// Changes a second, over a while: a detector of ten things at ten times a second should send what it saw, not every look.
-pub const CHANGES_PER_S: f64 = 20.0;
-/// Changes in one go: a script that hands in what it has collected.
-pub const CHANGES_BURST: f64 = 200.0;
 /// A body must be whole within this time.
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Seconds after which a client that was turned away may come again.
 const RETRY_AFTER_S: u32 = 1;
 /// Headers of an answer in JSON.
 const JSON: [(&str, &str); 2] = [("content-type", "application/json"), ("cache-control", "no-store")];
-
-/// Lets so many changes through, and no more.
-#[derive(Debug)]
-pub(super) struct Bucket {
-    left: f64,
-    at: Ticks,
-}
-
-impl Default for Bucket {
-    fn default() -> Bucket {
-        Bucket { left: CHANGES_BURST, at: Ticks::default() }
-    }
-}
-
-impl Bucket {
-    /// Takes one out, if there is one.
-    pub(super) fn take(&mut self, now: Ticks) -> bool {
-        let gained = now.since(self.at).max(Span::ZERO).as_s() * CHANGES_PER_S;
-        (self.left, self.at) = ((self.left + gained).min(CHANGES_BURST), now.max(self.at));
-        let is_there = self.left >= 1.0;
-        self.left -= f64::from(u8::from(is_there));
-        is_there
-    }
-}
 
 /// The query of `GET /api/markers`, as typed.
 #[derive(Debug, Default, Deserialize)]
@@ -72,7 +50,7 @@ struct Asked {
 }
 
 /// Pages of markers that are made at a time: each is in memory whole, and the store answers one after the other anyway.
-pub(super) const PAGES_AT_ONCE: usize = 2;
+pub(in crate::server) const PAGES_AT_ONCE: usize = 2;
 
 /// A page around the JSON of its markers, which is not copied.
 fn listing(MarkerPage { json, next }: MarkerPage) -> Reply {
@@ -82,7 +60,7 @@ fn listing(MarkerPage { json, next }: MarkerPage) -> Reply {
 }
 
 /// `GET /api/markers`.
-pub(super) async fn list(State(shared): Shares, uri: Uri) -> Response<Body> {
+pub(in crate::server) async fn list(State(shared): Shares, uri: Uri) -> Response<Body> {
     let query = match read_query(&uri, shared.clock.wall()) {
         Ok(query) => query,
         Err(why) => return respond(plain(400, why + "\n")),
@@ -96,12 +74,12 @@ pub(super) async fn list(State(shared): Shares, uri: Uri) -> Response<Body> {
 }
 
 /// `GET /api/markers/{id}`.
-pub(super) async fn one(State(shared): Shares, Path(id): Path<String>) -> Response<Body> {
+pub(in crate::server) async fn one(State(shared): Shares, Path(id): Path<String>) -> Response<Body> {
     respond(answer(shared.journal.find(id).await, 200))
 }
 
 /// `POST /api/markers`.
-pub(super) async fn add(State(shared): Shares, request: Request) -> Response<Body> {
+pub(in crate::server) async fn add(State(shared): Shares, request: Request) -> Response<Body> {
     let body = match body_of(&shared, request).await {
         Ok(body) => body,
         Err(reply) => return respond(reply),
@@ -121,7 +99,7 @@ pub(super) async fn add(State(shared): Shares, request: Request) -> Response<Bod
 }
 
 /// `PATCH /api/markers/{id}`.
-pub(super) async fn edit(State(shared): Shares, Path(id): Path<String>, request: Request) -> Response<Body> {
+pub(in crate::server) async fn edit(State(shared): Shares, Path(id): Path<String>, request: Request) -> Response<Body> {
     let body = match body_of(&shared, request).await {
         Ok(body) => body,
         Err(reply) => return respond(reply),
@@ -133,7 +111,7 @@ pub(super) async fn edit(State(shared): Shares, Path(id): Path<String>, request:
 }
 
 /// `DELETE /api/markers/{id}`.
-pub(super) async fn remove(State(shared): Shares, Path(id): Path<String>) -> Response<Body> {
+pub(in crate::server) async fn remove(State(shared): Shares, Path(id): Path<String>) -> Response<Body> {
     if let Err(reply) = may_change(&shared) {
         return respond(reply);
     }
@@ -144,7 +122,7 @@ pub(super) async fn remove(State(shared): Shares, Path(id): Path<String>) -> Res
 }
 
 /// Whether one more request may change something now. Those of pages of other origins do not come so far.
-fn may_change(shared: &super::routes::Shared) -> Result<(), Reply> {
+fn may_change(shared: &Shared) -> Result<(), Reply> {
     if !shared.take_change() {
         return Err(later(429, format!("more than {CHANGES_PER_S} changes a second; slow down")));
     }
@@ -152,7 +130,7 @@ fn may_change(shared: &super::routes::Shared) -> Result<(), Reply> {
 }
 
 /// The JSON that a request brings.
-async fn body_of(shared: &super::routes::Shared, request: Request) -> Result<Bytes, Reply> {
+async fn body_of(shared: &Shared, request: Request) -> Result<Bytes, Reply> {
     may_change(shared)?;
     let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     // A form or a text can be posted by any page without asking; JSON cannot (Fetch §4.8, CORS preflight).
@@ -276,16 +254,5 @@ mod tests {
         check("cursor=x", Err("cursor is not one of ours"));
         check("ts_start=5", Err("unknown field `ts_start`"));
         check("from=1&from=2", Err("duplicate field `from`"));
-    }
-
-    #[test]
-    fn changes_are_let_through_in_bursts_and_then_at_their_rate() {
-        let mut bucket = Bucket::default();
-        let mut taken = |at_ms| (0..1000).filter(|_| bucket.take(Ticks(0) + Span::from_ms(at_ms))).count();
-        assert_eq!(taken(0), 200);
-        assert_eq!(taken(0), 0);
-        assert_eq!(taken(1000), 20);
-        assert_eq!(taken(500), 0, "a clock that goes back gives nothing");
-        assert_eq!(taken(60_000), 200);
     }
 }

@@ -15,20 +15,20 @@ use std::{
 
 /// Shortest answer that is worth it: below, one more system call costs more than the copy. It is above the 16 KB of an HTTP/2 frame,
 /// which is never sent from a file.
-pub(super) const LEN_MIN: usize = 32 * 1024;
+pub(in crate::server) const LEN_MIN: usize = 32 * 1024;
 
 /// Bytes held at most: the segments and parts of the last seconds, of which live players ask for the same; at 8 Mbit/s, 4 segments.
 const LEN_MAX: usize = 8 << 20;
 
 /// Files held at most: as many as there are of the shortest in all bytes. The budget of open files may give fewer.
-pub(super) const FILES_MAX: usize = LEN_MAX / LEN_MIN;
+pub(in crate::server) const FILES_MAX: usize = LEN_MAX / LEN_MIN;
 
 /// Answers that were asked for once, of which the next request makes a copy. One viewer alone is never worth a copy.
 const ONCE_MAX: usize = 64;
 
 /// The copies.
 #[derive(Debug, Default)]
-pub(super) struct Mirror {
+pub(in crate::server) struct Mirror {
     held: Mutex<Held>,
 }
 
@@ -58,20 +58,20 @@ struct Place {
 
 /// A stretch of a file.
 #[derive(Debug)]
-pub(super) struct Stretch {
-    pub(super) file: Arc<File>,
-    pub(super) offset: u64,
-    pub(super) len: usize,
+pub(in crate::server) struct Stretch {
+    pub(in crate::server) file: Arc<File>,
+    pub(in crate::server) offset: u64,
+    pub(in crate::server) len: usize,
 }
 
 impl Mirror {
     /// Holds so many files at most from now on.
-    pub(super) fn set_files_max(&self, files_max: usize) {
+    pub(in crate::server) fn set_files_max(&self, files_max: usize) {
         self.held.lock().unwrap_or_else(PoisonError::into_inner).files_max = files_max;
     }
 
     /// These pieces are sent as one answer: the second time, they get a file.
-    pub(super) fn note(&self, pieces: &[Bytes]) {
+    pub(in crate::server) fn note(&self, pieces: &[Bytes]) {
         let len = pieces.iter().map(Bytes::len).sum::<usize>();
         let Some(first) = pieces.first().filter(|_| (LEN_MIN..=LEN_MAX).contains(&len)).map(address) else { return };
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
@@ -95,7 +95,7 @@ impl Mirror {
     }
 
     /// The stretch of a file that holds the first of these, and those after it as far as they follow there too.
-    pub(super) fn find<'a>(&self, slices: impl Iterator<Item = &'a [u8]>) -> Option<Stretch> {
+    pub(in crate::server) fn find<'a>(&self, slices: impl Iterator<Item = &'a [u8]>) -> Option<Stretch> {
         let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         held.run(slices).map(|(file, offset, len)| Stretch { file: file.clone(), offset, len })
     }

@@ -17,7 +17,7 @@ const PAGES: [&str; 3] = ["document", "iframe", "frame"];
 
 /// Whether a page of another origin sent this to read it, to show it, or to change something. Programs send none of these headers.
 /// `ours` is what the browser may have asked for: `Host`, and what a proxy tells of it.
-pub(super) fn is_foreign(method: &Method, headers: &HeaderMap, ours: &[Authority]) -> bool {
+pub(in crate::server) fn is_foreign(method: &Method, headers: &HeaderMap, ours: &[Authority]) -> bool {
     let is = |name: &str, expected: &[&str]| {
         headers.get(name).is_some_and(|value| expected.iter().any(|each| value.as_bytes().eq_ignore_ascii_case(each.as_bytes())))
     };

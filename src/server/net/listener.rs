@@ -17,7 +17,7 @@ const PORTS_TRIED: u16 = 100;
 /// Named instead of a privileged port.
 const PORT_UNPRIVILEGED: u16 = 8080;
 
-/// A socket that listens already; nobody is answered before [`serve`](super::serve) takes it.
+/// A socket that listens already; nobody is answered before [`serve`](crate::server::serve) takes it.
 #[derive(Debug)]
 pub struct Listener {
     socket: TcpListener,
@@ -30,7 +30,7 @@ impl Listener {
         self.local
     }
 
-    pub(super) fn into_tokio(self) -> io::Result<tokio::net::TcpListener> {
+    pub(in crate::server) fn into_tokio(self) -> io::Result<tokio::net::TcpListener> {
         self.socket.set_nonblocking(true)?;
         tokio::net::TcpListener::from_std(self.socket)
     }

@@ -22,7 +22,7 @@ const TOLD_MAX: usize = 32;
 
 /// A kind of fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Fault {
+pub(in crate::server) enum Fault {
     /// What it sends is not HTTP, or breaks its rules.
     Protocol,
     /// A request that it began did not come whole in time.
@@ -33,7 +33,7 @@ pub(super) enum Fault {
 
 /// All faults so far.
 #[derive(Debug, Default)]
-pub(super) struct Faults {
+pub(in crate::server) struct Faults {
     protocol: Counter,
     too_slow: Counter,
     too_many: Counter,
@@ -42,7 +42,7 @@ pub(super) struct Faults {
 
 /// The faults in `GET /api/status`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub(super) struct FaultsReport {
+pub(in crate::server) struct FaultsReport {
     protocol: u64,
     too_slow: u64,
     too_many: u64,
@@ -50,7 +50,7 @@ pub(super) struct FaultsReport {
 
 impl Faults {
     /// `peer` did something wrong, which `what` says.
-    pub(super) fn note(&self, fault: Fault, peer: IpAddr, now: Ticks, what: &dyn Display) {
+    pub(in crate::server) fn note(&self, fault: Fault, peer: IpAddr, now: Ticks, what: &dyn Display) {
         match fault {
             Fault::Protocol => &self.protocol,
             Fault::TooSlow => &self.too_slow,
@@ -72,7 +72,7 @@ impl Faults {
         is_due
     }
 
-    pub(super) fn report(&self) -> FaultsReport {
+    pub(in crate::server) fn report(&self) -> FaultsReport {
         FaultsReport { protocol: self.protocol.get(), too_slow: self.too_slow.get(), too_many: self.too_many.get() }
     }
 }

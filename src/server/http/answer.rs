@@ -1,17 +1,20 @@
 //! Requests for the stream. They are most of all requests, so they go past the router: what is there is answered at once, and what is
 //! not waits with what it needs and no more. The request itself is gone by then, with its buffers.
 
-use super::{
-    body::{AnswerBody, Pieces},
-    following::Following,
-    gate::Grant,
+use crate::server::{
+    context::Shared,
+    http::{
+        following::Following,
+        gate::Grant,
+        reply::{headers, list_of, respond, secure, text_of},
+    },
+    net::body::{AnswerBody, Pieces},
     origin::{self, Follower, Method, Reply, Resolution},
-    routes::{SECURITY_HEADERS, Shared, list_of, respond, text_of},
 };
 use crate::window::{STREAM_NAME, WAITERS_MAX};
 use axum::{
     body::Body,
-    http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header},
+    http::{Request, Response, StatusCode, header},
 };
 use std::{
     net::IpAddr,
@@ -20,11 +23,8 @@ use std::{
     task::{Context, Poll},
 };
 
-/// Headers of any answer, so that their map is made once in the right size.
-const HEADERS_MAX: usize = 16;
-
 /// An answer, there or to come.
-pub(super) enum Answer {
+pub(in crate::server) enum Answer {
     /// It is there; `None` once it is taken.
     Ready(Option<Response<AnswerBody>>),
     /// It comes.
@@ -43,7 +43,7 @@ impl Future for Answer {
 }
 
 /// What is asked of the stream; `None` if the request is not for the stream.
-pub(super) fn asked<B>(request: &Request<B>) -> Option<origin::Request> {
+pub(in crate::server) fn asked<B>(request: &Request<B>) -> Option<origin::Request> {
     // Not percent-decoded: no name of ours needs it, so `%2e%2e`, `%00` and `%252f` are just unknown names.
     let name = request.uri().path().strip_prefix('/')?.strip_prefix(STREAM_NAME)?.strip_prefix('/')?;
     let headers = request.headers();
@@ -63,14 +63,14 @@ pub(super) fn asked<B>(request: &Request<B>) -> Option<origin::Request> {
 }
 
 /// Who asks.
-pub(super) struct Asker {
-    pub(super) peer: IpAddr,
+pub(in crate::server) struct Asker {
+    pub(in crate::server) peer: IpAddr,
     /// What the page that asks may read.
-    pub(super) grant: Grant,
+    pub(in crate::server) grant: Grant,
 }
 
 /// Answers what is asked of the stream.
-pub(super) fn answer(shared: &Arc<Shared>, asker: Asker, asked: origin::Request) -> Answer {
+pub(in crate::server) fn answer(shared: &Arc<Shared>, asker: Asker, asked: origin::Request) -> Answer {
     match shared.window.read(|state| origin::find(&asked, state)).resolve(&asked) {
         Resolution::Ready(reply) => Answer::Ready(Some(finish(shared, asker, reply))),
         Resolution::Await(_) => {
@@ -117,23 +117,5 @@ fn whole(reply: Reply) -> Response<AnswerBody> {
     let mut response = Response::new(AnswerBody::Pieces(Pieces::new(reply.body)));
     *response.status_mut() = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     *response.headers_mut() = headers(reply.headers);
-    response
-}
-
-/// The headers of a reply.
-pub(super) fn headers(listed: Vec<(&'static str, String)>) -> HeaderMap {
-    let mut headers = HeaderMap::with_capacity(HEADERS_MAX);
-    for (name, value) in listed {
-        match (HeaderName::from_bytes(name.as_bytes()), HeaderValue::try_from(value)) {
-            (Ok(name), Ok(value)) => _ = headers.insert(name, value),
-            _ => tracing::error!(name, "a header could not be sent, for it is not valid HTTP; please report this"),
-        }
-    }
-    headers
-}
-
-/// Adds what every answer carries.
-pub(super) fn secure<B>(mut response: Response<B>) -> Response<B> {
-    response.headers_mut().extend(SECURITY_HEADERS);
     response
 }

@@ -12,13 +12,13 @@ pub const VIEWERS_MAX: usize = 10_000;
 
 /// When each address last asked. Everybody behind one proxy or router is one viewer.
 #[derive(Debug, Default)]
-pub(super) struct Viewers {
+pub(in crate::server) struct Viewers {
     seen: HashMap<IpAddr, Ticks>,
 }
 
 impl Viewers {
     /// `address` has asked for the stream.
-    pub(super) fn note(&mut self, address: IpAddr, now: Ticks) {
+    pub(in crate::server) fn note(&mut self, address: IpAddr, now: Ticks) {
         let address = address.to_canonical();
         if self.seen.len() < VIEWERS_MAX || self.seen.contains_key(&address) {
             self.seen.insert(address, now);
@@ -26,7 +26,7 @@ impl Viewers {
     }
 
     /// Forgets those who have stopped asking, and counts the rest.
-    pub(super) fn count(&mut self, now: Ticks) -> u64 {
+    pub(in crate::server) fn count(&mut self, now: Ticks) -> u64 {
         self.seen.retain(|_, at| now.since(*at) < VIEWER_SPAN);
         self.seen.len() as u64
     }

@@ -1,0 +1,66 @@
+//! What all answers are made from.
+
+use super::{
+    http::{bucket::Bucket, gate::Gate},
+    net::{admission::Admission, burst::Burst, faults::Faults, mirror::Mirror, under_way::UnderWay, viewers::Viewers},
+    page::assets::Asset,
+};
+use crate::{
+    hooks::HooksCounts,
+    marker_service::MarkerService,
+    status::Status,
+    time::Clock,
+    window::{WAITERS_MAX, Window},
+};
+use axum::extract::State;
+use std::{
+    net::IpAddr,
+    sync::{Arc, Mutex, PoisonError},
+};
+use tokio::sync::Semaphore;
+
+/// What the routes answer from.
+pub(super) struct Shared {
+    pub(super) window: Arc<Window>,
+    pub(super) status: Arc<Status>,
+    pub(super) hooks: Arc<HooksCounts>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) mirror: Arc<Mirror>,
+    pub(super) journal: Arc<MarkerService>,
+    pub(super) faults: Faults,
+    pub(super) gate: Gate,
+    /// Pages of markers that may be made.
+    pub(super) pages: Semaphore,
+    /// Places of clients that listen to events.
+    pub(super) subscribers: Arc<Admission>,
+    pub(super) under_way: Arc<UnderWay>,
+    pub(super) assets: Vec<Asset>,
+    pub(super) viewers: Mutex<Viewers>,
+    pub(super) changes: Mutex<Bucket>,
+    pub(super) crowd: Mutex<Burst>,
+}
+
+/// How a handler is given it.
+pub(super) type Shares = State<Arc<Shared>>;
+
+impl Shared {
+    pub(super) fn count_viewers(&self) {
+        let viewers = self.viewers.lock().unwrap_or_else(PoisonError::into_inner).count(self.clock.now());
+        self.status.viewers.set(viewers);
+    }
+
+    /// Whether one more change is let through now.
+    pub(super) fn take_change(&self) -> bool {
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner).take(self.clock.now())
+    }
+
+    pub(super) fn tell_crowd(&self) {
+        if self.crowd.lock().unwrap_or_else(PoisonError::into_inner).begins(self.clock.now()) {
+            tracing::warn!("requests are turned away: {WAITERS_MAX} wait for the stream already, the most");
+        }
+    }
+
+    pub(super) fn note_viewer(&self, peer: IpAddr) {
+        self.viewers.lock().unwrap_or_else(PoisonError::into_inner).note(peer, self.clock.now());
+    }
+}

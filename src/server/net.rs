@@ -1,0 +1,16 @@
+//! Connections: sockets, deadlines, limits, and how bytes go out.
+
+pub(super) mod admission;
+pub(super) mod body;
+pub(super) mod burst;
+pub(super) mod connection;
+pub(super) mod faults;
+pub(super) mod files;
+pub(super) mod limits;
+pub(super) mod listener;
+pub(super) mod metered;
+pub(super) mod mirror;
+pub(super) mod outlet;
+pub(super) mod pulse;
+pub(super) mod under_way;
+pub(super) mod viewers;

@@ -1,0 +1,4 @@
+//! The viewer page.
+
+pub(super) mod assets;
+pub(super) mod joined;
