@@ -3,7 +3,7 @@
  */
 
 import { clockText } from './clock.js';
-import { copyLink, followLinks, saveSnapshot } from './keep.js';
+import { copyLink, followLinks, saveSnapshot } from './save.js';
 import { KeyFrames } from './key-frames.js';
 import { MarkerList } from './marker-list.js';
 import { Marks } from './markers.js';
@@ -11,7 +11,7 @@ import { connectNote } from './note.js';
 import { byId, toast } from './page.js';
 import { Preview } from './preview.js';
 import { SeekBar } from './seek-bar.js';
-import { Taps } from './taps.js';
+import { Taps } from './double-tap.js';
 import { Thumbnails } from './thumbnails.js';
 
 /** How often bar and list are looked after. */

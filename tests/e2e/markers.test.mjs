@@ -1,13 +1,11 @@
 // Markers in a real browser: those of the detector and those of the API, on the bar, in the list, and as a way back. One server for all.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { LIGHT, endServer, onPage, readStrip, screenshot, startBrowser, startServer, until, untilPast, untilReady, untilState } from './support.mjs';
+import { test } from 'node:test';
+import { onPage, readStrip, screenshot, until, untilState, withOneServer } from './support.mjs';
 
 const LIVE_MS = 20_000;
 const NOTICE_MS = 10_000;
-/** What must be there to go back to, before the first test begins. */
-const PAST_MS = 12_000;
 /** A jump goes to this long before the beginning of a marker. */
 const BEFORE_MS = 2000;
 /** A frame of 10 per second, and half of one for the grid. */
@@ -15,15 +13,7 @@ const FRAME_ERROR_MS = 100 + 50;
 
 let browser;
 let server;
-before(async () => {
-  [browser, server] = await Promise.all([startBrowser(), startServer({ options: LIGHT })]);
-  await untilReady(server);
-  await untilPast(server, PAST_MS);
-});
-after(async () => {
-  await browser?.close();
-  await endServer(server, 'SIGKILL');
-});
+withOneServer((started) => ({ browser, server } = started));
 
 /** A test with a page of its own that is live. */
 function markersTest(name, options, body) {

@@ -1,28 +1,16 @@
 // What is seen and where, on screens of all shapes and with all sizes of text. One server for all.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import {
-  LIGHT, LIVE_MS, NOTICE_MS, PHONE, endServer, onPage, screenshot, startBrowser, startServer, startSite, until, untilPast, untilReady, untilState,
-} from './support.mjs';
+import { test } from 'node:test';
+import { LIVE_MS, NOTICE_MS, PHONE, onPage, screenshot, startSite, until, untilState, withOneServer } from './support.mjs';
 
-/** What must be there to go back to, before the first test begins. */
-const PAST_MS = 12_000;
 const SIDEWAYS = { ...PHONE, viewport: { width: 844, height: 390 } };
 /** Text at 200 %: what a browser's setting does to what has no size of its own. */
 const LARGE_TEXT = { standard: 32, fixed: 26 };
 
 let browser;
 let server;
-before(async () => {
-  [browser, server] = await Promise.all([startBrowser(), startServer({ options: LIGHT })]);
-  await untilReady(server);
-  await untilPast(server, PAST_MS);
-});
-after(async () => {
-  await browser?.close();
-  await endServer(server, 'SIGKILL');
-});
+withOneServer((started) => ({ browser, server } = started));
 
 /** A test with a page of its own that is live and has its timeline and markers. */
 function screenTest(name, options, body) {

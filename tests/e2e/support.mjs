@@ -33,6 +33,8 @@ export const NOTICE_MS = 10_000;
 export const RETURN_MS = 30_000;
 /** The most that a viewer on the same machine may be behind. */
 export const LATENCY_MAX_MS = 3000;
+/** What there is to go back to where tests share a server. */
+const SHARED_PAST_MS = 12_000;
 /** A name that is not this machine's own for the page, and leads to it all the same. */
 export const FOREIGN_NAME = 'camera.test';
 
@@ -258,6 +260,26 @@ export function pageTests() {
       }
     });
   return { pageTest, shared };
+}
+
+/**
+ * One browser and one server for all tests of a file, with something to go back to before the first of them begins.
+ * @param told called with both once they run
+ */
+export function withOneServer(told) {
+  const started = { browser: undefined, server: undefined };
+  before(async () => {
+    [started.browser, started.server] = await Promise.all([startBrowser(), startServer({ options: LIGHT })]);
+    told(started);
+    await untilReady(started.server);
+    await untilPast(started.server, SHARED_PAST_MS);
+  });
+  after(async () => {
+    await started.browser?.close();
+    if (started.server) {
+      await endServer(started.server, 'SIGKILL');
+    }
+  });
 }
 
 /** A reverse proxy that serves `target` under `prefix` and nothing else, as one in front of several programs does. */

@@ -1,28 +1,18 @@
 // What the page says is so: of links, of lists, of what goes on, and of where one is after a failure.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import {
-  LIGHT, LIVE_MS, NOTICE_MS, RETURN_MS, endServer, onPage, pageSays, pageTests, readStrip, screenshot, startBrowser, startServer, until, untilNewer,
-  untilPast, untilReady, untilState,
+  LIGHT, LIVE_MS, NOTICE_MS, RETURN_MS, endServer, onPage, pageSays, pageTests, readStrip, screenshot, startServer, until, untilNewer, untilPast,
+  untilState, withOneServer,
 } from './support.mjs';
 
-/** What must be there to go back to, before the first test begins. */
-const PAST_MS = 12_000;
 /** A frame of 10 per second, and half of one for the grid. */
 const FRAME_ERROR_MS = 100 + 50;
 
 let browser;
 let server;
-before(async () => {
-  [browser, server] = await Promise.all([startBrowser(), startServer({ options: LIGHT })]);
-  await untilReady(server);
-  await untilPast(server, PAST_MS);
-});
-after(async () => {
-  await browser?.close();
-  await endServer(server, 'SIGKILL');
-});
+withOneServer((started) => ({ browser, server } = started));
 
 /** A test with a page of its own, on the server of all. */
 function truthTest(name, { hash = '', ...options }, body) {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Taps } from '../taps.js';
+import { Taps } from '../double-tap.js';
 import { KEPT_MAX, Thumbnails } from '../thumbnails.js';
 
 /** Thumbnails whose making is finished by hand, one after another. */
