@@ -14,52 +14,80 @@ mod drill;
 mod host;
 mod sync;
 pub mod time;
+
 // What is made of it.
 pub mod counter;
 mod ffmpeg;
 pub mod grid;
 pub mod picture;
 
-// The flow of one camera, from its pictures to what is published. It knows nothing of HTTP and of what is kept.
+// The flow of one camera, from its pictures to what is published. It knows nothing of HTTP and of what is kept. First its pictures.
 pub mod source;
+
 // Captured, and on the grid.
 pub mod capture;
 pub mod governor;
 pub mod pacer;
+
 // Searched.
 pub mod detect;
-// Hidden and drawn.
+
+// Drawn.
 pub mod paint;
+
+// Hidden.
 pub mod veil;
+
 // Encoded.
 pub mod encode;
-// Cut.
+
+// Written as boxes.
 pub mod cmaf;
+
+// Cut.
 pub mod segment;
-// All of it, on its threads.
+
+// All of it.
 pub mod pipeline;
+
+// And its threads.
 pub mod stream;
 
-// What is kept: the newest pictures, recordings, markers.
+// What is kept: the newest pictures, and recordings.
 pub mod record;
 pub mod window;
-// Markers, and what happens.
-pub mod events;
+
+// Markers.
 pub mod marker;
-pub mod marker_service;
+
+// What happens, and where markers are kept.
+pub mod events;
 pub mod store;
 
-// What is offered: playlists, hooks, status, HTTP.
+// The thread that keeps and tells them.
+pub mod marker_service;
+
+// What is offered: texts, and those who are told.
 pub mod coding;
 pub mod hooks;
+
+// Playlists.
 pub mod playlist;
+
 // The report.
 pub mod status;
+
 // The server.
 pub mod server;
 
-// The program: what was asked, and what it starts.
-pub mod app;
-pub mod cli;
-pub mod config;
+// The program: what it shows.
 pub mod console;
+
+// What was typed.
+pub mod cli;
+
+// What it means.
+pub mod config;
+
+// What it starts.
+pub mod app;

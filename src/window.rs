@@ -13,12 +13,11 @@ mod tests;
 pub mod timeline;
 
 use crate::{
-    playlist::hls::DateRange,
     segment::Cut,
     time::{Clock, Span, TICKS_PER_S, Ticks, WallTime},
 };
 use numbers::FirstNumbers;
-use ranges::Origin;
+use ranges::{DateRange, Origin};
 use serde::Serialize;
 use state::{State, bit_rate};
 use std::{

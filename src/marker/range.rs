@@ -3,7 +3,7 @@
 //! An attribute that was sent never changes (§4.4.5.1), so what may still grow is sent with the end.
 
 use super::Marker;
-use crate::playlist::hls::DateRange;
+use crate::window::ranges::DateRange;
 
 /// What stands before the kind in CLASS.
 pub const CLASS_PREFIX: &str = "org.hlscam.";

@@ -1,6 +1,9 @@
 //! The tags of HLS (draft-pantos-hls-rfc8216bis-22 §4.4): one type per tag, whose `Display` is its line without the line end.
 
-use crate::time::{Span, TICKS_PER_S, WallTime};
+use crate::{
+    time::{Span, TICKS_PER_S, WallTime},
+    window::ranges::DateRange,
+};
 use std::fmt;
 
 /// Seconds as text, to 10 µs. All lengths of a playlist go through here, so that what is equal in ticks is equal in text, and a part
@@ -206,37 +209,7 @@ impl fmt::Display for Skip {
     }
 }
 
-/// EXT-X-DATERANGE (§4.4.5.1). Text values hold no quote, no line end and no tab: [`DateRange::is_valid`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DateRange {
-    /// ID, never used again for another range.
-    pub id: String,
-    /// CLASS.
-    pub class: Option<String>,
-    /// START-DATE.
-    pub start: WallTime,
-    /// END-DATE, once it is known; equal to the start for an instant.
-    pub end: Option<WallTime>,
-    /// `X-` attributes with quoted values, in order.
-    pub extra: Vec<(String, String)>,
-}
-
-impl DateRange {
-    /// Whether it can be written as it is (§4.2, §4.4.5.1).
-    pub fn is_valid(&self) -> bool {
-        let text_ok = |text: &str| !text.is_empty() && !text.chars().any(|c| c == '"' || c.is_control());
-        let name_ok = |name: &str| {
-            name.len() > 2
-                && name.starts_with("X-")
-                && name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'-')
-        };
-        text_ok(&self.id)
-            && self.class.as_deref().is_none_or(text_ok)
-            && self.end.is_none_or(|end| end >= self.start)
-            && self.extra.iter().all(|(name, value)| name_ok(name) && text_ok(value))
-    }
-}
-
+/// EXT-X-DATERANGE (§4.4.5.1).
 impl fmt::Display for DateRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "#EXT-X-DATERANGE:ID=\"{}\"", self.id)?;

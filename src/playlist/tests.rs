@@ -3,12 +3,11 @@
 use super::*;
 use crate::{
     coding::unpack,
-    playlist::hls::DateRange,
     window::{
         WindowConfig,
         feed::{BEGIN, Feed, config},
         numbers::FirstNumbers,
-        ranges::Origin,
+        ranges::{DateRange, Origin},
     },
 };
 use std::{env, fs, path::Path};

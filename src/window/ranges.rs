@@ -1,9 +1,6 @@
 //! Date ranges of the playlists: what is listed, and what was, a short while ago.
 
-use crate::{
-    playlist::hls::DateRange,
-    time::{Span, Ticks, WallTime},
-};
+use crate::time::{Span, Ticks, WallTime};
 use std::collections::VecDeque;
 
 /// Ranges listed at once. Each is a line of every playlist and a parse in every player; more than this belongs into the markers API.
@@ -11,6 +8,37 @@ pub const RANGES_MAX: usize = 1000;
 
 /// Of those, ranges of clients: a flood of their markers leaves room for what the detector finds.
 pub const RANGES_OF_CLIENTS_MAX: usize = 600;
+
+/// A date range, as the playlists list it (§4.4.5.1). Text values hold no quote, no line end and no tab: [`DateRange::is_valid`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DateRange {
+    /// ID, never used again for another range.
+    pub id: String,
+    /// CLASS.
+    pub class: Option<String>,
+    /// START-DATE.
+    pub start: WallTime,
+    /// END-DATE, once it is known; equal to the start for an instant.
+    pub end: Option<WallTime>,
+    /// `X-` attributes with quoted values, in order.
+    pub extra: Vec<(String, String)>,
+}
+
+impl DateRange {
+    /// Whether it can be written as it is (§4.2, §4.4.5.1).
+    pub fn is_valid(&self) -> bool {
+        let text_ok = |text: &str| !text.is_empty() && !text.chars().any(|c| c == '"' || c.is_control());
+        let name_ok = |name: &str| {
+            name.len() > 2
+                && name.starts_with("X-")
+                && name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'-')
+        };
+        text_ok(&self.id)
+            && self.class.as_deref().is_none_or(text_ok)
+            && self.end.is_none_or(|end| end >= self.start)
+            && self.extra.iter().all(|(name, value)| name_ok(name) && text_ok(value))
+    }
+}
 
 /// Who has a range listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -130,6 +130,78 @@ fn native_crates_are_named_in_their_adapters_only() {
     expect_none("a native crate appears in its adapter only", violations);
 }
 
+/// What still imports from below: the window renders the texts of its playlists itself. Nothing may be added here.
+const STILL_FROM_BELOW: [(&str, &str); 1] = [("window", "playlist")];
+
+/// The modules of lib.rs, in its order.
+fn modules(lib: &str) -> Vec<&str> {
+    lib.lines().filter_map(|line| line.trim_start_matches("pub ").strip_prefix("mod ")?.strip_suffix(';')).collect()
+}
+
+/// The modules of the crate that a text names, as `crate::a::b` or in `use crate::{a, b::{c, d}}`. Comments are left out.
+fn named_modules(text: &str) -> BTreeSet<String> {
+    let code: String = text.lines().map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join("\n");
+    let word = |text: &str| text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
+    let mut named = BTreeSet::new();
+    for rest in code.split("crate::").skip(1) {
+        let Some(list) = rest.strip_prefix('{') else {
+            named.insert(word(rest));
+            continue;
+        };
+        let (mut depth, mut begins) = (0, true);
+        for (at, c) in list.char_indices() {
+            match c {
+                '{' => depth += 1,
+                '}' if depth == 0 => break,
+                '}' => depth -= 1,
+                ',' if depth == 0 => begins = true,
+                _ if begins && !c.is_whitespace() => {
+                    named.insert(word(&list[at..]));
+                    begins = false;
+                }
+                _ => {}
+            }
+        }
+    }
+    named
+}
+
+/// Imports of modules that stand below the importing one in lib.rs. As every import points up, there is no circle either.
+fn imports_from_below(order: &[&str], module: &str, text: &str) -> Vec<String> {
+    let place = |name: &str| order.iter().position(|module| *module == name);
+    let Some(own) = place(module) else { return Vec::new() };
+    named_modules(text).into_iter().filter(|name| place(name).is_some_and(|at| at > own)).collect()
+}
+
+#[test]
+fn modules_import_from_above_only() {
+    let lib = read("src/lib.rs");
+    let order = modules(&lib);
+    let (mut violations, mut seen) = (Vec::new(), BTreeSet::new());
+    for (path, text) in texts(&["rs"]) {
+        let Some(inner) = path.strip_prefix("src/").filter(|path| !path.ends_with("tests.rs") && !path.contains("/tests/")) else {
+            continue;
+        };
+        let module = inner.split(['/', '.']).next().unwrap_or_default();
+        let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+        for below in imports_from_below(&order, module, text) {
+            match STILL_FROM_BELOW.iter().find(|pair| **pair == (module, below.as_str())) {
+                Some(pair) => _ = seen.insert(*pair),
+                None => violations.push(format!(
+                    "{path}: {module} imports {below}, which stands below it in src/lib.rs; move what both need into a module above both"
+                )),
+            }
+        }
+        if !inner.contains('/') && text.lines().any(|line| line.starts_with("use super::")) {
+            violations.push(format!("{path}: write `use crate::` for what is not its own"));
+        }
+    }
+    let gone = STILL_FROM_BELOW.iter().filter(|pair| !seen.contains(*pair));
+    violations
+        .extend(gone.map(|(module, below)| format!("{module} does not import {below} any more; take the pair out of the list")));
+    expect_none("modules import from above only", violations);
+}
+
 #[test]
 fn every_rust_file_says_what_it_is() {
     // The tests of a file stand beside it and need no introduction.
@@ -277,6 +349,10 @@ fn nothing_is_left_to_do_and_no_path_of_one_machine_is_named() {
 
 #[test]
 fn the_rules_see_what_they_are_for() {
+    assert_eq!(modules("// a\nmod b;\n\npub mod c;\nuse d;\n"), ["b", "c"]);
+    let text = "use crate::{\n    a::{b, c},\n    d,\n};\nfn f() { crate::e::f() } // crate::g";
+    assert_eq!(named_modules(text).into_iter().collect::<Vec<_>>(), ["a", "d", "e"]);
+    assert_eq!(imports_from_below(&["a", "d", "x", "e"], "x", text), ["e"]);
     assert!(names_crate("use lens::core::Mat;", "lens"));
     assert!(names_crate("    let x: lens_next::Frame = y;", "lens_next"));
     assert!(!names_crate("// use lens::core::Mat;", "lens"));

@@ -7,9 +7,8 @@ use super::{
 };
 use crate::{
     marker::parts_of,
-    playlist::hls::DateRange,
     time::{Span, WallTime},
-    window::state::State,
+    window::{ranges::DateRange, state::State},
 };
 
 /// Whose events these are; their text is JSON with `id`, `kind` and `text`.

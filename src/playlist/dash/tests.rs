@@ -5,13 +5,12 @@ use crate::{
     pipeline::WALL_STEP_MAX,
     playlist::{
         Kind,
-        hls::DateRange,
         tests::{check, fed, text},
     },
     time::{Clock, WallTime},
     window::{
         feed::{BEGIN, Feed, config},
-        ranges::Origin,
+        ranges::{DateRange, Origin},
     },
 };
 use proptest::prelude::*;

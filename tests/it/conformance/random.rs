@@ -6,11 +6,14 @@ use bytes::Bytes;
 use hlscam::{
     encode::VideoParams,
     picture::Size,
-    playlist::hls::DateRange,
     segment::{Cut, InitId, Msn, Part, SegmentStart},
     server::origin::{Method, Reply, Request, respond},
     time::{Clock, FrameRate, ManualClock, Span, Ticks, WallTime},
-    window::{Window, WindowConfig, numbers::FirstNumbers, ranges::Origin},
+    window::{
+        Window, WindowConfig,
+        numbers::FirstNumbers,
+        ranges::{DateRange, Origin},
+    },
 };
 use proptest::prelude::*;
 use std::{collections::BTreeMap, pin::Pin, sync::Arc, task::Poll};
