@@ -4,7 +4,13 @@
 use letterbox::{Letterbox, Square};
 
 pub mod decode;
+pub mod graph;
 pub mod letterbox;
+#[cfg(test)]
+mod plain;
+pub mod tflite;
+#[cfg(xnnpack)]
+pub mod xnnpack;
 
 use super::Luma;
 use decode::{Candidate, Decoded, Form};
