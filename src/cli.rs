@@ -191,6 +191,12 @@ pub struct SearchArgs {
     /// What to find, one or several: face, profile, eye, smile, upperbody, fullbody, cat, or a Haar cascade file, PATH.xml; or none
     #[arg(long, value_name = "WHAT,...", default_value = "face")]
     pub detect: String,
+    /// What finds faces: auto, haar or blazeface; auto is the network BlazeFace where this build has it. All else is found by cascades
+    #[arg(long, value_name = "NAME", default_value = "auto")]
+    pub detector: String,
+    /// A BlazeFace network in place of the built-in one: a .tflite file of MediaPipe's form
+    #[arg(long, value_name = "FILE")]
+    pub model: Option<PathBuf>,
     /// Width in pixels to which a wider picture is reduced for the search: less is faster, and loses small faces
     #[arg(long, value_name = "PIXELS", default_value = "640")]
     pub detect_width: String,

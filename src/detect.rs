@@ -4,7 +4,10 @@ use crate::{
     picture::{BoundingBox, Picture},
     time::{Span, TICKS_PER_S, Ticks},
 };
-use std::{fmt, path::PathBuf};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
 
 pub mod bars;
 pub mod blazeface;
@@ -45,10 +48,26 @@ pub const WIDTH_DEFAULT: u32 = 640;
 pub struct DetectConfig {
     /// The cascades, each of another kind; none of them searches nothing.
     pub cascades: Vec<CascadeSpec>,
+    /// With what faces are found.
+    pub by: DetectorChoice,
+    /// A model file in place of the embedded network.
+    pub model: Option<PathBuf>,
     /// Runs per second.
     pub fps: f64,
     /// Width in pixels to which a wider picture is reduced before the search.
     pub width: u32,
+}
+
+/// With what faces are found; everything else is found by cascades.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DetectorChoice {
+    /// By the network where this build has it, else by the cascade.
+    #[default]
+    Auto,
+    /// By the Haar cascade.
+    Haar,
+    /// By the network.
+    BlazeFace,
 }
 
 /// Which cascade.
@@ -171,12 +190,35 @@ pub fn cascade_named(name: &str) -> Option<CascadeSpec> {
 
 /// Makes the detector that is asked for; `None` where nothing is to be searched.
 pub fn open(config: &DetectConfig) -> Result<Option<Box<dyn Detector>>, DetectError> {
-    if config.cascades.is_empty() {
-        return Ok(None);
+    let (by_network, by_cascade): (Vec<CascadeSpec>, _) =
+        config.cascades.iter().cloned().partition(|cascade| *cascade == CascadeSpec::Face && is_by_network(config.by));
+    let others = if by_cascade.is_empty() { None } else { Some(open_cascades(&by_cascade, config.width)?) };
+    // The network sees everything in one run.
+    let runs_to_see_all = (RUNS_PER_SCAN * by_cascade.len()).max(1) as u32;
+    let detector = if by_network.is_empty() { others } else { Some(open_network(config.model.as_deref(), others)?) };
+    Ok(detector.map(|detector| -> Box<dyn Detector> { Box::new(still::Still::new(detector, config.fps, runs_to_see_all)) }))
+}
+
+/// Whether this build has the networks.
+pub const HAS_NETWORK: bool = cfg!(xnnpack);
+
+fn is_by_network(by: DetectorChoice) -> bool {
+    match by {
+        DetectorChoice::Auto => HAS_NETWORK,
+        DetectorChoice::Haar => false,
+        DetectorChoice::BlazeFace => true,
     }
-    let detector = open_cascades(&config.cascades, config.width)?;
-    let runs_to_see_all = (RUNS_PER_SCAN * config.cascades.len()) as u32;
-    Ok(Some(Box::new(still::Still::new(detector, config.fps, runs_to_see_all))))
+}
+
+#[cfg(xnnpack)]
+fn open_network(model: Option<&Path>, others: Option<Box<dyn Detector>>) -> Result<Box<dyn Detector>, DetectError> {
+    Ok(Box::new(blazeface::open(model, others)?))
+}
+
+#[cfg(not(xnnpack))]
+fn open_network(_model: Option<&Path>, _others: Option<Box<dyn Detector>>) -> Result<Box<dyn Detector>, DetectError> {
+    let remedy = "install XNNPACK (Debian: libxnnpack-dev) and build it with the feature blazeface, or pass --detector haar";
+    Err(DetectError(format!("cannot find faces with BlazeFace: this build is without it; {remedy}")))
 }
 
 #[cfg(feature = "opencv")]
@@ -198,6 +240,11 @@ pub trait Detector: Send {
     /// The rules by which the faces that it finds are followed: what their strength means.
     fn face_rules(&self) -> Rules {
         Rules::NEIGHBOURS
+    }
+
+    /// How often, since this was last asked, a network answered with what is no number; such answers make no hit.
+    fn take_faults(&mut self) -> u64 {
+        0
     }
 }
 

@@ -12,7 +12,7 @@ use crate::{
         SearchArgs, SearchPaceArgs, ServerArgs, SourceArgs, StreamArgs, UsageError, WindowArgs,
     },
     console::{Verbosity, shown},
-    detect::{self, CascadeSpec, DetectConfig},
+    detect::{self, CascadeSpec, DetectConfig, DetectorChoice},
     encode::{ENCODER_DEFAULT, EncodeConfig, X264_PRESETS},
     grid::{Lengths, PART_MIN},
     hooks::{HooksConfig, broker::Target as Broker, webhook::Target as Webhook},
@@ -224,7 +224,27 @@ fn detection(search: &SearchArgs, pace: &SearchPaceArgs) -> Result<DetectConfig,
         let width = quantity::whole(text).filter(|width| (DETECT_WIDTH_MIN..=SIDE_MAX).contains(width));
         width.ok_or_else(|| format!("the searched picture is {DETECT_WIDTH_MIN} to {SIDE_MAX} pixels wide; 640 finds most faces"))
     })?;
-    Ok(DetectConfig { cascades: asked("--detect", &search.detect, cascades)?, fps: search_pace(pace)?, width })
+    let by = asked("--detector", &search.detector, |text| match text {
+        "auto" => Ok(DetectorChoice::Auto),
+        "haar" => Ok(DetectorChoice::Haar),
+        "blazeface" => Ok(DetectorChoice::BlazeFace),
+        _ => Err("faces are found by haar or blazeface; write one of them, or auto for the better one".to_owned()),
+    })?;
+    let cascades = asked("--detect", &search.detect, cascades)?;
+    if by == DetectorChoice::BlazeFace && !cascades.contains(&CascadeSpec::Face) {
+        return refuse(
+            "--detector",
+            &search.detector,
+            "BlazeFace finds faces alone; add face to --detect, or leave --detector out",
+        );
+    }
+    if let Some(model) = search.model.as_ref().filter(|_| by == DetectorChoice::Haar || !cascades.contains(&CascadeSpec::Face)) {
+        let why = "no network is to run; write --detector blazeface --detect face with it, or leave --model out";
+        return refuse("--model", &model.display().to_string(), why);
+    }
+    // Who brings a model wants it to run, and is told where this build cannot.
+    let by = if search.model.is_some() { DetectorChoice::BlazeFace } else { by };
+    Ok(DetectConfig { cascades, by, model: search.model.clone(), fps: search_pace(pace)?, width })
 }
 
 /// The cascades of a list; each finds something else.

@@ -4,6 +4,7 @@
 use letterbox::{Letterbox, Square};
 
 pub mod decode;
+pub mod detector;
 pub mod graph;
 pub mod letterbox;
 #[cfg(test)]
@@ -13,7 +14,31 @@ pub mod tflite;
 pub mod xnnpack;
 
 use super::Luma;
+#[cfg(xnnpack)]
+use super::{DetectError, Detector};
 use decode::{Candidate, Decoded, Form};
+
+#[cfg(xnnpack)]
+static FULL_RANGE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/full_range.tflite"));
+#[cfg(xnnpack)]
+static SHORT_RANGE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/short_range.tflite"));
+
+/// Faces by the embedded networks, or by a model file in place of the one that finds; other things by `others`.
+#[cfg(xnnpack)]
+pub fn open(model: Option<&std::path::Path>, others: Option<Box<dyn Detector>>) -> Result<detector::BlazeFace, DetectError> {
+    let looker = |bytes: &[u8]| -> Result<Looker, String> {
+        let model = tflite::Model::read(bytes).map_err(|error| error.to_string())?;
+        Ok(Looker::new(Box::new(xnnpack::Xnnpack::new(&model)?)))
+    };
+    let finder = match model {
+        None => looker(FULL_RANGE).map_err(|error| DetectError(format!("cannot use the embedded face network: {error}")))?,
+        Some(path) => tflite::load(path).and_then(|bytes| looker(&bytes)).map_err(|error| {
+            DetectError(format!("cannot find faces with {}: {error}; pass a .tflite file of MediaPipe's BlazeFace", path.display()))
+        })?,
+    };
+    let second = looker(SHORT_RANGE).map_err(|error| DetectError(format!("cannot use the embedded face network: {error}")))?;
+    Ok(detector::BlazeFace::new(finder, Some(second), others))
+}
 
 /// A network that runs.
 pub trait Network: Send {

@@ -75,6 +75,10 @@ impl Detector for Still {
     fn face_rules(&self) -> Rules {
         self.detector.face_rules()
     }
+
+    fn take_faults(&mut self) -> u64 {
+        self.detector.take_faults()
+    }
 }
 
 /// The mean luma of each cell; a small picture has fewer of them.

@@ -122,7 +122,12 @@ fn watch(shared: &Shared, mut detector: Box<dyn Detector>, mut on_run: OnRun) {
         let begun = shared.clock.now();
         let mut turn = || {
             drill::pass("detect");
-            follow(detector.as_mut(), &mut tracker, &picture).map_err(|error| error.to_string())?;
+            let outcome = follow(detector.as_mut(), &mut tracker, &picture);
+            let n_faults = detector.take_faults();
+            if n_faults > 0 {
+                shared.counts.errors.bump();
+            }
+            outcome.map_err(|error| error.to_string())?;
             let took = shared.clock.now().since(begun);
             let detection = Arc::new(Detection { at: picture.at, tracks: tracker.tracks(), took });
             *lock(&shared.latest) = detection.clone();

@@ -2,7 +2,7 @@
 
 use crate::{pipeline::frames, support::media};
 use hlscam::{
-    detect::{self, CascadeSpec, DetectConfig, Detection, Detector, FPS_DEFAULT, WIDTH_DEFAULT, track::Tracker},
+    detect::{self, CascadeSpec, DetectConfig, Detection, Detector, DetectorChoice, FPS_DEFAULT, WIDTH_DEFAULT, track::Tracker},
     pacer::{PacedFrame, Shown},
     picture::{BoundingBox, Picture, PicturePool, Size, strip::read_strip},
     source::{Pace, Stop, open_file, test::draw::Scene},
@@ -137,7 +137,13 @@ fn no_labelled_face_is_shown_in_any_frame() {
     let Some(folder) = media() else { return };
     let labels: BTreeMap<String, Value> =
         serde_json::from_slice(&fs::read(folder.join("labels.json")).expect("reads")).expect("JSON");
-    let config = DetectConfig { cascades: vec![CascadeSpec::Face], fps: FPS_DEFAULT, width: WIDTH_DEFAULT };
+    let config = DetectConfig {
+        cascades: vec![CascadeSpec::Face],
+        by: DetectorChoice::Haar,
+        model: None,
+        fps: FPS_DEFAULT,
+        width: WIDTH_DEFAULT,
+    };
     let (mut faces, mut hidden) = (0, 0.0);
     for (name, clip) in &labels {
         let mut detector = detect::open(&config).expect("the embedded cascade").expect("something is searched");

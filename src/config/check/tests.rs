@@ -35,7 +35,13 @@ fn without_options_the_defaults_are_meant() {
         source: SourceSpec::Camera("0".to_owned()),
         once: false,
         wish: Wish { size: None, rate: None },
-        detect: DetectConfig { cascades: vec![CascadeSpec::Face], fps: detect::FPS_DEFAULT, width: detect::WIDTH_DEFAULT },
+        detect: DetectConfig {
+            cascades: vec![CascadeSpec::Face],
+            by: DetectorChoice::Auto,
+            model: None,
+            fps: detect::FPS_DEFAULT,
+            width: detect::WIDTH_DEFAULT,
+        },
         overlay: Overlay { boxes: true, ..Overlay::default() },
         masks: Vec::new(),
         clock_strip: false,
@@ -59,7 +65,13 @@ fn every_option_reaches_its_stage() {
         source: SourceSpec::File("a.mp4".into()),
         once: true,
         wish: Wish { size: None, rate: Some(FrameRate { num: 30_000, den: 1001 }) },
-        detect: DetectConfig { cascades: ["cat", "profile"].map(CascadeSpec::System).into(), fps: 8.5, width: 320 },
+        detect: DetectConfig {
+            cascades: ["cat", "profile"].map(CascadeSpec::System).into(),
+            by: DetectorChoice::Auto,
+            model: None,
+            fps: 8.5,
+            width: 320,
+        },
         overlay: Overlay { boxes: false, labels: true, clock: true, blur: true },
         masks: vec![mask(Measure::Pixels(0), Measure::Percent(50.0)), mask(Measure::Pixels(64), Measure::Percent(0.5))],
         clock_strip: true,
@@ -283,7 +295,13 @@ fn files_are_benched_and_searched() {
     assert_eq!((config.source, config.once, config.detect.cascades), (SourceSpec::File("a.mp4".into()), true, vec![]));
     let expect = DetectFilesConfig {
         files: vec!["a.mp4".into(), "b.mp4".into()],
-        detect: DetectConfig { cascades: vec![CascadeSpec::System("eye")], fps: 10.0, width: 640 },
+        detect: DetectConfig {
+            cascades: vec![CascadeSpec::System("eye")],
+            by: DetectorChoice::Auto,
+            model: None,
+            fps: 10.0,
+            width: 640,
+        },
         listing: Listing::Text,
     };
     assert_eq!(command("detect a.mp4 b.mp4 --detect eye"), Ok(Command::Detect(expect)));

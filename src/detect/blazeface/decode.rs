@@ -142,9 +142,9 @@ fn suppress(mut sorted: Vec<Candidate>) -> Vec<Candidate> {
 
 /// Part of the network's box that is from brow to chin and from cheek to cheek, and how far its centre lies below that of the box, in the
 /// box's height. Fitted on half of the labelled clips (docs/detection.md).
-const WIDTH: f32 = 0.80;
-const HEIGHT: f32 = 0.95;
-const LOWER: f32 = 0.02;
+const WIDTH: f32 = 0.97;
+const HEIGHT: f32 = 0.98;
+const LOWER: f32 = 0.078;
 
 /// This project's box of a face, from the network's.
 fn brow_to_chin(area: Area) -> Area {

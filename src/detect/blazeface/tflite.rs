@@ -9,6 +9,7 @@ use super::{
     graph::{ANY, Graph, NUMBERS_MAX, Operation, Operator, Range, Tensor, TensorId, Window},
 };
 use flatbuffer::{Broken, List, Table};
+use std::{fs::File, io::Read, path::Path};
 
 mod flatbuffer;
 mod sparse;
@@ -81,6 +82,17 @@ impl Model {
         graph.check().map_err(ModelError)?;
         Ok(Model { graph, form })
     }
+}
+
+/// The bytes of a model file; what is larger than a model is not read. The reason if not, as the second half of a sentence.
+pub fn load(path: &Path) -> Result<Vec<u8>, String> {
+    let read = || {
+        let mut bytes = Vec::new();
+        // A device file would never end.
+        File::open(path)?.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map(|_| bytes)
+    };
+    let bytes = read().map_err(|error| error.to_string())?;
+    if bytes.len() as u64 > FILE_BYTES_MAX { Err(format!("it has more than {} MiB", FILE_BYTES_MAX >> 20)) } else { Ok(bytes) }
 }
 
 fn refuse<T>(reason: String) -> Result<T, ModelError> {
