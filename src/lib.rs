@@ -17,6 +17,7 @@ pub mod time;
 
 // What is made of it.
 pub mod counter;
+#[cfg(feature = "ffmpeg")]
 mod ffmpeg;
 pub mod grid;
 pub mod picture;
