@@ -57,6 +57,7 @@ players: build ## Fills the table of docs/players.md from a run with the release
 
 score: build ## Scores face detection on the labelled clips of ../shared, if they are there
 	@scripts/score-faces
+	@scripts/score-faces --strangers
 
 bench: ## Measures hlscam beside its peers: BENCH="--long" make bench for the ten-minute run
 	@scripts/setup bench

@@ -17,7 +17,7 @@ use crate::{
 const SCORE_TO_CONTINUE: f32 = 0.35;
 /// Least score of the second look at what is new, and of both looks together: chosen on half of the labelled clips.
 const SECOND_SCORE_MIN: f32 = 0.5;
-const BOTH_SCORES_MIN: f32 = 1.3;
+const BOTH_SCORES_MIN: f32 = 1.35;
 /// Side of the second look's square, in lengths of the face: the short-range network knows faces that fill a good part of the picture.
 const SECOND_REACH: f32 = 2.55;
 /// Most second looks in a run: a crowd is confirmed in a few runs, and the next picture does not wait for it.
