@@ -15,7 +15,6 @@ pub mod blazeface;
 pub mod haar;
 mod hit;
 pub mod kind;
-pub mod lift;
 pub mod still;
 pub mod track;
 pub mod watcher;

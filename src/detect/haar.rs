@@ -6,7 +6,7 @@
 //! number below was measured on labelled webcam clips: docs/detection.md has the table. Most of the time goes into the coarse scan, so what
 //! OpenCV does there is done anew in `cascade.rs`, with the same result in half the time.
 
-use super::{BoundingBox, DetectError, Detector, Expected, Hit, Luma, SYSTEM_CASCADES, kind::Kind, lift};
+use super::{BoundingBox, DetectError, Detector, Expected, Hit, Luma, SYSTEM_CASCADES, kind::Kind};
 use crate::detect::CascadeSpec;
 use opencv::{
     core::{self, FileStorage, Mat, Rect, Size, ToInputArray},
@@ -49,8 +49,6 @@ pub struct HaarDetector {
     /// Width to which a wider plane is reduced.
     width_max: usize,
     reduced: Mat,
-    /// A dark plane, made brighter.
-    lifted: Vec<u8>,
 }
 
 /// What is searched with.
@@ -67,20 +65,12 @@ impl HaarDetector {
         core::set_num_threads(1).map_err(failed)?;
         let scanners = cascades.iter().map(|cascade| Ok((cascade.kind(), load(cascade)?))).collect::<Result<_, _>>()?;
         let width_max = width_max.max(1) as usize;
-        Ok(HaarDetector { cascades: Cascades { scanners, turn: 0 }, width_max, reduced: Mat::default(), lifted: Vec::new() })
+        Ok(HaarDetector { cascades: Cascades { scanners, turn: 0 }, width_max, reduced: Mat::default() })
     }
 
     /// What is searched, and the hits in it.
     fn search(&mut self, luma: Luma<'_>, expected: &[Expected]) -> opencv::Result<(View, Vec<Found>)> {
-        let bytes = match lift::table(luma) {
-            Some(table) => {
-                self.lifted.clear();
-                self.lifted.extend(luma.bytes.iter().map(|level| table[usize::from(*level)]));
-                &self.lifted
-            }
-            None => luma.bytes,
-        };
-        let plane = Mat::new_rows_cols_with_bytes::<u8>(luma.height as i32, luma.width as i32, bytes)?;
+        let plane = Mat::new_rows_cols_with_bytes::<u8>(luma.height as i32, luma.width as i32, luma.bytes)?;
         let view = View::new(luma.content, self.width_max);
         let places: Vec<(Kind, Rect)> = expected.iter().map(|it| (it.kind, view.searched(it.area))).collect();
         let plane = plane.roi(view.rect())?;
