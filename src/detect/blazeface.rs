@@ -7,7 +7,7 @@ pub mod decode;
 pub mod detector;
 pub mod graph;
 pub mod letterbox;
-#[cfg(test)]
+#[cfg(all(test, xnnpack))]
 mod plain;
 pub mod tflite;
 #[cfg(xnnpack)]
