@@ -85,23 +85,26 @@ impl Detector for Still {
 fn measure(luma: Luma<'_>, cells: &mut Vec<f32>) {
     let BoundingBox { x, y, width, height } = luma.content;
     let (columns, rows) = (COLUMNS.min(width as usize).max(1), ROWS.min(height as usize).max(1));
-    let (across, down) = (width as usize / columns, height as usize / rows);
     cells.clear();
     if luma.bytes.len() < luma.width * luma.height {
         // The detector says what is wrong with it.
         return;
     }
+    // Cells differ by a column or row where the lengths do not divide: no stretch at the far edges is left out.
+    let edge = |length: u32, cell: usize, n_cells: usize| length as usize * cell / n_cells;
+    let edges: Vec<usize> = (0..=columns).map(|column| edge(width, column, columns)).collect();
     let mut sums = vec![0_u32; columns];
     for row in 0..rows {
+        let (top, bottom) = (edge(height, row, rows), edge(height, row + 1, rows));
         sums.fill(0);
-        for line in 0..down {
-            let start = (y as usize + row * down + line) * luma.width + x as usize;
-            let line = &luma.bytes[start..][..columns * across];
-            for (sum, cell) in sums.iter_mut().zip(line.chunks_exact(across.max(1))) {
-                *sum += cell.iter().map(|luma| u32::from(*luma)).sum::<u32>();
+        for line in top..bottom {
+            let line = &luma.bytes[(y as usize + line) * luma.width + x as usize..][..width as usize];
+            for (sum, ends) in sums.iter_mut().zip(edges.windows(2)) {
+                *sum += line[ends[0]..ends[1]].iter().map(|luma| u32::from(*luma)).sum::<u32>();
             }
         }
-        cells.extend(sums.iter().map(|sum| *sum as f32 / (across * down).max(1) as f32));
+        let areas = edges.windows(2).map(|ends| (ends[1] - ends[0]) * (bottom - top));
+        cells.extend(sums.iter().zip(areas).map(|(sum, area)| *sum as f32 / area.max(1) as f32));
     }
 }
 
@@ -210,6 +213,21 @@ mod tests {
             assert_eq!(n_runs.load(Ordering::Relaxed), 1);
             look(&mut still, &changed, &[]);
             assert_eq!(n_runs.load(Ordering::Relaxed), 2);
+        }
+    }
+
+    #[test]
+    fn who_comes_in_at_the_far_edges_is_seen_in_any_size() {
+        for (width, height) in [(239, 179), (320, 240)] {
+            let content = BoundingBox { x: 0, y: 0, width: width as u32, height: height as u32 };
+            let empty = vec![90; width * height];
+            let mut visited = empty.clone();
+            (height - 30..height).for_each(|y| visited[y * width + width - 15..][..15].fill(150));
+            let (mut still, n_runs) = still(Vec::new(), 10.0, 1);
+            for bytes in [&empty, &empty, &visited] {
+                still.detect(Luma { content, ..Luma::new(bytes, width, height) }, &[]).expect("it runs");
+            }
+            assert_eq!(n_runs.load(Ordering::Relaxed), 2, "{width}×{height}");
         }
     }
 
