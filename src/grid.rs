@@ -2,9 +2,9 @@
 
 use crate::time::{FrameRate, Span, TICKS_PER_S};
 
-/// Part length when none is asked, the shortest: a picture is as old as its part is long before anybody has it, and players stay three
-/// parts behind.
-pub const PART_DEFAULT: Span = PART_MIN;
+/// Part length when none is asked: players stay three of them behind. Shorter ones are sooner seen, but hls.js beside other players on a
+/// busy machine broke off and stood still with 100 ms (docs/players.md).
+pub const PART_DEFAULT: Span = Span::from_ms(200);
 /// Segment length when none is asked: players without low-latency support rest three segments behind, so 6 s.
 pub const SEGMENT_DEFAULT: Span = Span::from_ms(2000);
 /// Shortest part: below it the cost per part outweighs the media in it (20 ms parts broke playback in the field).
@@ -84,6 +84,18 @@ mod tests {
     #[test]
     fn the_grid_follows_the_frame_rate() {
         let at = |num, den| Grid::new(FrameRate { num, den }, Lengths::default());
+        assert_eq!((at(30, 1).part_frames, at(30, 1).segment_frames(), at(30, 1).key_parts), (6, 60, 5));
+        assert_eq!(at(30, 1).part_target(), Span::from_ms(200));
+        assert_eq!((at(25, 1).part_frames, at(25, 1).segment_frames()), (5, 50));
+        assert_eq!((at(30_000, 1001).part_target(), at(30_000, 1001).segment_target()), (Span(18_018), Span(180_180)));
+        assert_eq!((at(15, 2).part_frames, at(15, 2).segment_frames()), (2, 16));
+        assert_eq!((at(1, 1).part_frames, at(1, 1).segment_frames(), at(1, 1).key_parts), (1, 2, 1));
+    }
+
+    #[test]
+    fn the_shortest_parts_are_the_nearest_whole_number_of_frames() {
+        let lengths = Lengths { part: PART_MIN, ..Lengths::default() };
+        let at = |num, den| Grid::new(FrameRate { num, den }, lengths);
         assert_eq!((at(30, 1).part_frames, at(30, 1).segment_frames(), at(30, 1).key_parts), (3, 60, 10));
         assert_eq!(at(30, 1).part_target(), Span::from_ms(100));
         assert_eq!((at(25, 1).part_frames, at(25, 1).segment_frames(), at(25, 1).part_target()), (3, 51, Span::from_ms(120)));
