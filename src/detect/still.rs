@@ -1,7 +1,7 @@
 //! A search is left out where nothing is followed and nothing has changed since the last one: an empty room costs little.
 
 use super::track::Rules;
-use super::{BoundingBox, DetectError, Detector, Expected, Hit, Luma, kind::Kind};
+use super::{BoundingBox, DetectError, Detector, Expected, Hit, Luma};
 
 /// The picture is compared in so many cells, across…
 const COLUMNS: usize = 80;
@@ -47,17 +47,18 @@ impl Still {
 
 impl Detector for Still {
     fn detect(&mut self, luma: Luma<'_>, expected: &[Expected]) -> Result<Vec<Hit>, DetectError> {
+        if !expected.is_empty() {
+            self.seen = None;
+            return self.detector.detect(luma, expected);
+        }
         measure(luma, &mut self.cells);
-        let (size, rules) = ((luma.width, luma.height), self.detector.face_rules());
+        let (size, face_rules) = ((luma.width, luma.height), self.detector.face_rules());
         let unchanged = self.seen.as_mut().filter(|seen| seen.size == size && !has_changed(&seen.cells, &self.cells));
         // What might begin a track is looked at again: the next run's noise may deny it.
-        let begins = |hit: &Hit| {
-            let rules = if hit.kind == Kind::FACE { rules } else { Rules::NEIGHBOURS };
-            hit.strength >= rules.begin
-        };
+        let begins = |hit: &Hit| hit.strength >= Rules::of(hit.kind, face_rules).begin;
         let mut n_runs = 1;
         if let Some(seen) = unchanged {
-            let may_wait = expected.is_empty() && !seen.hits.iter().any(begins) && seen.n_runs >= self.runs_to_see_all;
+            let may_wait = !seen.hits.iter().any(begins) && seen.n_runs >= self.runs_to_see_all;
             if may_wait && seen.n_left_out < self.left_out_max {
                 seen.n_left_out += 1;
                 return Ok(seen.hits.clone());
@@ -123,6 +124,7 @@ fn has_changed(before: &[f32], now: &[f32]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::detect::kind::Kind;
     use std::sync::{
         Arc,
         atomic::{AtomicU32, Ordering},

@@ -167,7 +167,7 @@ impl Tracker {
     }
 
     fn rules_of(&self, kind: Kind) -> Rules {
-        if kind == Kind::FACE { self.face_rules } else { Rules::NEIGHBOURS }
+        Rules::of(kind, self.face_rules)
     }
 
     /// Takes what a run on the picture captured at `at` found. Another size or a time that does not grow begins anew.

@@ -40,7 +40,8 @@ impl BlazeFace {
     }
 
     fn find(&mut self, luma: Luma<'_>, expected: &[Expected]) -> Result<Vec<Hit>, String> {
-        let Decoded { candidates, n_not_finite } = self.finder.find(luma, gain_for(luma))?;
+        let gain = gain_for(luma);
+        let Decoded { candidates, n_not_finite } = self.finder.find(luma, gain)?;
         self.n_faults += n_not_finite as u64;
         let mut hits = Vec::new();
         let mut n_looks = 0;
@@ -50,7 +51,7 @@ impl BlazeFace {
             let is_new = !expected.iter().any(|it| it.kind.is_same_thing(Kind::FACE) && is_near(area, it.area));
             if is_new && strength >= Rules::SCORES.begin {
                 n_looks += 1;
-                if n_looks > SECOND_LOOKS_MAX || !self.is_confirmed(luma, candidate)? {
+                if n_looks > SECOND_LOOKS_MAX || !self.is_confirmed(luma, candidate, gain)? {
                     strength = strength.min(Rules::SCORES.begin - 1);
                 }
             }
@@ -61,9 +62,9 @@ impl BlazeFace {
         Ok(hits)
     }
 
-    fn is_confirmed(&mut self, luma: Luma<'_>, candidate: Candidate) -> Result<bool, String> {
+    fn is_confirmed(&mut self, luma: Luma<'_>, candidate: Candidate, gain: f32) -> Result<bool, String> {
         let Some(second) = &mut self.second else { return Ok(true) };
-        let score = second.confirm(luma, candidate, SECOND_REACH, gain_for(luma))?;
+        let score = second.confirm(luma, candidate, SECOND_REACH, gain)?;
         Ok(score >= SECOND_SCORE_MIN && score + candidate.score >= BOTH_SCORES_MIN)
     }
 }

@@ -1,7 +1,7 @@
 //! What a hit's strength means, and what a track is allowed for it. Cascades count neighbours, and networks give a score; the numbers of
 //! each were chosen on labelled clips: docs/detection.md has the tables.
 
-use crate::time::Span;
+use crate::{detect::kind::Kind, time::Span};
 
 /// What a strength is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +49,11 @@ impl Rules {
         hold_moving: Span::from_ms(700),
         ends_at_edge: true,
     };
+
+    /// Those by which a kind is followed where faces are by `of_faces`: everything else is found by cascades.
+    pub fn of(kind: Kind, of_faces: Rules) -> Rules {
+        if kind == Kind::FACE { of_faces } else { Rules::NEIGHBOURS }
+    }
 
     /// A strength in units of what begins a track, so that hits of both measures can be averaged.
     pub(super) fn relative(&self, strength: u32) -> f64 {
