@@ -17,7 +17,7 @@ pub mod still;
 /// more than this comes in a burst.
 pub const VBV_SPAN: Span = Span(TICKS_PER_S);
 
-/// Encoder when none is asked: it is in every FFmpeg, and its cost and quality are known.
+/// Encoder when none is asked, or when the one asked for fails: it is in every FFmpeg, and its cost and quality are known.
 pub const ENCODER_DEFAULT: &str = "libx264";
 /// Preset when none is asked: the fastest one that still looks good at 2 Mbit/s.
 pub const PRESET_DEFAULT: &str = "veryfast";
@@ -42,7 +42,7 @@ impl EncodeConfig {
     /// The same for the encoder that is always there; a preset that it does not know was meant for another one.
     pub fn fallback(&self) -> EncodeConfig {
         let preset = if X264_PRESETS.contains(&self.preset.as_str()) { &self.preset } else { PRESET_DEFAULT };
-        EncodeConfig { encoder: FALLBACK.to_owned(), preset: preset.to_owned(), bitrate: self.bitrate }
+        EncodeConfig { encoder: ENCODER_DEFAULT.to_owned(), preset: preset.to_owned(), bitrate: self.bitrate }
     }
 }
 
@@ -117,10 +117,7 @@ pub struct Settings {
     pub gop_frames: u32,
 }
 
-/// The encoder that is tried last; the FFmpeg of every distribution has it.
-pub const FALLBACK: &str = "libx264";
-
-/// Opens the encoder asked for, or [`FALLBACK`] where that does not open; then the second value says why.
+/// Opens the encoder asked for, or [`ENCODER_DEFAULT`] where that does not open; then the second value says why.
 #[cfg(feature = "ffmpeg")]
 pub fn open(settings: Settings) -> Result<(Box<dyn Encoder>, Option<String>), EncodeError> {
     ffmpeg::open(settings).map(|(encoder, warning)| (Box::new(encoder) as Box<dyn Encoder>, warning))

@@ -344,7 +344,7 @@ impl Pipeline {
         if self.encoder_failures >= ENCODER_FAILURES_MAX {
             return Err(error.into());
         }
-        tracing::error!("{error}; opening {} instead", encode::FALLBACK);
+        tracing::error!("{error}; opening {} instead", encode::ENCODER_DEFAULT);
         self.parts.encode = self.parts.encode.fallback();
         self.encoder = None;
         Ok(())

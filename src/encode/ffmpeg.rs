@@ -1,7 +1,8 @@
 //! The FFmpeg adapter: any H.264 encoder of libavcodec behind [`Encoder`]. No FFmpeg type leaves this file.
 
 use super::{
-    EncodeError, EncodedFrame, Encoder, EncoderInput, FALLBACK, PRESET_DEFAULT, Settings, VBV_SPAN, VideoParams, nal, still::Stills,
+    ENCODER_DEFAULT, EncodeError, EncodedFrame, Encoder, EncoderInput, PRESET_DEFAULT, Settings, VBV_SPAN, VideoParams, nal,
+    still::Stills,
 };
 use crate::{
     ffmpeg,
@@ -46,10 +47,10 @@ pub(super) fn open(settings: Settings) -> Result<(FfmpegEncoder, Option<String>)
     let asked = settings.encode.encoder.clone();
     match FfmpegEncoder::open(&asked, settings.clone()) {
         Ok(encoder) => Ok((encoder, None)),
-        Err(error) if asked != FALLBACK => {
+        Err(error) if asked != ENCODER_DEFAULT => {
             let settings = Settings { encode: settings.encode.fallback(), ..settings };
-            let encoder = FfmpegEncoder::open(FALLBACK, settings)?;
-            Ok((encoder, Some(format!("{error}; using {FALLBACK} instead"))))
+            let encoder = FfmpegEncoder::open(ENCODER_DEFAULT, settings)?;
+            Ok((encoder, Some(format!("{error}; using {ENCODER_DEFAULT} instead"))))
         }
         Err(error) => Err(error),
     }
@@ -178,7 +179,7 @@ fn options(name: &str, settings: &Settings) -> Dictionary<'static> {
     options.set("bufsize", &buffer_bits.to_string());
     options.set("forced-idr", "1");
     options.set("sc_threshold", "0");
-    if name == FALLBACK {
+    if name == ENCODER_DEFAULT {
         options.set("preset", &settings.encode.preset);
         options.set("tune", "zerolatency");
         options.set("refs", REFERENCES);
@@ -244,7 +245,7 @@ mod tests {
 
     #[test]
     fn every_picture_comes_out_at_once_and_key_frames_are_where_they_were_asked() {
-        let (mut encoder, warning) = open(settings(FALLBACK)).expect("opens");
+        let (mut encoder, warning) = open(settings(ENCODER_DEFAULT)).expect("opens");
         assert_eq!(warning, None);
         for n in 0..30 {
             let out = encode(&mut encoder, n);
@@ -257,7 +258,7 @@ mod tests {
 
     #[test]
     fn the_level_follows_the_frame_rate() {
-        let (mut encoder, _) = open(settings(FALLBACK)).expect("opens");
+        let (mut encoder, _) = open(settings(ENCODER_DEFAULT)).expect("opens");
         encode(&mut encoder, 0);
         // High profile, level 2.0: 320×240@30 at 1 Mbit/s. A wrong frame rate gives level 6.2.
         assert_eq!(encoder.params().expect("known").codecs(), "avc1.640014");
@@ -271,7 +272,7 @@ mod tests {
             let mut settings = settings(name);
             settings.encode.preset = "p4".to_owned();
             let (encoder, warning) = open(settings).expect("falls back");
-            assert_eq!(encoder.name(), FALLBACK);
+            assert_eq!(encoder.name(), ENCODER_DEFAULT);
             assert!(
                 warning.as_deref().is_some_and(|text| text.contains(reason) && text.ends_with("using libx264 instead")),
                 "{warning:?}"
@@ -281,7 +282,7 @@ mod tests {
 
     #[test]
     fn a_picture_of_another_size_is_refused() {
-        let (mut encoder, _) = open(settings(FALLBACK)).expect("opens");
+        let (mut encoder, _) = open(settings(ENCODER_DEFAULT)).expect("opens");
         let picture = Picture::black(Size::new(64, 64).expect("even"), Ticks(0));
         let input = EncoderInput { picture: &picture, at: Ticks(0), duration: Span(3000), key: true };
         assert!(encoder.encode(input).is_err());
@@ -329,8 +330,10 @@ mod tests {
     #[test]
     fn a_still_is_the_frame_before_and_what_follows_is_not_disturbed() {
         for preset in ["ultrafast", "superfast", "medium", "slower"] {
-            let settings =
-                Settings { encode: EncodeConfig { preset: preset.to_owned(), ..settings(FALLBACK).encode }, ..settings(FALLBACK) };
+            let settings = Settings {
+                encode: EncodeConfig { preset: preset.to_owned(), ..settings(ENCODER_DEFAULT).encode },
+                ..settings(ENCODER_DEFAULT)
+            };
             let (mut plain, _) = open(settings.clone()).expect("opens");
             let expected: Vec<EncodedFrame> = (0..24).flat_map(|n| encode(&mut plain, n)).collect();
             let params = plain.params().expect("known").clone();

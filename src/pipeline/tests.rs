@@ -4,10 +4,11 @@ use crate::{
     encode::{BITRATE_DEFAULT, ENCODER_DEFAULT, PRESET_DEFAULT, fixture::Script},
     grid::{PART_DEFAULT, SEGMENT_DEFAULT},
     picture::BoundingBox,
+    sync::lock,
     time::{ManualClock, WallTime},
 };
 use crossbeam_channel::{Sender, unbounded};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 const RATE: FrameRate = FrameRate::whole(30);
 
@@ -19,7 +20,7 @@ struct Witness(Seen);
 
 impl Encoder for Witness {
     fn encode(&mut self, input: EncoderInput<'_>) -> Result<Vec<EncodedFrame>, EncodeError> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(input.picture.planes().y.to_vec());
+        lock(&self.0).push(input.picture.planes().y.to_vec());
         Ok(Vec::new())
     }
 
@@ -95,7 +96,7 @@ impl Bench {
 
     /// A character per picture that the encoder has seen: whether the detail is in all of it, in a part, or nowhere.
     fn seen(&self) -> String {
-        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let seen = lock(&self.seen);
         let detail = |luma: &Vec<u8>| {
             // Neighbours differ everywhere in the source; a few of them at the edges of blocks and of text do.
             let rows = luma.chunks(128).map(|row| row.windows(2).filter(|pair| pair[0] != pair[1]).count());
@@ -174,7 +175,7 @@ impl Played {
     }
 
     fn opened(&self) -> Vec<String> {
-        self.script.lock().unwrap_or_else(PoisonError::into_inner).opened.clone()
+        lock(&self.script).opened.clone()
     }
 }
 
@@ -194,8 +195,8 @@ fn an_encoder_that_does_not_end_when_the_clock_steps_is_replaced() {
 fn an_encoder_that_ignores_a_forced_key_frame_gives_way_to_the_fallback() {
     let mut played = Played::new(Script { ignores_keys: true, ..Script::default() });
     played.run(3).expect("the stream goes on");
-    assert_eq!(played.opened(), ["played", encode::FALLBACK]);
-    played.script.lock().unwrap_or_else(PoisonError::into_inner).ignores_keys = false;
+    assert_eq!(played.opened(), ["played", encode::ENCODER_DEFAULT]);
+    lock(&played.script).ignores_keys = false;
     played.run(20).expect("the stream goes on");
-    assert_eq!(played.opened(), ["played", encode::FALLBACK], "the fallback stays");
+    assert_eq!(played.opened(), ["played", encode::ENCODER_DEFAULT], "the fallback stays");
 }
