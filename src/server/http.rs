@@ -3,9 +3,9 @@
 pub(super) mod answer;
 pub mod authority;
 pub(super) mod bucket;
-pub(super) mod following;
 pub(super) mod gate;
 pub(super) mod negotiation;
 pub(super) mod own_names;
 pub(super) mod reply;
 pub(super) mod same_origin;
+pub(super) mod stepped;

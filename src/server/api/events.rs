@@ -9,6 +9,7 @@ use crate::{
         http::{
             gate::Ends,
             reply::{plain, respond},
+            stepped::{Stepped, Steps},
         },
         net::admission::{Permit, Refusal},
         origin::Reply,
@@ -21,14 +22,7 @@ use axum::{
     http::{HeaderMap, Response},
 };
 use bytes::Bytes;
-use hyper::body::{Body as HttpBody, Frame};
-use std::{
-    convert::Infallible,
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll, ready},
-    time::Duration,
-};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 use tokio::time::timeout;
 
 /// Clients of both at a time: a page and a few scripts each for a household, and far fewer than connections.
@@ -93,8 +87,8 @@ fn stream(shared: &Shared, ends: Ends, reader: Reader) -> Response<Body> {
         // nginx would collect them.
         ("x-accel-buffering", "no".to_owned()),
     ];
-    let body = Subscription { step: Some(begin(reader)), _permit: permit };
-    respond(Reply { status: 200, headers, body: vec![], rest: None }).map(|_| Body::new(body))
+    let body = Subscription { greeting: Some(format!("retry: {RETRY_MS}\n\n")), reader, _permit: permit };
+    respond(Reply { status: 200, headers, body: vec![], rest: None }).map(|_| Body::new(Stepped::new(body)))
 }
 
 /// What a client reads.
@@ -122,36 +116,23 @@ impl Reader {
     }
 }
 
-/// One step of a [`Reader`], with the reader for the step after it.
-type Step = Pin<Box<dyn Future<Output = (Reader, Option<String>)> + Send>>;
-
-/// A body that ends with the stream.
+/// What is sent to a client, until the stream ends or it leaves.
 struct Subscription {
-    step: Option<Step>,
+    /// It goes out at once, so that the client knows that it is heard.
+    greeting: Option<String>,
+    reader: Reader,
     /// Frees its place when the client leaves.
     _permit: Permit,
 }
 
-/// The first piece goes out at once, so that the client knows that it is heard.
-fn begin(reader: Reader) -> Step {
-    Box::pin(async move { (reader, Some(format!("retry: {RETRY_MS}\n\n"))) })
-}
-
-fn step(mut reader: Reader) -> Step {
-    Box::pin(async move {
-        let text = reader.next().await;
-        (reader, text)
-    })
-}
-
-impl HttpBody for Subscription {
-    type Data = Bytes;
+impl Steps for Subscription {
     type Error = Infallible;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let Some(running) = self.step.as_mut() else { return Poll::Ready(None) };
-        let (reader, text) = ready!(running.as_mut().poll(cx));
-        self.step = text.is_some().then(|| step(reader));
-        Poll::Ready(text.map(|text| Ok(Frame::data(Bytes::from(text)))))
+    async fn next(&mut self) -> Option<Result<Bytes, Infallible>> {
+        let text = match self.greeting.take() {
+            Some(greeting) => greeting,
+            None => self.reader.next().await?,
+        };
+        Some(Ok(Bytes::from(text)))
     }
 }

@@ -4,18 +4,19 @@
 use crate::server::{
     context::Shared,
     http::{
-        following::Following,
         gate::Grant,
         reply::{headers, list_of, respond, secure, text_of},
+        stepped::{Stepped, Steps},
     },
     net::body::{AnswerBody, Pieces},
-    origin::{self, Follower, Method, Reply, Resolution},
+    origin::{self, Follower, Method, Reply, Resolution, Stalled},
 };
 use crate::window::{STREAM_NAME, WAITERS_MAX};
 use axum::{
     body::Body,
     http::{Request, Response, StatusCode, header},
 };
+use bytes::Bytes;
 use std::{
     net::IpAddr,
     pin::Pin,
@@ -92,12 +93,21 @@ fn finish(shared: &Arc<Shared>, asker: Asker, reply: Reply) -> Response<AnswerBo
     response
 }
 
+/// A growing segment ends when it is whole, and is broken off when that does not come about, so that no cache keeps half of one.
+impl Steps for Follower {
+    type Error = Stalled;
+
+    fn next(&mut self) -> impl Future<Output = Option<Result<Bytes, Stalled>>> + Send {
+        Follower::next(self)
+    }
+}
+
 fn put(shared: &Arc<Shared>, reply: Reply) -> Response<AnswerBody> {
     if reply.status == 503 && shared.window.waiters() >= WAITERS_MAX {
         shared.tell_crowd();
     }
     match reply.rest.map(|growth| Follower::new(shared.window.clone(), growth)) {
-        Some(Some(follower)) => secure(respond(reply).map(|_| AnswerBody::Other(Body::new(Following::new(follower))))),
+        Some(Some(follower)) => secure(respond(reply).map(|_| AnswerBody::Other(Body::new(Stepped::new(follower))))),
         Some(None) => {
             shared.tell_crowd();
             secure(respond(Reply::crowded()).map(AnswerBody::Other))

@@ -6,10 +6,6 @@ use super::{
     reply::{RESOURCE_POLICY, plain, respond, text_of},
     same_origin::is_foreign,
 };
-use crate::server::{
-    net::{body::AnswerBody, burst::Burst},
-    origin::Reply,
-};
 use crate::{
     server::{
         AccessConfig, AllowedOrigins,
@@ -18,11 +14,15 @@ use crate::{
     time::Ticks,
     window::STREAM_NAME,
 };
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Version, header};
-use std::{
-    net::IpAddr,
-    sync::{Mutex, PoisonError},
+use crate::{
+    server::{
+        net::{body::AnswerBody, burst::Burst},
+        origin::Reply,
+    },
+    sync::lock,
 };
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Version, header};
+use std::{net::IpAddr, sync::Mutex};
 
 /// What a page of another origin may read of an answer's head.
 const EXPOSED: HeaderValue =
@@ -164,13 +164,13 @@ impl Gate {
     }
 
     fn tell_name(&self, name: &str, now: Ticks) {
-        if self.told.lock().unwrap_or_else(PoisonError::into_inner).names.begins(now) {
+        if lock(&self.told).names.begins(now) {
             tracing::warn!("hlscam was asked for under the name {:?}, and refused; --host-name lets it answer there", shown(name));
         }
     }
 
     fn tell_page(&self, origin: &str, now: Ticks) {
-        if self.told.lock().unwrap_or_else(PoisonError::into_inner).pages.begins(now) {
+        if lock(&self.told).pages.begins(now) {
             tracing::warn!(
                 "a page of {:?} was refused; --allow-origin lets a page of another origin show the stream",
                 shown(origin)

@@ -4,12 +4,10 @@
 use crate::{
     host,
     server::authority::Host,
+    sync::lock,
     time::{Span, Ticks},
 };
-use std::{
-    net::IpAddr,
-    sync::{Mutex, PoisonError},
-};
+use std::{net::IpAddr, sync::Mutex};
 
 /// What the system says is asked for again when an unknown host comes after this time: addresses change with every network that a laptop
 /// joins, and a flood of unknown hosts must not become one of questions.
@@ -46,7 +44,7 @@ impl OwnNames {
     }
 
     fn system_has(&self, host: &Host, now: Ticks) -> bool {
-        let mut system = self.system.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut system = lock(&self.system);
         let is_known = system.hosts.contains(host);
         if is_known || system.asked_at.is_some_and(|at| now.since(at) < ASK_INTERVAL) {
             return is_known;

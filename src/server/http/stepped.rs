@@ -1,0 +1,50 @@
+//! A body whose length nobody knows: sent piece by piece as they come, in chunks (HTTP/1.1, RFC 9112 §7.1) or DATA frames (HTTP/2).
+
+use bytes::Bytes;
+use hyper::body::{Body as HttpBody, Frame};
+use std::{
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+/// What gives the pieces of a body. It is asked for the next one when there is room to send it.
+pub(in crate::server) trait Steps: Send + 'static {
+    /// Why the body is broken off, so that no cache takes it for the whole.
+    type Error;
+
+    /// The next piece; `None` after the last. It is not asked again after that, or after an error.
+    fn next(&mut self) -> impl Future<Output = Option<Result<Bytes, Self::Error>>> + Send;
+}
+
+/// One step, with the pieces for the step after it.
+type Step<S> = Pin<Box<dyn Future<Output = (S, Option<Result<Bytes, <S as Steps>::Error>>)> + Send>>;
+
+/// The body. What gives its pieces is dropped with it.
+pub(in crate::server) struct Stepped<S: Steps> {
+    step: Option<Step<S>>,
+}
+
+impl<S: Steps> Stepped<S> {
+    pub(in crate::server) fn new(pieces: S) -> Stepped<S> {
+        Stepped { step: Some(step(pieces)) }
+    }
+}
+
+fn step<S: Steps>(mut pieces: S) -> Step<S> {
+    Box::pin(async move {
+        let piece = pieces.next().await;
+        (pieces, piece)
+    })
+}
+
+impl<S: Steps> HttpBody for Stepped<S> {
+    type Data = Bytes;
+    type Error = S::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, S::Error>>> {
+        let Some(running) = self.step.as_mut() else { return Poll::Ready(None) };
+        let (pieces, piece) = ready!(running.as_mut().poll(cx));
+        self.step = matches!(piece, Some(Ok(_))).then(|| step(pieces));
+        Poll::Ready(piece.map(|piece| piece.map(Frame::data)))
+    }
+}
