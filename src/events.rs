@@ -3,11 +3,11 @@
 //! Events lie in one ring of [`EVENTS_MAX`]; a listener is a place in it and holds no events of its own. So publishing costs the same
 //! however many listen and however slow they are: who is overtaken by the ring is told how many events it missed.
 
-use crate::{marker::Marker, time::WallTime};
+use crate::{marker::Marker, sync::lock, time::WallTime};
 use serde::Serialize;
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard},
 };
 use tokio::sync::watch;
 
@@ -204,7 +204,7 @@ impl Events {
     }
 
     fn ring(&self) -> MutexGuard<'_, Ring> {
-        self.ring.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.ring)
     }
 }
 

@@ -33,6 +33,7 @@ use crate::{
         range::date_range,
     },
     store::{Cursor, MARKERS_MAX, Query, Store, StoreError, last_run::LastRun},
+    sync::lock,
     time::{Clock, Span, Ticks, WallTime},
     window::{Window, numbers::FirstNumbers, ranges::Origin},
 };
@@ -41,7 +42,7 @@ use std::{
     collections::HashMap,
     io,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
     thread::JoinHandle,
 };
 use tokio::sync::{oneshot, watch};
@@ -83,11 +84,11 @@ pub struct MarkerCounts {
 impl MarkerCounts {
     /// Why markers cannot be kept at the moment.
     pub fn trouble(&self) -> Option<String> {
-        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        lock(&self.trouble).clone()
     }
 
     fn set_trouble(&self, trouble: Option<String>) {
-        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
+        *lock(&self.trouble) = trouble;
     }
 }
 
@@ -203,7 +204,7 @@ impl MarkerService {
 
     /// Ends all markers, tells that the stream has ended and why, and joins the thread.
     pub fn end(&self, reason: &'static str) {
-        let stop = self.stop.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let stop = lock(&self.stop).take();
         if let Some((stop, thread)) = stop {
             // The thread takes one, and is there until it does.
             stop.send(reason).ok();
@@ -214,7 +215,7 @@ impl MarkerService {
 
     /// Whether its thread has ended by itself, after a bug that came again and again.
     pub fn has_ended(&self) -> bool {
-        let stop = self.stop.lock().unwrap_or_else(PoisonError::into_inner);
+        let stop = lock(&self.stop);
         stop.as_ref().is_some_and(|(_, thread)| thread.is_finished())
     }
 

@@ -14,10 +14,10 @@ pub(crate) use area::{Colour, clear_corner, fill};
 pub use fit::fit;
 pub use turn::Turn;
 
-use crate::time::Ticks;
+use crate::{sync::lock, time::Ticks};
 use std::{
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
 };
 
 /// Widest and highest picture that is accepted: 8K. A larger number in a file's header is damage or malice.
@@ -212,7 +212,7 @@ impl PicturePool {
 
 impl Shelf {
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Vec<u8>>> {
-        self.free.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.free)
     }
 
     fn put_back(&self, bytes: Vec<u8>) {

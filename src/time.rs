@@ -4,6 +4,7 @@
 //! The two are never mixed: a wall time is derived from a media time through one anchor per discontinuity.
 //! This file is the only one that reads the system's clocks or sleeps.
 
+use crate::sync::lock;
 use std::{
     fmt,
     sync::{Condvar, Mutex, PoisonError},
@@ -290,29 +291,29 @@ impl ManualClock {
 
     /// Moves both clocks on, and wakes the sleepers whose time has come.
     pub fn advance(&self, span: Span) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = lock(&self.state);
         *state = (state.0 + span, state.1 + span);
         self.moved.notify_all();
     }
 
     /// Steps the wall clock alone, as NTP or a user would.
     pub fn step_wall(&self, span: Span) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = lock(&self.state);
         state.1 = state.1 + span;
     }
 }
 
 impl Clock for ManualClock {
     fn now(&self) -> Ticks {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).0
+        lock(&self.state).0
     }
 
     fn wall(&self) -> WallTime {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).1
+        lock(&self.state).1
     }
 
     fn sleep_until(&self, at: Ticks) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = lock(&self.state);
         while state.0 < at {
             state = self.moved.wait(state).unwrap_or_else(PoisonError::into_inner);
         }

@@ -14,6 +14,7 @@ pub mod timeline;
 
 use crate::{
     segment::Cut,
+    sync::lock,
     time::{Clock, Span, TICKS_PER_S, Ticks, WallTime},
 };
 use numbers::FirstNumbers;
@@ -22,7 +23,7 @@ use serde::Serialize;
 use state::{State, bit_rate};
 use std::{
     fmt,
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    sync::{Arc, Mutex, OnceLock},
 };
 use timeline::Stretch;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -133,7 +134,7 @@ impl Window {
 
     /// The source is open, and the window is what it says: once, before the first part.
     pub fn settle(&self, config: WindowConfig) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = lock(&self.state);
         state.config = self.settled.get_or_init(|| config).clone();
     }
 
@@ -159,7 +160,7 @@ impl Window {
     /// ID was used before, or if there is no room ([`ranges`]). Who asks sees it at once. Who waits does so for a part and sees it with
     /// the next one: thousands of waiters are not woken for each marker.
     pub fn mark(&self, range: DateRange, origin: Origin) -> bool {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = lock(&self.state);
         state.look(self.clock.now(), self.clock.wall());
         let now = state.now;
         let listed = !state.ended && state.ranges.mark(range, origin, now);
@@ -225,7 +226,7 @@ impl Window {
 
     /// Looks at the state as it is now. The publisher waits meanwhile: no await, no I/O.
     pub(crate) fn read<T>(&self, look: impl FnOnce(&State) -> T) -> T {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = lock(&self.state);
         state.look(self.clock.now(), self.clock.wall());
         look(&state)
     }
@@ -248,7 +249,7 @@ impl Window {
     /// Changes the state; `change` says whether a reader can see it.
     fn change(&self, change: impl FnOnce(&mut State) -> bool) {
         let (version, fresh) = {
-            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut state = lock(&self.state);
             state.look(self.clock.now(), self.clock.wall());
             if !change(&mut state) {
                 return;

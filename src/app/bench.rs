@@ -9,13 +9,14 @@ use crate::{
     pipeline::{Detections, Pipeline},
     source::{Pace, Source, SourceError, SourceFormat, SourceSpec, Stop, open_file},
     status::{Asked, Status},
+    sync::lock,
     time::{Clock, Span, SystemClock, Ticks},
 };
 use crossbeam_channel::Sender;
 use serde::Serialize;
 use std::{
     path::Path,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
 };
 
 /// What the run took; milliseconds per frame of the grid, wall clock of the one thread.
@@ -101,7 +102,7 @@ impl Bench {
         self.runs += 1;
         self.last_run = Some(picture.at);
         let detection = Arc::new(Detection { at: picture.at, tracks: self.tracker.tracks(), took });
-        *self.newest.lock().unwrap_or_else(PoisonError::into_inner) = detection.clone();
+        *lock(&self.newest) = detection.clone();
         if let Some(sender) = &self.sender {
             sender.try_send(detection).ok();
         }
@@ -119,7 +120,7 @@ fn measure(path: &Path, config: &StreamConfig) -> Result<Report, Failure> {
     let detections = Detections {
         newest: Box::new({
             let newest = newest.clone();
-            move || newest.lock().unwrap_or_else(PoisonError::into_inner).clone()
+            move || lock(&newest).clone()
         }),
         hiding,
     };

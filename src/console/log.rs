@@ -3,6 +3,7 @@
 use super::stderr;
 use crate::{
     console::Verbosity,
+    sync::lock,
     time::{Clock, Span, SystemClock, WallTime},
 };
 use indicatif::MultiProgress;
@@ -10,7 +11,7 @@ use std::{
     collections::HashMap,
     env, fmt,
     io::{self, Write},
-    sync::{Mutex, PoisonError},
+    sync::Mutex,
 };
 use tracing::{Event, Subscriber, callsite::Identifier, level_filters::LevelFilter};
 use tracing_subscriber::{
@@ -63,7 +64,7 @@ struct LibraryPace {
 impl LibraryPace {
     /// A clock that was set back does not keep a library silent.
     fn is_due(&self, place: Identifier, now: WallTime) -> bool {
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut told = lock(&self.told);
         let is_due = told.get(&place).is_none_or(|last| !(Span(0)..LIBRARY_TOLD_AGAIN).contains(&now.since(*last)));
         if is_due {
             told.insert(place, now);

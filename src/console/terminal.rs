@@ -23,14 +23,10 @@ const DRAWINGS_PER_S: u8 = 20;
 
 #[cfg(unix)]
 mod queued {
-    use crate::console::stderr;
+    use crate::{console::stderr, sync::lock};
     use indicatif::TermLike;
     use rustix::{stdio, termios::tcgetwinsize};
-    use std::{
-        io,
-        mem::take,
-        sync::{Mutex, PoisonError},
-    };
+    use std::{io, mem::take, sync::Mutex};
 
     /// Size taken where the terminal does not tell its own: that of the VT100, as everywhere.
     const SIZE_UNTOLD: (u16, u16) = (80, 24);
@@ -43,7 +39,7 @@ mod queued {
 
     impl Terminal {
         fn add(&self, text: &str) -> io::Result<()> {
-            self.drawing.lock().unwrap_or_else(PoisonError::into_inner).push_str(text);
+            lock(&self.drawing).push_str(text);
             Ok(())
         }
 
@@ -100,7 +96,7 @@ mod queued {
         }
 
         fn flush(&self) -> io::Result<()> {
-            let drawing = take(&mut *self.drawing.lock().unwrap_or_else(PoisonError::into_inner));
+            let drawing = take(&mut *lock(&self.drawing));
             if !drawing.is_empty() {
                 stderr::draw(drawing.into_bytes());
             }

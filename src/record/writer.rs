@@ -141,10 +141,11 @@ mod tests {
     use super::*;
     use crate::{
         segment::{InitId, Msn, SegmentStart},
+        sync::lock,
         time::WallTime,
     };
     use crossbeam_channel::bounded;
-    use std::sync::{Mutex, PoisonError};
+    use std::sync::Mutex;
 
     /// A segment of three parts of 100 bytes and 200 ms.
     fn segment(msn: u64) -> Vec<Cut> {
@@ -171,7 +172,7 @@ mod tests {
             move |cut| {
                 // Each write takes until the test lets it; all go through once the test has let go.
                 gate.recv().ok();
-                let mut written = written.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut written = lock(&written);
                 written.push(match cut {
                     Cut::Start(start) => format!("start{}", start.msn.0),
                     Cut::Part(part) => format!("{}.{}", part.msn.0, part.index),
@@ -188,7 +189,7 @@ mod tests {
         assert!(queue.put(segment(4)));
         drop((go, queue));
         assert_eq!(writer.end(), Span::from_ms(800), "2.2 and the third segment");
-        let written = written.lock().unwrap_or_else(PoisonError::into_inner).join(" ");
+        let written = lock(&written).join(" ");
         assert_eq!(written, "start1 1.0 1.1 1.2 end1 start2 2.0 2.1 start4 4.0 4.1 4.2 end4");
     }
 

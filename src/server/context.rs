@@ -9,13 +9,14 @@ use crate::{
     hooks::HooksCounts,
     marker_service::MarkerService,
     status::Status,
+    sync::lock,
     time::Clock,
     window::{WAITERS_MAX, Window},
 };
 use axum::extract::State;
 use std::{
     net::IpAddr,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
 };
 use tokio::sync::Semaphore;
 
@@ -45,22 +46,22 @@ pub(super) type Shares = State<Arc<Shared>>;
 
 impl Shared {
     pub(super) fn count_viewers(&self) {
-        let viewers = self.viewers.lock().unwrap_or_else(PoisonError::into_inner).count(self.clock.now());
+        let viewers = lock(&self.viewers).count(self.clock.now());
         self.status.viewers.set(viewers);
     }
 
     /// Whether one more change is let through now.
     pub(super) fn take_change(&self) -> bool {
-        self.changes.lock().unwrap_or_else(PoisonError::into_inner).take(self.clock.now())
+        lock(&self.changes).take(self.clock.now())
     }
 
     pub(super) fn tell_crowd(&self) {
-        if self.crowd.lock().unwrap_or_else(PoisonError::into_inner).begins(self.clock.now()) {
+        if lock(&self.crowd).begins(self.clock.now()) {
             tracing::warn!("requests are turned away: {WAITERS_MAX} wait for the stream already, the most");
         }
     }
 
     pub(super) fn note_viewer(&self, peer: IpAddr) {
-        self.viewers.lock().unwrap_or_else(PoisonError::into_inner).note(peer, self.clock.now());
+        lock(&self.viewers).note(peer, self.clock.now());
     }
 }

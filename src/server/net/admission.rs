@@ -1,9 +1,10 @@
 //! How many connections are let in, in all and from one address.
 
+use crate::sync::lock;
 use std::{
     collections::HashMap,
     net::{IpAddr, Ipv6Addr},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
 };
 
 /// Counts the connections that are open. One entry per address that has one, so the map is bounded by `all_max`.
@@ -54,13 +55,13 @@ impl Admission {
 
     /// How many are let in now.
     pub(in crate::server) fn len(&self) -> usize {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner).all
+        lock(&self.open).all
     }
 
     /// Lets one connection of `address` in, or says why not.
     pub(in crate::server) fn admit(self: &Arc<Self>, address: IpAddr) -> Result<Permit, Refusal> {
         let address = network_of(address);
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut open = lock(&self.open);
         if open.all >= self.all_max {
             return Err(Refusal::Full(self.all_max));
         }
@@ -77,7 +78,7 @@ impl Admission {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        let mut open = self.admission.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut open = lock(&self.admission.open);
         open.all -= 1;
         if let Some(here) = open.by_address.get_mut(&self.address) {
             *here -= 1;

@@ -4,15 +4,11 @@
 use super::admission::network_of;
 use crate::{
     counter::Counter,
+    sync::lock,
     time::{Span, Ticks},
 };
 use serde::Serialize;
-use std::{
-    collections::HashMap,
-    fmt::Display,
-    net::IpAddr,
-    sync::{Mutex, PoisonError},
-};
+use std::{collections::HashMap, fmt::Display, net::IpAddr, sync::Mutex};
 
 /// The same fault of the same address is told again after this.
 const TOLD_AGAIN: Span = Span::from_ms(60_000);
@@ -63,7 +59,7 @@ impl Faults {
     }
 
     fn is_told(&self, fault: Fault, network: IpAddr, now: Ticks) -> bool {
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut told = lock(&self.told);
         told.retain(|_, at| now.since(*at) < TOLD_AGAIN);
         let is_due = told.len() < TOLD_MAX && !told.contains_key(&(fault, network));
         if is_due {

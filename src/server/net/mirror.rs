@@ -5,12 +5,13 @@
 //! A piece is known by the address of its bytes: it is kept alive here, so no other bytes can be at that address. A file is written once
 //! and never changed, for the system may be sending from it long after.
 
+use crate::sync::lock;
 use bytes::Bytes;
 use std::{
     collections::{BTreeMap, VecDeque},
     fs::File,
     io::{self, Write},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
 };
 
 /// Shortest answer that is worth it: below, one more system call costs more than the copy. It is above the 16 KB of an HTTP/2 frame,
@@ -67,14 +68,14 @@ pub(in crate::server) struct Stretch {
 impl Mirror {
     /// Holds so many files at most from now on.
     pub(in crate::server) fn set_files_max(&self, files_max: usize) {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner).files_max = files_max;
+        lock(&self.held).files_max = files_max;
     }
 
     /// These pieces are sent as one answer: the second time, they get a file.
     pub(in crate::server) fn note(&self, pieces: &[Bytes]) {
         let len = pieces.iter().map(Bytes::len).sum::<usize>();
         let Some(first) = pieces.first().filter(|_| (LEN_MIN..=LEN_MAX).contains(&len)).map(address) else { return };
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = lock(&self.held);
         if held.run(pieces.iter().map(|piece| &piece[..])).is_some_and(|(_, _, run)| run == len) {
             return;
         }
@@ -96,7 +97,7 @@ impl Mirror {
 
     /// The stretch of a file that holds the first of these, and those after it as far as they follow there too.
     pub(in crate::server) fn find<'a>(&self, slices: impl Iterator<Item = &'a [u8]>) -> Option<Stretch> {
-        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let held = lock(&self.held);
         held.run(slices).map(|(file, offset, len)| Stretch { file: file.clone(), offset, len })
     }
 }

@@ -6,10 +6,11 @@
 //! from [`LINGER`] on, once for all who read the same bytes, for then the window may have let it go. A viewer who keeps up has read a
 //! segment long before that.
 
+use crate::sync::lock;
 use std::{
     collections::{HashMap, HashSet},
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
@@ -156,7 +157,7 @@ pub(in crate::server) struct UnderWayReport {
 
 impl UnderWay {
     fn book(&self) -> MutexGuard<'_, Book> {
-        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.book)
     }
 
     /// A place for an answer of `len` bytes on `line`; `None` if there is no room, and nobody slow enough to make some.

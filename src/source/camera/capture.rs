@@ -15,6 +15,7 @@ use super::{
 use crate::{
     counter::Counter,
     source::Device,
+    sync::lock,
     time::{Clock, Ticks},
 };
 use bytes::Bytes;
@@ -23,7 +24,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
     thread,
@@ -87,7 +88,7 @@ static STUCK: Mutex<Vec<(PathBuf, Receiver<()>)>> = Mutex::new(Vec::new());
 
 /// Whether a thread is still stuck in the driver of that node.
 fn is_stuck(node: &Path) -> bool {
-    let mut stuck = STUCK.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut stuck = lock(&STUCK);
     stuck.retain(|(_, ended)| ended.try_recv() == Err(TryRecvError::Empty));
     stuck.iter().any(|(held, _)| held == node)
 }
@@ -108,7 +109,7 @@ impl Drop for Capture {
         match self.ended.recv_timeout(JOIN_MAX) {
             Err(RecvTimeoutError::Timeout) => {
                 tracing::warn!("a camera's thread is stuck in its driver and was left behind");
-                STUCK.lock().unwrap_or_else(PoisonError::into_inner).push((self.node.clone(), self.ended.clone()));
+                lock(&STUCK).push((self.node.clone(), self.ended.clone()));
             }
             _ => {
                 if let Some(thread) = self.thread.take() {
