@@ -22,9 +22,9 @@ export function missing({ needs }) {
 
 /**
  * The players, those that start slowly first, so that nobody waits for them at the end. What is there only later is given as a function:
- * the address of our page, the host of foreign pages, the browser.
+ * the address of our page, the host of foreign pages, the browser. `untilFull` waits until the server's window is full.
  */
-export function everyPlayer({ page, host, browser }) {
+export function everyPlayer({ page, host, browser, untilFull = async () => {} }) {
   const stream = (protocol) => new URL(STREAMS[protocol], page()).href;
   const chromium = { name: 'Chromium', needs: [], version: () => browser().version(), play: (address) => playInChromium(browser(), address) };
   const firefox = {
@@ -38,7 +38,13 @@ export function everyPlayer({ page, host, browser }) {
     protocol,
     needs: where.needs,
     version: () => `${scriptVersion(name)} / ${where.version()}`,
-    start: () => where.play(host().address(name, stream(protocol))),
+    start: async () => {
+      if (name === 'video.js' && protocol === 'DASH') {
+        // While the window fills, video.js may count its segments anew at a refresh, and end (docs/players.md, "What to know").
+        await untilFull();
+      }
+      return where.play(host().address(name, stream(protocol)));
+    },
   });
   const ours = (where) => ({
     name: `our page in ${where.name}`,

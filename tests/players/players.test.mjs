@@ -17,6 +17,8 @@ const AT_ONCE = Number(process.env.PLAYERS_AT_ONCE ?? 6);
 const NICER = 5;
 /** Segments that are there before the first player comes: their distance from the newest, which GStreamer cannot do without. */
 const SEGMENTS_MIN = 3;
+/** How far back the stream can be watched: longer than any player stays behind, and full while the players play. */
+const WINDOW_S = 60;
 /** From the start to so many segments of 2 s. */
 const SEGMENTS_MS = 20_000;
 /** From the start to a picture: GStreamer's DASH fills 30 s of buffer first. */
@@ -28,7 +30,7 @@ let browser;
 
 before(async () => {
   // The search for faces costs as much as a player, and nothing here is about it.
-  server = await startServer({ options: ['--detect', 'none', '--allow-origin', '*'] });
+  server = await startServer({ options: ['--detect', 'none', '--allow-origin', '*', '--window', `${WINDOW_S}s`] });
   await untilReady(server);
   await until('a stream as long as players stay behind', async () => {
     const seen = (await (await fetch(new URL('cam/video.m3u8', server.url))).text()).match(/^#EXTINF/gm)?.length ?? 0;
@@ -45,8 +47,15 @@ after(async () => {
   await endServer(server, 'SIGKILL');
 });
 
+async function untilFull() {
+  await until('a full window', async () => {
+    const seen = (await (await fetch(new URL('api/status', server.url))).json()).window.span_s;
+    return { done: seen >= WINDOW_S, seen };
+  }, WINDOW_S * 1000 + SEGMENTS_MS);
+}
+
 /** As they are named before there is a server. */
-const PLAYERS = everyPlayer({ page: () => server.url, host: () => host, browser: () => browser });
+const PLAYERS = everyPlayer({ page: () => server.url, host: () => host, browser: () => browser, untilFull });
 
 const watched = [];
 
