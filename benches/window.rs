@@ -7,6 +7,7 @@ use bytes::Bytes;
 use hlscam::{
     encode::VideoParams,
     picture::Size,
+    playlist::Playlists,
     segment::{Cut, InitId, Msn, Part, SegmentStart},
     server::origin::{self, Method, Reply, Request},
     time::{Clock, FrameRate, ManualClock, Span, SystemClock, WallTime},
@@ -29,7 +30,7 @@ const ROUND_SEGMENTS: usize = 50;
 
 /// One window, with what feeds it.
 struct Feed {
-    window: Window,
+    playlists: Playlists,
     clock: Arc<ManualClock>,
     msn: u64,
     data: Bytes,
@@ -55,7 +56,7 @@ impl Feed {
             span: PART * i64::from(PARTS) * segments as i64,
             bytes_max: 1 << 50,
         };
-        let window = Window::new(config, clock.clone());
+        let window = Arc::new(Window::new(config, clock.clone()));
         let params = VideoParams {
             size: Size::new(640, 480).expect("both sides are even"),
             rate: FrameRate::whole(30),
@@ -64,13 +65,13 @@ impl Feed {
             bitrate_max: 2_000_000,
         };
         window.push(Cut::Init { id: InitId(1), data: Bytes::from_static(&[0; 700]), params });
-        let mut feed = Feed { window, clock, msn: 1, data: Bytes::from(vec![7; PART_LEN]) };
+        let mut feed = Feed { playlists: Playlists::new(window), clock, msn: 1, data: Bytes::from(vec![7; PART_LEN]) };
         // What leaves the playlist stays fetchable for about as long again.
         (0..2 * segments + 30).for_each(|_| feed.segment(|_| ()));
         feed
     }
 
-    fn segment(&mut self, mut published: impl FnMut(&Window)) {
+    fn segment(&mut self, mut published: impl FnMut(&Playlists)) {
         let msn = Msn(self.msn);
         self.msn += 1;
         let mut cuts = vec![Cut::Start(SegmentStart {
@@ -88,8 +89,8 @@ impl Feed {
             if index + 1 == PARTS {
                 cuts.push(Cut::End(msn));
             }
-            self.window.push_all(cuts.drain(..));
-            published(&self.window);
+            self.playlists.window().push_all(cuts.drain(..));
+            published(&self.playlists);
         }
     }
 
@@ -97,10 +98,10 @@ impl Feed {
     fn round(&mut self, clock: &SystemClock, runtime: &tokio::runtime::Runtime, asks: Asks) -> f64 {
         let begin = clock.now();
         for _ in 0..ROUND_SEGMENTS {
-            self.segment(|window| match asks {
+            self.segment(|playlists| match asks {
                 Asks::Nobody => {}
-                Asks::Delta => drop(runtime.block_on(ask(window, "_HLS_skip=YES"))),
-                Asks::Full => drop(runtime.block_on(ask(window, ""))),
+                Asks::Delta => drop(runtime.block_on(ask(playlists, "_HLS_skip=YES"))),
+                Asks::Full => drop(runtime.block_on(ask(playlists, ""))),
             });
         }
         clock.now().since(begin).as_us() as f64 / (ROUND_SEGMENTS as f64 * f64::from(PARTS))
@@ -108,7 +109,7 @@ impl Feed {
 }
 
 /// What a player gets, compressed with gzip.
-async fn ask(window: &Window, query: &str) -> Reply {
+async fn ask(playlists: &Playlists, query: &str) -> Reply {
     let request = Request {
         method: Method::Get,
         name: "video.m3u8".to_owned(),
@@ -118,7 +119,7 @@ async fn ask(window: &Window, query: &str) -> Reply {
         if_range: None,
         accept_encoding: Some("gzip".to_owned()),
     };
-    origin::respond(window, request).await
+    origin::respond(playlists, request).await
 }
 
 fn len(reply: &Reply) -> usize {
@@ -152,7 +153,7 @@ fn main() -> io::Result<()> {
         let against_minute =
             |kind: usize| median(costs[at][kind].iter().zip(&costs[0][kind]).map(|(here, minute)| here / minute).collect());
         let (delta, full, again) = runtime.block_on(async {
-            (ask(&feed.window, "_HLS_skip=YES").await, ask(&feed.window, "").await, ask(&feed.window, "").await)
+            (ask(&feed.playlists, "_HLS_skip=YES").await, ask(&feed.playlists, "").await, ask(&feed.playlists, "").await)
         });
         lines.push(format!(
             "{{\"segments\":{},\"push_us\":{:.2},\"delta_us\":{:.2},\"full_us\":{:.2},\"push_ratio\":{:.3},\"delta_ratio\":{:.3},\

@@ -1,28 +1,37 @@
-//! Playlists: what the window holds, as text. Pure. What is finished lies rendered and compressed in the window's rolls; here it is put
-//! between a head and a tail that are written anew for each version, once for all who ask.
+//! Playlists: what the window holds, as text. What is finished lies written and compressed in [`Texts`]; it is put between a head and a
+//! tail that are written anew for each version, once for all who ask. All of it is made from a snapshot, without the window's lock:
+//! nobody who publishes waits for a text.
 
 pub mod dash;
 pub mod hls;
+mod lines;
 pub mod name;
 pub mod roll;
 #[cfg(test)]
 mod tests;
+pub mod texts;
 
 use crate::{
     coding::Coding,
     encode::VBV_SPAN,
+    sync::lock,
     time::Span,
-    window::state::{MapLine, Segment, State, bit_rate},
+    window::{
+        Window,
+        snapshot::Snapshot,
+        state::{MapLine, Segment, bit_rate},
+    },
 };
 use bytes::Bytes;
 use hls::{Flag, Seconds};
 use name::Name;
 use roll::{Piece, pack};
 use std::{
-    fmt::{Display, Write},
+    fmt::{self, Display, Write},
     hash::{DefaultHasher, Hasher},
-    sync::OnceLock,
+    sync::{Arc, Mutex, OnceLock},
 };
+use texts::Texts;
 
 /// Bytes that a part adds to its frames: `moof`, `mdat` and one run header.
 const PART_OVERHEAD_BYTES: u64 = 200;
@@ -96,8 +105,7 @@ impl Page {
         self.pieces.iter().map(|piece| piece.text().clone()).collect()
     }
 
-    /// The text in a coding, compressed on the first call only; who asks meanwhile waits for that. Not to be called under the window's
-    /// lock, for it takes milliseconds.
+    /// The text in a coding, compressed on the first call only; who asks meanwhile waits for that, for it takes milliseconds.
     pub fn packed(&self, coding: Coding) -> &[Bytes] {
         self.packed[coding as usize].get_or_init(|| pack(coding, &self.pieces))
     }
@@ -108,8 +116,56 @@ impl Page {
     }
 }
 
+/// The playlists of a window.
+pub struct Playlists {
+    window: Arc<Window>,
+    /// Taken before the window's lock, never under it.
+    texts: Mutex<Texts>,
+}
+
+impl Playlists {
+    /// The playlists of this window.
+    pub fn new(window: Arc<Window>) -> Playlists {
+        Playlists { window, texts: Mutex::default() }
+    }
+
+    /// The window.
+    pub fn window(&self) -> &Arc<Window> {
+        &self.window
+    }
+
+    /// A playlist of a version or a later one, written on the first call only; who asks meanwhile waits for that. `None` before the first
+    /// whole segment.
+    pub fn page(&self, kind: Kind, version: u64) -> Option<Arc<Page>> {
+        let mut texts = lock(&self.texts);
+        if texts.version() < version {
+            let snapshot = self.window.snapshot(texts.next());
+            texts.follow(snapshot);
+        }
+        texts.page(kind)
+    }
+
+    /// Writes and compresses what does not change any more. Called for every version, it leaves little to do for who asks; where it is
+    /// not, the first to ask waits for all of it.
+    pub fn keep_up(&self) {
+        let fresh = {
+            let mut texts = lock(&self.texts);
+            let snapshot = self.window.snapshot(texts.next());
+            texts.follow(snapshot);
+            texts.take_fresh()
+        };
+        fresh.iter().for_each(|stretch| stretch.pack());
+    }
+}
+
+impl fmt::Debug for Playlists {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Playlists").field("window", &self.window).finish_non_exhaustive()
+    }
+}
+
 /// The text of a listed segment whose parts are not listed.
-pub fn entry(segment: &Segment, run: &str) -> String {
+fn entry(segment: &Segment, run: &str) -> String {
     let mut text = String::with_capacity(160);
     opening(&mut text, segment, run);
     closing(&mut text, segment, run);
@@ -117,7 +173,7 @@ pub fn entry(segment: &Segment, run: &str) -> String {
 }
 
 /// The text of a segment's key frames.
-pub fn iframe_entry(segment: &Segment, run: &str) -> String {
+fn iframe_entry(segment: &Segment, run: &str) -> String {
     let mut text = String::with_capacity(320);
     if segment.start.discontinuity {
         line(&mut text, Flag::Discontinuity);
@@ -133,16 +189,6 @@ pub fn iframe_entry(segment: &Segment, run: &str) -> String {
         line(&mut text, Name::Segment(segment.start.msn).text(run));
     }
     text
-}
-
-/// Renders a playlist of a state that lists at least one segment.
-pub fn render(state: &State, kind: Kind) -> Page {
-    match kind {
-        Kind::Multivariant => multivariant(state),
-        Kind::Video(extent) => video(state, extent),
-        Kind::IFrames(extent) => iframes(state, extent),
-        Kind::Manifest => still(state, dash::render(state)),
-    }
 }
 
 fn line(text: &mut String, tag: impl Display) {
@@ -178,7 +224,7 @@ fn closing(text: &mut String, segment: &Segment, run: &str) {
 }
 
 /// What both media playlists say of the whole stream (§6.2.4: the same in all).
-fn head(state: &State, text: &mut String, version: u8) {
+fn head(state: &Snapshot, text: &mut String, version: u8) {
     let (target_s, part_target) = (state.config.target_duration_s, Seconds::from(state.config.part_target));
     line(text, Flag::M3u);
     line(text, hls::Version(version));
@@ -203,7 +249,7 @@ fn version(extent: Extent, full: u8) -> u8 {
 }
 
 /// Where the entries begin: the sequence numbers, what is skipped, and the EXT-X-MAP that the first entry shown relies on.
-fn sequence(state: &State, text: &mut String, first: u64, skip: Option<hls::Skip>, shown: Option<&Segment>) {
+fn sequence(state: &Snapshot, text: &mut String, first: u64, skip: Option<hls::Skip>, shown: Option<&Segment>) {
     line(text, hls::MediaSequence(first));
     line(text, hls::DiscontinuitySequence(state.gone.discontinuities));
     if let Some(skip) = skip {
@@ -214,8 +260,8 @@ fn sequence(state: &State, text: &mut String, first: u64, skip: Option<hls::Skip
     }
 }
 
-fn video(state: &State, extent: Extent) -> Page {
-    let skipped = state.skippable(extent);
+fn video(texts: &Texts, state: &Snapshot, extent: Extent) -> Page {
+    let skipped = if extent == Extent::Full { 0 } else { state.skippable };
     // A delta that skips nothing is the full playlist.
     let extent = if skipped == 0 { Extent::Full } else { extent };
     let run = &state.config.run;
@@ -224,36 +270,35 @@ fn video(state: &State, extent: Extent) -> Page {
     let mut text = String::with_capacity(512);
     head(state, &mut text, version(extent, 6));
     line(&mut text, hls::PartInf { target: state.config.part_target.into() });
-    let first = state.listed().next().map_or(0, |segment| segment.start.msn.0);
     let removed = || state.ranges.removed_since(fresh - state.config.part_target * 2);
     let skip = (extent != Extent::Full)
         .then(|| hls::Skip { segments: skipped as u64, removed_date_ranges: (extent == Extent::DeltaDates).then(removed) });
-    sequence(state, &mut text, first, skip, state.listed().nth(skipped));
+    sequence(state, &mut text, state.first_msn(), skip, state.listed(skipped));
 
     let mut tail = String::with_capacity(4096);
-    for segment in state.recent() {
+    for segment in state.listed_from(state.without_parts) {
         opening(&mut tail, segment, run);
         parts(&mut tail, segment, run);
         closing(&mut tail, segment, run);
     }
-    if let Some(open) = state.growing() {
+    if let Some(open) = &state.growing {
         opening(&mut tail, open, run);
         parts(&mut tail, open, run);
     }
     match extent {
-        Extent::DeltaDates => state.ranges.lines_since(fresh).for_each(|line| tail.push_str(line)),
-        Extent::Full | Extent::Delta => state.ranges.lines().for_each(|line| tail.push_str(line)),
+        Extent::DeltaDates => texts.lines.since(fresh).for_each(|line| tail.push_str(line)),
+        Extent::Full | Extent::Delta => texts.lines.all().for_each(|line| tail.push_str(line)),
     }
-    match state.next_part() {
+    match state.next_part {
         Some((msn, index)) => line(&mut tail, hls::PreloadHint { uri: Name::Part(msn, index).text(run) }),
         None => line(&mut tail, Flag::EndList),
     }
-    page(state, Kind::Video(extent), text, state.video.pieces(skipped), tail)
+    page(state, Kind::Video(extent), text, texts.video.pieces(skipped), tail)
 }
 
-fn iframes(state: &State, extent: Extent) -> Page {
-    let skipped = state.skippable(extent);
-    let shown = |skipped| state.listed().skip(skipped).map(|segment| segment.key_count).sum::<u64>();
+fn iframes(texts: &Texts, state: &Snapshot, extent: Extent) -> Page {
+    let skipped = if extent == Extent::Full { 0 } else { state.skippable };
+    let shown = |skipped| state.listed_from(skipped).map(|segment| segment.key_count).sum::<u64>();
     let hidden = if skipped == 0 { 0 } else { state.sums.key_frames - shown(skipped) };
     let extent = if hidden == 0 { Extent::Full } else { extent };
     let mut text = String::with_capacity(512);
@@ -262,9 +307,9 @@ fn iframes(state: &State, extent: Extent) -> Page {
     // This playlist has no date ranges of its own, so none was removed from it.
     let skip = (extent != Extent::Full)
         .then(|| hls::Skip { segments: hidden, removed_date_ranges: (extent == Extent::DeltaDates).then(Vec::new) });
-    sequence(state, &mut text, state.gone.key_frames + 1, skip, state.listed().nth(skipped));
+    sequence(state, &mut text, state.gone.key_frames + 1, skip, state.listed(skipped));
     let mut tail = String::new();
-    let last = state.growing().or(state.last()).filter(|_| !state.ended);
+    let last = state.growing.as_ref().or(state.last()).filter(|_| !state.ended);
     match last {
         Some(last) => {
             let (last_msn, last_part) = (last.start.msn.0, last.parts.len().saturating_sub(1) as u32);
@@ -272,17 +317,17 @@ fn iframes(state: &State, extent: Extent) -> Page {
         }
         None => line(&mut tail, Flag::EndList),
     }
-    page(state, Kind::IFrames(extent), text, state.iframes.pieces(skipped), tail)
+    page(state, Kind::IFrames(extent), text, texts.iframes.pieces(skipped), tail)
 }
 
-fn page(state: &State, kind: Kind, head: String, body: Vec<Piece>, tail: String) -> Page {
+fn page(state: &Snapshot, kind: Kind, head: String, body: Vec<Piece>, tail: String) -> Page {
     let mut pieces = vec![Piece::Plain(Bytes::from(head))];
     pieces.extend(body);
     pieces.push(Piece::Plain(Bytes::from(tail)));
     Page::new(pieces, format!("{}-{}-{}", state.config.run, state.version, kind.index()))
 }
 
-fn multivariant(state: &State) -> Page {
+fn multivariant(state: &Snapshot) -> Page {
     let mut text = String::with_capacity(512);
     line(&mut text, Flag::M3u);
     line(&mut text, Flag::IndependentSegments);
@@ -310,7 +355,7 @@ fn multivariant(state: &State) -> Page {
 }
 
 /// A page that seldom changes: its tag is that of its text, so that a client that asks often gets 304.
-fn still(state: &State, text: String) -> Page {
+fn still(state: &Snapshot, text: String) -> Page {
     let mut hasher = DefaultHasher::new();
     hasher.write(text.as_bytes());
     let tag = format!("{}-{:016x}", state.config.run, hasher.finish());
@@ -318,25 +363,25 @@ fn still(state: &State, text: String) -> Page {
 }
 
 /// The highest frame rate of the formats in the window.
-fn frame_rate(state: &State) -> f64 {
+fn frame_rate(state: &Snapshot) -> f64 {
     state.inits.iter().map(|init| init.params.rate.as_f64()).fold(0.0, f64::max)
 }
 
 /// The peak segment bit rate that is declared (§4.4.6.2): no segment can have more than a full VBV buffer and its own time at the
 /// ceiling. What is seen may raise it, for not every encoder keeps to its buffer.
-fn declared_bandwidth(state: &State) -> u64 {
+fn declared_bandwidth(state: &Snapshot) -> u64 {
     let segment = state.config.part_target * i64::from(state.config.segment_parts);
     let burst = u128::from(ceiling(state)) * VBV_SPAN.0 as u128 / segment.0.max(1) as u128;
     (declared_average(state) + burst as u64).max(state.peaks.segment)
 }
 
 /// The average bit rate that is declared, so that it holds before anything is measured: the encoder's ceiling and the packaging.
-fn declared_average(state: &State) -> u64 {
+fn declared_average(state: &Snapshot) -> u64 {
     let overhead = bit_rate(PART_OVERHEAD_BYTES, state.config.part_target)
         + bit_rate(FRAME_OVERHEAD_BYTES, Span((90_000.0 / frame_rate(state).max(0.001)) as i64));
     ceiling(state) + overhead
 }
 
-fn ceiling(state: &State) -> u64 {
+fn ceiling(state: &Snapshot) -> u64 {
     state.inits.iter().map(|init| u64::from(init.params.bitrate_max)).max().unwrap_or(0)
 }

@@ -1,25 +1,28 @@
 //! The rolling window of parts and segments: the only shared mutable state. The segmenter's thread pushes, the server's tasks read and
 //! wait. A standard mutex guards it (no await and no I/O under it); a `watch` wakes those who wait for the next version.
 //!
-//! What it never does: decide what a request means (`server::origin`) or how a playlist reads (`playlist`).
+//! What it never does: decide what a request means (`server::origin`) or how a playlist reads (`playlist`). Who has much to do with what is
+//! in it, such as writing a playlist, takes a [`Snapshot`] and works without the lock.
 
 #[cfg(test)]
 pub(crate) mod feed;
 pub mod numbers;
 pub mod ranges;
+pub mod snapshot;
 pub mod state;
 #[cfg(test)]
 mod tests;
 pub mod timeline;
 
 use crate::{
-    segment::Cut,
+    segment::{Cut, Msn},
     sync::lock,
     time::{Clock, Span, TICKS_PER_S, Ticks, WallTime},
 };
 use numbers::FirstNumbers;
 use ranges::{DateRange, Origin};
 use serde::Serialize;
+use snapshot::Snapshot;
 use state::{State, bit_rate};
 use std::{
     fmt,
@@ -135,7 +138,7 @@ impl Window {
     /// The source is open, and the window is what it says: once, before the first part.
     pub fn settle(&self, config: WindowConfig) {
         let mut state = lock(&self.state);
-        state.config = self.settled.get_or_init(|| config).clone();
+        state.config = Arc::new(self.settled.get_or_init(|| config).clone());
     }
 
     /// Takes one cut from the segmenter.
@@ -162,8 +165,7 @@ impl Window {
     pub fn mark(&self, range: DateRange, origin: Origin) -> bool {
         let mut state = lock(&self.state);
         state.look(self.clock.now(), self.clock.wall());
-        let now = state.now;
-        let listed = !state.ended && state.ranges.mark(range, origin, now);
+        let listed = state.mark(range, origin);
         if listed {
             state.publish();
         }
@@ -172,17 +174,17 @@ impl Window {
 
     /// The date that the playlists give to a moment of media time; none before the first part of its stretch.
     pub fn wall_at(&self, at: Ticks) -> Option<WallTime> {
-        self.read(|state| state.timeline.stretch_at(at).map(|stretch| stretch.first.wall + at.since(stretch.first.at)))
+        self.read(|state| state.timeline().stretch_at(at).map(|stretch| stretch.first.wall + at.since(stretch.first.at)))
     }
 
     /// The newest stretch without a discontinuity; none before the first part.
     pub fn newest_stretch(&self) -> Option<Stretch> {
-        self.read(|state| state.timeline.stretches().next_back().copied())
+        self.read(|state| state.timeline().stretches().next_back().copied())
     }
 
     /// Whether all that is listed is dated by the clock of now.
     pub fn has_one_clock(&self) -> bool {
-        self.read(|state| !state.timeline.stretches().skip(1).any(|stretch| stretch.stepped))
+        self.read(|state| !state.timeline().stretches().skip(1).any(|stretch| stretch.stepped))
     }
 
     /// Beyond all numbers given so far: where another run may begin.
@@ -224,6 +226,11 @@ impl Window {
         self.settled.get().unwrap_or(&self.expected)
     }
 
+    /// The newest version, with the listed segments from `since` on.
+    pub fn snapshot(&self, since: Msn) -> Snapshot {
+        self.read(|state| state.snapshot(since))
+    }
+
     /// Looks at the state as it is now. The publisher waits meanwhile: no await, no I/O.
     pub(crate) fn read<T>(&self, look: impl FnOnce(&State) -> T) -> T {
         let mut state = lock(&self.state);
@@ -248,18 +255,16 @@ impl Window {
 
     /// Changes the state; `change` says whether a reader can see it.
     fn change(&self, change: impl FnOnce(&mut State) -> bool) {
-        let (version, fresh) = {
+        let version = {
             let mut state = lock(&self.state);
             state.look(self.clock.now(), self.clock.wall());
             if !change(&mut state) {
                 return;
             }
             state.publish();
-            (state.version, [state.video.take_fresh(), state.iframes.take_fresh()])
+            state.version
         };
         self.version.send_replace(version);
-        // Outside the lock: readers go on meanwhile.
-        fresh.iter().flatten().for_each(|stretch| stretch.pack());
     }
 }
 

@@ -63,10 +63,9 @@ impl Bench {
     }
 
     fn playlist(&self) -> String {
-        let page = self
-            .window
-            .read(|state| state.page(crate::playlist::Kind::Video(crate::playlist::Extent::Full)).map(|page| page.plain()));
-        String::from_utf8(page.expect("a segment").concat()).expect("text")
+        let playlists = crate::playlist::Playlists::new(self.window.window.clone());
+        let page = playlists.page(crate::playlist::Kind::Video(crate::playlist::Extent::Full), 1);
+        String::from_utf8(page.expect("a segment").plain().concat()).expect("text")
     }
 }
 

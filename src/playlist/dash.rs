@@ -13,13 +13,10 @@ use super::{declared_bandwidth, name::Name};
 use crate::{
     segment::{Msn, SegmentStart},
     time::{FrameRate, Span, TICKS_PER_S},
-    window::{
-        WindowConfig,
-        state::{Segment, State},
-        timeline::Stretch,
-    },
+    window::{WindowConfig, snapshot::Snapshot, state::Segment, timeline::Stretch},
 };
 use elements::*;
+use published::Published;
 
 /// What stands before the element.
 const DECLARATION: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
@@ -66,13 +63,13 @@ fn gcd(a: i128, b: i128) -> i128 {
     if b == 0 { a.max(1) } else { gcd(b, a % b) }
 }
 
-/// Renders the manifest of a state that lists at least one segment.
-pub fn render(state: &State) -> String {
+/// Renders the manifest of a version that lists at least one segment.
+pub fn render(state: &Snapshot, published: &mut Published) -> String {
     let mut text = DECLARATION.to_owned();
     let mut serializer = quick_xml::se::Serializer::new(&mut text);
     serializer.indent(' ', 2);
     let mut manifest = manifest(state);
-    manifest.publish_time = state.manifest.borrow_mut().since(&manifest, state.made_wall).to_string();
+    manifest.publish_time = published.since(&manifest, state.made_wall).to_string();
     serde::Serialize::serialize(&manifest, serializer).expect("a string takes everything, and no name here is dynamic");
     text.push('\n');
     text
@@ -89,7 +86,7 @@ struct Times {
     len_us: Option<i64>,
 }
 
-fn manifest(state: &State) -> Mpd {
+fn manifest(state: &Snapshot) -> Mpd {
     // In whole milliseconds, as all dates of segments.
     let begin = state.timeline.zero().unwrap_or_default();
     let times = times(state);
@@ -127,31 +124,28 @@ fn manifest(state: &State) -> Mpd {
 
 /// How far back a player may go: the window once it is full, before that and where bytes ran out what is there. FFmpeg's reader plays the
 /// same segment again and again when the depth reaches beyond the stream's start, or is less than where it begins to play.
-fn depth(state: &State) -> Span {
+fn depth(state: &Snapshot) -> Span {
     state.config.span.min(state.sums.span.max(state.config.target_duration() * DEPTH_MIN_TARGETS))
 }
 
 /// The Periods, first to last. Each begins where the timeline says, and never before the one before it ends. After the end the first begins with what is left, for then nothing else says where the past is cut off.
-fn times(state: &State) -> Vec<Times> {
+fn times(state: &Snapshot) -> Vec<Times> {
     let stretches: Vec<Stretch> = state.timeline.stretches().copied().collect();
     let mut times: Vec<Times> = Vec::with_capacity(stretches.len());
-    let oldest = state.listed().next().filter(|_| state.ended);
+    let oldest = state.first.as_ref().filter(|_| state.ended);
     for (place, stretch) in stretches.iter().enumerate() {
         let first = oldest.filter(|_| place == 0).map_or(stretch.first, |oldest| oldest.start);
-        let last: Option<&Segment> = match stretches.get(place + 1) {
-            Some(next) => state.segment(Msn(next.first.msn.0 - 1)),
-            None => state.last().filter(|_| state.ended),
-        };
+        let end = stretch.end.or(state.last().filter(|_| state.ended).map(Segment::end));
         let previous_end = times.last().map_or(0, |before| before.start_us + before.len_us.unwrap_or_default());
         let start_us = (stretch.start_us + first.at.since(stretch.first.at).as_us()).max(previous_end);
-        let len_us = last.map(|last| (last.start.at + last.duration).since(first.at).as_us());
+        let len_us = end.map(|end| end.since(first.at).as_us());
         times.push(Times { named: stretch.first.msn, first, start_us, len_us });
     }
     times
 }
 
 /// A Period. Its init segment is held as long as one of its segments is.
-fn period(state: &State, times: &Times) -> Option<Period> {
+fn period(state: &Snapshot, times: &Times) -> Option<Period> {
     let first = times.first;
     let params = &state.init(first.init)?.params;
     let timing = Timing::new(params.rate, &state.config);

@@ -3,6 +3,7 @@
 use super::*;
 use crate::{
     coding::unpack,
+    time::Clock,
     window::{
         WindowConfig,
         feed::{BEGIN, Feed, config},
@@ -10,17 +11,26 @@ use crate::{
         ranges::{DateRange, Origin},
     },
 };
+use proptest::prelude::*;
 use std::{env, fs, path::Path};
 
+/// The text of a playlist, written for this call.
 pub(super) fn text(feed: &Feed, kind: Kind) -> String {
-    feed.read(|state| {
-        let page = state.page(kind).expect("there is a segment");
-        let plain = String::from_utf8(page.plain().concat()).unwrap();
-        for coding in Coding::ALL {
-            assert_eq!(unpack(coding, &page.packed(coding).concat()), plain.as_bytes());
-        }
-        plain
-    })
+    text_of(&Playlists::new(feed.window.clone()), kind)
+}
+
+/// The text of the newest version of a playlist; the compressed ones are the same.
+pub(super) fn text_of(playlists: &Playlists, kind: Kind) -> String {
+    let page = newest(playlists, kind).expect("there is a segment");
+    let plain = String::from_utf8(page.plain().concat()).unwrap();
+    for coding in Coding::ALL {
+        assert_eq!(unpack(coding, &page.packed(coding).concat()), plain.as_bytes());
+    }
+    plain
+}
+
+fn newest(playlists: &Playlists, kind: Kind) -> Option<Arc<Page>> {
+    playlists.page(kind, playlists.window().read(|state| state.version))
 }
 
 /// Compares with `tests/golden/NAME.m3u8`, or `.mpd`; `UPDATE_GOLDEN=1` writes it anew, for the diff to be reviewed.
@@ -47,7 +57,7 @@ pub(super) fn fed(script: &str) -> Feed {
 fn before_the_first_whole_segment_there_is_no_playlist() {
     let feed = fed("K...");
     for kind in [Kind::Multivariant, FULL, Kind::IFrames(Extent::Full)] {
-        assert!(feed.read(|state| state.page(kind).is_none()));
+        assert!(newest(&Playlists::new(feed.window.clone()), kind).is_none());
     }
 }
 
@@ -144,20 +154,62 @@ fn the_multivariant_playlist_declares_the_ceiling_and_is_raised_by_what_is_seen(
     check(&feed, Kind::Multivariant, "multivariant_peak");
 }
 
+proptest! {
+    /// Whatever was kept from the versions before, and however many were left out, is what is written anew.
+    #[test]
+    fn texts_kept_from_version_to_version_read_as_those_written_anew(
+        steps in prop::collection::vec((prop::sample::select(vec!["K....|", "K..|", "!K....|", "~K.|", "K..", "K....|K....|K....|"]), 0..4u8, any::<bool>()), 1..40),
+    ) {
+        let mut feed = Feed::new(config());
+        let playlists = Playlists::new(feed.window.clone());
+        let mut is_open = false;
+        for (n, (script, mark, is_asked)) in steps.iter().enumerate() {
+            if is_open {
+                feed.push("|");
+            }
+            feed.push(script);
+            is_open = !script.ends_with('|');
+            let at = |ms: u8| Some(feed.clock.wall() + Span::from_ms(i64::from(ms)));
+            let (number, end) = if *mark == 2 { (n.saturating_sub(3), at(0)) } else { (n, at(mark % 2).filter(|_| *mark == 1)) };
+            if *mark > 0 {
+                let range = DateRange { id: format!("m-{number}"), class: None, start: BEGIN, end, extra: Vec::new() };
+                feed.window.mark(range, Origin::Own);
+            }
+            for kind in [FULL, Kind::Video(Extent::DeltaDates), Kind::IFrames(Extent::Full), Kind::IFrames(Extent::Delta), Kind::Multivariant] {
+                if *is_asked && newest(&playlists, kind).is_some() {
+                    prop_assert_eq!(text_of(&playlists, kind), text(&feed, kind));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn who_publishes_does_not_wait_for_who_writes() {
+    let mut feed = fed("K....|");
+    let playlists = Playlists::new(feed.window.clone());
+    let writes = lock(&playlists.texts);
+    feed.push("K....|");
+    assert!(
+        feed.window.mark(DateRange { id: "m".to_owned(), class: None, start: BEGIN, end: None, extra: Vec::new() }, Origin::Own)
+    );
+    drop(writes);
+    assert!(text_of(&playlists, FULL).contains("seg-r-2.m4s"));
+}
+
 #[test]
 fn a_delta_of_a_day_is_small_and_a_version_is_rendered_once() {
     let mut feed = Feed::new(WindowConfig { span: Span::from_ms(86_400_000), target_duration_s: 2, segment_parts: 10, ..config() });
     feed.push(&"K.........|".repeat(3000));
     feed.push("K....");
-    feed.read(|state| {
-        for coding in Coding::ALL {
-            let size = |kind| state.page(kind).unwrap().packed(coding).iter().map(Bytes::len).sum::<usize>();
-            let delta = size(Kind::Video(Extent::DeltaDates));
-            assert!(delta < 3000 && size(FULL) < 3000 * 20, "{coding:?}: {delta} bytes");
-        }
-        let first = state.page(FULL).unwrap();
-        assert!(std::ptr::eq(first, state.page(FULL).unwrap()));
-        let packed = |page: &Page| Coding::ALL.map(|coding| page.packed(coding).as_ptr());
-        assert_eq!(packed(first), packed(state.page(FULL).unwrap()));
-    });
+    let playlists = Playlists::new(feed.window.clone());
+    let page = |kind| newest(&playlists, kind).unwrap();
+    for coding in Coding::ALL {
+        let size = |kind| page(kind).packed(coding).iter().map(Bytes::len).sum::<usize>();
+        let delta = size(Kind::Video(Extent::DeltaDates));
+        assert!(delta < 3000 && size(FULL) < 3000 * 20, "{coding:?}: {delta} bytes");
+    }
+    assert!(Arc::ptr_eq(&page(FULL), &page(FULL)));
+    let packed = |page: Arc<Page>| Coding::ALL.map(|coding| page.packed(coding).as_ptr());
+    assert_eq!(packed(page(FULL)), packed(page(FULL)));
 }

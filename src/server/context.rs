@@ -8,6 +8,7 @@ use super::{
 use crate::{
     hooks::HooksCounts,
     marker_service::MarkerService,
+    playlist::Playlists,
     status::Status,
     sync::lock,
     time::Clock,
@@ -23,6 +24,7 @@ use tokio::sync::Semaphore;
 /// What the routes answer from.
 pub(super) struct Shared {
     pub(super) window: Arc<Window>,
+    pub(super) playlists: Arc<Playlists>,
     pub(super) status: Arc<Status>,
     pub(super) hooks: Arc<HooksCounts>,
     pub(super) clock: Arc<dyn Clock>,

@@ -14,14 +14,14 @@ pub use growth::{Follower, Growth, Stalled};
 pub use reply::Reply;
 
 use crate::{
-    playlist::{Kind, name::Name},
+    playlist::{Extent, Kind, Page, Playlists, name::Name, texts::Texts},
     segment::Msn,
     time::{Span, TICKS_PER_S},
-    window::{Window, WindowConfig, state::State},
+    window::{WindowConfig, state::State},
 };
 use directives::{Directives, QUERY_MAX, Wait};
-pub(super) use reply::Found;
-use reply::{Kept, Lifetime};
+use reply::{Found, Kept, Lifetime};
+use std::sync::Arc;
 
 /// ISO/IEC 23009-1 annex C; segments and parts.
 const SEGMENT_TYPE: &str = "video/iso.segment";
@@ -94,13 +94,14 @@ impl Awaited {
 
 /// Answers a request, after waiting if it asks for what is not there yet: until it is, until the stream ends, or until patience ends.
 /// Dropping the future frees the waiter.
-pub async fn respond(window: &Window, request: Request) -> Reply {
+pub async fn respond(playlists: &Playlists, request: Request) -> Reply {
+    let window = playlists.window();
     let mut versions = window.versions();
     let deadline = tokio::time::sleep(std::time::Duration::ZERO);
     tokio::pin!(deadline);
     let (mut place, mut waits_for) = (None, None);
     loop {
-        let awaited = match window.read(|state| find(&request, state)).resolve(&request) {
+        let awaited = match look(playlists, &request) {
             Resolution::Ready(reply) => return reply,
             Resolution::Await(awaited) => awaited,
         };
@@ -120,13 +121,26 @@ pub async fn respond(window: &Window, request: Request) -> Reply {
     }
 }
 
-/// What a request comes to in a state. Pure, and total: any text gives an answer.
-pub fn resolve(request: &Request, state: &State) -> Resolution {
-    find(request, state).resolve(request)
+/// What a request comes to now. The window is locked for a look at it, and no text is written meanwhile.
+pub(super) fn look(playlists: &Playlists, request: &Request) -> Resolution {
+    let found = playlists.window().read(|state| find(request, state));
+    found.resolve(request, |kind, version| playlists.page(kind, version))
 }
 
-/// What a request finds in a state: all that needs the window's lock. No text is packed under it and no header written.
-pub(super) fn find(request: &Request, state: &State) -> Found {
+/// What a request comes to in a state. Pure, and total: any text gives an answer.
+pub fn resolve(request: &Request, state: &State) -> Resolution {
+    find(request, state).resolve(request, |kind, _| page_of(state, kind))
+}
+
+/// A playlist of a state, written for this one request.
+fn page_of(state: &State, kind: Kind) -> Option<Arc<Page>> {
+    let mut texts = Texts::default();
+    texts.follow(state.snapshot(texts.next()));
+    texts.page(kind)
+}
+
+/// What a request finds in a state: all that needs the window's lock.
+fn find(request: &Request, state: &State) -> Found {
     let error = |status, why| Found::Refused(status, why, Lifetime::Error.seconds(&state.config));
     if request.method == Method::Other {
         return error(405, "only GET and HEAD are answered here");
@@ -175,7 +189,7 @@ fn part(state: &State, msn: Msn, index: u32) -> Found {
     Found::Refused(404, "no such part", Lifetime::Error.seconds(&state.config))
 }
 
-fn playlist(request: &Request, state: &State, kind: fn(crate::playlist::Extent) -> Kind) -> Found {
+fn playlist(request: &Request, state: &State, kind: fn(Extent) -> Kind) -> Found {
     let lifetime = Lifetime::BlockingError.seconds(&state.config);
     let Directives { wait, extent } = match directives::parse(&request.query) {
         Ok(directives) => directives,
@@ -200,7 +214,10 @@ enum Progress {
 }
 
 fn reached(state: &State, kind: Kind, wait: Wait) -> Progress {
-    let last = state.last_number(kind);
+    let last = match kind {
+        Kind::IFrames(_) => state.key_frames_so_far(),
+        Kind::Video(_) | Kind::Multivariant | Kind::Manifest => state.last().map_or(0, |segment| segment.start.msn.0),
+    };
     let wait = match (kind, wait) {
         // The I-frame playlist has no parts; Apple's validator asks it for them all the same, and wants an answer.
         (Kind::IFrames(_), Wait::Part(msn, _)) => Wait::Segment(msn),
@@ -242,8 +259,8 @@ fn advance_part_limit(state: &State) -> u64 {
 }
 
 fn page(state: &State, kind: Kind, lifetime: Lifetime) -> Found {
-    match state.page(kind) {
-        Some(page) => Found::Page(page.clone(), reply::page_type(kind), lifetime.seconds(&state.config)),
+    match state.last() {
+        Some(_) => Found::Page(kind, state.version, lifetime.seconds(&state.config)),
         None if state.ended => {
             Found::Refused(404, "the stream has ended without a segment", Lifetime::Error.seconds(&state.config))
         }

@@ -22,6 +22,7 @@ use super::{
 use crate::{
     hooks::HooksCounts,
     marker_service::MarkerService,
+    playlist::Playlists,
     server::AccessConfig,
     status::Status,
     time::{Clock, Ticks},
@@ -71,6 +72,7 @@ impl Site {
         access: AccessConfig,
     ) -> Site {
         let shared = Arc::new(Shared {
+            playlists: Arc::new(Playlists::new(window.clone())),
             window,
             status,
             clock,
@@ -141,6 +143,16 @@ impl Site {
     /// Copies of what many ask for.
     pub(super) fn mirror(&self) -> &Arc<Mirror> {
         &self.shared.mirror
+    }
+
+    /// Keeps the texts of the playlists up with the window, for as long as it is polled.
+    pub(super) async fn write_ahead(&self) {
+        let playlists = &self.shared.playlists;
+        let mut versions = playlists.window().versions();
+        // The window outlives this borrow of it, so its sender is there.
+        while versions.changed().await.is_ok() {
+            playlists.keep_up();
+        }
     }
 
     /// What peers do wrong.

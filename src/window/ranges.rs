@@ -1,7 +1,7 @@
 //! Date ranges of the playlists: what is listed, and what was, a short while ago.
 
 use crate::time::{Span, Ticks, WallTime};
-use std::collections::VecDeque;
+use std::{collections::VecDeque, sync::Arc};
 
 /// Ranges listed at once. Each is a line of every playlist and a parse in every player; more than this belongs into the markers API.
 pub const RANGES_MAX: usize = 1000;
@@ -49,19 +49,20 @@ pub enum Origin {
     Client,
 }
 
-#[derive(Debug)]
-struct Listed {
-    range: DateRange,
-    /// Its line, with the line end: it is asked for more often than it changes.
-    line: String,
-    changed: Ticks,
+/// A listed range, as it was after a change of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// The range.
+    pub range: DateRange,
+    /// When it was listed, or changed last.
+    pub changed: Ticks,
     origin: Origin,
 }
 
-/// The date ranges of a window.
-#[derive(Debug, Default)]
+/// The date ranges of a window. Cheap to clone, for what is listed is shared.
+#[derive(Clone, Debug, Default)]
 pub struct Ranges {
-    listed: Vec<Listed>,
+    listed: Vec<Arc<Listed>>,
     of_clients: usize,
     removed: VecDeque<(String, Ticks)>,
 }
@@ -79,11 +80,11 @@ impl Ranges {
             let room = self.listed.len() < RANGES_MAX && !(is_client && self.of_clients >= RANGES_OF_CLIENTS_MAX);
             if room {
                 self.of_clients += usize::from(is_client);
-                self.listed.push(Listed { line: format!("{range}\n"), range, changed: now, origin });
+                self.listed.push(Arc::new(Listed { range, changed: now, origin }));
             }
             return room;
         };
-        let (before, listed) = (known.range.clone(), &mut known.range);
+        let mut listed = known.range.clone();
         listed.end = listed.end.or(range.end.filter(|end| *end >= listed.start));
         listed.class = listed.class.take().or(range.class);
         for (name, value) in range.extra {
@@ -91,8 +92,8 @@ impl Ranges {
                 listed.extra.push((name, value));
             }
         }
-        if *listed != before {
-            (known.line, known.changed) = (format!("{listed}\n"), now);
+        if listed != known.range {
+            *known = Arc::new(Listed { range: listed, changed: now, origin: known.origin });
         }
         true
     }
@@ -123,18 +124,8 @@ impl Ranges {
     }
 
     /// All listed ranges, in the order of their listing.
-    pub fn all(&self) -> impl Iterator<Item = &DateRange> {
-        self.listed.iter().map(|listed| &listed.range)
-    }
-
-    /// Their lines.
-    pub fn lines(&self) -> impl Iterator<Item = &str> {
-        self.listed.iter().map(|listed| listed.line.as_str())
-    }
-
-    /// The lines of the listed ranges that were added or changed since then.
-    pub fn lines_since(&self, since: Ticks) -> impl Iterator<Item = &str> {
-        self.listed.iter().filter(move |listed| listed.changed >= since).map(|listed| listed.line.as_str())
+    pub fn listed(&self) -> impl Iterator<Item = &Arc<Listed>> {
+        self.listed.iter()
     }
 
     /// IDs of the ranges that were removed since then.
@@ -152,8 +143,8 @@ mod tests {
         DateRange { id: id.to_owned(), class: None, start: at(start_s), end: end_s.map(at), extra: Vec::new() }
     }
 
-    fn ids<'a>(ranges: impl Iterator<Item = &'a DateRange>) -> Vec<&'a str> {
-        ranges.map(|range| range.id.as_str()).collect()
+    fn ids(ranges: &Ranges) -> Vec<&str> {
+        ranges.listed().map(|listed| listed.range.id.as_str()).collect()
     }
 
     #[test]
@@ -163,9 +154,8 @@ mod tests {
         assert!(ranges.mark(range("b", 11, Some(12)), Origin::Own, Ticks(1)));
         assert!(ranges.mark(range("a", 5, Some(20)), Origin::Own, Ticks(2)));
         assert!(ranges.mark(range("a", 10, Some(30)), Origin::Own, Ticks(3)));
-        assert_eq!(ranges.all().next(), Some(&range("a", 10, Some(20))));
-        let lines: Vec<&str> = ranges.lines_since(Ticks(2)).collect();
-        assert_eq!(lines, [format!("{}\n", range("a", 10, Some(20)))]);
+        let listed: Vec<(&DateRange, Ticks)> = ranges.listed().map(|listed| (&listed.range, listed.changed)).collect();
+        assert_eq!(listed, [(&range("a", 10, Some(20)), Ticks(2)), (&range("b", 11, Some(12)), Ticks(1))]);
     }
 
     #[test]
@@ -175,9 +165,9 @@ mod tests {
             assert!(ranges.mark(range, Origin::Own, Ticks(0)));
         }
         ranges.forget_before(WallTime(12_000_000), Ticks(5), Span(10));
-        assert_eq!(ids(ranges.all()), ["a", "b", "c"]);
+        assert_eq!(ids(&ranges), ["a", "b", "c"]);
         ranges.forget_before(WallTime(12_500_000), Ticks(6), Span(10));
-        assert_eq!((ids(ranges.all()), ranges.removed_since(Ticks(0))), (vec!["b", "c"], vec!["a".to_owned()]));
+        assert_eq!((ids(&ranges), ranges.removed_since(Ticks(0))), (vec!["b", "c"], vec!["a".to_owned()]));
         assert!(!ranges.mark(range("a", 20, None), Origin::Own, Ticks(7)), "an ID is not used again");
         ranges.forget_before(WallTime(12_500_000), Ticks(17), Span(10));
         assert!(ranges.removed_since(Ticks(0)).is_empty());
@@ -192,7 +182,7 @@ mod tests {
             assert!(ranges.mark(range, Origin::Own, Ticks(told)));
         }
         ranges.forget_told_before(Ticks(20), WallTime(60_000_000), Ticks(40));
-        assert_eq!((ids(ranges.all()), ranges.removed_since(Ticks(40))), (vec!["open", "b"], vec!["a".to_owned()]));
+        assert_eq!((ids(&ranges), ranges.removed_since(Ticks(40))), (vec!["open", "b"], vec!["a".to_owned()]));
     }
 
     #[test]

@@ -1,19 +1,21 @@
 //! What the window holds, and how it changes: pure, for the time of each change is given with it. Publishing costs the same however long
-//! the window is: finished text lies in [`Roll`]s, and sums are kept, not counted anew.
+//! the window is: segments are shared, not copied, and sums are kept, not counted anew.
 
-use super::{WindowConfig, numbers::FirstNumbers, ranges::Ranges, timeline::Timeline};
+mod reading;
+
+use super::{
+    WindowConfig,
+    numbers::FirstNumbers,
+    ranges::{DateRange, Origin, Ranges},
+    timeline::Timeline,
+};
 use crate::{
     encode::VideoParams,
-    playlist::{self, Extent, Kind, Page, dash::published::Published, roll::Roll},
-    segment::{Cut, InitId, Msn, Part, SegmentStart},
+    segment::{Cut, InitId, Part, SegmentStart},
     time::{Span, Ticks, WallTime},
 };
 use bytes::Bytes;
-use std::{
-    cell::{OnceCell, RefCell},
-    collections::VecDeque,
-    sync::Arc,
-};
+use std::{collections::VecDeque, sync::Arc};
 
 /// Segments that stay listed whatever the span (Apple's authoring specification 8.11).
 const LISTED_MIN: usize = 6;
@@ -57,7 +59,6 @@ pub struct Segment {
     pub key_count: u64,
     /// Their bytes.
     pub key_bytes: u64,
-    keep: Option<Keep>,
 }
 
 /// How long a segment that is no longer listed stays fetchable.
@@ -83,6 +84,11 @@ pub struct KeyFrame {
 }
 
 impl Segment {
+    /// Where its last part ends.
+    pub fn end(&self) -> Ticks {
+        self.start.at + self.duration
+    }
+
     /// Its key frames.
     pub fn key_frames(&self) -> Vec<KeyFrame> {
         let mut keys: Vec<KeyFrame> = Vec::new();
@@ -133,39 +139,35 @@ pub struct Gone {
 /// What the window holds.
 #[derive(Debug)]
 pub struct State {
-    pub(crate) config: WindowConfig,
+    pub(crate) config: Arc<WindowConfig>,
     /// The time of this look at the state.
     pub(crate) now: Ticks,
     pub(crate) wall: WallTime,
-    pub(crate) inits: VecDeque<Init>,
+    inits: Arc<VecDeque<Init>>,
     /// Unlisted ones first, then the listed ones, in order of their numbers.
-    pub(crate) segments: VecDeque<Segment>,
-    unlisted: usize,
-    pub(crate) open: Option<Segment>,
-    /// Text of the listed segments whose parts are no longer listed.
-    pub(crate) video: Roll,
-    /// Text of the key frames of all listed segments, an entry per segment.
-    pub(crate) iframes: Roll,
+    segments: VecDeque<Arc<Segment>>,
+    /// How long each of the unlisted ones stays.
+    unlisted: VecDeque<Keep>,
+    open: Option<Segment>,
+    /// Listed segments whose parts are not listed any more.
+    without_parts: usize,
     /// Length of the segments whose parts are listed, with the growing one.
     recent: Span,
     pub(crate) sums: Sums,
     pub(crate) peaks: Peaks,
-    pub(crate) gone: Gone,
+    gone: Gone,
     /// Bytes of all segments and parts, listed or not.
     pub(crate) held_bytes: u64,
     longest: Span,
-    pub(crate) ranges: Ranges,
+    ranges: Arc<Ranges>,
     /// The runs without a discontinuity that reach into the window: the Periods of DASH.
-    pub(crate) timeline: Timeline,
-    /// What the manifest said last, and since when.
-    pub(crate) manifest: RefCell<Published>,
+    timeline: Arc<Timeline>,
     pub(crate) ended: bool,
     pub(crate) version: u64,
     /// When this version was made.
-    pub(crate) made: Ticks,
+    made: Ticks,
     /// The wall time then.
-    pub(crate) made_wall: WallTime,
-    pages: [OnceCell<Arc<Page>>; Kind::COUNT],
+    made_wall: WallTime,
 }
 
 impl State {
@@ -173,29 +175,26 @@ impl State {
     pub fn new(config: WindowConfig) -> State {
         let FirstNumbers { discontinuities, key_frames, .. } = config.first;
         State {
-            config,
+            config: Arc::new(config),
             now: Ticks::default(),
             wall: WallTime::default(),
-            inits: VecDeque::new(),
+            inits: Arc::default(),
             segments: VecDeque::new(),
-            unlisted: 0,
+            unlisted: VecDeque::new(),
             open: None,
-            video: Roll::default(),
-            iframes: Roll::default(),
+            without_parts: 0,
             recent: Span::ZERO,
             sums: Sums::default(),
             peaks: Peaks::default(),
             gone: Gone { discontinuities, key_frames },
             held_bytes: 0,
             longest: Span::ZERO,
-            ranges: Ranges::default(),
-            timeline: Timeline::default(),
-            manifest: RefCell::default(),
+            ranges: Arc::default(),
+            timeline: Arc::default(),
             ended: false,
             version: 0,
             made: Ticks::default(),
             made_wall: WallTime::default(),
-            pages: Default::default(),
         }
     }
 
@@ -210,7 +209,7 @@ impl State {
             return;
         }
         match cut {
-            Cut::Init { id, data, params } => self.inits.push_back(Init { id, data, params }),
+            Cut::Init { id, data, params } => Arc::make_mut(&mut self.inits).push_back(Init { id, data, params }),
             Cut::Start(start) => self.start(start),
             Cut::Part(part) => self.part(part),
             Cut::End(_) => self.close(),
@@ -230,7 +229,11 @@ impl State {
         self.expire();
         self.version += 1;
         (self.made, self.made_wall) = (self.now, self.wall);
-        self.pages = Default::default();
+    }
+
+    /// Lists a date range, or adds to a listed one what it lacks; says whether it is listed ([`Ranges::mark`]).
+    pub(super) fn mark(&mut self, range: DateRange, origin: Origin) -> bool {
+        !self.ended && Arc::make_mut(&mut self.ranges).mark(range, origin, self.now)
     }
 
     fn start(&mut self, mut start: SegmentStart) {
@@ -241,7 +244,8 @@ impl State {
         debug_assert!(before.is_none_or(|(msn, _)| start.msn.0 == msn.0 + 1), "the segmenter numbers without gaps");
         let map = if before.is_some_and(|(_, init)| init == start.init) { MapLine::Inherited } else { MapLine::Own };
         if self.timeline.zero().is_none() || start.discontinuity {
-            self.timeline.begin(start);
+            let before = self.segments.back().map(|segment| segment.end());
+            Arc::make_mut(&mut self.timeline).begin(start, before);
         }
         self.open = Some(Segment {
             start,
@@ -252,7 +256,6 @@ impl State {
             first_listed: self.now,
             key_count: 0,
             key_bytes: 0,
-            keep: None,
         });
     }
 
@@ -285,30 +288,32 @@ impl State {
         for key in &keys {
             self.peaks.key_frame = self.peaks.key_frame.max(bit_rate(key.len, key.duration));
         }
-        self.iframes.push(&playlist::iframe_entry(&segment, &self.config.run));
-        self.segments.push_back(segment);
+        self.segments.push_back(Arc::new(segment));
     }
 
     /// Parts farther than 3 target durations from the end are not listed any more (§6.2.2), a whole segment's at a time: hls.js leaves
     /// its part mode when the list is shorter.
     fn list_fewer_parts(&mut self) {
-        while let Some(oldest) = self.segments.get(self.unlisted + self.video.len()) {
+        while let Some(oldest) = self.segments.get(self.unlisted.len() + self.without_parts) {
             if (self.recent - oldest.duration).0 <= self.config.target_duration().0 * 3 {
                 break;
             }
             self.recent = self.recent - oldest.duration;
-            let entry = playlist::entry(oldest, &self.config.run);
-            self.video.push(&entry);
+            self.without_parts += 1;
         }
+    }
+
+    fn listed_len(&self) -> usize {
+        self.segments.len() - self.unlisted.len()
     }
 
     /// Drops from the front what is beyond the span or the bytes, but never below 3 target durations (§6.2.2).
     fn unlist(&mut self) {
-        while let Some(front) = self.segments.get(self.unlisted) {
+        while let Some(front) = self.segments.get(self.unlisted.len()) {
             let left = self.sums.span - front.duration;
-            let too_long = left >= self.config.span && self.listed().len() > LISTED_MIN;
+            let too_long = left >= self.config.span && self.listed_len() > LISTED_MIN;
             // A tick for each segment: a client adds up rounded lengths, and must not come out below.
-            let floor = self.config.target_duration() * 3 + Span(self.listed().len() as i64);
+            let floor = self.config.target_duration() * 3 + Span(self.listed_len() as i64);
             if !(too_long || self.too_big()) || left < floor {
                 break;
             }
@@ -330,153 +335,44 @@ impl State {
     }
 
     fn unlist_front(&mut self) {
-        if self.video.is_empty() {
-            self.recent = self.recent - self.segments[self.unlisted].duration;
+        let segment = self.segments[self.unlisted.len()].clone();
+        if self.without_parts == 0 {
+            self.recent = self.recent - segment.duration;
         }
-        self.video.pop();
-        self.iframes.pop();
-        let at_least_until = self.now + self.keep_at_least(self.segments[self.unlisted].duration);
-        let segment = &mut self.segments[self.unlisted];
+        self.without_parts = self.without_parts.saturating_sub(1);
+        let at_least_until = self.now + self.keep_at_least(segment.duration);
         // §6.2.2: first listed + its own duration + the longest playlist that listed it.
         let until = segment.first_listed + segment.duration + self.longest;
-        segment.keep = Some(Keep { until: until.max(at_least_until), at_least_until });
+        self.unlisted.push_back(Keep { until: until.max(at_least_until), at_least_until });
         self.sums.span = self.sums.span - segment.duration;
         self.sums.bytes -= segment.bytes;
         self.sums.key_frames -= segment.key_count;
         self.sums.key_bytes -= segment.key_bytes;
         self.gone.discontinuities += u64::from(segment.start.discontinuity);
         self.gone.key_frames += segment.key_count;
-        self.unlisted += 1;
-        if let Some(first) = self.segments.get(self.unlisted) {
-            self.ranges.forget_before(first.start.wall, self.now, self.config.skip_until());
-            if self.timeline.forget_before(first.start.msn) {
-                // Dates of a clock that was ahead would stay until that time has come.
-                self.ranges.forget_told_before(first.start.at, self.wall, self.now);
-            }
+        let Some(first) = self.segments.get(self.unlisted.len()).map(|first| first.start) else { return };
+        let ranges = Arc::make_mut(&mut self.ranges);
+        ranges.forget_before(first.wall, self.now, self.config.skip_until());
+        if Arc::make_mut(&mut self.timeline).forget_before(first.msn) {
+            // Dates of a clock that was ahead would stay until that time has come.
+            ranges.forget_told_before(first.at, self.wall, self.now);
         }
     }
 
     /// Frees segments whose time is over, and init segments that no segment needs.
     fn expire(&mut self) {
-        while let Some(keep) = self.segments.front().and_then(|segment| segment.keep) {
+        while let Some(keep) = self.unlisted.front().copied() {
             let short = self.held_bytes > self.config.bytes_max;
             if self.now < if short { keep.at_least_until } else { keep.until } {
                 break;
             }
             self.held_bytes -= self.segments.pop_front().map_or(0, |segment| segment.bytes);
-            self.unlisted -= 1;
+            self.unlisted.pop_front();
         }
-        let needed = self.segments.front().or(self.open.as_ref()).map(|segment| segment.start.init);
+        let needed = self.segments.front().map(Arc::as_ref).or(self.open.as_ref()).map(|segment| segment.start.init);
         while self.inits.get(1).is_some_and(|next| needed.is_some_and(|needed| next.id <= needed)) {
-            self.inits.pop_front();
+            Arc::make_mut(&mut self.inits).pop_front();
         }
-    }
-}
-
-/// What the playlists and the origin read.
-impl State {
-    /// The listed segments, first to last.
-    pub fn listed(&self) -> impl DoubleEndedIterator<Item = &Segment> + ExactSizeIterator {
-        self.segments.range(self.unlisted..)
-    }
-
-    /// The listed segments whose parts are listed too.
-    pub fn recent(&self) -> impl DoubleEndedIterator<Item = &Segment> + ExactSizeIterator {
-        self.segments.range(self.unlisted + self.video.len()..)
-    }
-
-    /// The last whole segment.
-    pub fn last(&self) -> Option<&Segment> {
-        self.listed().next_back()
-    }
-
-    /// The growing segment, once it has a part.
-    pub fn growing(&self) -> Option<&Segment> {
-        self.open.as_ref().filter(|open| !open.parts.is_empty())
-    }
-
-    /// The part that comes next: the preload hint. `None` after the end.
-    pub fn next_part(&self) -> Option<(Msn, u32)> {
-        if self.ended {
-            return None;
-        }
-        Some(match (&self.open, self.segments.back()) {
-            (Some(open), _) if open.parts.len() < self.config.segment_parts as usize => (open.start.msn, open.parts.len() as u32),
-            (Some(open), _) => (Msn(open.start.msn.0 + 1), 0),
-            (None, Some(last)) => (Msn(last.start.msn.0 + 1), 0),
-            (None, None) => (self.config.first.msn, 0),
-        })
-    }
-
-    /// Beyond all numbers given so far: where another run may begin.
-    pub fn next_numbers(&self) -> FirstNumbers {
-        let newest = self.open.as_ref().or(self.segments.back());
-        let told = self.listed().chain(&self.open);
-        let keys = self.open.as_ref().map_or(0, |open| open.key_frames().len() as u64);
-        FirstNumbers {
-            msn: newest.map_or(self.config.first.msn, |segment| Msn(segment.start.msn.0 + 1)),
-            discontinuities: self.gone.discontinuities + told.filter(|segment| segment.start.discontinuity).count() as u64,
-            key_frames: self.gone.key_frames + self.sums.key_frames + keys,
-        }
-    }
-
-    /// A whole segment that is fetchable.
-    pub fn segment(&self, msn: Msn) -> Option<&Segment> {
-        let place = self.segments.binary_search_by_key(&msn, |segment| segment.start.msn).ok()?;
-        self.segments.get(place)
-    }
-
-    /// A fetchable part, with its segment.
-    pub fn find_part(&self, msn: Msn, index: u32) -> Option<(&Segment, &Part)> {
-        let segment = self.segment(msn).or_else(|| self.open.as_ref().filter(|open| open.start.msn == msn))?;
-        Some((segment, segment.parts.get(index as usize)?))
-    }
-
-    /// How long a segment stays fetchable from now, as planned: only a window that runs out of bytes shortens it.
-    pub fn lifetime(&self, segment: &Segment) -> Span {
-        match segment.keep {
-            Some(keep) => keep.until.since(self.now).max(Span::ZERO),
-            None => {
-                let planned = (segment.first_listed + segment.duration + self.sums.span).since(self.now);
-                planned.max(self.keep_at_least(segment.duration))
-            }
-        }
-    }
-
-    /// An init segment.
-    pub fn init(&self, id: InitId) -> Option<&Init> {
-        self.inits.iter().find(|init| init.id == id)
-    }
-
-    /// A playlist of this version, rendered on the first call only. `None` before the first whole segment.
-    pub fn page(&self, kind: Kind) -> Option<&Arc<Page>> {
-        self.last()?;
-        let kind = if self.ended { kind.full() } else { kind };
-        Some(self.pages[kind.index()].get_or_init(|| Arc::new(playlist::render(self, kind))))
-    }
-
-    /// Number of the last entry of a media playlist.
-    pub fn last_number(&self, kind: Kind) -> u64 {
-        match kind {
-            Kind::IFrames(_) => self.gone.key_frames + self.sums.key_frames,
-            Kind::Video(_) | Kind::Multivariant | Kind::Manifest => self.last().map_or(0, |segment| segment.start.msn.0),
-        }
-    }
-
-    /// Segments at the front that a delta update leaves out: those whose end lies farther from the end of the last whole segment than
-    /// the skip boundary (§6.2.5.1).
-    pub fn skippable(&self, extent: Extent) -> usize {
-        if extent == Extent::Full {
-            return 0;
-        }
-        let (mut after, mut shown) = (Span::ZERO, 0);
-        for segment in self.listed().rev() {
-            if after > self.config.skip_until() {
-                break;
-            }
-            (after, shown) = (after + segment.duration, shown + 1);
-        }
-        self.listed().len() - shown
     }
 }
 

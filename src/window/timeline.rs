@@ -17,10 +17,12 @@ pub struct Stretch {
     pub start_us: i64,
     /// The wall clock was stepped at its beginning.
     pub stepped: bool,
+    /// Where its last segment ends; `None` while it goes on.
+    pub end: Option<Ticks>,
 }
 
 /// The stretches that reach into the window.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Timeline {
     zero: Option<WallTime>,
     stretches: VecDeque<Stretch>,
@@ -42,8 +44,8 @@ impl Timeline {
         self.stretches.iter().rev().find(|stretch| stretch.first.at <= at)
     }
 
-    /// A stretch begins.
-    pub fn begin(&mut self, first: SegmentStart) {
+    /// A stretch begins; the segment before it, if there is one, ends at `before`.
+    pub fn begin(&mut self, first: SegmentStart, before: Option<Ticks>) {
         let (start_us, stepped) = match (self.zero, self.stretches.back()) {
             (Some(zero), Some(before)) => {
                 let passed_us = before.start_us + first.at.since(before.first.at).as_us();
@@ -58,7 +60,10 @@ impl Timeline {
                 (0, false)
             }
         };
-        self.stretches.push_back(Stretch { first, start_us, stepped });
+        if let Some(last) = self.stretches.back_mut() {
+            last.end = before;
+        }
+        self.stretches.push_back(Stretch { first, start_us, stepped, end: None });
     }
 
     /// Forgets the stretches that end before a segment. Says whether all that is left is by the clock of now, and was not before.
@@ -96,10 +101,10 @@ mod tests {
     fn a_step_moves_the_zero_and_not_the_timeline() {
         for step_ms in [-3_600_000, -700, 700, 1_795_191_552_000] {
             let mut timeline = Timeline::default();
-            timeline.begin(start(1, 5, 8000));
-            timeline.begin(start(4, 9, 12_200));
+            timeline.begin(start(1, 5, 8000), None);
+            timeline.begin(start(4, 9, 12_200), Some(Ticks(8 * 90_000)));
             assert_eq!((timeline.zero(), starts(&timeline)), (Some(WallTime::from_unix_ms(8000)), vec![0, 4200]), "it drifts");
-            timeline.begin(start(9, 15, 18_200 + step_ms));
+            timeline.begin(start(9, 15, 18_200 + step_ms), None);
             assert_eq!((timeline.zero(), starts(&timeline)), (Some(WallTime::from_unix_ms(8000 + step_ms)), vec![0, 4200, 10_200]));
             assert_eq!(timeline.stretch_at(Ticks(14 * 90_000)).map(|stretch| stretch.first.msn), Some(Msn(4)));
             assert!(!timeline.forget_before(Msn(8)) && timeline.forget_before(Msn(9)) && !timeline.forget_before(Msn(10)));

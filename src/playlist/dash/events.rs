@@ -8,7 +8,7 @@ use super::{
 use crate::{
     marker::parts_of,
     time::{Span, WallTime},
-    window::{ranges::DateRange, state::State},
+    window::{ranges::DateRange, snapshot::Snapshot},
 };
 
 /// Whose events these are; their text is JSON with `id`, `kind` and `text`.
@@ -17,14 +17,15 @@ const SCHEME: &str = "urn:hlscam:marker:2026";
 const TIMESCALE: u32 = 1000;
 
 /// The events of a Period; `None` if there are none.
-pub(super) fn stream(state: &State, times: &Times) -> Option<EventStream> {
+pub(super) fn stream(state: &Snapshot, times: &Times) -> Option<EventStream> {
     let first = times.first.wall;
     // One that goes on ends, for now, with what there is: a clock that was set back has dated others beyond that.
-    let newest = state.growing().or(state.last());
-    let len_us = times.len_us.or(newest.map(|newest| (newest.start.at + newest.duration).since(times.first.at).as_us()));
+    let newest = state.growing.as_ref().or(state.last());
+    let len_us = times.len_us.or(newest.map(|newest| newest.end().since(times.first.at).as_us()));
     let end = len_us.map(|len_us| WallTime(first.0 + len_us));
     let is_inside = |range: &&DateRange| range.start >= first && end.is_none_or(|end| range.start < end);
-    let events: Vec<Event> = state.ranges.all().filter(is_inside).filter_map(|range| event(range, first)).collect();
+    let events: Vec<Event> =
+        state.ranges.listed().map(|listed| &listed.range).filter(is_inside).filter_map(|range| event(range, first)).collect();
     (!events.is_empty()).then_some(EventStream { scheme_id_uri: SCHEME, timescale: TIMESCALE, events })
 }
 

@@ -4,8 +4,8 @@ use super::*;
 use crate::{
     pipeline::WALL_STEP_MAX,
     playlist::{
-        Kind,
-        tests::{check, fed, text},
+        Kind, Playlists,
+        tests::{check, fed, text, text_of},
     },
     time::{Clock, WallTime},
     window::{
@@ -23,10 +23,11 @@ fn the_first_manifest_has_one_period_that_goes_on() {
 #[test]
 fn a_full_window_does_not_change_its_manifest() {
     let mut feed = fed(&"K....|".repeat(12));
-    let first = text(&feed, Kind::Manifest);
+    let playlists = Playlists::new(feed.window.clone());
+    let first = text_of(&playlists, Kind::Manifest);
     for _ in 0..40 {
         feed.push("K....|K.");
-        assert_eq!(text(&feed, Kind::Manifest), first);
+        assert_eq!(text_of(&playlists, Kind::Manifest), first);
         feed.push("...|");
     }
 }
@@ -52,8 +53,11 @@ fn a_clock_that_is_set_moves_the_presentation_and_puts_nothing_into_the_future()
 #[test]
 fn the_publish_time_grows_with_each_change_and_never_goes_back() {
     let mut feed = fed(&"K....|".repeat(13));
-    let told =
-        |feed: &Feed| (attribute(&text(feed, Kind::Manifest), "publishTime").unwrap().to_owned(), text(feed, Kind::Manifest));
+    let playlists = Playlists::new(feed.window.clone());
+    let told = || {
+        let text = text_of(&playlists, Kind::Manifest);
+        (attribute(&text, "publishTime").unwrap().to_owned(), text)
+    };
     let range = |number: i64, at: WallTime| DateRange {
         id: format!("door-{number}"),
         class: None,
@@ -61,7 +65,7 @@ fn the_publish_time_grows_with_each_change_and_never_goes_back() {
         end: Some(at),
         extra: vec![("X-KIND".to_owned(), "door".to_owned())],
     };
-    let mut seen = vec![told(&feed)];
+    let mut seen = vec![told()];
     for n in 0..60 {
         if n % 7 == 0 {
             // The window knows the wall time of the last change only.
@@ -71,7 +75,7 @@ fn the_publish_time_grows_with_each_change_and_never_goes_back() {
             feed.clock.step_wall(Span::from_ms(-3_600_000));
         }
         feed.push("K....|K");
-        seen.push(told(&feed));
+        seen.push(told());
         feed.push("....|");
     }
     for pair in seen.windows(2) {

@@ -6,9 +6,7 @@ use crate::server::{
     net::{faults::FaultsReport, under_way::UnderWayReport},
     origin::Reply,
 };
-use crate::{
-    capture::SourceState, hooks::HooksReport, marker_service::MarkerCounts, playlist::Kind, status::StatusReport, window::Summary,
-};
+use crate::{capture::SourceState, hooks::HooksReport, marker_service::MarkerCounts, status::StatusReport, window::Summary};
 use bytes::Bytes;
 use serde::Serialize;
 
@@ -112,7 +110,7 @@ pub(in crate::server) fn readiness(shared: &Shared) -> Reply {
 
 /// Whether what a player asks first is there.
 fn can_start(shared: &Shared) -> bool {
-    shared.window.read(|state| state.page(Kind::Multivariant).is_some())
+    shared.window.read(|state| state.last().is_some())
 }
 
 /// `GET /time`: UTC now, the clock that DASH players set theirs by (ISO/IEC 23009-1 §5.8.5.7, `urn:mpeg:dash:utc:http-xsdate:2014`).

@@ -72,12 +72,12 @@ pub(in crate::server) struct Asker {
 
 /// Answers what is asked of the stream.
 pub(in crate::server) fn answer(shared: &Arc<Shared>, asker: Asker, asked: origin::Request) -> Answer {
-    match shared.window.read(|state| origin::find(&asked, state)).resolve(&asked) {
+    match origin::look(&shared.playlists, &asked) {
         Resolution::Ready(reply) => Answer::Ready(Some(finish(shared, asker, reply))),
         Resolution::Await(_) => {
             let shared = shared.clone();
             Answer::Held(Box::pin(async move {
-                let reply = origin::respond(&shared.window, asked).await;
+                let reply = origin::respond(&shared.playlists, asked).await;
                 finish(&shared, asker, reply)
             }))
         }

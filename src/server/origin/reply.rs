@@ -112,7 +112,7 @@ fn length(pieces: &[Bytes]) -> u64 {
 }
 
 /// The media type of a playlist.
-pub(super) fn page_type(kind: Kind) -> &'static str {
+fn page_type(kind: Kind) -> &'static str {
     match kind {
         Kind::Multivariant | Kind::Video(_) | Kind::IFrames(_) => PLAYLIST_TYPE,
         Kind::Manifest => MANIFEST_TYPE,
@@ -121,13 +121,13 @@ pub(super) fn page_type(kind: Kind) -> &'static str {
 
 /// What a request found in the window, of which the answer is made when its lock is free again.
 #[derive(Debug)]
-pub(crate) enum Found {
+pub(super) enum Found {
     /// It waits.
     Await(Awaited),
     /// An error: status, reason, and for how many seconds it may be kept.
     Refused(u16, &'static str, u64),
-    /// A playlist, its type, and for how many seconds it may be kept.
-    Page(Arc<Page>, &'static str, u64),
+    /// A playlist of this version or a later one, and for how many seconds it may be kept.
+    Page(Kind, u64, u64),
     /// Bytes of a type that never change.
     Media(&'static str, Vec<Bytes>, Kept),
     /// A segment that grows.
@@ -135,12 +135,15 @@ pub(crate) enum Found {
 }
 
 impl Found {
-    /// Makes the answer: here texts are compressed, once for all who ask, and headers written.
-    pub(crate) fn resolve(self, request: &Request) -> Resolution {
+    /// Makes the answer: here playlists are written and compressed, once for all who ask, and headers written.
+    pub(super) fn resolve(self, request: &Request, write: impl FnOnce(Kind, u64) -> Option<Arc<Page>>) -> Resolution {
         Resolution::Ready(match self {
             Found::Await(awaited) => return Resolution::Await(awaited),
             Found::Refused(status, why, lifetime_s) => Reply::error(status, why, lifetime_s).for_method(request),
-            Found::Page(found, kind, lifetime_s) => page(request, &found, kind, lifetime_s),
+            Found::Page(kind, version, lifetime_s) => match write(kind, version) {
+                Some(found) => page(request, &found, page_type(kind), lifetime_s),
+                None => return Resolution::Await(Awaited::FirstSegment),
+            },
             Found::Media(kind, pieces, keep) => media(request, kind, &pieces, keep),
             Found::Growing(kind, msn, keep) => growing(request, kind, msn, keep),
         })
@@ -149,7 +152,7 @@ impl Found {
 
 /// How long something is there from now.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Kept {
+pub(super) struct Kept {
     wall: WallTime,
     lifetime: Span,
     /// For how many seconds an error about it may be kept.

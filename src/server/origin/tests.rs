@@ -5,13 +5,14 @@ use crate::{
     coding::{Coding, unpack},
     time::Span,
     window::{
-        WAITERS_MAX, WindowConfig,
+        WindowConfig,
         feed::{Feed, config},
     },
 };
 use std::collections::HashSet;
 
 mod first;
+mod waiters;
 
 fn get(target: &str) -> Request {
     let (name, query) = target.split_once('?').unwrap_or((target, ""));
@@ -24,6 +25,10 @@ fn get(target: &str) -> Request {
         if_range: None,
         accept_encoding: None,
     }
+}
+
+fn playlists(feed: &Feed) -> Arc<Playlists> {
+    Arc::new(Playlists::new(feed.window.clone()))
 }
 
 fn answer(feed: &Feed, request: &Request) -> Resolution {
@@ -372,90 +377,14 @@ fn the_growing_segment_is_sent_as_it_grows_and_the_next_ones_are_waited_for() {
 fn the_manifest_has_its_type_and_a_tag_that_stays() {
     let mut feed = steady();
     feed.push("...|").push(&"K....|".repeat(5)).push("K.");
-    let first = reply(&feed, &get("index.mpd?_HLS_msn=x"));
+    let playlists = playlists(&feed);
+    let ask = |request: &Request| match look(&playlists, request) {
+        Resolution::Ready(reply) => reply,
+        Resolution::Await(awaited) => panic!("{request:?} waits for {awaited:?}"),
+    };
+    let first = ask(&get("index.mpd?_HLS_msn=x"));
     assert_eq!((first.status, header(&first, "content-type")), (200, Some("application/dash+xml")));
     let tag = header(&first, "etag").map(str::to_owned);
     feed.push("...|K");
-    assert_eq!(reply(&feed, &Request { if_none_match: tag, ..get("index.mpd") }).status, 304);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_waiter_wakes_on_its_part_and_not_before() {
-    let mut feed = steady();
-    let window = feed.window.clone();
-    let waiter = tokio::spawn(async move { respond(&window, get("video.m3u8?_HLS_msn=11&_HLS_part=3")).await });
-    tokio::task::yield_now().await;
-    feed.push(".");
-    for _ in 0..10 {
-        tokio::task::yield_now().await;
-    }
-    assert!(!waiter.is_finished());
-    feed.push(".");
-    let reply = waiter.await.unwrap();
-    let text = String::from_utf8(reply.body.concat()).unwrap();
-    assert!(reply.status == 200 && text.contains("part-r-11.3.m4s"), "{text}");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_waiter_gives_up_after_three_target_durations() {
-    let feed = steady();
-    let begin = tokio::time::Instant::now();
-    for (target, lifetime) in [("video.m3u8?_HLS_msn=11", "max-age=0, s-maxage=4"), ("part-r-11.2.m4s", "max-age=0, s-maxage=1")] {
-        let reply = respond(&feed.window, get(target)).await;
-        assert_eq!((reply.status, header(&reply, "cache-control")), (503, Some(lifetime)), "{target}");
-    }
-    assert_eq!(begin.elapsed().as_millis() / 10, 600);
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_end_answers_all_who_wait_and_a_hundred_share_one_rendering() {
-    let feed = steady();
-    let wait = |target: &str| {
-        let (window, request) = (feed.window.clone(), get(target));
-        tokio::spawn(async move { respond(&window, request).await })
-    };
-    let lists: Vec<_> = (0..100).map(|_| wait("video.m3u8?_HLS_msn=12")).collect();
-    let part = wait("part-r-11.2.m4s");
-    tokio::task::yield_now().await;
-    feed.window.end();
-    assert_eq!(part.await.unwrap().status, 404);
-    let mut bodies = HashSet::new();
-    for list in lists {
-        let reply = list.await.unwrap();
-        assert_eq!(reply.status, 200);
-        bodies.extend(reply.body.last().map(|piece| piece.as_ptr()));
-    }
-    assert_eq!(bodies.len(), 1);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_client_that_goes_away_frees_its_waiter() {
-    let feed = steady();
-    let window = feed.window.clone();
-    let waiter = tokio::spawn(async move { respond(&window, get("part-r-11.2.m4s")).await });
-    tokio::task::yield_now().await;
-    assert_eq!(feed.window.waiters(), 1);
-    waiter.abort();
-    assert!(waiter.await.is_err());
-    assert_eq!(feed.window.waiters(), 0);
-}
-
-#[tokio::test(start_paused = true)]
-async fn one_waiter_too_many_is_told_to_come_again() {
-    let feed = steady();
-    let mut places: Vec<_> = (0..WAITERS_MAX).map(|_| feed.window.place().expect("there is room")).collect();
-    for target in ["video.m3u8?_HLS_msn=11", "part-r-11.2.m4s", "seg-r-12.m4s"] {
-        let reply = respond(&feed.window, get(target)).await;
-        assert_eq!(
-            (reply.status, header(&reply, "retry-after"), header(&reply, "cache-control")),
-            (503, Some("1"), Some("no-store"))
-        );
-    }
-    assert_eq!(respond(&feed.window, get("video.m3u8")).await.status, 200, "who need not wait is served");
-    assert!(Follower::new(feed.window.clone(), Growth { msn: Msn(11), next: 0 }).is_none());
-    places.pop();
-    let window = feed.window.clone();
-    let waiter = tokio::spawn(async move { respond(&window, get("part-r-11.2.m4s")).await });
-    tokio::task::yield_now().await;
-    assert!(!waiter.is_finished() && feed.window.waiters() == WAITERS_MAX);
+    assert_eq!(ask(&Request { if_none_match: tag, ..get("index.mpd") }).status, 304);
 }

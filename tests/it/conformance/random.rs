@@ -6,6 +6,7 @@ use bytes::Bytes;
 use hlscam::{
     encode::VideoParams,
     picture::Size,
+    playlist::Playlists,
     segment::{Cut, InitId, Msn, Part, SegmentStart},
     server::origin::{Method, Reply, Request, respond},
     time::{Clock, FrameRate, ManualClock, Span, Ticks, WallTime},
@@ -50,6 +51,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 struct Live {
     config: WindowConfig,
     window: Arc<Window>,
+    playlists: Arc<Playlists>,
     clock: Arc<ManualClock>,
     msn: u64,
     index: u32,
@@ -67,6 +69,7 @@ impl Live {
         let window = Arc::new(Window::new(config.clone(), clock.clone()));
         let live = Live {
             config,
+            playlists: Arc::new(Playlists::new(window.clone())),
             window,
             clock,
             msn: 1,
@@ -183,7 +186,7 @@ impl Live {
             if_range: None,
             accept_encoding: None,
         };
-        respond(&self.window, request).await
+        respond(&self.playlists, request).await
     }
 
     async fn text(&self, target: &str) -> Option<String> {
@@ -307,7 +310,7 @@ async fn live(config: WindowConfig, steps: &[Step]) -> Result<(), TestCaseError>
         // A client that waits for the next part gets it, and is checked as all others.
         let growing = (live.msn, live.index);
         let waits = matches!(step, Step::Parts(_)).then(|| {
-            let window = live.window.clone();
+            let playlists = live.playlists.clone();
             let query = format!("_HLS_msn={}&_HLS_part={}", growing.0, growing.1);
             let request = Request {
                 method: Method::Get,
@@ -318,7 +321,7 @@ async fn live(config: WindowConfig, steps: &[Step]) -> Result<(), TestCaseError>
                 if_range: None,
                 accept_encoding: None,
             };
-            tokio::spawn(async move { respond(&window, request).await })
+            tokio::spawn(async move { respond(&playlists, request).await })
         });
         tokio::task::yield_now().await;
         live.step(step);

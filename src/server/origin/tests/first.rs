@@ -25,9 +25,10 @@ fn before_the_first_segment_playlists_wait_for_it() {
 #[tokio::test(start_paused = true)]
 async fn players_that_come_first_get_the_first_segment() {
     let mut feed = Feed::new(config());
+    let shared = playlists(&feed);
     let waiters = FIRST_ASKED.map(|target| {
-        let (window, request) = (feed.window.clone(), get(target));
-        tokio::spawn(async move { respond(&window, request).await })
+        let (playlists, request) = (shared.clone(), get(target));
+        tokio::spawn(async move { respond(&playlists, request).await })
     });
     tokio::time::sleep(FIRST_SEGMENT_WAIT.to_duration() - std::time::Duration::from_millis(10)).await;
     assert!(waiters.iter().all(|waiter| !waiter.is_finished()));
@@ -37,8 +38,8 @@ async fn players_that_come_first_get_the_first_segment() {
     }
     // What waited for the first segment waits for its part as long as ever.
     let (mut feed, begin) = (Feed::new(config()), tokio::time::Instant::now());
-    let window = feed.window.clone();
-    let waiter = tokio::spawn(async move { respond(&window, get("video.m3u8?_HLS_msn=2&_HLS_part=0")).await });
+    let playlists = playlists(&feed);
+    let waiter = tokio::spawn(async move { respond(&playlists, get("video.m3u8?_HLS_msn=2&_HLS_part=0")).await });
     tokio::time::sleep(std::time::Duration::from_secs(9)).await;
     feed.push("K....|");
     assert_eq!((waiter.await.unwrap().status, begin.elapsed().as_millis() / 10), (503, 1200));
@@ -49,7 +50,7 @@ async fn where_no_picture_comes_playlists_ask_for_patience() {
     let feed = Feed::new(config());
     for target in FIRST_ASKED {
         let begin = tokio::time::Instant::now();
-        let reply = respond(&feed.window, get(target)).await;
+        let reply = respond(&playlists(&feed), get(target)).await;
         assert_eq!((reply.status, header(&reply, "retry-after")), (503, Some("1")), "{target}");
         assert_eq!((header(&reply, "cache-control"), begin.elapsed().as_millis() / 10), (Some("no-store"), 1000), "{target}");
     }

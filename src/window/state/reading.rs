@@ -1,0 +1,138 @@
+//! What is read of a state: by the origin under the window's lock, by the playlists from a snapshot.
+
+use super::{FirstNumbers, Init, Segment, State};
+use crate::{
+    segment::{InitId, Msn, Part},
+    time::Span,
+    window::{snapshot::Snapshot, timeline::Timeline},
+};
+use std::sync::Arc;
+
+impl State {
+    /// The listed segments, first to last.
+    pub fn listed(&self) -> impl DoubleEndedIterator<Item = &Segment> + ExactSizeIterator {
+        self.segments.range(self.unlisted.len()..).map(Arc::as_ref)
+    }
+
+    /// The listed segments whose parts are listed too.
+    pub fn recent(&self) -> impl DoubleEndedIterator<Item = &Segment> + ExactSizeIterator {
+        self.segments.range(self.unlisted.len() + self.without_parts..).map(Arc::as_ref)
+    }
+
+    /// The last whole segment.
+    pub fn last(&self) -> Option<&Segment> {
+        self.listed().next_back()
+    }
+
+    /// The growing segment, once it has a part.
+    pub fn growing(&self) -> Option<&Segment> {
+        self.open.as_ref().filter(|open| !open.parts.is_empty())
+    }
+
+    /// The part that comes next: the preload hint. `None` after the end.
+    pub fn next_part(&self) -> Option<(Msn, u32)> {
+        if self.ended {
+            return None;
+        }
+        Some(match (&self.open, self.segments.back()) {
+            (Some(open), _) if open.parts.len() < self.config.segment_parts as usize => (open.start.msn, open.parts.len() as u32),
+            (Some(open), _) => (Msn(open.start.msn.0 + 1), 0),
+            (None, Some(last)) => (Msn(last.start.msn.0 + 1), 0),
+            (None, None) => (self.config.first.msn, 0),
+        })
+    }
+
+    /// Beyond all numbers given so far: where another run may begin.
+    pub fn next_numbers(&self) -> FirstNumbers {
+        let newest = self.open.as_ref().or(self.segments.back().map(Arc::as_ref));
+        let told = self.listed().chain(&self.open);
+        let keys = self.open.as_ref().map_or(0, |open| open.key_frames().len() as u64);
+        FirstNumbers {
+            msn: newest.map_or(self.config.first.msn, |segment| Msn(segment.start.msn.0 + 1)),
+            discontinuities: self.gone.discontinuities + told.filter(|segment| segment.start.discontinuity).count() as u64,
+            key_frames: self.gone.key_frames + self.sums.key_frames + keys,
+        }
+    }
+
+    /// A whole segment that is fetchable.
+    pub fn segment(&self, msn: Msn) -> Option<&Segment> {
+        let place = self.segments.binary_search_by_key(&msn, |segment| segment.start.msn).ok()?;
+        self.segments.get(place).map(Arc::as_ref)
+    }
+
+    /// A fetchable part, with its segment.
+    pub fn find_part(&self, msn: Msn, index: u32) -> Option<(&Segment, &Part)> {
+        let segment = self.segment(msn).or_else(|| self.open.as_ref().filter(|open| open.start.msn == msn))?;
+        Some((segment, segment.parts.get(index as usize)?))
+    }
+
+    /// How long a segment stays fetchable from now, as planned: only a window that runs out of bytes shortens it.
+    pub fn lifetime(&self, segment: &Segment) -> Span {
+        let front = self.segments.front().map_or(segment.start.msn, |front| front.start.msn);
+        match self.unlisted.get((segment.start.msn.0 - front.0) as usize) {
+            Some(keep) => keep.until.since(self.now).max(Span::ZERO),
+            None => {
+                let planned = (segment.first_listed + segment.duration + self.sums.span).since(self.now);
+                planned.max(self.keep_at_least(segment.duration))
+            }
+        }
+    }
+
+    /// An init segment.
+    pub fn init(&self, id: InitId) -> Option<&Init> {
+        self.inits.iter().find(|init| init.id == id)
+    }
+
+    /// Entries of the I-frame playlist so far, listed or gone: the number of its last one.
+    pub fn key_frames_so_far(&self) -> u64 {
+        self.gone.key_frames + self.sums.key_frames
+    }
+
+    /// The runs without a discontinuity.
+    pub(in crate::window) fn timeline(&self) -> &Timeline {
+        &self.timeline
+    }
+
+    /// Listed segments at the front that a delta update leaves out: those whose end lies farther from the end of the last whole segment
+    /// than the skip boundary (§6.2.5.1).
+    fn skippable(&self) -> usize {
+        let (mut after, mut shown) = (Span::ZERO, 0);
+        for segment in self.listed().rev() {
+            if after > self.config.skip_until() {
+                break;
+            }
+            (after, shown) = (after + segment.duration, shown + 1);
+        }
+        self.listed().len() - shown
+    }
+
+    /// This version as it is, for who works on it without the window's lock. It holds the listed segments from `since` on, and those that
+    /// any reader needs, which are few however long the window is.
+    pub fn snapshot(&self, since: Msn) -> Snapshot {
+        let listed = self.segments.range(self.unlisted.len()..);
+        let first = listed.clone().next().cloned();
+        let skippable = self.skippable();
+        let new = first.as_ref().map_or(0, |first| since.0.saturating_sub(first.start.msn.0) as usize);
+        let left_out = skippable.min(self.without_parts).min(new);
+        Snapshot {
+            config: self.config.clone(),
+            version: self.version,
+            made: self.made,
+            made_wall: self.made_wall,
+            ended: self.ended,
+            inits: self.inits.clone(),
+            listed_len: listed.len(),
+            without_parts: self.without_parts,
+            skippable,
+            segments: listed.skip(left_out).cloned().collect(),
+            first,
+            growing: self.growing().cloned(),
+            next_part: self.next_part(),
+            sums: self.sums,
+            peaks: self.peaks,
+            gone: self.gone,
+            ranges: self.ranges.clone(),
+            timeline: self.timeline.clone(),
+        }
+    }
+}
