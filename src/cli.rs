@@ -2,7 +2,7 @@
 //!
 //! Values are not checked here, because clap's own complaints are paragraphs; ours are one sentence each.
 
-use crate::encode;
+use crate::{camera_name::NAME_DEFAULT, encode};
 use clap::{
     Args, CommandFactory, Parser, Subcommand,
     error::{ContextKind, ContextValue, ErrorKind},
@@ -63,6 +63,9 @@ pub struct StreamArgs {
     /// The source.
     #[command(flatten)]
     pub source: SourceArgs,
+    /// The camera's name: the first part of its addresses, /NAME/index.m3u8, and what its markers and events are told with
+    #[arg(long, value_name = "NAME", default_value = NAME_DEFAULT, help_heading = "Source")]
+    pub name: String,
     /// The picture, the search in it, its encoding, its cuts.
     #[command(flatten)]
     pub pipeline: PipelineArgs,

@@ -3,6 +3,7 @@
 //! [`read`] makes it from what was [typed](crate::cli); its checks are in `config/check.rs`, the notation in `config/quantity.rs`.
 
 use crate::{
+    camera_name::CameraName,
     console::Verbosity,
     detect::DetectConfig,
     encode::EncodeConfig,
@@ -82,6 +83,8 @@ pub struct DetectFilesConfig {
 /// Everything that one stream needs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StreamConfig {
+    /// The camera's name.
+    pub name: CameraName,
     /// Where pictures come from.
     pub source: SourceSpec,
     /// A file source ends at its end.

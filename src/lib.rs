@@ -9,7 +9,8 @@
 //! The modules stand in the order of their dependencies: each imports from modules above it only, and `tests/it/tidy.rs` checks that.
 //! Each group has a comment, so that rustfmt leaves the order as it is.
 
-// Vocabulary: time, pictures and numbers. It knows nothing of the product.
+// Vocabulary: names, time, pictures and numbers. It knows nothing of the product.
+pub mod camera_name;
 mod drill;
 mod host;
 mod sync;
@@ -77,6 +78,9 @@ pub mod playlist;
 
 // The report.
 pub mod status;
+
+// Everything of one camera, and all of them.
+pub mod camera;
 
 // The server.
 pub mod server;

@@ -21,6 +21,7 @@ pub use chores::{CHORES_INTERVAL, OPEN_SPAN_MAX, TOUCH_INTERVAL};
 pub use feed::{Feed, FeedReader};
 
 use crate::{
+    camera_name::CameraName,
     capture::{CaptureStatus, SourceState},
     counter::{Counter, Gauge},
     detect::Detection,
@@ -94,6 +95,8 @@ impl MarkerCounts {
 
 /// What the service works with.
 pub struct MarkerServiceParts {
+    /// Whose markers they are.
+    pub camera: CameraName,
     /// Where markers are kept.
     pub store: Store,
     /// Whether they stay there when they leave the window.

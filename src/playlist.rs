@@ -145,6 +145,15 @@ impl Playlists {
         texts.page(kind)
     }
 
+    /// Keeps up with the window for as long as it is polled.
+    pub(crate) async fn follow(&self) {
+        let mut versions = self.window.versions();
+        // The window outlives this borrow of it, so its sender is there.
+        while versions.changed().await.is_ok() {
+            self.keep_up();
+        }
+    }
+
     /// Writes and compresses what does not change any more. Called for every version, it leaves little to do for who asks; where it is
     /// not, the first to ask waits for all of it.
     pub fn keep_up(&self) {

@@ -70,9 +70,8 @@ pub async fn serve(listener: Listener, site: Site, limits: Limits, shutdown: imp
     let mut door = Door::new(site, limits, stopped);
     let mut tasks = JoinSet::new();
     let mut viewers_due = interval(VIEWERS_INTERVAL);
-    let site = door.site.clone();
-    let mut background = JoinSet::new();
-    background.spawn(async move { site.write_ahead().await });
+    let mut writers = JoinSet::new();
+    door.site.writers().into_iter().for_each(|writer| _ = writers.spawn(writer));
     let mut shutdown = pin!(shutdown);
     loop {
         tokio::select! {

@@ -38,9 +38,6 @@ pub const WAITERS_MAX: usize = 16_384;
 /// A request that waits; dropping it makes room.
 pub type Place = OwnedSemaphorePermit;
 
-/// Name of the stream in the URLs.
-pub const STREAM_NAME: &str = "cam";
-
 /// Window when none is asked: enough to rewind a moment that was just missed.
 pub const SPAN_DEFAULT: Span = Span::from_ms(300_000);
 /// Bytes that the window may hold when no limit is asked.

@@ -6,9 +6,11 @@ import { DashEngine } from './dash-engine.js';
 import { HlsEngine, hlsWorks } from './hls-engine.js';
 import { NativeEngine } from './native-engine.js';
 
+/** The camera that the page shows: the server writes its name into the page. */
+const CAMERA = document.body.dataset.camera ?? 'cam';
 /** Both relative to the page. */
-export const PLAYLIST_URL = 'cam/index.m3u8';
-const MANIFEST_URL = 'cam/index.mpd';
+export const PLAYLIST_URL = `${CAMERA}/index.m3u8`;
+const MANIFEST_URL = `${CAMERA}/index.mpd`;
 
 /** @typedef {'hls.js' | 'dash.js' | 'native HLS'} EngineName */
 

@@ -2,6 +2,8 @@
 
 use super::{Failure, Wiring, detect_fps, failed, interrupt::Interrupt, open_source, pipeline_parts, tell_format};
 use crate::{
+    camera::{Camera, Cameras},
+    camera_name::CameraName,
     capture::{Capture, CaptureParts, SourceState},
     config::{EventsConfig, StreamConfig},
     console::{
@@ -11,7 +13,7 @@ use crate::{
     detect::{CascadeSpec, Detection, watcher::Watcher},
     drill,
     grid::Grid,
-    hooks::{Hooks, HooksConfig, HooksCounts},
+    hooks::{Hooks, HooksConfig},
     marker_service::{self, Keep, MarkerService, MarkerServiceParts, Runs},
     pipeline::{Detections, PipelineError, PipelineParts},
     segment::Cut,
@@ -21,7 +23,7 @@ use crate::{
     store::{Place, Store, last_run::LastRun},
     stream::{self, Sink, Stream, StreamParts},
     time::{Clock, FrameRate, Span, SystemClock, WallTime},
-    window::{STREAM_NAME, Window, WindowConfig, numbers::FirstNumbers},
+    window::{Window, WindowConfig, numbers::FirstNumbers},
 };
 use crossbeam_channel::Receiver;
 use std::{
@@ -48,7 +50,7 @@ pub(super) fn run(config: &StreamConfig, server: &ServerConfig, events: &EventsC
     let interrupt = Interrupt::install()?;
     let listener = server::bind(server).map_err(failed)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
-    let diary = Diary::open(&events.place, clock.wall())?;
+    let diary = Diary::open(config.name.clone(), &events.place, clock.wall())?;
     let runs = diary.runs.clone();
     let wiring = Wiring::new(config, clock, Box::new(move |detection| runs.give(detection)))?;
     let address = listener.local_addr();
@@ -93,6 +95,7 @@ fn announce(console: &Console, address: SocketAddr) {
 
 /// What a journal is made of before there is a window.
 struct Diary {
+    camera: CameraName,
     store: Store,
     keep: Keep,
     runs: Runs,
@@ -103,11 +106,11 @@ struct Diary {
 }
 
 impl Diary {
-    fn open(place: &Place, now: WallTime) -> Result<Diary, Failure> {
+    fn open(camera: CameraName, place: &Place, now: WallTime) -> Result<Diary, Failure> {
         let mut store = Store::open(place, now).map_err(failed)?;
         let (runs, queue) = marker_service::runs();
         let (keep, last_run) = if *place == Place::Memory { (Keep::Window, LastRun::of_user()) } else { (Keep::Newest, None) };
-        let mut first = store.numbers(STREAM_NAME).map_err(failed)?.unwrap_or(FirstNumbers::at(now));
+        let mut first = store.numbers(camera.as_str()).map_err(failed)?.unwrap_or(FirstNumbers::at(now));
         // Kept before anything is served: this run may be killed at once. The thread of the markers goes on with it, and tells what fails.
         match &last_run {
             Some(last_run) => {
@@ -117,27 +120,23 @@ impl Diary {
                     tracing::debug!("cannot keep the number of discontinuities: {error}");
                 }
             }
-            None => store.keep_numbers(STREAM_NAME, first.with_room()).unwrap_or_default(),
+            None => store.keep_numbers(camera.as_str(), first.with_room()).unwrap_or_default(),
         }
-        Ok(Diary { store, keep, runs, queue, first, last_run })
+        Ok(Diary { camera, store, keep, runs, queue, first, last_run })
     }
 
     fn begin(self, window: Arc<Window>, status: Arc<Status>, clock: Arc<dyn Clock>) -> Result<Arc<MarkerService>, Failure> {
-        let Diary { store, keep, runs, queue, last_run, .. } = self;
+        let Diary { camera, store, keep, runs, queue, last_run, .. } = self;
         let run = window.config().run.clone();
         let capture = status.stream.capture.clone();
-        MarkerService::start(MarkerServiceParts { store, keep, runs: queue, window, capture, clock, run, last_run }, &runs)
+        MarkerService::start(MarkerServiceParts { camera, store, keep, runs: queue, window, capture, clock, run, last_run }, &runs)
             .map_err(failed)
     }
 }
 
 /// The server and what it serves from, there before there is a picture.
 struct Serving {
-    clock: Arc<dyn Clock>,
-    status: Arc<Status>,
-    window: Arc<Window>,
-    journal: Arc<MarkerService>,
-    hook_counts: Arc<HooksCounts>,
+    camera: Arc<Camera>,
     runtime: runtime::Runtime,
     served: JoinHandle<std::io::Result<()>>,
     shutdown: oneshot::Sender<()>,
@@ -156,16 +155,16 @@ impl Serving {
         let journal = diary.begin(window.clone(), status.clone(), clock.clone())?;
         let runtime = runtime::Builder::new_multi_thread().worker_threads(SERVER_THREADS).enable_all().build().map_err(failed)?;
         let (shutdown, wanted) = oneshot::channel();
-        let hook_counts: Arc<HooksCounts> = Arc::default();
-        let site = Site::new(window.clone(), status.clone(), clock.clone(), (journal.clone(), hook_counts.clone()), access);
+        let camera = Arc::new(Camera::new(config.name.clone(), clock, window, status, journal));
+        let site = Site::new(&Cameras::one(camera.clone()), access);
         let served = runtime.spawn(server::serve(listener, site, Limits::default(), async { wanted.await.unwrap_or(()) }));
-        Ok(Serving { clock, status, window, journal, hook_counts, runtime, served, shutdown })
+        Ok(Serving { camera, runtime, served, shutdown })
     }
 
     /// Ends what has no stream.
     fn end(self, reason: &'static str) -> Result<(), Failure> {
-        self.journal.end(reason);
-        self.window.end();
+        self.camera.markers.end(reason);
+        self.camera.window.end();
         self.shutdown.send(()).ok();
         self.runtime.block_on(self.served).map_err(failed)?.map_err(failed)
     }
@@ -188,7 +187,8 @@ impl Live {
         capture: Capture,
         (detections, watcher): (Detections, Option<Arc<Watcher>>),
     ) -> Result<Live, Failure> {
-        let Serving { clock, status, window, journal, hook_counts, runtime, .. } = &serving;
+        let Serving { camera, runtime, .. } = &serving;
+        let Camera { clock, status, window, .. } = &**camera;
         let format = capture.format.clone();
         tell_format(&format);
         let rate = config.wish.rate.unwrap_or(format.rate);
@@ -210,7 +210,7 @@ impl Live {
         .map_err(failed)?;
         let hooks = {
             let _inside = runtime.enter();
-            Hooks::start(hooks, journal, hook_counts, status.asked.kinds.clone())
+            Hooks::start(hooks, &camera.markers, &camera.hooks, status.asked.kinds.clone())
         };
         Ok(Live { serving, hooks, stream, watcher, format })
     }
@@ -220,17 +220,17 @@ impl Live {
         let mut display = console.status();
         while !interrupt.wait(STATUS_PERIOD) && !self.has_ended() {
             drill::pass("main");
-            display.show(&self.status_line(&config.detect.cascades), self.serving.clock.now());
+            display.show(&self.status_line(&config.detect.cascades), self.serving.camera.clock.now());
         }
     }
 
     /// Whether a part of it has ended by itself, without which the others are of no use.
     fn has_ended(&self) -> bool {
-        self.stream.has_ended() || self.serving.journal.has_ended() || self.serving.served.is_finished()
+        self.stream.has_ended() || self.serving.camera.markers.has_ended() || self.serving.served.is_finished()
     }
 
     fn status_line(&self, cascades: &[CascadeSpec]) -> StatusLine {
-        let Serving { clock, status, window, .. } = &self.serving;
+        let Camera { clock, status, window, .. } = &*self.serving.camera;
         let (now, wall) = (clock.now(), clock.wall());
         let (report, window) = (status.report(now, wall), window.summary());
         let found = |cascade: &CascadeSpec| Found {
@@ -255,11 +255,12 @@ impl Live {
     /// Ends the stream from its source on: the last segment is closed, ENDLIST is served for a moment, all threads are joined.
     fn end(self, interrupt: &Interrupt) -> Result<(), Failure> {
         let Live { serving, hooks, stream, watcher, .. } = self;
-        let Serving { status, window, journal, runtime, served, shutdown, .. } = serving;
-        let (has_ended, journal_failed) = (stream.has_ended(), journal.has_ended());
+        let Serving { camera, runtime, served, shutdown } = serving;
+        let Camera { status, window, markers, .. } = &*camera;
+        let (has_ended, markers_failed) = (stream.has_ended(), markers.has_ended());
         let (result, capture) = stream.end();
         let mut result = result.map_err(failed);
-        if journal_failed {
+        if markers_failed {
             result = result.and(Err(Failure("the thread of the markers ended by a bug".to_owned())));
         }
         let reason = match (&result, has_ended) {
@@ -268,7 +269,7 @@ impl Live {
             (Ok(()), false) => "hlscam was ended",
         };
         // Before the window ends, for the playlists get the ends of the markers.
-        journal.end(reason);
+        markers.end(reason);
         window.end();
         status.stream.capture.set_state(SourceState::Ended, None);
         drop(watcher);

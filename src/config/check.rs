@@ -7,6 +7,7 @@ use super::{
     quantity::{self, span_text},
 };
 use crate::{
+    camera_name::CameraName,
     cli::{
         BenchArgs, Cli, CommandArgs, CutArgs, DetectFilesArgs, EncodeArgs, EventsArgs, PictureArgs, PipelineArgs, RecordArgs,
         SearchArgs, SearchPaceArgs, ServerArgs, SourceArgs, StreamArgs, UsageError, WindowArgs,
@@ -81,6 +82,7 @@ pub fn read(cli: &Cli) -> Result<Invocation, UsageError> {
 
 fn stream(args: &StreamArgs) -> Result<Command, UsageError> {
     let mut config = pipeline(source(&args.source)?, args.source.once, &args.pipeline)?;
+    config.name = CameraName::parse(&args.name).or_else(|bad| refuse("--name", &args.name, &bad.to_string()))?;
     config.history = window(&args.window, config.encode.bitrate, config.lengths)?;
     Ok(Command::Stream(config, server(&args.server)?, Box::new(events(&args.events)?)))
 }
@@ -136,6 +138,7 @@ fn pipeline(source: SourceSpec, once: bool, args: &PipelineArgs) -> Result<Strea
         return refuse("--detect-fps", &args.pace.detect_fps, &why);
     }
     Ok(StreamConfig {
+        name: CameraName::default(),
         source,
         once,
         wish,

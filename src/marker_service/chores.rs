@@ -1,7 +1,6 @@
 //! What the journal does from time to time: forget, close, count, and remember that it lives.
 
 use super::*;
-use crate::window::STREAM_NAME;
 
 /// Chores are done this often.
 pub const CHORES_INTERVAL: Span = Span::from_ms(1000);
@@ -68,7 +67,7 @@ impl Keeper {
         }
         let bound = next.with_room();
         match (self.parts.keep, &self.parts.last_run) {
-            (Keep::Newest, _) => self.parts.store.keep_numbers(STREAM_NAME, bound)?,
+            (Keep::Newest, _) => self.parts.store.keep_numbers(self.parts.camera.as_str(), bound)?,
             (Keep::Window, Some(last_run)) => {
                 if let Err(error) = last_run.raise(bound.discontinuities) {
                     tracing::debug!("cannot keep the number of discontinuities: {error}");
@@ -90,7 +89,7 @@ impl Keeper {
         }
         // No room is left: nothing is cut any more.
         if self.parts.keep == Keep::Newest && self.bound.is_some() {
-            let done = self.parts.store.keep_numbers(STREAM_NAME, self.parts.window.next_numbers());
+            let done = self.parts.store.keep_numbers(self.parts.camera.as_str(), self.parts.window.next_numbers());
             self.note(done);
         }
         self.count();

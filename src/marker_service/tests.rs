@@ -22,6 +22,7 @@ fn bench_at(place: &Place, keep: Keep) -> Bench {
     let (clock, status) = (window.clock.clone(), Arc::new(CaptureStatus::default()));
     let (runs, queue) = runs();
     let parts = MarkerServiceParts {
+        camera: CameraName::default(),
         store: Store::open(place, BEGIN).expect("a store"),
         keep,
         runs: queue,

@@ -1,35 +1,52 @@
 //! What all answers are made from.
 
 use super::{
-    http::{bucket::Bucket, gate::Gate},
+    http::{bucket::Bucket, gate::Gate, reply::plain},
     net::{admission::Admission, burst::Burst, faults::Faults, mirror::Mirror, under_way::UnderWay, viewers::Viewers},
+    origin::Reply,
     page::assets::Asset,
 };
 use crate::{
-    hooks::HooksCounts,
-    marker_service::MarkerService,
-    playlist::Playlists,
-    status::Status,
+    camera::{Camera, Cameras},
     sync::lock,
     time::Clock,
-    window::{WAITERS_MAX, Window},
+    window::WAITERS_MAX,
 };
-use axum::extract::State;
+use axum::{extract::State, http::Uri};
 use std::{
     net::IpAddr,
     sync::{Arc, Mutex},
 };
 use tokio::sync::Semaphore;
 
+/// A camera, and what the server knows of it.
+pub(super) struct Served {
+    pub(super) camera: Arc<Camera>,
+    viewers: Mutex<Viewers>,
+}
+
+impl Served {
+    fn count_viewers(&self) {
+        let viewers = lock(&self.viewers).count(self.camera.clock.now());
+        self.camera.status.viewers.set(viewers);
+    }
+
+    pub(super) fn note_viewer(&self, peer: IpAddr) {
+        lock(&self.viewers).note(peer, self.camera.clock.now());
+    }
+}
+
+/// The cameras to serve.
+pub(super) fn served(cameras: &Cameras) -> Vec<Arc<Served>> {
+    cameras.iter().map(|camera| Arc::new(Served { camera: camera.clone(), viewers: Mutex::default() })).collect()
+}
+
 /// What the routes answer from.
 pub(super) struct Shared {
-    pub(super) window: Arc<Window>,
-    pub(super) playlists: Arc<Playlists>,
-    pub(super) status: Arc<Status>,
-    pub(super) hooks: Arc<HooksCounts>,
+    /// One at least.
+    pub(super) cameras: Vec<Arc<Served>>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) mirror: Arc<Mirror>,
-    pub(super) journal: Arc<MarkerService>,
     pub(super) faults: Faults,
     pub(super) gate: Gate,
     /// Pages of markers that may be made.
@@ -38,7 +55,6 @@ pub(super) struct Shared {
     pub(super) subscribers: Arc<Admission>,
     pub(super) under_way: Arc<UnderWay>,
     pub(super) assets: Vec<Asset>,
-    pub(super) viewers: Mutex<Viewers>,
     pub(super) changes: Mutex<Bucket>,
     pub(super) crowd: Mutex<Burst>,
 }
@@ -47,9 +63,31 @@ pub(super) struct Shared {
 pub(super) type Shares = State<Arc<Shared>>;
 
 impl Shared {
+    /// All cameras.
+    pub(super) fn cameras(&self) -> impl Iterator<Item = &Arc<Camera>> {
+        self.cameras.iter().map(|served| &served.camera)
+    }
+
+    /// The camera of that name.
+    pub(super) fn find(&self, name: &str) -> Option<&Arc<Served>> {
+        self.cameras.iter().find(|served| served.camera.name.as_str() == name)
+    }
+
+    /// The camera that a request of the API is about: the one that `camera` in its query names, or the first.
+    pub(super) fn camera(&self, uri: &Uri) -> Result<&Arc<Camera>, Reply> {
+        let pairs = uri.query().unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='));
+        // Not percent-decoded, as names in paths are not.
+        match pairs.into_iter().find(|(key, _)| *key == "camera") {
+            Some((_, name)) => self.find(name).map(|served| &served.camera).ok_or_else(|| {
+                let names: Vec<&str> = self.cameras().map(|camera| camera.name.as_str()).collect();
+                plain(404, format!("there is no camera of that name; there is {}\n", names.join(", ")))
+            }),
+            None => Ok(&self.cameras[0].camera),
+        }
+    }
+
     pub(super) fn count_viewers(&self) {
-        let viewers = lock(&self.viewers).count(self.clock.now());
-        self.status.viewers.set(viewers);
+        self.cameras.iter().for_each(|served| served.count_viewers());
     }
 
     /// Whether one more change is let through now.
@@ -61,9 +99,5 @@ impl Shared {
         if lock(&self.crowd).begins(self.clock.now()) {
             tracing::warn!("requests are turned away: {WAITERS_MAX} wait for the stream already, the most");
         }
-    }
-
-    pub(super) fn note_viewer(&self, peer: IpAddr) {
-        lock(&self.viewers).note(peer, self.clock.now());
     }
 }

@@ -3,7 +3,7 @@
 
 use super::{
     api::{events, markers, program},
-    context::{Shared, Shares},
+    context::{self, Shared, Shares},
     http::{
         answer::{self, Answer},
         gate::{Ends, Gate, TIME_PATH},
@@ -19,15 +19,7 @@ use super::{
     origin::Reply,
     page::assets,
 };
-use crate::{
-    hooks::HooksCounts,
-    marker_service::MarkerService,
-    playlist::Playlists,
-    server::AccessConfig,
-    status::Status,
-    time::{Clock, Ticks},
-    window::Window,
-};
+use crate::{camera::Cameras, server::AccessConfig, time::Ticks};
 use axum::{
     Router,
     extract::State,
@@ -63,24 +55,15 @@ pub struct Site {
 }
 
 impl Site {
-    /// The page, the stream in `window`, and the API over `status` and `journal`, for those whom `access` lets in.
-    pub fn new(
-        window: Arc<Window>,
-        status: Arc<Status>,
-        clock: Arc<dyn Clock>,
-        (journal, hooks): (Arc<MarkerService>, Arc<HooksCounts>),
-        access: AccessConfig,
-    ) -> Site {
+    /// The page, the streams of the cameras and the API over them, for those whom `access` lets in.
+    pub fn new(cameras: &Cameras, access: AccessConfig) -> Site {
+        let names = cameras.iter().map(|camera| camera.name.clone()).collect();
         let shared = Arc::new(Shared {
-            playlists: Arc::new(Playlists::new(window.clone())),
-            window,
-            status,
-            clock,
+            cameras: context::served(cameras),
+            clock: cameras.first().clock.clone(),
             mirror: Arc::default(),
             faults: Faults::default(),
-            journal,
-            hooks,
-            gate: Gate::new(access),
+            gate: Gate::new(access, names),
             pages: Semaphore::new(markers::PAGES_AT_ONCE),
             subscribers: Admission::shared_out(
                 events::SUBSCRIBERS_MAX,
@@ -88,8 +71,7 @@ impl Site {
                 events::SUBSCRIBERS_OF_PROXY_MAX,
             ),
             under_way: Arc::default(),
-            assets: assets::load(),
-            viewers: Mutex::default(),
+            assets: assets::load(&cameras.first().name),
             changes: Mutex::default(),
             crowd: Mutex::default(),
         });
@@ -105,7 +87,7 @@ impl Site {
             Ok(grant) => grant,
             Err(told) => return Answer::Ready(Some(secure(*told))),
         };
-        if let Some(asked) = answer::asked(&request) {
+        if let Some(asked) = answer::asked(&self.shared, &request) {
             return answer::answer(&self.shared, answer::Asker { peer: ends.peer, grant }, asked);
         }
         request.extensions_mut().insert(ends);
@@ -145,14 +127,10 @@ impl Site {
         &self.shared.mirror
     }
 
-    /// Keeps the texts of the playlists up with the window, for as long as it is polled.
-    pub(super) async fn write_ahead(&self) {
-        let playlists = &self.shared.playlists;
-        let mut versions = playlists.window().versions();
-        // The window outlives this borrow of it, so its sender is there.
-        while versions.changed().await.is_ok() {
-            playlists.keep_up();
-        }
+    /// Keep the texts of the playlists up with the windows, each for as long as it is polled.
+    pub(super) fn writers(&self) -> Vec<impl Future<Output = ()> + Send + use<>> {
+        let playlists = self.shared.cameras().map(|camera| camera.playlists.clone());
+        playlists.map(|playlists| async move { playlists.follow().await }).collect()
     }
 
     /// What peers do wrong.
@@ -179,7 +157,8 @@ impl fmt::Debug for Site {
 
 fn router(shared: Arc<Shared>) -> Router {
     let mut router = Router::new()
-        .route("/api/status", get(async |State(shared): Shares| respond(program::status(&shared))))
+        .route("/api/status", get(async |State(shared): Shares, uri: Uri| respond(program::status(&shared, &uri))))
+        .route("/api/cameras", get(async |State(shared): Shares| respond(program::cameras(&shared))))
         .route("/api/markers", get(markers::list).post(markers::add))
         .route("/api/markers/{id}", get(markers::one).patch(markers::edit).delete(markers::remove))
         .route("/api/events", get(events::events))

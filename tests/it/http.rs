@@ -1,6 +1,7 @@
 //! The server over real sockets on 127.0.0.1: what each address answers, and how the limits hold.
 
 mod access;
+mod cameras;
 mod events;
 mod growing;
 mod hooks;

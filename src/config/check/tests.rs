@@ -32,6 +32,7 @@ fn streamed(line: &str) -> (StreamConfig, ServerConfig) {
 #[test]
 fn without_options_the_defaults_are_meant() {
     let config = StreamConfig {
+        name: CameraName::default(),
         source: SourceSpec::Camera("0".to_owned()),
         once: false,
         wish: Wish { size: None, rate: None },
@@ -56,12 +57,13 @@ fn without_options_the_defaults_are_meant() {
 fn every_option_reaches_its_stage() {
     let mask = |left, top| Mask { left, top, width: Measure::Percent(100.0), height: Measure::Pixels(9) };
     let (config, server) = streamed(
-        "--device file:a.mp4 --once --fps 29.97 --overlay clock,blur,labels,clock --mask 0,50%,100%,9 --mask 64,0.5%,100%,9 --clock-strip --detect cat,profile --detect-fps 8.5 \
+        "--device file:a.mp4 --name porch --once --fps 29.97 --overlay clock,blur,labels,clock --mask 0,50%,100%,9 --mask 64,0.5%,100%,9 --clock-strip --detect cat,profile --detect-fps 8.5 \
          --detect-width 320 --encoder h264_vaapi --preset p1 --bitrate 2.5M --part 500ms --segment 1s --window 24h \
          --window-bytes 500M --bind ::1 --port 0 --host-name NAS.lan. --host-name 203.0.113.7 --host-name 2001:db8::5 \
          --allow-origin https://home.example/ --allow-origin http://10.0.0.2:8123",
     );
     let expect = StreamConfig {
+        name: CameraName::parse("porch").unwrap(),
         source: SourceSpec::File("a.mp4".into()),
         once: true,
         wish: Wish { size: None, rate: Some(FrameRate { num: 30_000, den: 1001 }) },
@@ -102,6 +104,20 @@ fn a_name_or_page_that_cannot_be_is_refused() {
     check("--allow-origin null", &format!("--allow-origin null: {why}"));
     let all = streamed("--allow-origin https://home.example --allow-origin *").1.access.origins;
     assert_eq!(all, AllowedOrigins::Any);
+}
+
+#[test]
+fn a_camera_name_that_cannot_stand_in_an_address_is_refused() {
+    let why =
+        "a camera's name is 1 to 32 lower-case letters, digits and hyphens, with a letter or a digit first; write porch or cam-2";
+    for bad in ["Porch", "front_door", "a/b", "..", "cam.m3u8"] {
+        check(&format!("--name {bad}"), &format!("--name {bad}: {why}"));
+    }
+    check("--name ''", &format!("--name: {why}"));
+    let taken = "this address is the server's own; write another name, like porch";
+    for own in ["api", "embed", "time", "healthz"] {
+        check(&format!("--name {own}"), &format!("--name {own}: {taken}"));
+    }
 }
 
 #[test]

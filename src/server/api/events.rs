@@ -19,7 +19,7 @@ use axum::{
     Extension,
     body::Body,
     extract::State,
-    http::{HeaderMap, Response},
+    http::{HeaderMap, Response, Uri},
 };
 use bytes::Bytes;
 use std::{convert::Infallible, sync::Arc, time::Duration};
@@ -44,9 +44,13 @@ const LAST_EVENT_ID: &str = "last-event-id";
 pub(in crate::server) async fn events(
     State(shared): Shares,
     Extension(ends): Extension<Ends>,
+    uri: Uri,
     headers: HeaderMap,
 ) -> Response<Body> {
-    let events = shared.journal.events.clone();
+    let events = match shared.camera(&uri) {
+        Ok(camera) => camera.markers.events.clone(),
+        Err(reply) => return respond(reply),
+    };
     let last = headers.get(LAST_EVENT_ID).and_then(|id| id.to_str().ok()).filter(|id| !id.is_empty());
     let listener = last.map_or_else(|| events.listen(), |id| events.listen_after(id));
     // Who has heard the last event must not come again for ever; 204 tells a browser to stop.
@@ -57,11 +61,15 @@ pub(in crate::server) async fn events(
 }
 
 /// `GET /api/detections`.
-pub(in crate::server) async fn detections(State(shared): Shares, Extension(ends): Extension<Ends>) -> Response<Body> {
-    if shared.journal.feed.is_closed() {
+pub(in crate::server) async fn detections(State(shared): Shares, Extension(ends): Extension<Ends>, uri: Uri) -> Response<Body> {
+    let feed = match shared.camera(&uri) {
+        Ok(camera) => &camera.markers.feed,
+        Err(reply) => return respond(reply),
+    };
+    if feed.is_closed() {
         return respond(over());
     }
-    stream(&shared, ends, Reader::Detections(shared.journal.feed.read()))
+    stream(&shared, ends, Reader::Detections(feed.read()))
 }
 
 fn over() -> Reply {

@@ -47,6 +47,9 @@ struct Asked {
     kind: Option<String>,
     limit: Option<String>,
     cursor: Option<String>,
+    /// Read before.
+    #[serde(rename = "camera")]
+    _camera: Option<String>,
 }
 
 /// Pages of markers that are made at a time: each is in memory whole, and the store answers one after the other anyway.
@@ -61,34 +64,45 @@ fn listing(MarkerPage { json, next }: MarkerPage) -> Reply {
 
 /// `GET /api/markers`.
 pub(in crate::server) async fn list(State(shared): Shares, uri: Uri) -> Response<Body> {
-    let query = match read_query(&uri, shared.clock.wall()) {
+    let camera = match shared.camera(&uri) {
+        Ok(camera) => camera,
+        Err(reply) => return respond(reply),
+    };
+    let query = match read_query(&uri, camera.clock.wall()) {
         Ok(query) => query,
         Err(why) => return respond(plain(400, why + "\n")),
     };
     // Held until the answer is counted among those under way.
     let Ok(_turn) = shared.pages.acquire().await else { return respond(refused(&AskError::Ended)) };
-    respond(match shared.journal.page(query).await {
+    respond(match camera.markers.page(query).await {
         Ok(page) => listing(page),
         Err(error) => refused(&error),
     })
 }
 
 /// `GET /api/markers/{id}`.
-pub(in crate::server) async fn one(State(shared): Shares, Path(id): Path<String>) -> Response<Body> {
-    respond(answer(shared.journal.find(id).await, 200))
+pub(in crate::server) async fn one(State(shared): Shares, uri: Uri, Path(id): Path<String>) -> Response<Body> {
+    respond(match shared.camera(&uri) {
+        Ok(camera) => answer(camera.markers.find(id).await, 200),
+        Err(reply) => reply,
+    })
 }
 
 /// `POST /api/markers`.
 pub(in crate::server) async fn add(State(shared): Shares, request: Request) -> Response<Body> {
+    let camera = match shared.camera(request.uri()) {
+        Ok(camera) => camera.clone(),
+        Err(reply) => return respond(reply),
+    };
     let body = match body_of(&shared, request).await {
         Ok(body) => body,
         Err(reply) => return respond(reply),
     };
-    let draft = match draft::draft(&body, shared.clock.wall()) {
+    let draft = match draft::draft(&body, camera.clock.wall()) {
         Ok(draft) => draft,
         Err(bad) => return respond(plain(400, format!("{bad}\n"))),
     };
-    let made = shared.journal.add(draft).await;
+    let made = camera.markers.add(draft).await;
     let id = made.as_ref().ok().map(|marker| marker.id.clone());
     let mut reply = answer(made, 201);
     if let Some(id) = id {
@@ -100,22 +114,27 @@ pub(in crate::server) async fn add(State(shared): Shares, request: Request) -> R
 
 /// `PATCH /api/markers/{id}`.
 pub(in crate::server) async fn edit(State(shared): Shares, Path(id): Path<String>, request: Request) -> Response<Body> {
+    let camera = match shared.camera(request.uri()) {
+        Ok(camera) => camera.clone(),
+        Err(reply) => return respond(reply),
+    };
     let body = match body_of(&shared, request).await {
         Ok(body) => body,
         Err(reply) => return respond(reply),
     };
-    respond(match draft::edit(&body, shared.clock.wall()) {
-        Ok(edit) => answer(shared.journal.edit(id, edit).await, 200),
+    respond(match draft::edit(&body, camera.clock.wall()) {
+        Ok(edit) => answer(camera.markers.edit(id, edit).await, 200),
         Err(bad) => plain(400, format!("{bad}\n")),
     })
 }
 
 /// `DELETE /api/markers/{id}`.
-pub(in crate::server) async fn remove(State(shared): Shares, Path(id): Path<String>) -> Response<Body> {
-    if let Err(reply) = may_change(&shared) {
-        return respond(reply);
-    }
-    respond(match shared.journal.remove(id).await {
+pub(in crate::server) async fn remove(State(shared): Shares, uri: Uri, Path(id): Path<String>) -> Response<Body> {
+    let camera = match may_change(&shared).and_then(|()| shared.camera(&uri)) {
+        Ok(camera) => camera,
+        Err(reply) => return respond(reply),
+    };
+    respond(match camera.markers.remove(id).await {
         Ok(()) => Reply { status: 204, headers: vec![("cache-control", "no-store".to_owned())], body: vec![], rest: None },
         Err(error) => refused(&error),
     })
@@ -189,7 +208,7 @@ fn json(status: u16, value: &impl Serialize) -> Reply {
 fn read_query(uri: &Uri, now: WallTime) -> Result<Query, String> {
     let asked = axum::extract::Query::<Asked>::try_from_uri(uri).map_err(|error| {
         let reason = std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
-        format!("the query is wrong: {reason}; it takes from, to, kind, limit and cursor")
+        format!("the query is wrong: {reason}; it takes from, to, kind, limit, cursor and camera")
     })?;
     let time = |name: &str, text: Option<&String>, default: WallTime| match text {
         None => Ok(default),

@@ -6,9 +6,14 @@ use crate::server::{
     net::{faults::FaultsReport, under_way::UnderWayReport},
     origin::Reply,
 };
-use crate::{capture::SourceState, hooks::HooksReport, marker_service::MarkerCounts, status::StatusReport, window::Summary};
+use crate::{
+    camera::Camera, camera_name::CameraName, capture::SourceState, hooks::HooksReport, marker_service::MarkerCounts,
+    status::StatusReport, window::Summary,
+};
+use axum::http::Uri;
 use bytes::Bytes;
 use serde::Serialize;
+use std::sync::Arc;
 
 /// Seconds after which a client asks again whether the stream is ready; a camera opens within a few.
 const RETRY_AFTER_S: u32 = 1;
@@ -16,6 +21,7 @@ const RETRY_AFTER_S: u32 = 1;
 /// The body of `GET /api/status`.
 #[derive(Serialize)]
 struct Report {
+    camera: CameraName,
     #[serde(flatten)]
     stream: StatusReport,
     window: Summary,
@@ -63,21 +69,42 @@ impl MarkersReport {
     }
 }
 
-/// `GET /api/status`: what all threads tell of themselves, and the window.
-pub(in crate::server) fn status(shared: &Shared) -> Reply {
+/// A camera in `GET /api/cameras`.
+#[derive(Serialize)]
+struct Listed {
+    name: CameraName,
+    state: SourceState,
+}
+
+/// `GET /api/cameras`: which there are; the first is that of a request that names none.
+pub(in crate::server) fn cameras(shared: &Shared) -> Reply {
+    let listed = |camera: &Arc<Camera>| Listed { name: camera.name.clone(), state: camera.status.stream.capture.state() };
+    json(&serde_json::json!({"cameras": shared.cameras().map(listed).collect::<Vec<_>>()}))
+}
+
+/// `GET /api/status`: what all threads of a camera tell of themselves, and its window.
+pub(in crate::server) fn status(shared: &Shared, uri: &Uri) -> Reply {
+    let camera = match shared.camera(uri) {
+        Ok(camera) => camera,
+        Err(reply) => return reply,
+    };
     shared.count_viewers();
-    let stream = shared.status.report(shared.clock.now(), shared.clock.wall());
+    let stream = camera.status.report(camera.clock.now(), camera.clock.wall());
     let listeners = shared.subscribers.len();
-    let report = Report {
+    json(&Report {
+        camera: camera.name.clone(),
         stream,
-        window: shared.window.summary(),
-        markers: MarkersReport::of(&shared.journal.counts),
-        events: EventsReport { published: shared.journal.events.count(), listeners },
-        hooks: shared.hooks.report(),
+        window: camera.window.summary(),
+        markers: MarkersReport::of(&camera.markers.counts),
+        events: EventsReport { published: camera.markers.events.count(), listeners },
+        hooks: camera.hooks.report(),
         answers: shared.under_way.report(),
         peers: shared.faults.report(),
-    };
-    match serde_json::to_string(&report) {
+    })
+}
+
+fn json(report: &impl Serialize) -> Reply {
+    match serde_json::to_string(report) {
         Ok(text) => {
             let headers = vec![("content-type", "application/json".to_owned()), ("cache-control", "no-store".to_owned())];
             Reply { status: 200, headers, body: vec![Bytes::from(text + "\n")], rest: None }
@@ -93,24 +120,28 @@ pub(in crate::server) fn health() -> Reply {
 
 /// `GET /readyz`: whether a player that comes now gets a live picture.
 pub(in crate::server) fn readiness(shared: &Shared) -> Reply {
-    let obstacle = match shared.status.stream.capture.state() {
-        _ if shared.journal.counts.panicking.get() > 0 => "the thread of the markers meets a bug and begins anew",
-        _ if shared.status.stream.detector.failing.get() > 0 => "detection fails",
-        SourceState::Live if can_start(shared) => return plain(200, "ready\n"),
+    let Some((camera, obstacle)) = shared.cameras().find_map(|camera| Some((camera, obstacle(camera)?))) else {
+        return plain(200, "ready\n");
+    };
+    let whose = if shared.cameras().count() > 1 { format!("{}: ", camera.name) } else { String::new() };
+    let mut reply = plain(503, format!("not ready: {whose}{obstacle}\n"));
+    reply.headers.push(("retry-after", RETRY_AFTER_S.to_string()));
+    reply
+}
+
+/// Why a player that comes now gets no live picture of a camera, if so.
+fn obstacle(camera: &Camera) -> Option<&'static str> {
+    Some(match camera.status.stream.capture.state() {
+        _ if camera.markers.counts.panicking.get() > 0 => "the thread of the markers meets a bug and begins anew",
+        _ if camera.status.stream.detector.failing.get() > 0 => "detection fails",
+        // What a player asks first is there.
+        SourceState::Live if camera.window.read(|state| state.last().is_some()) => return None,
         SourceState::Live => "the first pictures are being encoded",
         SourceState::Opening => "the source is being opened",
         SourceState::Silent => "the source gives no pictures",
         SourceState::Lost => "the source is gone, and is being opened again",
         SourceState::Ended => "the stream has ended",
-    };
-    let mut reply = plain(503, format!("not ready: {obstacle}\n"));
-    reply.headers.push(("retry-after", RETRY_AFTER_S.to_string()));
-    reply
-}
-
-/// Whether what a player asks first is there.
-fn can_start(shared: &Shared) -> bool {
-    shared.window.read(|state| state.last().is_some())
+    })
 }
 
 /// `GET /time`: UTC now, the clock that DASH players set theirs by (ISO/IEC 23009-1 §5.8.5.7, `urn:mpeg:dash:utc:http-xsdate:2014`).

@@ -2,7 +2,7 @@
 //! not waits with what it needs and no more. The request itself is gone by then, with its buffers.
 
 use crate::server::{
-    context::Shared,
+    context::{Served, Shared},
     http::{
         gate::Grant,
         reply::{headers, list_of, respond, secure, text_of},
@@ -11,7 +11,7 @@ use crate::server::{
     net::body::{AnswerBody, Pieces},
     origin::{self, Follower, Method, Reply, Resolution, Stalled},
 };
-use crate::window::{STREAM_NAME, WAITERS_MAX};
+use crate::window::WAITERS_MAX;
 use axum::{
     body::Body,
     http::{Request, Response, StatusCode, header},
@@ -43,12 +43,13 @@ impl Future for Answer {
     }
 }
 
-/// What is asked of the stream; `None` if the request is not for the stream.
-pub(in crate::server) fn asked<B>(request: &Request<B>) -> Option<origin::Request> {
+/// What is asked of which stream; `None` if the request is for none.
+pub(in crate::server) fn asked<B>(shared: &Shared, request: &Request<B>) -> Option<(Arc<Served>, origin::Request)> {
     // Not percent-decoded: no name of ours needs it, so `%2e%2e`, `%00` and `%252f` are just unknown names.
-    let name = request.uri().path().strip_prefix('/')?.strip_prefix(STREAM_NAME)?.strip_prefix('/')?;
+    let (stream, name) = request.uri().path().strip_prefix('/')?.split_once('/')?;
+    let served = shared.find(stream)?.clone();
     let headers = request.headers();
-    Some(origin::Request {
+    let asked = origin::Request {
         method: match *request.method() {
             hyper::Method::GET => Method::Get,
             hyper::Method::HEAD => Method::Head,
@@ -60,7 +61,8 @@ pub(in crate::server) fn asked<B>(request: &Request<B>) -> Option<origin::Reques
         if_none_match: list_of(headers, header::IF_NONE_MATCH),
         if_range: text_of(headers, header::IF_RANGE).map(str::to_owned),
         accept_encoding: list_of(headers, header::ACCEPT_ENCODING),
-    })
+    };
+    Some((served, asked))
 }
 
 /// Who asks.
@@ -70,25 +72,25 @@ pub(in crate::server) struct Asker {
     pub(in crate::server) grant: Grant,
 }
 
-/// Answers what is asked of the stream.
-pub(in crate::server) fn answer(shared: &Arc<Shared>, asker: Asker, asked: origin::Request) -> Answer {
-    match origin::look(&shared.playlists, &asked) {
-        Resolution::Ready(reply) => Answer::Ready(Some(finish(shared, asker, reply))),
+/// Answers what is asked of a stream.
+pub(in crate::server) fn answer(shared: &Arc<Shared>, asker: Asker, (served, asked): (Arc<Served>, origin::Request)) -> Answer {
+    match origin::look(&served.camera.playlists, &asked) {
+        Resolution::Ready(reply) => Answer::Ready(Some(finish(shared, &served, asker, reply))),
         Resolution::Await(_) => {
             let shared = shared.clone();
             Answer::Held(Box::pin(async move {
-                let reply = origin::respond(&shared.playlists, asked).await;
-                finish(&shared, asker, reply)
+                let reply = origin::respond(&served.camera.playlists, asked).await;
+                finish(&shared, &served, asker, reply)
             }))
         }
     }
 }
 
-fn finish(shared: &Arc<Shared>, asker: Asker, reply: Reply) -> Response<AnswerBody> {
+fn finish(shared: &Shared, served: &Served, asker: Asker, reply: Reply) -> Response<AnswerBody> {
     if reply.status < 400 {
-        shared.note_viewer(asker.peer);
+        served.note_viewer(asker.peer);
     }
-    let mut response = put(shared, reply);
+    let mut response = put(shared, served, reply);
     shared.gate.dress(response.headers_mut(), asker.grant);
     response
 }
@@ -102,11 +104,11 @@ impl Steps for Follower {
     }
 }
 
-fn put(shared: &Arc<Shared>, reply: Reply) -> Response<AnswerBody> {
-    if reply.status == 503 && shared.window.waiters() >= WAITERS_MAX {
+fn put(shared: &Shared, served: &Served, reply: Reply) -> Response<AnswerBody> {
+    if reply.status == 503 && served.camera.window.waiters() >= WAITERS_MAX {
         shared.tell_crowd();
     }
-    match reply.rest.map(|growth| Follower::new(shared.window.clone(), growth)) {
+    match reply.rest.map(|growth| Follower::new(served.camera.window.clone(), growth)) {
         Some(Some(follower)) => secure(respond(reply).map(|_| AnswerBody::Other(Body::new(Stepped::new(follower))))),
         Some(None) => {
             shared.tell_crowd();

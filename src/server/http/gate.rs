@@ -7,12 +7,12 @@ use super::{
     same_origin::is_foreign,
 };
 use crate::{
+    camera_name::CameraName,
     server::{
         AccessConfig, AllowedOrigins,
         authority::{Authority, Origin},
     },
     time::Ticks,
-    window::STREAM_NAME,
 };
 use crate::{
     server::{
@@ -59,6 +59,7 @@ pub(in crate::server) struct Ends {
 
 /// Decides who is answered.
 pub(in crate::server) struct Gate {
+    cameras: Vec<CameraName>,
     names: OwnNames,
     origins: AllowedOrigins,
     told: Mutex<Told>,
@@ -75,8 +76,8 @@ struct Told {
 pub(in crate::server) type Grant = Option<HeaderValue>;
 
 impl Gate {
-    pub(in crate::server) fn new(access: AccessConfig) -> Gate {
-        Gate { names: OwnNames::new(access.host_names), origins: access.origins, told: Mutex::default() }
+    pub(in crate::server) fn new(access: AccessConfig, cameras: Vec<CameraName>) -> Gate {
+        Gate { cameras, names: OwnNames::new(access.host_names), origins: access.origins, told: Mutex::default() }
     }
 
     /// What this request may be granted, or the answer to one that goes no further.
@@ -93,7 +94,7 @@ impl Gate {
             self.tell_name(&other.host.to_string(), now);
             return Err(refuse(plain(421, NOT_OURS)));
         }
-        let is_open = is_open(request.uri().path());
+        let is_open = self.is_open(request.uri().path());
         let grant = if is_open { self.grant(text_of(headers, header::ORIGIN)) } else { None };
         if is_open && request.method() == Method::OPTIONS && headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD) {
             let grant = grant.filter(|_| self.is_allowed(headers, is_open));
@@ -104,6 +105,12 @@ impl Gate {
             return Err(refuse(plain(403, FOREIGN)));
         }
         Ok(grant)
+    }
+
+    /// What pages of other origins may be let read: the streams, and the time that their players need.
+    fn is_open(&self, path: &str) -> bool {
+        let stream = path.strip_prefix('/').and_then(|path| path.split_once('/')).map(|(first, _)| first);
+        path == TIME_PATH || stream.is_some_and(|stream| self.cameras.iter().any(|name| name.as_str() == stream))
     }
 
     /// Tells browsers what pages of other origins may do with an answer.
@@ -177,12 +184,6 @@ impl Gate {
             );
         }
     }
-}
-
-/// What pages of other origins may be let read: the stream, and the time that its players need.
-fn is_open(path: &str) -> bool {
-    let inner = path.strip_prefix('/').and_then(|path| path.strip_prefix(STREAM_NAME));
-    path == TIME_PATH || inner.is_some_and(|inner| inner.starts_with('/'))
 }
 
 fn shown(text: &str) -> String {

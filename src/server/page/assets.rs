@@ -1,6 +1,7 @@
 //! The files of `web/`, embedded: the binary needs nothing beside it.
 
 use super::joined::joined;
+use crate::camera_name::CameraName;
 use crate::coding::{Coding, Packer};
 use crate::server::{
     http::{
@@ -100,13 +101,20 @@ pub(in crate::server) struct Asset {
 /// The modules that a page or a worker begins with. Each is served with all that it needs.
 const ENTRIES: [&str; 2] = ["viewer.js", "shared-worker.js"];
 
-/// All embedded files.
-pub(in crate::server) fn load() -> Vec<Asset> {
-    FILES.iter().chain(&PLAYERS).map(|(name, bytes)| Asset::new(name, content(name, bytes))).collect()
+/// The page, and where it names its camera.
+const PAGE: &str = "index.html";
+const CAMERA_ATTRIBUTE: &str = "data-camera=\"cam\"";
+
+/// All embedded files, for a page that shows this camera.
+pub(in crate::server) fn load(camera: &CameraName) -> Vec<Asset> {
+    FILES.iter().chain(&PLAYERS).map(|(name, bytes)| Asset::new(name, content(name, bytes, camera))).collect()
 }
 
 /// What is served under a name.
-fn content(name: &str, bytes: &'static [u8]) -> Bytes {
+fn content(name: &str, bytes: &'static [u8], camera: &CameraName) -> Bytes {
+    if let (PAGE, Ok(page)) = (name, std::str::from_utf8(bytes)) {
+        return page.replace(CAMERA_ATTRIBUTE, &format!("data-camera=\"{camera}\"")).into();
+    }
     let whole = ENTRIES.contains(&name).then(|| joined(name, &modules()));
     // Where they cannot be joined, which a test forbids, the browser finds the modules one by one.
     whole.and_then(Result::ok).map_or(Bytes::from_static(bytes), Bytes::from)
@@ -130,7 +138,7 @@ impl Asset {
     pub(in crate::server) fn paths(&self) -> Vec<String> {
         let mut paths = vec![format!("/{}", self.name)];
         match self.name {
-            "index.html" => paths.push("/".to_owned()),
+            PAGE => paths.push("/".to_owned()),
             // Browsers ask for it unbidden, and take any image type.
             "icon.svg" => paths.push("/favicon.ico".to_owned()),
             _ => {}

@@ -1,6 +1,8 @@
 //! A server on a free port of 127.0.0.1, and a client that sees every byte.
 
 use hlscam::{
+    camera::{Camera, Cameras},
+    camera_name::CameraName,
     marker_service::{self, Keep, MarkerService, MarkerServiceParts},
     server::{AccessConfig, Limits, ServerConfig, Site, authority::Host, bind, serve},
     status::Status,
@@ -50,10 +52,16 @@ pub(super) fn start(limits: Limits) -> Running {
 
 /// A server that answers those whom `access` lets in.
 pub(super) fn start_with(limits: Limits, access: AccessConfig) -> Running {
-    let config = ServerConfig { bind: Ipv4Addr::LOCALHOST.into(), port: 0, access };
-    let listener = bind(&config).expect("a free port");
-    let access = config.access;
     let clock = Arc::new(ManualClock::at(NOW));
+    let camera = camera("cam", &clock);
+    let (window, status, journal) = (camera.window.clone(), camera.status.clone(), camera.markers.clone());
+    let (at, stop, ended) = serve_cameras(&Cameras::one(camera), limits, access);
+    Running { at, window, status, clock, journal, stop, ended }
+}
+
+/// A camera of this name; a test pushes into its window what it needs.
+pub(super) fn camera(name: &str, clock: &Arc<ManualClock>) -> Arc<Camera> {
+    let name = CameraName::parse(name).expect("a name");
     let config = WindowConfig {
         run: "t".to_owned(),
         first: FirstNumbers::NEW,
@@ -67,6 +75,7 @@ pub(super) fn start_with(limits: Limits, access: AccessConfig) -> Running {
     let status = Arc::new(Status::default());
     let (runs, queue) = marker_service::runs();
     let parts = MarkerServiceParts {
+        camera: name.clone(),
         store: Store::open(&Place::Memory, NOW).expect("memory"),
         keep: Keep::Window,
         runs: queue,
@@ -76,15 +85,26 @@ pub(super) fn start_with(limits: Limits, access: AccessConfig) -> Running {
         run: "t".to_owned(),
         last_run: None,
     };
-    let journal = MarkerService::start(parts, &runs).expect("a thread");
-    let site = Site::new(window.clone(), status.clone(), clock.clone(), (journal.clone(), Arc::default()), access);
+    let markers = MarkerService::start(parts, &runs).expect("a thread");
+    Arc::new(Camera::new(name, clock.clone(), window, status, markers))
+}
+
+/// Serves cameras: where, what ends it, and when it has ended.
+pub(super) fn serve_cameras(
+    cameras: &Cameras,
+    limits: Limits,
+    access: AccessConfig,
+) -> (SocketAddr, oneshot::Sender<()>, JoinHandle<std::io::Result<()>>) {
+    let config = ServerConfig { bind: Ipv4Addr::LOCALHOST.into(), port: 0, access };
+    let listener = bind(&config).expect("a free port");
+    let site = Site::new(cameras, config.access);
     let (stop, stopped) = oneshot::channel::<()>();
     let at = listener.local_addr();
     let ended = tokio::spawn(serve(listener, site, limits, async {
         // A test that drops the sender ends the server too.
         let _ = stopped.await;
     }));
-    Running { at, window, status, clock, journal, stop, ended }
+    (at, stop, ended)
 }
 
 impl Running {

@@ -10,7 +10,10 @@ fn ends(peer: &str) -> Ends {
 
 fn gate(origins: &[&str]) -> Gate {
     let listed = origins.iter().map(|text| Origin::parse(text).expect(text)).collect();
-    Gate::new(AccessConfig { host_names: vec![Host::Name("nas.lan".to_owned())], origins: AllowedOrigins::Listed(listed) })
+    Gate::new(
+        AccessConfig { host_names: vec![Host::Name("nas.lan".to_owned())], origins: AllowedOrigins::Listed(listed) },
+        vec![CameraName::default()],
+    )
 }
 
 fn request(method: &str, uri: &str, version: Version, lines: &[(&str, &str)]) -> Request<()> {
@@ -82,7 +85,7 @@ fn what_a_proxy_tells_counts_from_this_computer_alone() {
 fn no_page_of_another_origin_gets_a_byte_unless_it_is_named() {
     let check = |allowed: &[&str], uri: &str, lines: &[(&str, &str)], expect: u16| {
         let gate = if allowed == ["*"] {
-            Gate::new(AccessConfig { host_names: vec![], origins: AllowedOrigins::Any })
+            Gate::new(AccessConfig { host_names: vec![], origins: AllowedOrigins::Any }, vec![CameraName::default()])
         } else {
             gate(allowed)
         };

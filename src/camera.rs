@@ -1,0 +1,85 @@
+//! A camera: everything of one behind one handle, and all of them by their names. The server is given this and nothing else of a camera.
+
+use crate::{
+    camera_name::CameraName, hooks::HooksCounts, marker_service::MarkerService, playlist::Playlists, status::Status, time::Clock,
+    window::Window,
+};
+use std::{fmt, sync::Arc};
+
+/// A camera and all that is made of its pictures.
+pub struct Camera {
+    /// Its name.
+    pub name: CameraName,
+    /// Its clock.
+    pub clock: Arc<dyn Clock>,
+    /// The rolling window.
+    pub window: Arc<Window>,
+    /// What it tells of itself.
+    pub status: Arc<Status>,
+    /// Its markers and events.
+    pub markers: Arc<MarkerService>,
+    /// What those have done who are told of its events outside of HTTP.
+    pub hooks: Arc<HooksCounts>,
+    /// The texts of its window.
+    pub playlists: Arc<Playlists>,
+}
+
+impl Camera {
+    /// A camera of these parts.
+    pub fn new(
+        name: CameraName,
+        clock: Arc<dyn Clock>,
+        window: Arc<Window>,
+        status: Arc<Status>,
+        markers: Arc<MarkerService>,
+    ) -> Camera {
+        let playlists = Arc::new(Playlists::new(window.clone()));
+        Camera { name, clock, window, status, markers, hooks: Arc::default(), playlists }
+    }
+}
+
+impl fmt::Debug for Camera {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Camera").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// Two cameras have one name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("two cameras are named {0}; give each a --name of its own")]
+pub struct NameTaken(CameraName);
+
+/// All cameras, in the order in which they were given; one at least.
+#[derive(Clone, Debug)]
+pub struct Cameras {
+    first: Arc<Camera>,
+    others: Vec<Arc<Camera>>,
+}
+
+impl Cameras {
+    /// Those cameras.
+    pub fn new(first: Arc<Camera>, others: Vec<Arc<Camera>>) -> Result<Cameras, NameTaken> {
+        let cameras = Cameras { first, others };
+        let mut names: Vec<&CameraName> = cameras.iter().map(|camera| &camera.name).collect();
+        names.sort();
+        match names.windows(2).find(|pair| pair[0] == pair[1]) {
+            Some(pair) => Err(NameTaken(pair[0].clone())),
+            None => Ok(cameras),
+        }
+    }
+
+    /// The only one.
+    pub fn one(camera: Arc<Camera>) -> Cameras {
+        Cameras { first: camera, others: Vec::new() }
+    }
+
+    /// The first: that of a request that names none.
+    pub fn first(&self) -> &Arc<Camera> {
+        &self.first
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Camera>> {
+        std::iter::once(&self.first).chain(&self.others)
+    }
+}
