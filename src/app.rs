@@ -5,6 +5,8 @@ mod detect;
 mod interrupt;
 mod limits;
 mod live;
+#[cfg(unix)]
+mod memory;
 mod record;
 #[cfg(unix)]
 mod signal;
@@ -91,7 +93,7 @@ fn open_source(parts: CaptureParts, interrupt: &Interrupt, late: impl FnOnce()) 
     let mut opening = capture::begin(parts).map_err(failed)?;
     loop {
         opening = match opening.wait(OPENING_LOOK) {
-            Opened::Yes(capture) => return Ok(Some(capture)),
+            Opened::Yes(capture) => return limits::ensure_picture(capture.format.size).map(|()| Some(capture)),
             Opened::No(error) => return Err(failed(error)),
             Opened::NotYet(opening) => opening,
         };

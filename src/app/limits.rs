@@ -2,6 +2,7 @@
 //! stream that hangs.
 
 use super::Failure;
+use crate::picture::Size;
 use crossbeam_channel::bounded;
 use std::{io, thread};
 
@@ -16,6 +17,14 @@ const FILES_MIN: u64 = 40;
 /// Address space with which a stream of faces in 640x480 was seen to run, 735 MB, and room for its window. Less ends it anywhere.
 #[cfg(unix)]
 const ADDRESS_SPACE_MIN: u64 = 1 << 30;
+
+/// Of it, what is not the window: the rest may be the window's.
+const ADDRESS_SPACE_BESIDE_WINDOW: u64 = 768 << 20;
+
+/// What a stream needs beside what its pictures need, and that for each pixel: 3840x2160 fails with 1024 MiB and runs with 1144, 1920x1080
+/// runs with 1024.
+const ADDRESS_SPACE_OF_NO_PICTURE: u64 = 896 << 20;
+const ADDRESS_SPACE_PER_PIXEL: u64 = 32;
 
 /// Raises what this process may raise by itself, and refuses what is still too little.
 pub(super) fn ensure() -> Result<(), Failure> {
@@ -50,8 +59,7 @@ fn ensure_files() -> Result<(), Failure> {
 
 #[cfg(unix)]
 fn ensure_address_space() -> Result<(), Failure> {
-    use rustix::process::{Resource, getrlimit};
-    match getrlimit(Resource::As).current {
+    match address_space() {
         Some(have) if have < ADDRESS_SPACE_MIN => Err(Failure(format!(
             "the system gives this program {} MiB of address space, and it needs {} MiB; raise the limit (ulimit -v)",
             have >> 20,
@@ -59,6 +67,43 @@ fn ensure_address_space() -> Result<(), Failure> {
         ))),
         _ => Ok(()),
     }
+}
+
+/// Refuses pictures that are too large for the address space there is: an encoder that gets none fails at each picture.
+pub(super) fn ensure_picture(size: Size) -> Result<(), Failure> {
+    let needed = ADDRESS_SPACE_OF_NO_PICTURE + ADDRESS_SPACE_PER_PIXEL * (size.width() * size.height()) as u64;
+    match address_space() {
+        Some(have) if have < needed => Err(Failure(format!(
+            "the system gives this program {} MiB of address space, and pictures of {size} need {} MiB; raise the limit (ulimit -v), or choose a \
+             smaller picture (--size)",
+            have >> 20,
+            needed >> 20
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// Bytes that the window may have: as many as are wanted, or as the address space has room for. A window that grows until there is no more
+/// memory would end the stream after hours.
+pub(super) fn window_bytes(wanted: u64) -> u64 {
+    let room = address_space().map_or(u64::MAX, |have| have.saturating_sub(ADDRESS_SPACE_BESIDE_WINDOW));
+    if room < wanted {
+        tracing::info!(
+            "the system's limit of address space leaves {} MiB for the window; more needs a higher one (ulimit -v)",
+            room >> 20
+        );
+    }
+    wanted.min(room)
+}
+
+#[cfg(unix)]
+fn address_space() -> Option<u64> {
+    rustix::process::getrlimit(rustix::process::Resource::As).current
+}
+
+#[cfg(not(unix))]
+fn address_space() -> Option<u64> {
+    None
 }
 
 /// Takes all threads at once, and gives them back: the first that is refused later would leave a stream without its server.
@@ -106,6 +151,11 @@ mod tests {
         });
         let text = few.expect_err("two are missing").to_string();
         assert!(text.starts_with("the system gives this program 8 threads, and it needs 10: "), "{text}");
+    }
+
+    #[test]
+    fn the_window_is_as_large_as_was_wanted_where_nothing_limits_it() {
+        assert_eq!(window_bytes(1 << 30), 1 << 30);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The default command: stream a source, until it ends or the user ends it.
 
-use super::{Failure, Wiring, detect_fps, failed, interrupt::Interrupt, open_source, pipeline_parts, tell_format};
+use super::{Failure, Wiring, detect_fps, failed, interrupt::Interrupt, limits, open_source, pipeline_parts, tell_format};
 use crate::{
     camera::{Camera, Cameras},
     camera_name::CameraName,
@@ -317,7 +317,7 @@ fn window_config(config: &StreamConfig, rate: FrameRate, first: FirstNumbers) ->
         part_target: grid.part_target(),
         segment_parts: grid.segment_parts,
         span: config.history.span,
-        bytes_max: config.history.bytes_max,
+        bytes_max: limits::window_bytes(config.history.bytes_max),
     })
 }
 

@@ -11,22 +11,22 @@ use std::{
 };
 
 /// Between two looks at a condition.
-const LOOK: Duration = Duration::from_millis(50);
+pub(crate) const LOOK: Duration = Duration::from_millis(50);
 
 /// The binary, streaming; killed when dropped.
-struct Streaming {
-    child: Child,
-    address: String,
+pub(crate) struct Streaming {
+    pub(crate) child: Child,
+    pub(crate) address: String,
 }
 
 impl Streaming {
     /// Starts what `command` begins with, with `device` on a free port, and waits until it streams.
-    fn start(command: Command, device: &str) -> Streaming {
+    pub(crate) fn start(command: Command, device: &str) -> Streaming {
         Streaming::searching(command, device, "none")
     }
 
     /// The same with detection.
-    fn searching(mut command: Command, device: &str, detect: &str) -> Streaming {
+    pub(crate) fn searching(mut command: Command, device: &str, detect: &str) -> Streaming {
         // Nobody else takes it: the system gives the same free port out late.
         let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port").port();
         command.args(["--device", device, "--detect", detect, "--size", "320x240", "--port", &port.to_string()]);
@@ -36,7 +36,7 @@ impl Streaming {
         streaming
     }
 
-    fn wait_until(&mut self, what: &str, wanted: impl Fn(&serde_json::Value) -> bool) {
+    pub(crate) fn wait_until(&mut self, what: &str, wanted: impl Fn(&serde_json::Value) -> bool) {
         let deadline = Deadline::start();
         loop {
             match request(&self.address, "/api/status") {
@@ -49,11 +49,11 @@ impl Streaming {
         }
     }
 
-    fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         signal(self.child.id(), name);
     }
 
-    fn ends(&mut self) -> ExitStatus {
+    pub(crate) fn ends(&mut self) -> ExitStatus {
         let deadline = Deadline::start();
         loop {
             if let Some(status) = self.child.try_wait().expect("it is our child") {
@@ -80,14 +80,14 @@ fn signal(process: u32, name: &str) {
 /// What begins the tests may ignore signals itself, as `nohup` and background jobs do: here they have their usual meaning.
 const USUAL_SIGNALS: &str = "--default-signal=INT,HUP";
 
-fn hlscam() -> Command {
+pub(crate) fn hlscam() -> Command {
     let mut command = Command::new("env");
     command.args([USUAL_SIGNALS, env!("CARGO_BIN_EXE_hlscam")]);
     command
 }
 
 /// Through a shell that runs `before` and then becomes the binary.
-fn hlscam_after(before: &str) -> Command {
+pub(crate) fn hlscam_after(before: &str) -> Command {
     let mut command = Command::new("env");
     let script = format!("{before}; exec \"$0\" \"$@\"");
     command.args([USUAL_SIGNALS, "sh", "-c", &script, env!("CARGO_BIN_EXE_hlscam")]).stderr(Stdio::null());
@@ -176,24 +176,8 @@ fn a_script_can_interrupt_the_job_that_it_put_into_the_background() {
     assert_eq!(streaming.ends().code(), Some(0));
 }
 
-#[test]
-fn a_limit_on_the_size_of_files_is_told_like_a_full_disk() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let file = folder.path().join("a.mp4");
-    let output = hlscam_after("ulimit -f 100")
-        .args(["record", "--device", "test", "--detect", "none", "--duration", "60s", "--output"])
-        .arg(&file)
-        .stderr(Stdio::piped())
-        .output()
-        .expect("the binary is built with the tests");
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(1), "{said}");
-    assert!(said.lines().last().is_some_and(|line| line.contains("the file system takes no larger file")), "{said}");
-    assert!(file.metadata().expect("what was recorded stays").len() > 0);
-}
-
 /// Listens to what happens until the server says no more.
-fn events(address: &str) -> thread::JoinHandle<String> {
+pub(crate) fn events(address: &str) -> thread::JoinHandle<String> {
     let mut stream = TcpStream::connect(address).expect("it listens");
     stream.set_read_timeout(Some(DEADLINE)).expect("it can be set");
     write!(stream, "GET /api/events HTTP/1.1\r\nHost: {address}\r\n\r\n").expect("it reads");
@@ -206,7 +190,7 @@ fn events(address: &str) -> thread::JoinHandle<String> {
 }
 
 /// Panics on purpose exist where the binary has debug assertions, as that of the tests has.
-fn drilled(plan: &str) -> Command {
+pub(crate) fn drilled(plan: &str) -> Command {
     let mut command = hlscam();
     command.env("HLSCAM_DRILL", plan).stderr(Stdio::null());
     command
@@ -244,35 +228,6 @@ fn markers_and_detection_begin_anew_after_a_panic() {
         let detection = &status["detection"];
         detection["errors"] == 1 && detection["failing"] == false && detection["runs"].as_u64() > Some(6)
     });
-}
-
-#[test]
-fn too_small_a_limit_is_a_sentence_at_the_start() {
-    for (limit, expect) in [
-        ("ulimit -n 30", "the system lets this program open 30 files, and it needs 40"),
-        ("ulimit -v 900000", "the system gives this program 878 MiB of address space, and it needs 1024 MiB"),
-    ] {
-        let mut command = hlscam_after(limit);
-        command.args(["--device", "test", "--detect", "none", "--port", "0"]).stderr(Stdio::piped());
-        let output = command.output().expect("the binary is built with the tests");
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(1), "{limit}: {said}");
-        assert!(said.starts_with(&format!("error: {expect}")) && said.lines().count() == 1, "{limit}: {said}");
-    }
-}
-
-#[test]
-fn with_64_files_everybody_is_answered_while_20_connections_rest() {
-    let mut streaming = Streaming::start(hlscam_after("ulimit -n 64"), "test");
-    streaming.wait_until("there is a playlist", |status| status["window"]["segments"].as_u64() > Some(0));
-    let resting: Vec<TcpStream> = (0..20).map(|_| TcpStream::connect(&streaming.address).expect("it listens")).collect();
-    for n in 0..100 {
-        let answer = request(&streaming.address, "/cam/video.m3u8").expect("it answers");
-        assert_eq!(answer.status, 200, "request {n}");
-    }
-    drop(resting);
-    streaming.signal("-TERM");
-    assert_eq!(streaming.ends().code(), Some(0));
 }
 
 #[test]

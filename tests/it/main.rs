@@ -7,6 +7,8 @@ mod conformance;
 #[cfg(all(target_os = "linux", feature = "ffmpeg", feature = "opencv"))]
 mod ending;
 mod http;
+#[cfg(all(target_os = "linux", feature = "ffmpeg", feature = "opencv"))]
+mod limits;
 #[cfg(all(feature = "ffmpeg", feature = "opencv"))]
 mod pipeline;
 #[cfg(all(feature = "ffmpeg", feature = "opencv"))]
