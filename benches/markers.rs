@@ -3,6 +3,7 @@
 #![expect(clippy::print_stdout, reason = "a benchmark tells its result")]
 
 use hlscam::{
+    camera_name::CameraName,
     marker::{Maker, Marker},
     store::{MARKERS_MAX, Place, Query, Store},
     time::{Clock, Span, SystemClock, WallTime},
@@ -36,7 +37,8 @@ fn main() {
 
 fn hour_of(clock: &SystemClock, store: &Store, hour: i64, limit: usize) -> (Span, usize) {
     let from = BEGIN + Span::from_ms(hour * 3_600_000);
-    let query = Query { from, to: from + Span::from_ms(3_600_000), kinds: vec![], limit, after: None };
+    let query =
+        Query { camera: CameraName::default(), from, to: from + Span::from_ms(3_600_000), kinds: vec![], limit, after: None };
     let mut found = 0;
     let span = timed(clock, || found = store.list(&query).expect("it works").0.len());
     (span, found)
@@ -51,6 +53,7 @@ fn timed(clock: &SystemClock, work: impl FnOnce()) -> Span {
 fn marker(begin: WallTime, end: WallTime) -> Marker {
     Marker {
         id: String::new(),
+        camera: CameraName::default(),
         kind: "face".to_owned(),
         text: None,
         source: Maker::Detector,

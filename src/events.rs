@@ -3,7 +3,7 @@
 //! Events lie in one ring of [`EVENTS_MAX`]; a listener is a place in it and holds no events of its own. So publishing costs the same
 //! however many listen and however slow they are: who is overtaken by the ring is told how many events it missed.
 
-use crate::{marker::Marker, sync::lock, time::WallTime};
+use crate::{camera_name::CameraName, marker::Marker, sync::lock, time::WallTime};
 use serde::Serialize;
 use std::{
     collections::VecDeque,
@@ -81,6 +81,7 @@ pub struct Event {
 #[derive(Serialize)]
 struct Data<'a> {
     at: WallTime,
+    camera: &'a CameraName,
     #[serde(skip_serializing_if = "Option::is_none")]
     marker: Option<&'a Marker>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -90,7 +91,7 @@ struct Data<'a> {
 }
 
 impl Event {
-    fn new(number: u64, at: WallTime, news: News, is_of_end: bool) -> Event {
+    fn new(camera: &CameraName, number: u64, at: WallTime, news: News, is_of_end: bool) -> Event {
         let id = if let News::MarkerRemoved(id) = &news { Some(id.as_str()) } else { None };
         let reason = match &news {
             News::CameraLost(reason) | News::CameraBack(reason) | News::StorageBack(reason) | News::StreamEnded(reason) => {
@@ -99,7 +100,7 @@ impl Event {
             News::StorageLost(reason) => Some(reason.as_str()),
             _ => None,
         };
-        let data = Data { at, marker: news.marker(), id, reason };
+        let data = Data { at, camera, marker: news.marker(), id, reason };
         let json = serde_json::to_string(&data).expect("texts, numbers and JSON values can be written as JSON");
         Event { number, at, news, json, is_of_end }
     }
@@ -118,6 +119,7 @@ struct Ring {
 #[derive(Debug)]
 pub struct Events {
     run: String,
+    camera: CameraName,
     ring: Mutex<Ring>,
     version: watch::Sender<()>,
 }
@@ -132,10 +134,10 @@ pub enum Heard {
 }
 
 impl Events {
-    /// An empty ring. `run` tells the events of this run from those of others.
-    pub fn new(run: String) -> Events {
+    /// An empty ring of a camera. `run` tells the events of this run from those of others.
+    pub fn new(run: String, camera: CameraName) -> Events {
         let ring = Ring { events: VecDeque::new(), next: 1, ending: false, closed: false };
-        Events { run, ring: Mutex::new(ring), version: watch::Sender::new(()) }
+        Events { run, camera, ring: Mutex::new(ring), version: watch::Sender::new(()) }
     }
 
     /// Tells all who listen. Nothing is told after the close.
@@ -144,7 +146,7 @@ impl Events {
         if ring.closed {
             return;
         }
-        let event = Event::new(ring.next, at, news, ring.ending);
+        let event = Event::new(&self.camera, ring.next, at, news, ring.ending);
         ring.next += 1;
         if ring.events.len() == EVENTS_MAX {
             ring.events.pop_front();
@@ -259,7 +261,7 @@ mod tests {
     use super::*;
 
     fn ring() -> Arc<Events> {
-        Arc::new(Events::new("r1".to_owned()))
+        Arc::new(Events::new("r1".to_owned(), CameraName::default()))
     }
 
     fn publish(events: &Events, n: usize) {
@@ -327,8 +329,11 @@ mod tests {
 
     #[test]
     fn data_is_as_documented() {
-        let event = |news| Event::new(1, WallTime(1_500_000), news, false).json;
-        assert_eq!(event(News::MarkerRemoved("face-1".to_owned())), r#"{"at":"1970-01-01T00:00:01.500Z","id":"face-1"}"#);
-        assert_eq!(event(News::StreamEnded("over")), r#"{"at":"1970-01-01T00:00:01.500Z","reason":"over"}"#);
+        let event = |news| Event::new(&CameraName::default(), 1, WallTime(1_500_000), news, false).json;
+        assert_eq!(
+            event(News::MarkerRemoved("face-1".to_owned())),
+            r#"{"at":"1970-01-01T00:00:01.500Z","camera":"cam","id":"face-1"}"#
+        );
+        assert_eq!(event(News::StreamEnded("over")), r#"{"at":"1970-01-01T00:00:01.500Z","camera":"cam","reason":"over"}"#);
     }
 }

@@ -189,13 +189,13 @@ mod tests {
 
     #[tokio::test]
     async fn a_payload_is_the_data_with_name_and_id() {
-        let events = Arc::new(Events::new("r".to_owned()));
+        let events = Arc::new(Events::new("r".to_owned(), crate::camera_name::CameraName::default()));
         let mut listener = events.listen();
         events.publish(WallTime(0), News::CameraBack("pictures come again"));
         let event = listener.next().await.and_then(|heard| event_of(heard, &HookCounts::default())).expect("an event");
         assert_eq!(
             payload(&events, &event),
-            r#"{"event":"camera-back","event_id":"r-1","at":"1970-01-01T00:00:00.000Z","reason":"pictures come again"}"#
+            r#"{"event":"camera-back","event_id":"r-1","at":"1970-01-01T00:00:00.000Z","camera":"cam","reason":"pictures come again"}"#
         );
     }
 }

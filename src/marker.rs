@@ -7,7 +7,7 @@ pub mod draft;
 pub mod observer;
 pub mod range;
 
-use crate::{detect::kind::Kind, time::WallTime};
+use crate::{camera_name::CameraName, detect::kind::Kind, time::WallTime};
 use serde::{Deserialize, Serialize, Serializer};
 
 /// A marker, as it is told in JSON.
@@ -15,6 +15,8 @@ use serde::{Deserialize, Serialize, Serializer};
 pub struct Marker {
     /// `KIND-NUMBER`; the number is never used again.
     pub id: String,
+    /// The camera whose picture it is about.
+    pub camera: CameraName,
     /// What was there; see [`is_kind`].
     pub kind: String,
     /// For people.
@@ -127,6 +129,7 @@ mod tests {
     fn json_is_as_documented() {
         let marker = Marker {
             id: "face-17".to_owned(),
+            camera: CameraName::default(),
             kind: "face".to_owned(),
             text: None,
             source: Maker::Detector,
@@ -142,7 +145,7 @@ mod tests {
         };
         assert_eq!(
             serde_json::to_string(&marker).expect("plain data"),
-            r#"{"id":"face-17","kind":"face","text":null,"source":"detector","begin":"2026-11-20T16:19:12.123Z","end":null,"count":2,"confidence":0.912,"box":{"x":0.25,"y":0.5,"width":0.125,"height":0.2,"at":"2026-11-20T16:19:13.000Z"},"data":null}"#
+            r#"{"id":"face-17","camera":"cam","kind":"face","text":null,"source":"detector","begin":"2026-11-20T16:19:12.123Z","end":null,"count":2,"confidence":0.912,"box":{"x":0.25,"y":0.5,"width":0.125,"height":0.2,"at":"2026-11-20T16:19:13.000Z"},"data":null}"#
         );
     }
 }

@@ -165,6 +165,8 @@ impl Runs {
 
 /// The service's handle.
 pub struct MarkerService {
+    /// Whose markers they are.
+    pub camera: CameraName,
     /// What happens.
     pub events: Arc<Events>,
     /// Single detections.
@@ -181,8 +183,8 @@ impl MarkerService {
     /// Starts the thread `markers`. The runs come from `runs`, whose counts it shares.
     pub fn start(parts: MarkerServiceParts, runs: &Runs) -> io::Result<Arc<MarkerService>> {
         let ((asks, asked), (stop, stopped)) = (bounded(ASKS_MAX), bounded(1));
-        let events = Arc::new(Events::new(parts.run.clone()));
-        let (feed, counts) = (Arc::new(Feed::default()), runs.counts.clone());
+        let events = Arc::new(Events::new(parts.run.clone(), parts.camera.clone()));
+        let (camera, feed, counts) = (parts.camera.clone(), Arc::new(Feed::default()), runs.counts.clone());
         let (looks, sight) = watch::channel(Sight::NotYet);
         let keeper = Keeper {
             observer: Observer::default(),
@@ -202,7 +204,7 @@ impl MarkerService {
             parts,
         };
         let thread = std::thread::Builder::new().name("markers".to_owned()).spawn(move || keeper.run(&asked, &stopped))?;
-        Ok(Arc::new(MarkerService { events, feed, counts, sight, asks, stop: Mutex::new(Some((stop, thread))) }))
+        Ok(Arc::new(MarkerService { camera, events, feed, counts, sight, asks, stop: Mutex::new(Some((stop, thread))) }))
     }
 
     /// Ends all markers, tells that the stream has ended and why, and joins the thread.
@@ -374,6 +376,7 @@ impl Keeper {
     fn begin(&mut self, sighting: Sighting) -> Result<(), StoreError> {
         let marker = self.add(Marker {
             id: String::new(),
+            camera: self.parts.camera.clone(),
             kind: sighting.kind,
             text: None,
             source: Maker::Detector,

@@ -12,6 +12,7 @@ mod row;
 mod tests;
 
 use crate::{
+    camera_name::CameraName,
     marker::{Marker, id_of, parts_of},
     time::WallTime,
 };
@@ -25,7 +26,7 @@ pub use file::FILE_NAME;
 /// Most markers: some 30 MB; at one a minute, two months. Beyond it the oldest go.
 pub const MARKERS_MAX: u64 = 100_000;
 /// What the file holds; a newer hlscam may know more.
-const SCHEMA_VERSION: i64 = 1;
+const SCHEMA_VERSION: i64 = 2;
 /// Classes of length: the first is up to [`CLASS_MS`], each next one twice as long; the last spans centuries. Class 0 is open.
 const CLASSES: i64 = 35;
 /// Length of the first class, in milliseconds.
@@ -35,14 +36,19 @@ const STATEMENTS_MAX: usize = CLASSES as usize + 16;
 
 const SCHEMA: &str = "
     CREATE TABLE marker (
-        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        number INTEGER PRIMARY KEY AUTOINCREMENT, camera TEXT NOT NULL,
         kind TEXT NOT NULL, text TEXT, source TEXT NOT NULL,
         begin INTEGER NOT NULL, end INTEGER, known INTEGER NOT NULL, class INTEGER NOT NULL,
         count INTEGER, confidence REAL, best TEXT, data TEXT
     ) STRICT;
     CREATE INDEX marker_time ON marker (class, begin, number);
     CREATE INDEX marker_end ON marker (end);
-    PRAGMA user_version = 1;";
+    PRAGMA user_version = 2;";
+
+/// From version 1, which knew one camera, and that was named `cam`.
+const FROM_VERSION_1: &str = "
+    ALTER TABLE marker ADD COLUMN camera TEXT NOT NULL DEFAULT 'cam';
+    PRAGMA user_version = 2;";
 
 /// Where markers are kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +62,8 @@ pub enum Place {
 /// Which markers are asked for: those that overlap a stretch of time, both ends included.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Query {
+    /// Of this camera.
+    pub camera: CameraName,
     /// From.
     pub from: WallTime,
     /// To.
@@ -232,10 +240,14 @@ impl Store {
 
     /// Adds one, whose id it gives; what it comes with is not read.
     pub fn add(&mut self, mut marker: Marker) -> Result<Marker> {
-        let sql = "INSERT INTO marker (kind, text, source, begin, end, known, class, count, confidence, best, data)
-                   VALUES (:kind, :text, :source, :begin, :end, :known, :class, :count, :confidence, :best, :data)";
+        let sql = "INSERT INTO marker (camera, kind, text, source, begin, end, known, class, count, confidence, best, data)
+                   VALUES (:camera, :kind, :text, :source, :begin, :end, :known, :class, :count, :confidence, :best, :data)";
         let begin = marker.begin.as_unix_ms();
-        self.write(sql, &marker, &[(":kind", &marker.kind), (":begin", &begin), (":known", &begin)])?;
+        self.write(
+            sql,
+            &marker,
+            &[(":camera", &marker.camera.as_str()), (":kind", &marker.kind), (":begin", &begin), (":known", &begin)],
+        )?;
         self.len += 1;
         marker.id = id_of(&marker.kind, self.db.last_insert_rowid());
         Ok(marker)
@@ -296,7 +308,7 @@ impl Store {
         let mut shares = Vec::new();
         for statement in &mut statements {
             shares.push(statement.query(named_params! {
-                ":to": to, ":from": from, ":after_begin": after.begin_ms, ":after_number": after.number, ":kinds": kinds,
+                ":to": to, ":from": from, ":after_begin": after.begin_ms, ":after_number": after.number, ":kinds": kinds, ":camera": query.camera.as_str(),
             })?);
         }
         // The first of each class that is not taken yet.
@@ -434,7 +446,7 @@ fn select(class: i64) -> String {
         "SELECT {COLUMNS} FROM marker
          WHERE class = {class} AND begin BETWEEN {earliest} AND :to AND (class = 0 OR end >= :from)
          AND (begin > :after_begin OR number > :after_number)
-         AND (:kinds = '[]' OR kind IN (SELECT value FROM json_each(:kinds)))
+         AND camera = :camera AND (:kinds = '[]' OR kind IN (SELECT value FROM json_each(:kinds)))
          ORDER BY begin, number"
     )
 }

@@ -132,7 +132,8 @@ mod tests {
     use crate::{events::News, time::WallTime};
 
     async fn after(command: &str, limit: Duration, n_events: usize) -> (u64, u64) {
-        let (events, counts) = (Arc::new(Events::new("r".to_owned())), Arc::new(HookCounts::default()));
+        let (events, counts) =
+            (Arc::new(Events::new("r".to_owned(), crate::camera_name::CameraName::default())), Arc::new(HookCounts::default()));
         (0..n_events).for_each(|_| events.publish(WallTime(0), News::CameraLost("a test")));
         events.close();
         run(command.to_owned(), limit, events, counts.clone()).await;

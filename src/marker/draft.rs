@@ -256,6 +256,7 @@ mod tests {
     fn marker() -> Marker {
         Marker {
             id: "dog-1".to_owned(),
+            camera: crate::camera_name::CameraName::default(),
             kind: "dog".to_owned(),
             text: Some("Rex".to_owned()),
             source: Maker::Api,

@@ -43,12 +43,13 @@ fn quotable(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{marker::Maker, time::WallTime};
+    use crate::{camera_name::CameraName, marker::Maker, time::WallTime};
 
     #[test]
     fn what_may_still_grow_is_sent_with_the_end() {
         let mut marker = Marker {
             id: "face-3".to_owned(),
+            camera: CameraName::default(),
             kind: "face".to_owned(),
             text: Some("a \"guest\"\nat the door".to_owned()),
             source: Maker::Detector,

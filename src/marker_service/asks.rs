@@ -138,6 +138,7 @@ impl Keeper {
         }
         let new = Marker {
             id: String::new(),
+            camera: self.parts.camera.clone(),
             kind,
             text,
             source: Maker::Api,

@@ -63,7 +63,9 @@ impl Keeper {
             }
         }
         if begin < ended && self.parts.keep == Keep::Window {
-            let query = Query { from: begin, to: WallTime(i64::MAX), kinds: Vec::new(), limit: MARKERS_MAX as usize, after: None };
+            let camera = self.parts.camera.clone();
+            let query =
+                Query { camera, from: begin, to: WallTime(i64::MAX), kinds: Vec::new(), limit: MARKERS_MAX as usize, after: None };
             let (ahead, _) = self.parts.store.list(&query)?;
             let is_over = |marker: &Marker| marker.begin > begin && marker.end.is_some();
             self.dates.stale.extend(ahead.into_iter().filter(is_over).map(|marker| marker.id));

@@ -122,7 +122,8 @@ async fn clients_make_change_end_and_remove_markers() {
     assert_eq!((name, &told["id"]), ("marker-removed", &json!(bell.id)));
     assert!(matches!(bench.journal.remove(bell.id.clone()).await, Err(AskError::NotFound(_))));
     assert!(matches!(bench.journal.edit("door-5".to_owned(), end).await, Err(AskError::NotFound(_))));
-    let query = Query { from: BEGIN, to: BEGIN + Span::from_ms(600), kinds: vec![], limit: 10, after: None };
+    let query =
+        Query { camera: CameraName::default(), from: BEGIN, to: BEGIN + Span::from_ms(600), kinds: vec![], limit: 10, after: None };
     let (found, next) = bench.journal.list(query).await.expect("a list");
     assert_eq!((found.len(), &found[0].id, next), (1, &door.id, None));
     assert_eq!((bench.journal.counts.stored.get(), bench.journal.counts.open.get(), bench.journal.counts.begun.get()), (1, 0, 2));
@@ -203,7 +204,7 @@ async fn markers_leave_with_the_window() {
     let old = bench.journal.add(draft("bell", BEGIN, Some(BEGIN))).await.expect("made");
     let open = bench.journal.add(draft("door", BEGIN, None)).await.expect("made");
     bench.window.push(&"K....|".repeat(60));
-    let query = Query { from: BEGIN, to: BEGIN, kinds: vec![], limit: 10, after: None };
+    let query = Query { camera: CameraName::default(), from: BEGIN, to: BEGIN, kinds: vec![], limit: 10, after: None };
     let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(20);
     while bench.journal.list(query.clone()).await.expect("a list").0.len() > 1 {
         assert!(tokio::time::Instant::now() < deadline);
@@ -370,7 +371,14 @@ async fn a_page_of_markers_ends_where_it_is_long_enough_and_the_next_one_goes_on
         let begin = BEGIN + Span::from_ms(ms);
         bench.journal.add(Draft { data: Some(json!(long)), ..draft("door", begin, Some(begin)) }).await.expect("made");
     }
-    let query = Query { from: BEGIN, to: BEGIN + Span::from_ms(n), kinds: vec![], limit: 10_000, after: None };
+    let query = Query {
+        camera: CameraName::default(),
+        from: BEGIN,
+        to: BEGIN + Span::from_ms(n),
+        kinds: vec![],
+        limit: 10_000,
+        after: None,
+    };
     let first = bench.journal.page(query.clone()).await.expect("a page");
     assert!((PAGE_LEN_MAX..PAGE_LEN_MAX + 5000).contains(&first.json.len()), "{}", first.json.len());
     let rest = bench.journal.page(Query { after: first.next, ..query.clone() }).await.expect("a page");

@@ -1,6 +1,6 @@
 //! The file of the store: opening it, whether it is still where it was opened, and a copy where it was taken away.
 
-use super::{Result, SCHEMA, SCHEMA_VERSION, StoreError, first_line, row::COLUMNS};
+use super::{FROM_VERSION_1, Result, SCHEMA, SCHEMA_VERSION, StoreError, first_line, row::COLUMNS};
 use crate::time::Span;
 use rusqlite::{Connection, ErrorCode};
 use std::{
@@ -14,6 +14,8 @@ use std::{
 pub const FILE_NAME: &str = "markers.sqlite";
 /// What the log of the database may keep on the disk after a burst of writes, in bytes: as much as it needs between two checkpoints.
 const JOURNAL_LEN_MAX: u32 = 4 << 20;
+/// The columns of version 1.
+const COLUMNS_1: &str = "number, kind, text, source, begin, end, known, class, count, confidence, best, data";
 /// Tables of another program that are named.
 const TABLES_NAMED_MAX: u32 = 3;
 
@@ -149,6 +151,10 @@ fn opened(path: &Path) -> std::result::Result<Connection, Unusable> {
         0 if tables.is_empty() => db.execute_batch(&format!("BEGIN; {SCHEMA} COMMIT;"))?,
         // A table of that name with other columns is another program's, too.
         SCHEMA_VERSION if db.prepare(&format!("SELECT {COLUMNS}, known, class FROM marker")).is_ok() => {}
+        1 if db.prepare(&format!("SELECT {COLUMNS_1} FROM marker")).is_ok() => {
+            // All of it or nothing: what ends it half-way leaves the file as it was.
+            db.execute_batch(&format!("BEGIN; {FROM_VERSION_1} COMMIT;")).inspect_err(|_| _ = db.execute_batch("ROLLBACK"))?;
+        }
         newer if newer > SCHEMA_VERSION && db.prepare("SELECT number FROM marker").is_ok() => return Err(Unusable::Newer(newer)),
         _ => {
             return Err(Unusable::Foreign(if tables.is_empty() { "no tables".to_owned() } else { format!("the tables {tables}") }));

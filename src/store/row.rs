@@ -3,6 +3,7 @@
 
 use super::Placed;
 use crate::{
+    camera_name::CameraName,
     marker::{Best, Maker, Marker, id_of, is_kind},
     time::WallTime,
 };
@@ -10,7 +11,7 @@ use rusqlite::Row;
 use std::{cell::RefCell, collections::BTreeSet};
 
 /// The columns that are read.
-pub(super) const COLUMNS: &str = "number, kind, text, source, begin, end, count, confidence, best, data";
+pub(super) const COLUMNS: &str = "number, kind, text, source, begin, end, count, confidence, best, data, camera";
 /// Unreadable rows that are remembered; of more it is only known that there are so many at least.
 const UNREADABLE_MAX: usize = 1000;
 /// Unreadable rows that are told one by one.
@@ -93,8 +94,10 @@ fn read(row: &Row<'_>, number: i64) -> Result<Marker, String> {
     let best = best.map(|best| Ok::<_, String>(Best { area: best.area, at: time(best.at_ms)? })).transpose()?;
     let data: Option<String> = row.get(9).map_err(wrong)?;
     let source: String = row.get(3).map_err(wrong)?;
+    let camera: String = row.get(10).map_err(wrong)?;
     Ok(Marker {
         id: id_of(&kind, number),
+        camera: CameraName::parse(&camera).map_err(|_| "its camera has no name".to_owned())?,
         kind,
         text: row.get(2).map_err(wrong)?,
         source: if source == "api" { Maker::Api } else { Maker::Detector },

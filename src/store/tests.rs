@@ -18,6 +18,7 @@ fn at(ms: i64) -> WallTime {
 fn marker(kind: &str, begin_ms: i64, end_ms: Option<i64>) -> Marker {
     Marker {
         id: String::new(),
+        camera: CameraName::default(),
         kind: kind.to_owned(),
         text: None,
         source: Maker::Api,
@@ -35,7 +36,7 @@ fn memory() -> Store {
 }
 
 fn all() -> Query {
-    Query { from: WallTime(0), to: at(i64::from(i32::MAX)), kinds: vec![], limit: 10, after: None }
+    Query { camera: CameraName::default(), from: WallTime(0), to: at(i64::from(i32::MAX)), kinds: vec![], limit: 10, after: None }
 }
 
 fn ids(markers: &[Marker]) -> Vec<&str> {
@@ -113,6 +114,65 @@ fn numbers_of_each_camera_are_kept_also_in_a_file_of_before() {
     drop(store);
     let store = Store::open(&place, NOW).expect("the same file");
     assert_eq!(["cam", "porch"].map(|camera| store.numbers(camera).expect("it works")), [Some(second), Some(first)]);
+}
+
+/// What hlscam wrote before markers had a camera.
+const VERSION_1: &str = r#"
+    CREATE TABLE marker (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        kind TEXT NOT NULL, text TEXT, source TEXT NOT NULL,
+        begin INTEGER NOT NULL, end INTEGER, known INTEGER NOT NULL, class INTEGER NOT NULL,
+        count INTEGER, confidence REAL, best TEXT, data TEXT
+    ) STRICT;
+    CREATE INDEX marker_time ON marker (class, begin, number);
+    CREATE INDEX marker_end ON marker (end);
+    PRAGMA user_version = 1;
+    INSERT INTO marker VALUES (41, 'face', NULL, 'detector', 1795191552000, 1795191557000, 1795191552000, 4, 2, 0.75,
+        '{"area":{"x":0.1,"y":0.2,"width":0.3,"height":0.4},"at_ms":1795191553000}', NULL);
+    INSERT INTO marker VALUES (42, 'door', 'the back one', 'api', 1795191560000, NULL, 1795191569000, 0, NULL, NULL, NULL, '{"a":1}');
+    CREATE TABLE run (
+        camera TEXT PRIMARY KEY, msn INTEGER NOT NULL, discontinuities INTEGER NOT NULL, key_frames INTEGER NOT NULL
+    ) STRICT;
+    INSERT INTO run VALUES ('cam', 1795191600, 7769, 17951916000);"#;
+
+#[test]
+fn a_file_of_the_version_before_is_taken_over_with_all_that_is_in_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    Connection::open(folder.path().join(FILE_NAME)).expect("a file").execute_batch(VERSION_1).expect("it works");
+    let place = Place::Folder(folder.path().to_owned());
+    let time = |s: i64| WallTime(s * 1_000_000);
+    let face = Marker {
+        id: "face-41".to_owned(),
+        source: Maker::Detector,
+        begin: time(1_795_191_552),
+        end: Some(time(1_795_191_557)),
+        count: Some(2),
+        confidence: Some(0.75),
+        best: Some(Best { area: Fractions { x: 0.1, y: 0.2, width: 0.3, height: 0.4 }, at: time(1_795_191_553) }),
+        ..marker("face", 0, None)
+    };
+    let door = Marker {
+        id: "door-42".to_owned(),
+        text: Some("the back one".to_owned()),
+        begin: time(1_795_191_560),
+        // When it was last known to go on.
+        end: Some(time(1_795_191_569)),
+        data: Some(serde_json::json!({"a": 1})),
+        ..marker("door", 0, None)
+    };
+    // The second time it is one of this version.
+    for next in ["dog-43", "dog-44"] {
+        let mut store = Store::open(&place, at(100_000)).expect("it is taken over");
+        let known = [face.clone(), door.clone()];
+        assert_eq!(store.list(&all()).expect("it works").0[..2], known, "they are of the camera `cam`");
+        assert_eq!(store.numbers("cam").expect("it works").expect("kept").discontinuities, 7769);
+        let porch = CameraName::parse("porch").expect("a name");
+        let dog = store.add(Marker { camera: porch.clone(), ..marker("dog", 0, Some(1)) }).expect("room");
+        assert_eq!(dog.id, next, "numbers go on");
+        assert_eq!(store.find(next).expect("it works"), Some(dog.clone()));
+        assert_eq!(store.list(&Query { camera: porch, ..all() }).expect("it works").0.last(), Some(&dog));
+        assert!(!ids(&store.list(&all()).expect("it works").0).contains(&next), "each camera's alone are listed");
+    }
 }
 
 #[cfg(unix)]
@@ -200,7 +260,7 @@ fn any_hour_of_100_000_markers_costs_what_it_finds() {
     assert!(!plan.iter().any(|line| line.contains("TEMP B-TREE") || line.contains("SCAN marker")), "{plan:?}");
     for hour in [0, 11, 23] {
         let from = hour * 3_600_000;
-        let query = Query { from: at(from), to: at(from + 3_600_000), limit: 10_000, ..all() };
+        let query = Query { camera: CameraName::default(), from: at(from), to: at(from + 3_600_000), limit: 10_000, ..all() };
         let (found, steps) = steps_of(&store, &query);
         assert!((4160..5000).contains(&found), "{found} in hour {hour}");
         assert!(steps < 60 * found as i32, "{steps} steps for {found} markers in hour {hour}");
@@ -236,7 +296,7 @@ proptest! {
             added.push(store.add(new).expect("room"));
         }
         let kinds = if one_kind { vec!["cat".to_owned(), "dog".to_owned()] } else { vec![] };
-        let mut query = Query { from: at(from), to: at(from + len), kinds, limit, after: None };
+        let mut query = Query { camera: CameraName::default(), from: at(from), to: at(from + len), kinds, limit, after: None };
         let mut expect: Vec<&Marker> = added
             .iter()
             .filter(|marker| marker.begin <= query.to && marker.end.is_none_or(|end| end >= query.from))

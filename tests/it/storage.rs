@@ -2,6 +2,7 @@
 
 use crate::support::{self, DEADLINE};
 use hlscam::{
+    camera_name::CameraName,
     marker::{Maker, Marker},
     store::{Place, Store},
     time::WallTime,
@@ -72,6 +73,7 @@ fn a_disk_that_is_full_at_the_start_costs_markers_and_not_the_stream() {
     let mut store = Store::open(&Place::Folder(folder.path().join("old")), WallTime(0)).expect("a new file");
     let left = Marker {
         id: String::new(),
+        camera: CameraName::default(),
         kind: "door".to_owned(),
         text: None,
         source: Maker::Api,

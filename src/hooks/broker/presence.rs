@@ -111,7 +111,19 @@ mod tests {
     fn marker(id: &str, source: Maker, end: Option<WallTime>) -> Marker {
         let kind = parts_of(id).expect("an id").0.to_owned();
         let (text, count, confidence, best, data) = (None, None, None, None, None);
-        Marker { id: id.to_owned(), kind, text, source, begin: AT, end, count, confidence, best, data }
+        Marker {
+            id: id.to_owned(),
+            camera: crate::camera_name::CameraName::default(),
+            kind,
+            text,
+            source,
+            begin: AT,
+            end,
+            count,
+            confidence,
+            best,
+            data,
+        }
     }
 
     fn event(news: News, is_of_end: bool) -> Event {

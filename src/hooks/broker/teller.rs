@@ -346,7 +346,14 @@ impl Teller {
     /// Events were missed: asks the journal what is open.
     async fn look_again(&mut self) {
         let now = WallTime(i64::MAX);
-        let query = Query { from: now, to: now, kinds: vec![], limit: crate::marker_service::LIST_LEN_MAX, after: None };
+        let query = Query {
+            camera: self.journal.camera.clone(),
+            from: now,
+            to: now,
+            kinds: vec![],
+            limit: crate::marker_service::LIST_LEN_MAX,
+            after: None,
+        };
         if let Ok((open, _)) = self.journal.list(query).await {
             self.presence.look_again(open.into_iter().filter(|marker| marker.end.is_none()).collect());
         }

@@ -2,6 +2,7 @@
 //! limits, and the answers.
 
 use crate::{
+    camera_name::CameraName,
     marker::{
         Marker,
         draft::{self, AHEAD_MAX, BODY_LEN_MAX},
@@ -68,7 +69,7 @@ pub(in crate::server) async fn list(State(shared): Shares, uri: Uri) -> Response
         Ok(camera) => camera,
         Err(reply) => return respond(reply),
     };
-    let query = match read_query(&uri, camera.clock.wall()) {
+    let query = match read_query(&uri, &camera.name, camera.clock.wall()) {
         Ok(query) => query,
         Err(why) => return respond(plain(400, why + "\n")),
     };
@@ -205,7 +206,7 @@ fn json(status: u16, value: &impl Serialize) -> Reply {
 }
 
 /// What a query means, or what is wrong with it.
-fn read_query(uri: &Uri, now: WallTime) -> Result<Query, String> {
+fn read_query(uri: &Uri, camera: &CameraName, now: WallTime) -> Result<Query, String> {
     let asked = axum::extract::Query::<Asked>::try_from_uri(uri).map_err(|error| {
         let reason = std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
         format!("the query is wrong: {reason}; it takes from, to, kind, limit, cursor and camera")
@@ -230,7 +231,7 @@ fn read_query(uri: &Uri, now: WallTime) -> Result<Query, String> {
     })?;
     let after =
         asked.cursor.as_ref().map(|cursor| cursor_of(cursor).ok_or("cursor is not one of ours; send the `next` of an answer"));
-    Ok(Query { from, to, kinds, limit, after: after.transpose()? })
+    Ok(Query { camera: camera.clone(), from, to, kinds, limit, after: after.transpose()? })
 }
 
 fn cursor_of(text: &str) -> Option<Cursor> {
@@ -248,12 +249,19 @@ mod tests {
     fn a_query_is_read_or_refused_with_the_reason() {
         let check = |query: &str, expect: Result<Query, &str>| {
             let uri: Uri = format!("/api/markers?{query}").parse().expect("a URI");
-            match (read_query(&uri, NOW), expect) {
+            match (read_query(&uri, &CameraName::default(), NOW), expect) {
                 (Err(told), Err(expect)) => assert!(told.contains(expect), "{query}: {told}"),
                 (read, expect) => assert_eq!(read, expect.map_err(str::to_owned), "{query}"),
             }
         };
-        let all = Query { from: WallTime(0), to: NOW + AHEAD_MAX, kinds: vec![], limit: 1000, after: None };
+        let all = Query {
+            camera: CameraName::default(),
+            from: WallTime(0),
+            to: NOW + AHEAD_MAX,
+            kinds: vec![],
+            limit: 1000,
+            after: None,
+        };
         let hour = Query { from: WallTime(1_795_190_400_000_000), to: WallTime(1_795_194_000_000_000), ..all.clone() };
         check("", Ok(all.clone()));
         check("from=2026-11-20T16:00:00Z&to=1795194000", Ok(hour.clone()));

@@ -64,7 +64,8 @@ async fn an_event_reaches_who_listens_and_who_comes_back() {
     assert!(head.contains("content-type: text/event-stream\r\n") && head.contains("cache-control: no-store\r\n"), "{head}");
     assert!(!head.contains("access-control-allow-origin"), "{head}");
     publish(&server, "now");
-    let expect = "id: t-2\nevent: camera-lost\ndata: {\"at\":\"2026-11-20T16:19:12.123Z\",\"reason\":\"now\"}\n\n";
+    let expect =
+        "id: t-2\nevent: camera-lost\ndata: {\"at\":\"2026-11-20T16:19:12.123Z\",\"camera\":\"cam\",\"reason\":\"now\"}\n\n";
     assert!(client.read_until("now").await.contains(expect));
     drop(client);
     publish(&server, "later");
@@ -81,7 +82,12 @@ async fn the_end_of_the_stream_ends_the_answer_and_tells_browsers_to_stay_away()
     client.read_until("retry").await;
     detections.read_until("retry").await;
     server.journal.end("a test");
-    assert!(client.rest().await.contains("event: stream-ended\ndata: {\"at\":\"2026-11-20T16:19:12.123Z\",\"reason\":\"a test\"}"));
+    assert!(
+        client
+            .rest()
+            .await
+            .contains("event: stream-ended\ndata: {\"at\":\"2026-11-20T16:19:12.123Z\",\"camera\":\"cam\",\"reason\":\"a test\"}")
+    );
     detections.rest().await;
     assert_eq!(server.get("/api/events").await.status, 204);
     assert_eq!(server.get("/api/detections").await.status, 204);

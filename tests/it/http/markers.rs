@@ -25,7 +25,7 @@ async fn a_marker_is_made_read_changed_and_removed() {
     let marker = value(&made);
     let id = marker["id"].as_str().expect("a text");
     assert_eq!(made.header("location"), format!("markers/{id}"));
-    let expect = json!({"id": id, "kind": "door", "text": "front", "source": "api", "begin": NOW.to_string(), "end": null,
+    let expect = json!({"id": id, "camera": "cam", "kind": "door", "text": "front", "source": "api", "begin": NOW.to_string(), "end": null,
         "count": null, "confidence": null, "box": null, "data": {"battery": 0.9}});
     assert_eq!(marker, expect);
     assert_eq!(value(&server.get(&format!("/api/markers/{id}")).await), expect);
