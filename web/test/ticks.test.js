@@ -10,10 +10,11 @@ const offsetOf = (timeZone) => {
   return (at) => Date.parse(`${format.format(at).replace(' ', 'T')}Z`) - Math.floor(at / 1000) * 1000;
 };
 
-/** The marks' labels between two times of a zone. */
+/** The marks' labels between two times of a zone. The oldest Node.js whose tests run here knows an ICU that has a comma after the weekday. */
 function labels(from, to, most, timeZone = 'UTC') {
   const { step, ticks } = ticksOf({ from: Date.parse(from), to: Date.parse(to) }, most, offsetOf(timeZone));
-  return ticks.map(tickWriter(step, 'en-GB', timeZone));
+  const write = tickWriter(step, 'en-GB', timeZone);
+  return ticks.map((tick) => write(tick).replace(/^(\p{L}+),/u, '$1'));
 }
 
 test('marks_stand_on_round_times_as_dense_as_there_is_room', () => {
