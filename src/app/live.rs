@@ -113,13 +113,11 @@ impl Diary {
         let mut first = store.numbers(camera.as_str()).map_err(failed)?.unwrap_or(FirstNumbers::at(now));
         // Kept before anything is served: this run may be killed at once. The thread of the markers goes on with it, and tells what fails.
         match &last_run {
-            Some(last_run) => {
-                let kept = last_run.raise(first.discontinuities).inspect(|highest| first.discontinuities = *highest);
-                // Without it two runs of one hour have the same number, as on a system that has no such file.
-                if let Err(error) = kept.and_then(|_| last_run.raise(first.with_room().discontinuities)) {
-                    tracing::debug!("cannot keep the number of discontinuities: {error}");
-                }
-            }
+            // Where nothing can be kept the run begins at the time, as on a system that has no such file.
+            Some(last_run) => match last_run.begin(first) {
+                Ok(kept) => first = kept,
+                Err(error) => tracing::debug!("cannot keep the numbers of this run: {error}"),
+            },
             None => store.keep_numbers(camera.as_str(), first.with_room()).unwrap_or_default(),
         }
         Ok(Diary { camera, store, keep, runs, queue, first, last_run })

@@ -69,8 +69,9 @@ impl Keeper {
         match (self.parts.keep, &self.parts.last_run) {
             (Keep::Newest, _) => self.parts.store.keep_numbers(self.parts.camera.as_str(), bound)?,
             (Keep::Window, Some(last_run)) => {
-                if let Err(error) = last_run.raise(bound.discontinuities) {
-                    tracing::debug!("cannot keep the number of discontinuities: {error}");
+                // The next run then begins at the time.
+                if let Err(error) = last_run.raise(bound) {
+                    tracing::debug!("cannot keep the numbers of this run: {error}");
                 }
             }
             (Keep::Window, None) => {}

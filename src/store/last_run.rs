@@ -1,9 +1,9 @@
-//! What outlives a run without `--storage`: one number in the machine's memory, in a file that is gone after the next boot.
+//! What outlives a run without `--storage`: its numbers in the machine's memory, in a file that is gone after the next boot.
 //!
-//! EXT-X-DISCONTINUITY-SEQUENCE must grow over a restart that takes a second, and hls.js 1.7 walks through all numbers up to it with each
-//! playlist (20 ns each): seconds since 2026 would cost it 0.6 s at a time, minutes 10 ms. So the clock gives the hours, and this file what
-//! lies between.
+//! Players go on over a restart when the numbers do: hls.js, VLC and GStreamer look for the segment after the last one that they played.
+//! The clock alone gives numbers that grow, but none that go on.
 
+use crate::{segment::Msn, window::numbers::FirstNumbers};
 use std::path::PathBuf;
 
 /// The file, held by nobody: runs of one user take their numbers from it, whatever their ports.
@@ -32,9 +32,25 @@ impl LastRun {
         LastRun(path)
     }
 
-    /// Keeps `least` where no more is kept. Gives what is kept then: more than all runs have used.
+    /// The numbers of a run that begins now: beyond all runs before it, or `otherwise` where none is kept. Its room is kept at once, for this
+    /// run may be killed before it says more.
+    pub fn begin(&self, otherwise: FirstNumbers) -> std::io::Result<FirstNumbers> {
+        let mut first = otherwise;
+        self.replace(|kept| {
+            first = kept.unwrap_or(otherwise);
+            first.with_room()
+        })?;
+        Ok(first)
+    }
+
+    /// Keeps where the next run begins. Numbers never go back: several runs share the file.
+    pub fn raise(&self, next: FirstNumbers) -> std::io::Result<()> {
+        self.replace(|kept| kept.map_or(next, |kept| kept.max(next)))
+    }
+
+    /// Puts others in the place of the numbers that are kept, and lets no other run between.
     #[cfg(unix)]
-    pub fn raise(&self, least: u64) -> std::io::Result<u64> {
+    fn replace(&self, new: impl FnOnce(Option<FirstNumbers>) -> FirstNumbers) -> std::io::Result<()> {
         use std::{
             fs::OpenOptions,
             io::{Error, Read, Seek, Write},
@@ -57,20 +73,35 @@ impl LastRun {
         file.lock()?;
         let mut text = String::new();
         (&file).take(KEPT_LEN_MAX).read_to_string(&mut text)?;
-        let highest = least.max(text.trim().parse().unwrap_or(0));
+        let FirstNumbers { msn, discontinuities, key_frames } = new(parse(&text));
         file.rewind()?;
         file.set_len(0)?;
-        file.write_all(format!("{highest}\n").as_bytes())?;
-        Ok(highest)
+        file.write_all(format!("{} {discontinuities} {key_frames}\n", msn.0).as_bytes())
     }
 
     /// Keeps nothing.
     #[cfg(not(unix))]
-    pub fn raise(&self, least: u64) -> std::io::Result<u64> {
-        Ok(least)
+    fn replace(&self, new: impl FnOnce(Option<FirstNumbers>) -> FirstNumbers) -> std::io::Result<()> {
+        new(None);
+        Ok(())
     }
 }
 
-/// Digits of a number, and more than that.
+/// The three numbers; none where somebody else wrote something else.
 #[cfg(unix)]
-const KEPT_LEN_MAX: u64 = 32;
+fn parse(text: &str) -> Option<FirstNumbers> {
+    let numbers: Vec<u64> = text.split_whitespace().map_while(|word| word.parse().ok()).collect();
+    match numbers[..] {
+        [msn, discontinuities, key_frames] if numbers.iter().all(|number| (1..NUMBER_MAX).contains(number)) => {
+            Some(FirstNumbers { msn: Msn(msn), discontinuities, key_frames })
+        }
+        _ => None,
+    }
+}
+
+/// Three numbers, and more than that.
+#[cfg(unix)]
+const KEPT_LEN_MAX: u64 = 96;
+/// What no run reaches: a number of this size was written by somebody else, and would run over.
+#[cfg(unix)]
+const NUMBER_MAX: u64 = 1 << 53;

@@ -1,4 +1,5 @@
 use super::{last_run::LastRun, *};
+use crate::segment::Msn;
 use crate::{
     marker::{Best, Fractions, Maker},
     time::Span,
@@ -177,14 +178,26 @@ fn a_file_of_the_version_before_is_taken_over_with_all_that_is_in_it() {
 
 #[cfg(unix)]
 #[test]
-fn the_last_run_is_never_lower_and_read_from_no_file_of_others() {
+fn a_run_begins_right_after_the_last_one_and_reads_no_file_of_others() {
     let folder = tempfile::tempdir().expect("a folder");
-    let last_run = LastRun::at(folder.path().join("run"));
-    assert_eq!([7, 3, 9, 9].map(|least| last_run.raise(least).expect("a file")), [7, 7, 9, 9]);
-    fs::write(folder.path().join("run"), "no number").expect("a file");
-    assert_eq!(last_run.raise(5).expect("a file"), 5);
-    std::os::unix::fs::symlink(folder.path().join("run"), folder.path().join("link")).expect("a link");
-    assert!(LastRun::at(folder.path().join("link")).raise(50).is_err() && last_run.raise(1).expect("a file") == 5);
+    let (file, link) = (folder.path().join("run"), folder.path().join("link"));
+    let last_run = LastRun::at(file.clone());
+    // The clock is only asked where nothing is kept, as after a boot.
+    assert_eq!(last_run.begin(FirstNumbers::at(NOW)).expect("a file"), FirstNumbers::at(NOW));
+    let later = FirstNumbers::at(at(86_400_000));
+    assert_eq!(last_run.begin(later).expect("a file"), FirstNumbers::at(NOW).with_room());
+    let reached = FirstNumbers { msn: Msn(FirstNumbers::at(NOW).msn.0 + 900), ..FirstNumbers::at(NOW).with_room() };
+    last_run.raise(reached.with_room()).expect("a file");
+    // Another run of this user is not as far.
+    last_run.raise(FirstNumbers::NEW).expect("a file");
+    assert_eq!(last_run.begin(later).expect("a file"), reached.with_room());
+    for nothing in ["", "no number", "7", "1 2 3 4", "1 -2 3", "0 1 1", "99999999999999999999 1 1", "18446744073709551615 1 1"] {
+        fs::write(&file, nothing).expect("a file");
+        assert_eq!(last_run.begin(later).expect("a file"), later, "{nothing}");
+    }
+    std::os::unix::fs::symlink(&file, &link).expect("a link");
+    assert!(LastRun::at(link).begin(FirstNumbers::NEW).is_err());
+    assert_eq!(last_run.begin(FirstNumbers::NEW).expect("a file"), later.with_room());
 }
 
 #[test]

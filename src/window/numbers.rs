@@ -1,11 +1,11 @@
 //! Where the numbers of a run begin. Players hold on to the last number they saw, over a restart of the server too, and wait for ever for
 //! one that is smaller (hls.js ends with "media sequence mismatch"). So numbers grow from run to run (rfc8216bis §4.4.3.2, §4.4.3.3).
 //!
-//! With `--storage` a run goes on where the last one stopped. Without, it begins at the time, for no number grows faster than the clock.
-//! Discontinuities are the exception: no clock is fine enough for two runs within a minute and yet gives numbers that hls.js takes, so the
-//! last one is kept in the machine's memory too ([`crate::store::last_run`]).
+//! A run goes on where the last one stopped, for a player that finds the segment after its last one plays on: with `--storage` the numbers are
+//! kept in the database, without it in the machine's memory ([`crate::store::last_run`]). Where nothing is kept a run begins at the time, for
+//! no number grows faster than the clock.
 //!
-//! What is kept is an upper bound, written now and then: a killed run has had no time to say where it was.
+//! What is kept is an upper bound, written with each segment: a killed run has had no time to say where it was.
 
 use crate::{segment::Msn, time::WallTime};
 
@@ -28,9 +28,9 @@ pub struct FirstNumbers {
     pub key_frames: u64,
 }
 
-/// How far ahead of a run its bound is kept: half of it lasts half a minute at least, with segments of a second. A killed run leaves a gap so
-/// wide. Discontinuities come one in a segment at most, and are looked at once a second.
-const ROOM: FirstNumbers = FirstNumbers { msn: Msn(64), discontinuities: 8, key_frames: 64 * KEY_FRAMES_PER_S_MAX };
+/// How far ahead of a run its bound is kept; half of it is room enough. A killed run leaves a gap so wide, and players cross no wide gap: hls.js
+/// takes each missing number for a target duration without media. The bound is looked at once a second, in which a segment begins at most.
+const ROOM: FirstNumbers = FirstNumbers { msn: Msn(2), discontinuities: 2, key_frames: 4 * KEY_FRAMES_PER_S_MAX };
 
 impl FirstNumbers {
     /// Of a stream that nobody has seen before.
@@ -54,6 +54,15 @@ impl FirstNumbers {
     pub fn has_room_for(self, next: FirstNumbers) -> bool {
         let least = next.plus(ROOM.msn.0 / 2, ROOM.discontinuities / 2, ROOM.key_frames / 2);
         self.msn >= least.msn && self.discontinuities >= least.discontinuities && self.key_frames >= least.key_frames
+    }
+
+    /// The higher of each number.
+    pub fn max(self, other: FirstNumbers) -> FirstNumbers {
+        FirstNumbers {
+            msn: self.msn.max(other.msn),
+            discontinuities: self.discontinuities.max(other.discontinuities),
+            key_frames: self.key_frames.max(other.key_frames),
+        }
     }
 
     fn plus(self, msn: u64, discontinuities: u64, key_frames: u64) -> FirstNumbers {
