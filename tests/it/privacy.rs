@@ -2,7 +2,10 @@
 
 use crate::{pipeline::frames, support::media};
 use hlscam::{
-    detect::{self, CascadeSpec, DetectConfig, Detection, Detector, DetectorChoice, FPS_DEFAULT, WIDTH_DEFAULT, track::Tracker},
+    detect::{
+        self, CascadeSpec, DetectConfig, Detection, Detector, DetectorChoice, FPS_DEFAULT, HAS_NETWORK, WIDTH_DEFAULT,
+        track::Tracker,
+    },
     pacer::{PacedFrame, Shown},
     picture::{BoundingBox, Picture, PicturePool, Size, strip::read_strip},
     source::{Pace, Stop, open_file, test::draw::Scene},
@@ -91,6 +94,27 @@ struct Score {
     worst: f64,
     /// Frames hidden as a whole, but for the last ones of the clip, for which no more runs come.
     whole: usize,
+    /// In pixels.
+    all: Seen,
+    /// Of the clip's first second.
+    first: Seen,
+}
+
+/// How much of labelled faces is to be seen.
+#[derive(Clone, Copy, Default)]
+struct Seen {
+    pixels: f64,
+    shown: f64,
+}
+
+impl Seen {
+    fn add(&mut self, other: Seen) {
+        (self.pixels, self.shown) = (self.pixels + other.pixels, self.shown + other.shown);
+    }
+
+    fn share(self) -> f64 {
+        self.shown / self.pixels.max(1.0)
+    }
 }
 
 /// The hidden part of a face.
@@ -113,6 +137,12 @@ fn score(path: &Path, clip: &Value, detector: &mut dyn Detector, config: &Detect
         for face in labelled(clip, frame.number as u64) {
             let hidden = hidden_part(face, &cover);
             (score.faces, score.hidden, score.worst) = (score.faces + 1, score.hidden + hidden, score.worst.min(hidden));
+            let pixels = face[2] * face[3];
+            let seen = Seen { pixels, shown: pixels * (1.0 - hidden) };
+            score.all.add(seen);
+            if frame.at < Ticks(0) + Span::from_ms(1000) {
+                score.first.add(seen);
+            }
         }
         score.whole += usize::from(cover == Cover::Whole);
     };
@@ -132,20 +162,20 @@ fn score(path: &Path, clip: &Value, detector: &mut dyn Detector, config: &Detect
     score
 }
 
+fn labels(folder: &Path) -> BTreeMap<String, Value> {
+    serde_json::from_slice(&fs::read(folder.join("labels.json")).expect("reads")).expect("JSON")
+}
+
+fn faces_by(by: DetectorChoice) -> DetectConfig {
+    DetectConfig { cascades: vec![CascadeSpec::Face], by, model: None, fps: FPS_DEFAULT, width: WIDTH_DEFAULT }
+}
+
 #[test]
 fn no_labelled_face_is_shown_in_any_frame() {
     let Some(folder) = media() else { return };
-    let labels: BTreeMap<String, Value> =
-        serde_json::from_slice(&fs::read(folder.join("labels.json")).expect("reads")).expect("JSON");
-    let config = DetectConfig {
-        cascades: vec![CascadeSpec::Face],
-        by: DetectorChoice::Haar,
-        model: None,
-        fps: FPS_DEFAULT,
-        width: WIDTH_DEFAULT,
-    };
+    let config = faces_by(DetectorChoice::Haar);
     let (mut faces, mut hidden) = (0, 0.0);
-    for (name, clip) in &labels {
+    for (name, clip) in &labels(&folder) {
         let mut detector = detect::open(&config).expect("the embedded cascade").expect("something is searched");
         let score = score(&folder.join(name), clip, &mut *detector, &config);
         eprintln!(
@@ -160,4 +190,37 @@ fn no_labelled_face_is_shown_in_any_frame() {
     }
     eprintln!("all: {faces} faces, hidden {:.5}", hidden / faces as f64);
     assert!(faces > 1000 && hidden / faces as f64 >= 0.999, "hidden {:.4} of {faces} faces", hidden / faces as f64);
+}
+
+/// Most of the labelled faces' pixels that may be seen, of all and in the first seconds of the clips.
+const SHOWN_MAX: f64 = 0.005;
+
+#[test]
+fn the_network_hides_the_faces_of_strangers_too() {
+    let Some(media) = media() else { return };
+    if !HAS_NETWORK {
+        eprintln!("skipped: this build is without the network");
+        return;
+    }
+    let config = faces_by(DetectorChoice::BlazeFace);
+    for folder in [media.clone(), media.with_file_name("media-strangers")] {
+        if !folder.exists() {
+            eprintln!("skipped: {} is not there", folder.display());
+            continue;
+        }
+        let (mut all, mut first) = (Seen::default(), Seen::default());
+        for (name, clip) in &labels(&folder) {
+            let mut detector = detect::open(&config).expect("the embedded network").expect("something is searched");
+            let score = score(&folder.join(name), clip, &mut *detector, &config);
+            assert_eq!(score.whole, 0, "{name}: a frame in the middle was hidden as a whole");
+            if score.all.shown > 0.0 {
+                eprintln!("{name:24} {:4} faces, shown {:.4}, worst {:.4}", score.faces, score.all.share(), 1.0 - score.worst);
+            }
+            all.add(score.all);
+            first.add(score.first);
+        }
+        eprintln!("{}: shown {:.5}, {:.5} in first seconds", folder.display(), all.share(), first.share());
+        assert!(all.pixels > 0.0 && all.share() <= SHOWN_MAX, "shown {:.4}", all.share());
+        assert!(first.pixels > 0.0 && first.share() <= SHOWN_MAX, "shown in first seconds {:.4}", first.share());
+    }
 }

@@ -3,7 +3,7 @@
 //! A network says of every anchor, a fixed place in its input, how sure it is of a face there and where that lies from it. Many anchors tell
 //! of one face; they become one box by weighted non-maximum suppression, as MediaPipe does it.
 
-use super::letterbox::Square;
+use super::letterbox::Part;
 use crate::picture::BoundingBox;
 
 /// Numbers per anchor: the box's centre and lengths, then six points of the face, of which no use is made.
@@ -15,41 +15,61 @@ const SAME_FACE_MIN: f32 = 0.3;
 /// Most anchors that are looked at for one picture: a face in plain sight has some ten, and noise must not cost more than a crowd.
 const ANCHORS_MAX: usize = 512;
 
-/// One of the two shapes in which BlazeFace comes: the side of its input, and where its anchors lie.
+/// One of the two shapes in which BlazeFace comes: how large its input is, and where its anchors lie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Form {
-    /// Pixels of the square input, across and down.
-    pub side: usize,
-    /// Grids of anchors: cells across and down, and anchors at the centre of each cell.
+    /// Pixels of the input, across and down. The files are square; [`Form::around`] leaves out what would be black.
+    pub size: [usize; 2],
+    /// Grids of anchors: pixels across and down of a cell, and anchors at its centre.
     grids: &'static [(usize, usize)],
 }
 
+/// A network halves its picture so often that lengths have to be multiples of this, for it doubles the smallest picture again.
+const LENGTH_STEP: usize = 32;
+
 impl Form {
     /// For faces across a room: 48×48 cells with an anchor each.
-    pub const FULL_RANGE: Form = Form { side: 192, grids: &[(48, 1)] };
+    pub const FULL_RANGE: Form = Form { size: [192, 192], grids: &[(4, 1)] };
     /// For one face near the camera: 16×16 cells with two anchors, 8×8 with six.
-    pub const SHORT_RANGE: Form = Form { side: 128, grids: &[(16, 2), (8, 6)] };
+    pub const SHORT_RANGE: Form = Form { size: [128, 128], grids: &[(8, 2), (16, 6)] };
     /// All that are known.
     pub const ALL: [Form; 2] = [Form::FULL_RANGE, Form::SHORT_RANGE];
 
+    /// The same network over no more than a picture of those lengths that fills it across or down: a third of a square around a picture of
+    /// 16:9 is black, and costs as much as the rest.
+    pub fn around(self, width: u32, height: u32) -> Form {
+        let longer = width.max(height).max(1) as usize;
+        let fitted = |most: usize, length: u32| {
+            (most * length as usize).div_ceil(longer).next_multiple_of(LENGTH_STEP).clamp(LENGTH_STEP, most)
+        };
+        Form { size: [fitted(self.size[0], width), fitted(self.size[1], height)], ..self }
+    }
+
+    /// Whether all that fits into the other one fits into this.
+    pub fn holds(self, other: Form) -> bool {
+        self.size[0] >= other.size[0] && self.size[1] >= other.size[1]
+    }
+
     /// Anchors in all.
     pub fn n_anchors(self) -> usize {
-        self.grids.iter().map(|(cells, each)| cells * cells * each).sum()
+        let [width, height] = self.size;
+        self.grids.iter().map(|(cell, each)| (width / cell) * (height / cell) * each).sum()
     }
 
     /// Numbers of the input: three colours of every pixel.
     pub fn n_inputs(self) -> usize {
-        self.side * self.side * 3
+        self.size[0] * self.size[1] * 3
     }
 
     /// Where an anchor lies, in pixels of the input.
     fn anchor(self, mut idx: usize) -> (f32, f32) {
-        for (cells, each) in self.grids {
-            if idx < cells * cells * each {
-                let (cell, pixels) = (idx / each, self.side as f32 / *cells as f32);
-                return (((cell % cells) as f32 + 0.5) * pixels, ((cell / cells) as f32 + 0.5) * pixels);
+        for (pixels, each) in self.grids {
+            let (across, down) = (self.size[0] / pixels, self.size[1] / pixels);
+            if idx < across * down * each {
+                let (cell, pixels) = (idx / each, *pixels as f32);
+                return (((cell % across) as f32 + 0.5) * pixels, ((cell / across) as f32 + 0.5) * pixels);
             }
-            idx -= cells * cells * each;
+            idx -= across * down * each;
         }
         (f32::NAN, f32::NAN)
     }
@@ -86,11 +106,11 @@ pub struct Decoded {
     pub n_not_finite: usize,
 }
 
-/// Reads what a network of this form says of a square of the picture.
+/// Reads what a network of this form says of a part of the picture.
 ///
 /// # Panics
 /// When there are fewer numbers than the form has anchors.
-pub fn decode(form: Form, boxes: &[f32], scores: &[f32], square: Square) -> Decoded {
+pub fn decode(form: Form, boxes: &[f32], scores: &[f32], part: Part) -> Decoded {
     let (boxes, _) = boxes[..form.n_anchors() * NUMBERS_PER_ANCHOR].as_chunks::<NUMBERS_PER_ANCHOR>();
     let mut decoded = Decoded::default();
     let mut found: Vec<Candidate> = Vec::new();
@@ -109,8 +129,7 @@ pub fn decode(form: Form, boxes: &[f32], scores: &[f32], square: Square) -> Deco
     }
     found.sort_by(|a, b| b.score.total_cmp(&a.score));
     found.truncate(ANCHORS_MAX);
-    let pixels = square.side / form.side as f32;
-    let in_picture = |candidate: Candidate| Candidate { area: brow_to_chin(candidate.area).placed(square, pixels), ..candidate };
+    let in_picture = |candidate: Candidate| Candidate { area: brow_to_chin(candidate.area).placed(part), ..candidate };
     decoded.candidates = suppress(found).into_iter().map(in_picture).filter(|candidate| candidate.area.is_finite()).collect();
     decoded
 }
@@ -155,13 +174,8 @@ impl Area {
     }
 
     /// From pixels of the input to those of the picture.
-    fn placed(self, square: Square, pixels: f32) -> Area {
-        Area {
-            x: square.x + self.x * pixels,
-            y: square.y + self.y * pixels,
-            width: self.width * pixels,
-            height: self.height * pixels,
-        }
+    fn placed(self, Part { x, y, pixel }: Part) -> Area {
+        Area { x: x + self.x * pixel, y: y + self.y * pixel, width: self.width * pixel, height: self.height * pixel }
     }
 
     fn is_finite(self) -> bool {
@@ -181,7 +195,7 @@ impl Area {
 mod tests {
     use super::*;
 
-    const SQUARE: Square = Square { x: 10.0, y: -80.0, side: 384.0 };
+    const PART: Part = Part { x: 10.0, y: -80.0, pixel: 2.0 };
 
     /// Numbers of a network that sees nothing, but for those given: anchor, logit, box in pixels of the input.
     fn says(form: Form, seen: &[(usize, f32, [f32; 4])]) -> Decoded {
@@ -191,7 +205,7 @@ mod tests {
             scores[*anchor] = *logit;
             boxes[anchor * NUMBERS_PER_ANCHOR..][..4].copy_from_slice(numbers);
         }
-        decode(form, &boxes, &scores, SQUARE)
+        decode(form, &boxes, &scores, PART)
     }
 
     #[test]
@@ -202,6 +216,17 @@ mod tests {
         assert_eq!(Form::SHORT_RANGE.anchor(3), (12.0, 4.0));
         assert_eq!(Form::SHORT_RANGE.anchor(512), (8.0, 8.0));
         assert_eq!(Form::SHORT_RANGE.anchor(895), (120.0, 120.0));
+        let wide = Form::FULL_RANGE.around(640, 480);
+        assert_eq!((wide.n_anchors(), wide.anchor(49), wide.anchor(1919)), (48 * 40, (6.0, 6.0), (190.0, 158.0)));
+    }
+
+    #[test]
+    fn what_would_be_black_beside_a_picture_is_left_out() {
+        let sizes = [(640, 480), (1280, 720), (1080, 1920), (500, 500), (4000, 2), (1, 0), (641, 481)];
+        let fitted = sizes.map(|(width, height)| Form::FULL_RANGE.around(width, height).size);
+        assert_eq!(fitted, [[192, 160], [192, 128], [128, 192], [192, 192], [192, 32], [192, 32], [192, 160]]);
+        assert!(Form::FULL_RANGE.holds(Form::FULL_RANGE.around(640, 480)));
+        assert!(!Form::FULL_RANGE.around(640, 480).holds(Form::FULL_RANGE.around(480, 640)));
     }
 
     #[test]

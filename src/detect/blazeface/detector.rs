@@ -118,7 +118,7 @@ mod tests {
             let mut scores = vec![-40.0; form.n_anchors()];
             // The anchor right below the middle, by cells and anchors per cell.
             let middle = if form == Form::FULL_RANGE { 24 * 48 + 24 } else { (8 * 16 + 8) * 2 };
-            let side = form.side as f32;
+            let side = form.size[0] as f32;
             boxes[middle * 16..][..4].copy_from_slice(&[0.0, 0.0, side / 4.0, side / 4.0]);
             scores[middle] = logit;
             Looker::new(Box::new(Parrot { form, input: vec![0.0; form.n_inputs()], boxes, scores }))

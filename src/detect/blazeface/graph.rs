@@ -160,6 +160,42 @@ impl Graph {
         if self.outputs.iter().all(is_computed) { Ok(()) } else { Err("it does not compute its outputs".to_owned()) }
     }
 
+    /// The same network over another input; `None` where one of its operators does not fit that.
+    pub fn over(&self, rows: usize, columns: usize) -> Option<Graph> {
+        if !(1..=NUMBERS_MAX).contains(&rows.saturating_mul(columns)) {
+            return None;
+        }
+        let mut graph = self.clone();
+        graph.tensors[self.input].shape.get_mut(1..3)?.copy_from_slice(&[rows, columns]);
+        for operator in &self.operators {
+            let shape = graph.resized(self, operator)?;
+            graph.tensors[operator.output].shape = shape;
+        }
+        graph.check().ok().map(|()| graph)
+    }
+
+    /// The shape that an operator makes here, where the lengths of a picture differ from those in `old`.
+    fn resized(&self, old: &Graph, operator: &Operator) -> Option<Vec<usize>> {
+        let (input, before) = (&self.tensors[*operator.inputs.first()?], &old.tensors[*operator.inputs.first()?]);
+        let out = &old.tensors.get(operator.output)?.shape;
+        match operator.operation {
+            // By the same factor as it was.
+            Operation::Resize => {
+                let length = |axis: usize| {
+                    let product = out.get(axis)? * input.shape.get(axis)?;
+                    product.is_multiple_of(before.shape[axis]).then(|| product / before.shape[axis])
+                };
+                Some(vec![1, length(1)?, length(2)?, *out.get(3)?])
+            }
+            // What a row of numbers is stays so; there are more or fewer of them.
+            Operation::Reshape => {
+                let [1, _, each] = out[..] else { return None };
+                input.n_numbers().is_multiple_of(each).then(|| vec![1, input.n_numbers() / each, each])
+            }
+            _ => self.shape_of(operator),
+        }
+    }
+
     /// The shape that an operator makes of its inputs; `None` if they do not fit.
     fn shape_of(&self, operator: &Operator) -> Option<Vec<usize>> {
         let shapes: Vec<&[usize]> = operator.inputs.iter().map(|input| self.tensors[*input].shape.as_slice()).collect();

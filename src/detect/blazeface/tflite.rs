@@ -103,7 +103,7 @@ fn refuse<T>(reason: String) -> Result<T, ModelError> {
 fn form_of(graph: &mut Graph) -> Result<Form, ModelError> {
     let shape = |id: &TensorId| graph.tensors.get(*id).map_or(&[][..], |tensor| &tensor.shape);
     for form in Form::ALL {
-        if shape(&graph.input) != [1, form.side, form.side, 3] {
+        if shape(&graph.input) != [1, form.size[1], form.size[0], 3] {
             continue;
         }
         let with = |numbers: usize| graph.outputs.iter().find(|id| shape(id) == [1, form.n_anchors(), numbers]).copied();

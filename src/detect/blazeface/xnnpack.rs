@@ -20,20 +20,32 @@ const EXTRA: usize = 32;
 
 /// A model that XNNPACK has made ready.
 pub struct Xnnpack {
+    /// As the file has it.
+    graph: Graph,
     form: Form,
     runtime: Runtime,
 }
 
 impl Xnnpack {
     /// Makes a model ready to run.
-    pub fn new(model: &Model) -> Result<Xnnpack, String> {
-        Ok(Xnnpack { form: model.form, runtime: Runtime::new(&model.graph)? })
+    pub fn new(model: Model) -> Result<Xnnpack, String> {
+        Ok(Xnnpack { runtime: Runtime::new(&model.graph)?, form: model.form, graph: model.graph })
     }
 }
 
 impl Network for Xnnpack {
     fn form(&self) -> Form {
         self.form
+    }
+
+    fn resize(&mut self, form: Form) -> Result<(), String> {
+        let [columns, rows] = form.size;
+        if form != self.form
+            && let Some(graph) = self.graph.over(rows, columns)
+        {
+            (self.runtime, self.form) = (Runtime::new(&graph)?, form);
+        }
+        Ok(())
     }
 
     fn input(&mut self) -> &mut [f32] {

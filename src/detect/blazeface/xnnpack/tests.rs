@@ -205,9 +205,9 @@ fn drawn(picture: fn(f32, f32) -> [f32; 3], side: usize) -> Vec<f32> {
 #[test]
 fn whole_networks_say_what_another_implementation_says() {
     for (model, golden) in embedded() {
-        let mut network = Xnnpack::new(&model).expect("XNNPACK takes it");
+        let mut network = Xnnpack::new(model.clone()).expect("XNNPACK takes it");
         for (picture, line) in PICTURES.iter().zip(golden.lines()) {
-            network.input().copy_from_slice(&drawn(*picture, model.form.side));
+            network.input().copy_from_slice(&drawn(*picture, model.form.size[0]));
             let answer = network.run().expect("it runs");
             let found = answer.boxes.iter().step_by(97).chain(answer.scores.iter().step_by(13));
             let wanted: Vec<f32> = line.split(' ').map(|number| number.parse().expect("a number")).collect();
@@ -217,5 +217,39 @@ fn whole_networks_say_what_another_implementation_says() {
             }
         }
         assert_eq!(golden.lines().count(), PICTURES.len());
+    }
+}
+
+#[test]
+fn whole_networks_run_over_less_than_a_square() {
+    for (model, _) in embedded() {
+        let form = model.form.around(320, 100);
+        let [columns, rows] = form.size;
+        let mut network = Xnnpack::new(model.clone()).expect("XNNPACK takes it");
+        network.resize(form).expect("it has these lengths too");
+        assert_eq!((network.form(), columns, rows), (form, model.form.size[0], 64));
+        let input = numbers(form.n_inputs(), 5);
+        network.input().copy_from_slice(&input);
+        let answer = network.run().expect("it runs");
+        let graph = model.graph.over(rows, columns).expect("the same graph");
+        let wanted = plain::run(&graph, &input);
+        for (found, wanted) in [(answer.boxes, &wanted[0]), (answer.scores, &wanted[1])] {
+            assert_eq!(found.len(), wanted.len());
+            let off = found.iter().zip(wanted).map(|(found, wanted)| (found - wanted).abs() / wanted.abs().max(1.0));
+            assert!(off.clone().all(|off| off <= 0.002), "{:?}", off.reduce(f32::max));
+        }
+        // As large as it was, it is what it was.
+        network.resize(model.form).expect("it has its own lengths");
+        assert_eq!((network.form(), network.input().len()), (model.form, model.form.n_inputs()));
+    }
+}
+
+#[test]
+fn a_network_that_fits_no_other_picture_stays_as_it_is() {
+    for (model, _) in embedded() {
+        assert!(model.graph.over(100, 100).is_none_or(|graph| graph.check().is_ok()));
+        assert_eq!(model.graph.over(0, 32), None);
+        assert_eq!(model.graph.over(1 << 20, 1 << 20), None);
+        assert_eq!(model.graph.over(usize::MAX, usize::MAX), None);
     }
 }
