@@ -1,10 +1,31 @@
 //! A camera: everything of one behind one handle, and all of them by their names. The server is given this and nothing else of a camera.
+//! [`Camera::start`] puts one together.
+
+mod config;
+pub mod flow;
+mod keeping;
+mod live;
+
+pub use config::CameraConfig;
+pub use live::{Live, Waiting};
 
 use crate::{
     camera_name::CameraName, hooks::HooksCounts, marker_service::MarkerService, playlist::Playlists, status::Status, time::Clock,
     window::Window,
 };
 use std::{fmt, sync::Arc};
+
+/// Why a camera cannot start, or why it ended: one sentence.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct CameraError(pub String);
+
+impl CameraError {
+    /// Of the error of one of its parts.
+    fn new(error: impl fmt::Display) -> CameraError {
+        CameraError(error.to_string())
+    }
+}
 
 /// A camera and all that is made of its pictures.
 pub struct Camera {

@@ -3,20 +3,8 @@
 //! [`read`] makes it from what was [typed](crate::cli); its checks are in `config/check.rs`, the notation in `config/quantity.rs`.
 
 use crate::{
-    camera_name::CameraName,
-    console::Verbosity,
-    detect::DetectConfig,
-    encode::EncodeConfig,
-    grid::Lengths,
-    hooks::HooksConfig,
-    paint::Overlay,
-    picture::mask::Mask,
-    record::Overwrite,
-    server::ServerConfig,
-    source::{SourceSpec, Wish},
-    store::Place,
-    time::Span,
-    window::History,
+    camera::CameraConfig, console::Verbosity, detect::DetectConfig, hooks::HooksConfig, record::Overwrite, server::ServerConfig,
+    store::Place, time::Span,
 };
 use std::path::PathBuf;
 
@@ -38,13 +26,13 @@ pub struct Invocation {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
     /// Stream a source, until it ends or Ctrl-C.
-    Stream(StreamConfig, ServerConfig, Box<EventsConfig>),
+    Stream(CameraConfig, ServerConfig, Box<EventsConfig>),
     /// List the cameras of this host.
     Devices(Listing),
     /// Run a file through the pipeline unpaced; its source is [`SourceSpec::File`], played once.
-    Bench(StreamConfig, Listing),
+    Bench(CameraConfig, Listing),
     /// Record a source to a file.
-    Record(StreamConfig, RecordConfig),
+    Record(CameraConfig, RecordConfig),
     /// Search files frame by frame.
     Detect(DetectFilesConfig),
 }
@@ -78,33 +66,6 @@ pub struct DetectFilesConfig {
     pub detect: DetectConfig,
     /// How the boxes are written.
     pub listing: Listing,
-}
-
-/// Everything that one stream needs.
-#[derive(Clone, Debug, PartialEq)]
-pub struct StreamConfig {
-    /// The camera's name.
-    pub name: CameraName,
-    /// Where pictures come from.
-    pub source: SourceSpec,
-    /// A file source ends at its end.
-    pub once: bool,
-    /// What is asked of the source.
-    pub wish: Wish,
-    /// What is searched, and how often.
-    pub detect: DetectConfig,
-    /// What is burnt in.
-    pub overlay: Overlay,
-    /// What is never shown, whatever is there.
-    pub masks: Vec<Mask>,
-    /// The capture time is drawn as a clock strip, on any source.
-    pub clock_strip: bool,
-    /// How it is encoded.
-    pub encode: EncodeConfig,
-    /// How long parts and segments are.
-    pub lengths: Lengths,
-    /// How much is kept.
-    pub history: History,
 }
 
 /// Where markers are kept, and who is told of events.

@@ -1,8 +1,12 @@
 //! `hlscam bench FILE`: the live pipeline on one thread, unpaced and without the server, to see what each stage costs.
 
-use super::{Failure, failed, hiding, out, pipeline_parts};
+use super::{Failure, failed, out};
 use crate::{
-    config::{Listing, StreamConfig},
+    camera::{
+        CameraConfig,
+        flow::{hiding, pipeline_parts},
+    },
+    config::Listing,
     detect::{self, Detection, Detector, track::Tracker},
     pacer::{Pacer, Shown},
     picture::{Area, Picture, PicturePool, mask},
@@ -42,7 +46,7 @@ struct Stages {
 }
 
 /// Runs the file through and prints the report.
-pub(super) fn run(config: &StreamConfig, listing: Listing) -> Result<(), Failure> {
+pub(super) fn run(config: &CameraConfig, listing: Listing) -> Result<(), Failure> {
     let SourceSpec::File(path) = &config.source else {
         return Err(Failure("bench takes a file".to_owned()));
     };
@@ -110,7 +114,7 @@ impl Bench {
     }
 }
 
-fn measure(path: &Path, config: &StreamConfig) -> Result<Report, Failure> {
+fn measure(path: &Path, config: &CameraConfig) -> Result<Report, Failure> {
     let source = open_file(path, Pace::Unpaced, PicturePool::default(), Stop::default()).map_err(failed)?;
     let format: SourceFormat = source.format().clone();
     let rate = config.wish.rate.unwrap_or(format.rate);

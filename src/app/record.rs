@@ -1,18 +1,20 @@
 //! `hlscam record`: the live pipeline into an MP4 file, for a given time.
 
-use super::{Failure, Wiring, detect_fps, failed, interrupt::Interrupt, open_source, pipeline_parts, tell_format};
+use super::{Failure, failed, interrupt::Interrupt, open_source};
 use crate::{
-    capture::CaptureParts,
-    config::{RecordConfig, StreamConfig},
+    camera::{
+        CameraConfig,
+        flow::{Flow, Taker},
+    },
+    config::RecordConfig,
     console::{Console, STATUS_PERIOD},
     counter::Gauge,
-    pipeline::PipelineError,
     record::{
         Mp4File, Overwrite, RecordError, Recording, numbered,
         writer::{self, Write},
     },
-    segment::Cut,
-    stream::{self, Sink, StreamParts},
+    segment::{Cut, Msn},
+    stream::Sink,
     sync::lock,
     time::{Clock, Span, SystemClock},
 };
@@ -25,20 +27,17 @@ use std::{
 const FILES_MAX: usize = 1000;
 
 /// Records until the time is over, the source ends, or the user ends it.
-pub(super) fn run(config: &StreamConfig, record: &RecordConfig, console: &Console) -> Result<(), Failure> {
+pub(super) fn run(config: &CameraConfig, record: &RecordConfig, console: &Console) -> Result<(), Failure> {
     let interrupt = Interrupt::install()?;
     // Told before anything is opened; the file itself is made, or emptied, only once there is something to record.
     if record.overwrite == Overwrite::Refuse && record.output.exists() {
         return Err(failed(RecordError::Exists(record.output.clone())));
     }
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
-    let Wiring { clock, status, opener, tap, detections, watcher } = Wiring::new(config, clock, Box::new(|_| ()))?;
-    let parts =
-        CaptureParts { opener, tap, masks: config.masks.clone(), clock: clock.clone(), status: status.stream.capture.clone() };
-    let Some(capture) = open_source(parts, &interrupt, || ())? else {
+    let (flow, source) = Flow::new(config, clock, Box::new(|_| ())).map_err(failed)?;
+    let Some(capture) = open_source(source, &interrupt, || ())? else {
         return Err(Failure("ended before the source was open; nothing was recorded".to_owned()));
     };
-    tell_format(&capture.format);
     let file = match Mp4File::create(&record.output, record.overwrite) {
         Ok(file) => file,
         Err(error) => {
@@ -47,7 +46,7 @@ pub(super) fn run(config: &StreamConfig, record: &RecordConfig, console: &Consol
             return Err(failed(error));
         }
     };
-    let rate = config.wish.rate.unwrap_or(capture.format.rate);
+    let rate = flow.rate(&capture.format);
     let frames = ((record.duration.as_s() * rate.as_f64()).round() as u64).max(1);
     let recorder = Arc::new(Mutex::new(Recorder::new(file, record.output.clone(), record.overwrite)));
     // Beside the recorder, whose lock is held as long as a slow disk takes.
@@ -62,18 +61,15 @@ pub(super) fn run(config: &StreamConfig, record: &RecordConfig, console: &Consol
         })
     };
     let (mut queue, writer) = writer::start(record.output.display().to_string(), writer::QUEUE_BYTES_MAX, write).map_err(failed)?;
-    let pipeline = pipeline_parts(config, rate, detections, &clock, &status);
     let sink: Sink = Box::new(move |cuts| queue.put(cuts));
-    let (detect_fps, status) = (detect_fps(config), status.stream.clone());
-    let parts = StreamParts { pipeline, sink, frames_max: Some(frames), clock, detect_fps, status };
-    let stream = stream::start(capture, parts).map_err(failed)?;
+    let running = flow.start(capture, Taker { sink, first_msn: Msn(1), frames_max: Some(frames) }).map_err(failed)?;
     let mut display = console.recording(frames);
-    while !interrupt.wait(STATUS_PERIOD) && !stream.has_ended() {
+    while !interrupt.wait(STATUS_PERIOD) && !running.has_ended() {
         display.show(written.get());
     }
-    let (ended, capture) = stream.end();
-    let captured = capture.end();
-    drop((watcher, display));
+    let (ended, remains) = running.end();
+    let captured = remains.end();
+    drop(display);
     let missing = writer.end();
     if missing > Span::ZERO {
         tracing::warn!("{:.1} s are missing in {}: the disk was too slow", missing.as_s(), record.output.display());
@@ -83,10 +79,7 @@ pub(super) fn run(config: &StreamConfig, record: &RecordConfig, console: &Consol
         console.print(&format!("{}: {frames} frames, {:.1} s, {:.1} MB", path.display(), duration.as_s(), bytes as f64 / 1e6));
     }
     // Why the stream failed says more than that nothing was recorded.
-    ended.map_err(failed)?;
-    if !captured {
-        return Err(failed(PipelineError::Panicked("capture")));
-    }
+    ended.and(captured).map_err(failed)?;
     error.map_or(Ok(()), |error| Err(failed(error)))
 }
 

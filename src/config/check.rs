@@ -3,10 +3,11 @@
 //! Pure: whether a file, a camera or a port is really there is found out, and told, by whoever opens it.
 
 use super::{
-    Command, DetectFilesConfig, EventsConfig, Invocation, Listing, RecordConfig, StreamConfig,
+    Command, DetectFilesConfig, EventsConfig, Invocation, Listing, RecordConfig,
     quantity::{self, span_text},
 };
 use crate::{
+    camera::CameraConfig,
     camera_name::CameraName,
     cli::{
         BenchArgs, Cli, CommandArgs, CutArgs, DetectFilesArgs, EncodeArgs, EventsArgs, PictureArgs, PipelineArgs, RecordArgs,
@@ -118,7 +119,7 @@ fn detect_files(args: &DetectFilesArgs) -> Result<Command, UsageError> {
     Ok(Command::Detect(DetectFilesConfig { files: args.files.clone(), detect, listing: listing(args.json) }))
 }
 
-fn pipeline(source: SourceSpec, once: bool, args: &PipelineArgs) -> Result<StreamConfig, UsageError> {
+fn pipeline(source: SourceSpec, once: bool, args: &PipelineArgs) -> Result<CameraConfig, UsageError> {
     let detect = detection(&args.search, &args.pace)?;
     let wish = wish(&args.picture)?;
     if let (SourceSpec::File(_), Some(size)) = (&source, &args.picture.size) {
@@ -137,7 +138,7 @@ fn pipeline(source: SourceSpec, once: bool, args: &PipelineArgs) -> Result<Strea
         let why = format!("to blur {} takes more searches per second; write {} at least", detect.what(), fps_min.ceil());
         return refuse("--detect-fps", &args.pace.detect_fps, &why);
     }
-    Ok(StreamConfig {
+    Ok(CameraConfig {
         name: CameraName::default(),
         source,
         once,

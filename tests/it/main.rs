@@ -20,3 +20,5 @@ mod storage;
 #[cfg(all(feature = "ffmpeg", feature = "opencv"))]
 mod support;
 mod tidy;
+#[cfg(all(feature = "ffmpeg", feature = "opencv"))]
+mod two_cameras;

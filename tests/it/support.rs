@@ -61,15 +61,7 @@ impl Running {
 
     /// GETs a path until it answers 200 with a body that satisfies `wanted`.
     pub(crate) fn wait_for(&self, path: &str, wanted: impl Fn(&Answer) -> bool) -> Answer {
-        let deadline = Deadline::start();
-        loop {
-            let answer = self.get(path);
-            if answer.status == 200 && wanted(&answer) {
-                return answer;
-            }
-            assert!(!deadline.is_over(), "GET {path}: {} {}", answer.status, answer.text());
-            thread::park_timeout(Duration::from_millis(50));
-        }
+        wait_for(&self.address, path, wanted)
     }
 
     /// Asks it to end, and waits for its end. Not by SIGINT: a background job of a shell, as the tests may be, ignores it. Returns also what it logged since the start.
@@ -85,6 +77,19 @@ impl Drop for Running {
     fn drop(&mut self) {
         self.child.kill().ok();
         self.child.wait().ok();
+    }
+}
+
+/// GETs a path until it answers 200 with a body that satisfies `wanted`.
+pub(crate) fn wait_for(address: &str, path: &str, wanted: impl Fn(&Answer) -> bool) -> Answer {
+    let deadline = Deadline::start();
+    loop {
+        let answer = request(address, path).unwrap_or_else(|error| panic!("GET {path} of {address}: {error}"));
+        if answer.status == 200 && wanted(&answer) {
+            return answer;
+        }
+        assert!(!deadline.is_over(), "GET {path}: {} {}", answer.status, answer.text());
+        thread::park_timeout(Duration::from_millis(50));
     }
 }
 

@@ -22,7 +22,7 @@ fn check(line: &str, expect: &str) {
     assert_eq!(meaning(line).expect_err(line), expect, "{line}");
 }
 
-fn streamed(line: &str) -> (StreamConfig, ServerConfig) {
+fn streamed(line: &str) -> (CameraConfig, ServerConfig) {
     match meaning(line).unwrap_or_else(|error| panic!("{line}: {error}")).command {
         Command::Stream(config, server, _) => (config, server),
         other => panic!("{line}: {other:?}"),
@@ -31,7 +31,7 @@ fn streamed(line: &str) -> (StreamConfig, ServerConfig) {
 
 #[test]
 fn without_options_the_defaults_are_meant() {
-    let config = StreamConfig {
+    let config = CameraConfig {
         name: CameraName::default(),
         source: SourceSpec::Camera("0".to_owned()),
         once: false,
@@ -62,7 +62,7 @@ fn every_option_reaches_its_stage() {
          --window-bytes 500M --bind ::1 --port 0 --host-name NAS.lan. --host-name 203.0.113.7 --host-name 2001:db8::5 \
          --allow-origin https://home.example/ --allow-origin http://10.0.0.2:8123",
     );
-    let expect = StreamConfig {
+    let expect = CameraConfig {
         name: CameraName::parse("porch").unwrap(),
         source: SourceSpec::File("a.mp4".into()),
         once: true,

@@ -1,0 +1,46 @@
+//! What is asked of a camera: its name, and what each of its stages does.
+
+use crate::{
+    camera_name::CameraName,
+    detect::DetectConfig,
+    encode::EncodeConfig,
+    grid::Lengths,
+    paint::Overlay,
+    picture::mask::Mask,
+    source::{SourceSpec, Wish},
+    window::History,
+};
+
+/// Everything that one camera needs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CameraConfig {
+    /// The camera's name.
+    pub name: CameraName,
+    /// Where pictures come from.
+    pub source: SourceSpec,
+    /// A file source ends at its end.
+    pub once: bool,
+    /// What is asked of the source.
+    pub wish: Wish,
+    /// What is searched, and how often.
+    pub detect: DetectConfig,
+    /// What is burnt in.
+    pub overlay: Overlay,
+    /// What is never shown, whatever is there.
+    pub masks: Vec<Mask>,
+    /// The capture time is drawn as a clock strip, on any source.
+    pub clock_strip: bool,
+    /// How it is encoded.
+    pub encode: EncodeConfig,
+    /// How long parts and segments are.
+    pub lengths: Lengths,
+    /// How much is kept.
+    pub history: History,
+}
+
+impl CameraConfig {
+    /// Searches per second that are asked for; none where nothing is searched.
+    pub(super) fn detect_fps(&self) -> Option<f64> {
+        (!self.detect.cascades.is_empty()).then_some(self.detect.fps)
+    }
+}

@@ -1,0 +1,232 @@
+//! The flow of one camera, put together: source, capture, detector, pipeline. What becomes of its parts is for whoever takes them: a window,
+//! a recording, nobody.
+
+use super::{CameraConfig, CameraError};
+use crate::{
+    capture::{Capture, CaptureParts, Opener, Tap},
+    detect::{
+        self as detection, CascadeSpec, Detection,
+        watcher::{OnRun, Watcher},
+    },
+    encode::{self, EncodeConfig},
+    picture::PicturePool,
+    pipeline::{ClockStrip, Detections, EncoderOpener, Hiding, PipelineError, PipelineParts},
+    segment::Msn,
+    source::{
+        Pace, Source, SourceFormat, SourceSpec, Stop, camera, open_file,
+        test::{Script, TestOpener},
+    },
+    status::{Asked, Status},
+    stream::{self, Sink, Stream, StreamParts},
+    time::{Clock, FrameRate},
+};
+use crossbeam_channel::{Sender, bounded};
+use std::sync::Arc;
+
+/// Seed of the drawn test source: any number, and always the same pictures.
+const TEST_SEED: u64 = 1;
+
+/// Runs of the detector on their way to the pipeline: a second of them at the highest rate, which is as long as a frame waits.
+const RUNS_MAX: usize = 64;
+
+/// A flow whose source is not open yet.
+pub struct Flow {
+    config: CameraConfig,
+    clock: Arc<dyn Clock>,
+    /// What it tells of itself.
+    pub status: Arc<Status>,
+    detections: Detections,
+    /// Ends with the stream.
+    watcher: Option<Arc<Watcher>>,
+}
+
+/// Where the parts of a flow go.
+pub struct Taker {
+    /// Takes them.
+    pub sink: Sink,
+    /// Number of the first segment.
+    pub first_msn: Msn,
+    /// The flow ends by itself after so many frames.
+    pub frames_max: Option<u64>,
+}
+
+/// A running flow.
+pub struct Running {
+    stream: Stream,
+    watcher: Option<Arc<Watcher>>,
+}
+
+/// What remains of a flow that has ended: its source may be held in its driver, its detector in a search. Both are ended when all who wait
+/// have been told.
+pub struct Remains {
+    capture: Capture,
+    watcher: Option<Arc<Watcher>>,
+}
+
+impl Remains {
+    /// Ends the detector, after its search.
+    pub(super) fn end_detector(&mut self) {
+        self.watcher = None;
+    }
+
+    /// Ends them; fails if a thread has ended by a bug.
+    pub fn end(self) -> Result<(), CameraError> {
+        drop(self.watcher);
+        // By now a source that ends has ended, and one that is held is left.
+        if self.capture.end() { Ok(()) } else { Err(CameraError::new(PipelineError::Panicked("capture"))) }
+    }
+}
+
+impl Flow {
+    /// Makes the detector, and what opens the source; nothing is opened yet but the cascade. `and_run` is told of every run of the
+    /// detector, too.
+    pub fn new(config: &CameraConfig, clock: Arc<dyn Clock>, and_run: OnRun) -> Result<(Flow, CaptureParts), CameraError> {
+        let status = Arc::new(Status::new(Asked {
+            started: clock.wall(),
+            detect_fps: config.detect_fps().unwrap_or_default(),
+            cascade: config.detect.what(),
+            kinds: config.detect.cascades.iter().map(CascadeSpec::kind).collect(),
+            bitrate: config.encode.bitrate,
+            protected: false,
+        }));
+        let opener = source_opener(config, &clock)?;
+        let (run_sender, hiding) = hiding(config).unzip();
+        let watcher = match detection::open(&config.detect).map_err(CameraError::new)? {
+            Some(detector) => {
+                let (counts, on_run) = (status.stream.detector.clone(), on_run(status.clone(), run_sender, and_run));
+                let watcher = Watcher::start(detector, config.detect.fps, clock.clone(), counts, on_run);
+                Some(Arc::new(watcher.map_err(CameraError::new)?))
+            }
+            None => None,
+        };
+        let tap: Tap = match watcher.clone() {
+            Some(watcher) => Box::new(move |picture| watcher.give(picture)),
+            None => Box::new(|_| ()),
+        };
+        let newest: Box<dyn Fn() -> Arc<Detection> + Send> = match watcher.clone() {
+            Some(watcher) => Box::new(move || watcher.latest()),
+            None => {
+                let nothing = Arc::new(Detection::default());
+                Box::new(move || nothing.clone())
+            }
+        };
+        let (masks, capture) = (config.masks.clone(), status.stream.capture.clone());
+        let parts = CaptureParts { opener, tap, masks, clock: clock.clone(), status: capture };
+        let detections = Detections { newest, hiding };
+        Ok((Flow { config: config.clone(), clock, status, detections, watcher }, parts))
+    }
+
+    /// The rate of its frames, from a source of that format.
+    pub fn rate(&self, format: &SourceFormat) -> FrameRate {
+        self.config.wish.rate.unwrap_or(format.rate)
+    }
+
+    /// Encodes what an open source captures.
+    pub fn start(self, capture: Capture, taker: Taker) -> Result<Running, CameraError> {
+        tell_format(&capture.format);
+        let (rate, detect_fps) = (self.rate(&capture.format), self.config.detect_fps());
+        let Flow { config, clock, status, detections, watcher } = self;
+        let Taker { sink, first_msn, frames_max } = taker;
+        let pipeline = PipelineParts { first_msn, ..pipeline_parts(&config, rate, detections, &clock, &status) };
+        let parts = StreamParts { pipeline, sink, frames_max, clock, detect_fps, status: status.stream.clone() };
+        let stream = stream::start(capture, parts).map_err(CameraError::new)?;
+        Ok(Running { stream, watcher })
+    }
+}
+
+impl Running {
+    /// Whether it has ended by itself.
+    pub fn has_ended(&self) -> bool {
+        self.stream.has_ended()
+    }
+
+    /// Ends it: what is inside is encoded, the last segment is closed.
+    pub fn end(self) -> (Result<(), CameraError>, Remains) {
+        let (ended, capture) = self.stream.end();
+        (ended.map_err(CameraError::new), Remains { capture, watcher: self.watcher })
+    }
+}
+
+/// The way of the detector's runs to the pipeline, where what is found is to be hidden.
+pub(crate) fn hiding(config: &CameraConfig) -> Option<(Sender<Arc<Detection>>, Hiding)> {
+    let (sender, runs) = bounded(RUNS_MAX);
+    config.overlay.blur.then_some((sender, Hiding { runs, runs_after: config.detect.runs_to_be_sure() }))
+}
+
+/// What the encode thread runs, on a grid of `rate`.
+pub(crate) fn pipeline_parts(
+    config: &CameraConfig,
+    rate: FrameRate,
+    detections: Detections,
+    clock: &Arc<dyn Clock>,
+    status: &Arc<Status>,
+) -> PipelineParts {
+    PipelineParts {
+        encode: config.encode.clone(),
+        lengths: config.lengths,
+        overlay: config.overlay,
+        clock_strip: clock_strip(config),
+        rate,
+        first_msn: Msn(1),
+        opener: encoder_opener(),
+        detections,
+        clock: clock.clone(),
+        status: status.stream.pipeline.clone(),
+    }
+}
+
+/// Tells the pipeline what a run found, where it hides that, then the status, then who else wants to know. A run for which the pipeline has
+/// no room is left out, and what it alone could have cleared is hidden.
+fn on_run(status: Arc<Status>, runs: Option<Sender<Arc<Detection>>>, mut and_run: OnRun) -> OnRun {
+    Box::new(move |detection| {
+        if let Some(runs) = &runs {
+            runs.try_send(Arc::new(detection.clone())).ok();
+        }
+        status.stream.detector.run_took.add(detection.took);
+        status.set_found(detection.boxes_at(detection.at).iter().map(|tracked| tracked.kind));
+        and_run(detection);
+    })
+}
+
+fn clock_strip(config: &CameraConfig) -> ClockStrip {
+    match (&config.source, config.clock_strip) {
+        (SourceSpec::Test(_), _) => ClockStrip::Source,
+        (_, true) => ClockStrip::Burn,
+        (_, false) => ClockStrip::None,
+    }
+}
+
+/// Opens the source that was asked for, at first and again.
+fn source_opener(config: &CameraConfig, clock: &Arc<dyn Clock>) -> Result<Opener, CameraError> {
+    let (pool, wish, clock) = (PicturePool::default(), config.wish, clock.clone());
+    Ok(match config.source.clone() {
+        SourceSpec::Camera(selector) => Box::new(move |_: &Stop| camera::open(&selector, wish, clock.clone(), pool.clone())),
+        SourceSpec::Test(script) => {
+            let script = Script::parse(&script).map_err(CameraError)?;
+            let opener = TestOpener::new(script, wish, TEST_SEED, clock, pool);
+            Box::new(move |_: &Stop| opener.open().map(|source| Box::new(source) as Box<dyn Source>))
+        }
+        SourceSpec::File(path) => {
+            let pace = if config.once { Pace::Once(clock) } else { Pace::Looped(clock) };
+            Box::new(move |stop: &Stop| open_file(&path, pace.clone(), pool.clone(), stop.clone()))
+        }
+    })
+}
+
+/// Opens encoders; a fallback is told in the log.
+fn encoder_opener() -> EncoderOpener {
+    Box::new(|encode: &EncodeConfig, size, rate, gop_frames| {
+        let (encoder, warning) = encode::open(encode::Settings { encode: encode.clone(), size, rate, gop_frames })?;
+        if let Some(warning) = warning {
+            tracing::warn!("{warning}");
+        }
+        Ok(encoder)
+    })
+}
+
+/// Says what was opened, and why so.
+fn tell_format(format: &SourceFormat) {
+    let SourceFormat { name, size, rate, pixels, reason } = format;
+    let why = if reason.is_empty() { String::new() } else { format!(" ({reason})") };
+    tracing::info!("{name}: {size} at {rate} fps, {pixels}{why}");
+}

@@ -1,0 +1,58 @@
+//! Where a camera's markers and numbers are kept, opened before there is a window.
+
+use super::CameraError;
+use crate::{
+    camera_name::CameraName,
+    capture::CaptureStatus,
+    detect::Detection,
+    marker_service::{self, Keep, MarkerService, MarkerServiceParts, Runs},
+    store::{Place, Store, last_run::LastRun},
+    time::{Clock, WallTime},
+    window::{Window, numbers::FirstNumbers},
+};
+use crossbeam_channel::Receiver;
+use std::sync::Arc;
+
+/// What a marker service is made of before there is a window.
+pub(super) struct Keeping {
+    camera: CameraName,
+    store: Store,
+    keep: Keep,
+    /// Takes what the detector's runs find.
+    pub(super) runs: Runs,
+    queue: Receiver<Detection>,
+    /// Where the numbers of this run begin.
+    pub(super) first: FirstNumbers,
+    last_run: Option<LastRun>,
+}
+
+impl Keeping {
+    pub(super) fn open(camera: CameraName, place: &Place, now: WallTime) -> Result<Keeping, CameraError> {
+        let mut store = Store::open(place, now).map_err(CameraError::new)?;
+        let (runs, queue) = marker_service::runs();
+        let (keep, last_run) = if *place == Place::Memory { (Keep::Window, LastRun::of_user()) } else { (Keep::Newest, None) };
+        let mut first = store.numbers(camera.as_str()).map_err(CameraError::new)?.unwrap_or(FirstNumbers::at(now));
+        // Kept before anything is served: this run may be killed at once. The thread of the markers goes on with it, and tells what fails.
+        match &last_run {
+            // Where nothing can be kept the run begins at the time, as on a system that has no such file.
+            Some(last_run) => match last_run.begin(first) {
+                Ok(kept) => first = kept,
+                Err(error) => tracing::debug!("cannot keep the numbers of this run: {error}"),
+            },
+            None => store.keep_numbers(camera.as_str(), first.with_room()).unwrap_or_default(),
+        }
+        Ok(Keeping { camera, store, keep, runs, queue, first, last_run })
+    }
+
+    pub(super) fn start(
+        self,
+        window: Arc<Window>,
+        capture: Arc<CaptureStatus>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Arc<MarkerService>, CameraError> {
+        let Keeping { camera, store, keep, runs, queue, last_run, .. } = self;
+        let run = window.config().run.clone();
+        let parts = MarkerServiceParts { camera, store, keep, runs: queue, window, capture, clock, run, last_run };
+        MarkerService::start(parts, &runs).map_err(CameraError::new)
+    }
+}

@@ -1,0 +1,157 @@
+//! A camera from its start to its end: first it waits for its source, and is served already; then it is live.
+
+use super::{
+    Camera, CameraConfig, CameraError,
+    flow::{Flow, Remains, Running, Taker},
+    keeping::Keeping,
+};
+use crate::{
+    capture::{Capture, CaptureParts, SourceState},
+    grid::Grid,
+    segment::Cut,
+    source::SourceFormat,
+    store::Place,
+    stream::Sink,
+    time::{Clock, FrameRate},
+    window::{Window, WindowConfig, numbers::FirstNumbers},
+};
+use std::sync::Arc;
+
+/// The frame rate expected until the source is open; most have it.
+const RATE_EXPECTED: FrameRate = FrameRate::whole(30);
+
+/// A camera that waits for its source.
+pub struct Waiting {
+    /// The camera.
+    pub camera: Arc<Camera>,
+    config: CameraConfig,
+    flow: Flow,
+}
+
+/// A camera whose pictures are published.
+pub struct Live {
+    /// The camera.
+    pub camera: Arc<Camera>,
+    /// What its source is.
+    pub format: SourceFormat,
+    running: Running,
+}
+
+impl Camera {
+    /// Starts a camera: its store, its detector, its window, its markers. What opens its source comes with it, for that may take long: the
+    /// camera can be served meanwhile, and [`Waiting::run`] takes what was opened.
+    pub fn start(config: CameraConfig, place: &Place, clock: Arc<dyn Clock>) -> Result<(Waiting, CaptureParts), CameraError> {
+        let keeping = Keeping::open(config.name.clone(), place, clock.wall())?;
+        let runs = keeping.runs.clone();
+        let (flow, capture) = Flow::new(&config, clock.clone(), Box::new(move |detection| runs.give(detection)))?;
+        let rate = config.wish.rate.unwrap_or(RATE_EXPECTED);
+        let window = Arc::new(Window::new(window_config(&config, rate, keeping.first)?, clock.clone()));
+        let status = flow.status.clone();
+        let markers = keeping.start(window.clone(), status.stream.capture.clone(), clock.clone())?;
+        let camera = Arc::new(Camera::new(config.name.clone(), clock, window, status, markers));
+        Ok((Waiting { camera, config, flow }, capture))
+    }
+}
+
+impl Waiting {
+    /// Publishes what an open source captures.
+    pub fn run(self, capture: Capture) -> Result<Live, CameraError> {
+        let Waiting { camera, config, flow } = self;
+        let format = capture.format.clone();
+        let window = &camera.window;
+        window.settle(on_grid(window.config().clone(), Grid::new(flow.rate(&format), config.lengths)));
+        let taker = Taker { sink: sink(camera.clone()), first_msn: window.config().first.msn, frames_max: None };
+        Ok(Live { running: flow.start(capture, taker)?, camera, format })
+    }
+
+    /// Ends what has no stream.
+    pub fn end(self, reason: &'static str) {
+        self.camera.markers.end(reason);
+        self.camera.window.end();
+    }
+}
+
+impl Live {
+    /// Whether a part of it has ended by itself, without which the others are of no use.
+    pub fn has_ended(&self) -> bool {
+        self.running.has_ended() || self.camera.markers.has_ended()
+    }
+
+    /// Ends it from its source on: the last segment is closed, markers end, the playlists get their ENDLIST.
+    /// Says why it ended, if by a failure.
+    pub fn end(self) -> (Result<(), CameraError>, Remains) {
+        let Live { camera, running, .. } = self;
+        let (has_ended, markers_failed) = (running.has_ended(), camera.markers.has_ended());
+        let (mut result, mut remains) = running.end();
+        if markers_failed {
+            result = result.and(Err(CameraError("the thread of the markers ended by a bug".to_owned())));
+        }
+        let reason = match (&result, has_ended) {
+            (Err(_), _) => "the stream has failed",
+            (Ok(()), true) => "the source has ended",
+            (Ok(()), false) => "hlscam was ended",
+        };
+        // Before the window ends, for the playlists get the ends of the markers.
+        camera.markers.end(reason);
+        camera.window.end();
+        camera.status.stream.capture.set_state(SourceState::Ended, None);
+        remains.end_detector();
+        (result, remains)
+    }
+}
+
+/// Publishes what was cut, and measures how old it is by then.
+fn sink(camera: Arc<Camera>) -> Sink {
+    Box::new(move |cuts| {
+        let oldest = cuts.iter().find_map(|cut| if let Cut::Part(part) = cut { Some(part.at) } else { None });
+        for cut in &cuts {
+            if let Cut::Part(part) = cut {
+                tracing::trace!(msn = part.msn.0, part = part.index, "published");
+            }
+        }
+        camera.window.push_all(cuts);
+        if let Some(oldest) = oldest {
+            camera.status.total_latency.add(camera.clock.now().since(oldest));
+        }
+        true
+    })
+}
+
+fn window_config(config: &CameraConfig, rate: FrameRate, first: FirstNumbers) -> Result<WindowConfig, CameraError> {
+    let grid = Grid::new(rate, config.lengths);
+    Ok(WindowConfig {
+        run: run_name()?,
+        first,
+        target_duration_s: ((grid.segment_target().as_s()).round() as u32).max(1),
+        part_target: grid.part_target(),
+        segment_parts: grid.segment_parts,
+        span: config.history.span,
+        bytes_max: config.history.bytes_max,
+    })
+}
+
+/// The same window on another frame grid.
+fn on_grid(window: WindowConfig, grid: Grid) -> WindowConfig {
+    WindowConfig {
+        target_duration_s: ((grid.segment_target().as_s()).round() as u32).max(1),
+        part_target: grid.part_target(),
+        segment_parts: grid.segment_parts,
+        ..window
+    }
+}
+
+/// 64 random bits: file names of two runs never meet in a cache, even where the clock begins at the same second with each boot.
+fn run_name() -> Result<String, CameraError> {
+    let bits = getrandom::u64().map_err(|error| CameraError(format!("cannot get random bits from the system: {error}")))?;
+    Ok(base_36(bits))
+}
+
+/// Without the leading zeros; of 0, nothing.
+fn base_36(mut number: u64) -> String {
+    let mut digits = Vec::new();
+    while number > 0 {
+        digits.push(char::from_digit((number % 36) as u32, 36).unwrap_or('0'));
+        number /= 36;
+    }
+    digits.into_iter().rev().collect()
+}

@@ -1,0 +1,73 @@
+//! Two cameras in one process: two test sources, through real encoders, behind the real server.
+
+use crate::support::{DEADLINE, request, wait_for};
+use hlscam::{
+    camera::{Camera, CameraConfig, Cameras, Live},
+    capture, cli,
+    config::{Command, read},
+    server::{AccessConfig, Limits, ServerConfig, Site, bind, serve},
+    store::Place,
+    time::{Clock, SystemClock},
+};
+use std::{ffi::OsString, net::Ipv4Addr, sync::Arc};
+use tokio::{runtime, sync::oneshot};
+
+/// What a command line asks of its camera.
+fn config(line: &str) -> CameraConfig {
+    let words = std::iter::once("hlscam").chain(line.split_whitespace()).map(OsString::from);
+    match read(&cli::parse(words).expect(line)).expect(line).command {
+        Command::Stream(config, ..) => config,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// A camera whose source is open.
+fn start(line: &str, clock: &Arc<dyn Clock>) -> Live {
+    let (waiting, source) = Camera::start(config(line), &Place::Memory, clock.clone()).expect("it starts");
+    waiting.run(capture::start(source).expect("a test source opens")).expect("it runs")
+}
+
+/// Ends a camera, and all its threads.
+fn end(camera: Live) {
+    let (result, remains) = camera.end();
+    assert_eq!((result, remains.end()), (Ok(()), Ok(())));
+}
+
+#[test]
+fn two_test_sources_run_in_one_process() {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
+    let porch = start("--name porch --device test --size 320x240 --segment 1s --detect none", &clock);
+    let yard = start("--name yard --device test --size 160x120 --segment 1s --detect none", &clock);
+    let cameras = Cameras::new(porch.camera.clone(), vec![yard.camera.clone()]).expect("two names");
+    let runtime = runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
+    let listener =
+        bind(&ServerConfig { bind: Ipv4Addr::LOCALHOST.into(), port: 0, access: AccessConfig::default() }).expect("a port");
+    let address = listener.local_addr().to_string();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let site = Site::new(&cameras, AccessConfig::default());
+    let served = runtime.spawn(serve(listener, site, Limits::default(), async { stopped.await.unwrap_or(()) }));
+
+    for (name, size) in [("porch", "320x240"), ("yard", "160x120")] {
+        // Playlists wait for the first segment themselves.
+        let text = |path: &str| request(&address, &format!("/{name}/{path}")).expect("it answers").text();
+        assert!(text("index.m3u8").contains(&format!("RESOLUTION={size}")), "{name}");
+        let list = text("video.m3u8");
+        let segment = list.lines().find(|line| line.starts_with("seg-")).expect("a segment").to_owned();
+        let segment = request(&address, &format!("/{name}/{segment}")).expect("it answers");
+        assert!(segment.status == 200 && segment.body.windows(4).any(|four| four == b"moof"), "{name}");
+    }
+    let listed = request(&address, "/api/cameras").expect("it answers").json();
+    assert_eq!(listed, serde_json::json!({"cameras": [{"name": "porch", "state": "live"}, {"name": "yard", "state": "live"}]}));
+
+    // One ends, and the other goes on.
+    end(porch);
+    assert!(request(&address, "/porch/video.m3u8").expect("it answers").text().ends_with("#EXT-X-ENDLIST\n"));
+    let status = || request(&address, "/api/status?camera=yard").expect("it answers").json();
+    let last = status()["window"]["last_msn"].as_u64().expect("a number");
+    let next = wait_for(&address, &format!("/yard/video.m3u8?_HLS_msn={}", last + 2), |_| true).text();
+    assert!(next.contains(&format!("-{}.m4s\n", last + 2)) && !next.contains("ENDLIST"), "{next}");
+    end(yard);
+    stop.send(()).expect("the server runs");
+    let ended = runtime.block_on(async { tokio::time::timeout(DEADLINE, served).await.expect("in time") });
+    ended.expect("no panic").expect("no failure");
+}
