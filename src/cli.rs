@@ -234,7 +234,7 @@ pub struct EncodeArgs {
 #[command(next_help_heading = "Packaging")]
 pub struct CutArgs {
     /// Length of a part, 100ms at least; it divides the segment. Players stay three parts behind
-    #[arg(long, value_name = "TIME", default_value = "200ms")]
+    #[arg(long, value_name = "TIME", default_value = "100ms")]
     pub part: String,
     /// Length of a segment, 1s to 10s. Players without low latency stay three segments behind
     #[arg(long, value_name = "TIME", default_value = "2s")]

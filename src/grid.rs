@@ -2,9 +2,9 @@
 
 use crate::time::{FrameRate, Span, TICKS_PER_S};
 
-/// Part length when none is asked: players stay three of them behind. Shorter ones are sooner seen, but hls.js beside other players on a
-/// busy machine broke off and stood still with 100 ms (docs/players.md).
-pub const PART_DEFAULT: Span = Span::from_ms(200);
+/// Part length when none is asked, the shortest: a picture is as old as its part is long before anybody has it, and players stay three
+/// parts behind.
+pub const PART_DEFAULT: Span = PART_MIN;
 /// Segment length when none is asked: players without low-latency support rest three segments behind, so 6 s.
 pub const SEGMENT_DEFAULT: Span = Span::from_ms(2000);
 /// Shortest part: below it the cost per part outweighs the media in it (20 ms parts broke playback in the field).

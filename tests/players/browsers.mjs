@@ -42,7 +42,7 @@ export async function startHost() {
   });
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
-    address: (player, url) => `http://127.0.0.1:${server.address().port}/page.html?${new URLSearchParams({ player, script: player, url })}`,
+    address: (player, url, more = {}) => `http://127.0.0.1:${server.address().port}/page.html?${new URLSearchParams({ player, script: player, url, ...more })}`,
     stop: () => server.close().closeAllConnections?.(),
   };
 }
@@ -53,6 +53,7 @@ export async function playInChromium(browser, address) {
   return {
     read: () => readStrip(page),
     errors: async () => [...(await page.evaluate(() => window.failures ?? [])), ...seen.console],
+    wasLate: () => page.evaluate(() => window.wasLate === true),
     stop: () => page.close(),
   };
 }

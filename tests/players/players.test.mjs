@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import os from 'node:os';
 import { after, before, describe, test } from 'node:test';
 import { endServer, startBrowser, startServer, until, untilReady } from '../e2e/support.mjs';
-import { startHost } from './browsers.mjs';
+import { playInChromium, startHost } from './browsers.mjs';
 import { ALL_REQUIRED, everyPlayer, missing } from './list.mjs';
 import { keepTable } from './table.mjs';
 import { assertSameClock, latencyMs, watch } from './watch.mjs';
@@ -21,6 +21,9 @@ const SEGMENTS_MIN = 3;
 const WINDOW_S = 60;
 /** From the start to so many segments of 2 s. */
 const SEGMENTS_MS = 20_000;
+/** Parts of a segment by default, and how long hls.js is held up so that the next one is there before it goes on. */
+const SEGMENT_PARTS = 20;
+const HELD_MS = 150;
 /** From the start to a picture: GStreamer's DASH fills 30 s of buffer first. */
 const START_MS = 60_000;
 
@@ -78,6 +81,19 @@ describe('a player shows the stream', { concurrency: AT_ONCE }, () => {
         await session.stop();
       }
     });
+  }
+});
+
+// It stands still until the parts of that segment have left the playlist (docs/players.md, "What to know"), and must then go on.
+test('hls_js_that_was_late_for_a_part_goes_on_by_itself', async (t) => {
+  const url = new URL('cam/index.m3u8', server.url).href;
+  const session = await playInChromium(browser, host.address('hls.js', url, { late: SEGMENT_PARTS - 2, ms: HELD_MS }));
+  try {
+    const strips = await watch(session, { startMs: START_MS, watchedMs: WATCHED_MS });
+    assert.ok(await session.wasLate(), 'it was held up');
+    t.diagnostic(`it stood still for ${Math.max(...strips.slice(1).map(({ capturedMs, ageMs }, i) => capturedMs + ageMs - strips[i].capturedMs - strips[i].ageMs))} ms`);
+  } finally {
+    await session.stop();
   }
 });
 
