@@ -12,6 +12,7 @@ use crate::{
     drill,
     hooks::{Hooks, HooksConfig},
     server::{self, AccessConfig, Limits, Listener, ServerConfig, Site},
+    store::last_run::LastRun,
     time::{Clock, Span, SystemClock},
     window::History,
 };
@@ -37,8 +38,10 @@ pub(super) fn run(config: &CameraConfig, server: &ServerConfig, events: &EventsC
     let listener = server::bind(server).map_err(failed)?;
     let address = listener.local_addr();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
+    let last_run = LastRun::of(address.port(), config.name.as_str());
     let history = History { bytes_max: limits::window_bytes(config.history.bytes_max), ..config.history };
-    let (waiting, source) = Camera::start(CameraConfig { history, ..config.clone() }, &events.place, clock).map_err(failed)?;
+    let (waiting, source) =
+        Camera::start(CameraConfig { history, ..config.clone() }, (&events.place, last_run), clock).map_err(failed)?;
     let serving = Serving::start(&Cameras::one(waiting.camera.clone()), listener, server.access.clone())?;
     let mut announced = false;
     let late = || {

@@ -27,10 +27,14 @@ pub(super) struct Keeping {
 }
 
 impl Keeping {
-    pub(super) fn open(camera: CameraName, place: &Place, now: WallTime) -> Result<Keeping, CameraError> {
+    pub(super) fn open(
+        camera: CameraName,
+        (place, last_run): (&Place, Option<LastRun>),
+        now: WallTime,
+    ) -> Result<Keeping, CameraError> {
         let mut store = Store::open(place, now).map_err(CameraError::new)?;
         let (runs, queue) = marker_service::runs();
-        let (keep, last_run) = if *place == Place::Memory { (Keep::Window, LastRun::of_user()) } else { (Keep::Newest, None) };
+        let (keep, last_run) = if *place == Place::Memory { (Keep::Window, last_run) } else { (Keep::Newest, None) };
         let mut first = store.numbers(camera.as_str()).map_err(CameraError::new)?.unwrap_or(FirstNumbers::at(now));
         // Kept before anything is served: this run may be killed at once. The thread of the markers goes on with it, and tells what fails.
         match &last_run {

@@ -10,7 +10,7 @@ use crate::{
     grid::Grid,
     segment::Cut,
     source::SourceFormat,
-    store::Place,
+    store::{Place, last_run::LastRun},
     stream::Sink,
     time::{Clock, FrameRate},
     window::{Window, WindowConfig, numbers::FirstNumbers},
@@ -40,8 +40,14 @@ pub struct Live {
 impl Camera {
     /// Starts a camera: its store, its detector, its window, its markers. What opens its source comes with it, for that may take long: the
     /// camera can be served meanwhile, and [`Waiting::run`] takes what was opened.
-    pub fn start(config: CameraConfig, place: &Place, clock: Arc<dyn Clock>) -> Result<(Waiting, CaptureParts), CameraError> {
-        let keeping = Keeping::open(config.name.clone(), place, clock.wall())?;
+    ///
+    /// `kept` is where its markers and numbers are kept, and where its numbers are if that is no folder.
+    pub fn start(
+        config: CameraConfig,
+        kept: (&Place, Option<LastRun>),
+        clock: Arc<dyn Clock>,
+    ) -> Result<(Waiting, CaptureParts), CameraError> {
+        let keeping = Keeping::open(config.name.clone(), kept, clock.wall())?;
         let runs = keeping.runs.clone();
         let (flow, capture) = Flow::new(&config, clock.clone(), Box::new(move |detection| runs.give(detection)))?;
         let rate = config.wish.rate.unwrap_or(RATE_EXPECTED);

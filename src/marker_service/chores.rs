@@ -70,7 +70,7 @@ impl Keeper {
             (Keep::Newest, _) => self.parts.store.keep_numbers(self.parts.camera.as_str(), bound)?,
             (Keep::Window, Some(last_run)) => {
                 // The next run then begins at the time.
-                if let Err(error) = last_run.raise(bound) {
+                if let Err(error) = last_run.keep(bound) {
                     tracing::debug!("cannot keep the numbers of this run: {error}");
                 }
             }

@@ -6,33 +6,37 @@
 use crate::{segment::Msn, window::numbers::FirstNumbers};
 use std::path::PathBuf;
 
-/// The file, held by nobody: runs of one user take their numbers from it, whatever their ports.
+/// The line of one stream in the file that all runs of a user share.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LastRun(PathBuf);
+pub struct LastRun {
+    file: PathBuf,
+    /// What players know the stream by: the port and the camera's name.
+    stream: String,
+}
 
 impl LastRun {
-    /// The file of this user; none where the system has no such folder.
+    /// The line of a stream; none where the system has no such folder.
     #[cfg(target_os = "linux")]
-    pub fn of_user() -> Option<LastRun> {
+    pub fn of(port: u16, camera: &str) -> Option<LastRun> {
         let user = rustix::process::geteuid().as_raw();
         let own = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|folder| folder.is_dir());
         let folder = own.unwrap_or_else(|| PathBuf::from("/dev/shm"));
-        Some(LastRun(folder.join(format!("hlscam-{user}.run"))))
+        Some(LastRun::at(folder.join(format!("hlscam-{user}.run")), port, camera))
     }
 
-    /// The file of this user; none where the system has no such folder.
+    /// The line of a stream; none where the system has no such folder.
     #[cfg(not(target_os = "linux"))]
-    pub fn of_user() -> Option<LastRun> {
+    pub fn of(_port: u16, _camera: &str) -> Option<LastRun> {
         None
     }
 
-    /// A file of tests.
-    #[cfg(test)]
-    pub fn at(path: PathBuf) -> LastRun {
-        LastRun(path)
+    /// The line of a stream in that file.
+    #[cfg(any(test, target_os = "linux"))]
+    pub(super) fn at(file: PathBuf, port: u16, camera: &str) -> LastRun {
+        LastRun { file, stream: format!("{port}/{camera}") }
     }
 
-    /// The numbers of a run that begins now: beyond all runs before it, or `otherwise` where none is kept. Its room is kept at once, for this
+    /// The numbers of a run that begins now: beyond the run before it, or `otherwise` where none is kept. Its room is kept at once, for this
     /// run may be killed before it says more.
     pub fn begin(&self, otherwise: FirstNumbers) -> std::io::Result<FirstNumbers> {
         let mut first = otherwise;
@@ -43,12 +47,12 @@ impl LastRun {
         Ok(first)
     }
 
-    /// Keeps where the next run begins. Numbers never go back: several runs share the file.
-    pub fn raise(&self, next: FirstNumbers) -> std::io::Result<()> {
-        self.replace(|kept| kept.map_or(next, |kept| kept.max(next)))
+    /// Keeps where the next run begins.
+    pub fn keep(&self, next: FirstNumbers) -> std::io::Result<()> {
+        self.replace(|_| next)
     }
 
-    /// Puts others in the place of the numbers that are kept, and lets no other run between.
+    /// Puts others in the place of the numbers of this stream, and lets no other run between. The lines that were written last stay.
     #[cfg(unix)]
     fn replace(&self, new: impl FnOnce(Option<FirstNumbers>) -> FirstNumbers) -> std::io::Result<()> {
         use std::{
@@ -65,7 +69,7 @@ impl LastRun {
             .truncate(false)
             .mode(0o600)
             .custom_flags(no_link)
-            .open(&self.0)?;
+            .open(&self.file)?;
         let facts = file.metadata()?;
         if !facts.is_file() || facts.uid() != rustix::process::geteuid().as_raw() {
             return Err(Error::other("it is no file of this user"));
@@ -73,10 +77,13 @@ impl LastRun {
         file.lock()?;
         let mut text = String::new();
         (&file).take(KEPT_LEN_MAX).read_to_string(&mut text)?;
-        let FirstNumbers { msn, discontinuities, key_frames } = new(parse(&text));
+        let (own, others): (Vec<_>, Vec<_>) = text.lines().partition(|line| line.split(' ').next() == Some(&self.stream));
+        let FirstNumbers { msn, discontinuities, key_frames } = new(own.first().and_then(|line| parse(line)));
+        let mut lines = vec![format!("{} {} {discontinuities} {key_frames}\n", self.stream, msn.0)];
+        lines.extend(others.iter().take(STREAMS_MAX - 1).map(|line| format!("{line}\n")));
         file.rewind()?;
         file.set_len(0)?;
-        file.write_all(format!("{} {discontinuities} {key_frames}\n", msn.0).as_bytes())
+        file.write_all(lines.concat().as_bytes())
     }
 
     /// Keeps nothing.
@@ -87,10 +94,10 @@ impl LastRun {
     }
 }
 
-/// The three numbers; none where somebody else wrote something else.
+/// The numbers of a line; none where somebody else wrote something else.
 #[cfg(unix)]
-fn parse(text: &str) -> Option<FirstNumbers> {
-    let numbers: Vec<u64> = text.split_whitespace().map_while(|word| word.parse().ok()).collect();
+fn parse(line: &str) -> Option<FirstNumbers> {
+    let numbers: Vec<u64> = line.split(' ').skip(1).map_while(|word| word.parse().ok()).collect();
     match numbers[..] {
         [msn, discontinuities, key_frames] if numbers.iter().all(|number| (1..NUMBER_MAX).contains(number)) => {
             Some(FirstNumbers { msn: Msn(msn), discontinuities, key_frames })
@@ -99,9 +106,12 @@ fn parse(text: &str) -> Option<FirstNumbers> {
     }
 }
 
-/// Three numbers, and more than that.
+/// Streams that are remembered.
 #[cfg(unix)]
-const KEPT_LEN_MAX: u64 = 96;
+const STREAMS_MAX: usize = 64;
+/// More than the lines of so many streams.
+#[cfg(unix)]
+const KEPT_LEN_MAX: u64 = 16_384;
 /// What no run reaches: a number of this size was written by somebody else, and would run over.
 #[cfg(unix)]
 const NUMBER_MAX: u64 = 1 << 53;

@@ -178,25 +178,31 @@ fn a_file_of_the_version_before_is_taken_over_with_all_that_is_in_it() {
 
 #[cfg(unix)]
 #[test]
-fn a_run_begins_right_after_the_last_one_and_reads_no_file_of_others() {
+fn a_run_begins_right_after_the_last_one_of_its_stream_and_reads_no_file_of_others() {
     let folder = tempfile::tempdir().expect("a folder");
     let (file, link) = (folder.path().join("run"), folder.path().join("link"));
-    let last_run = LastRun::at(file.clone());
+    let stream = |port| LastRun::at(file.clone(), port, "cam");
+    let last_run = stream(8080);
     // The clock is only asked where nothing is kept, as after a boot.
     assert_eq!(last_run.begin(FirstNumbers::at(NOW)).expect("a file"), FirstNumbers::at(NOW));
     let later = FirstNumbers::at(at(86_400_000));
     assert_eq!(last_run.begin(later).expect("a file"), FirstNumbers::at(NOW).with_room());
     let reached = FirstNumbers { msn: Msn(FirstNumbers::at(NOW).msn.0 + 900), ..FirstNumbers::at(NOW).with_room() };
-    last_run.raise(reached.with_room()).expect("a file");
-    // Another run of this user is not as far.
-    last_run.raise(FirstNumbers::NEW).expect("a file");
-    assert_eq!(last_run.begin(later).expect("a file"), reached.with_room());
+    last_run.keep(reached).expect("a file");
+    // Other streams of this user have their own numbers, and leave these until there are too many.
+    for port in 1..64 {
+        assert_eq!(stream(port).begin(later).expect("a file"), later);
+    }
+    assert_eq!(LastRun::at(file.clone(), 8080, "porch").begin(later).expect("a file"), later);
+    assert_eq!(last_run.begin(later).expect("a file"), later, "64 others were written since");
+    last_run.keep(reached).expect("a file");
+    assert_eq!(last_run.begin(later).expect("a file"), reached);
     for nothing in ["", "no number", "7", "1 2 3 4", "1 -2 3", "0 1 1", "99999999999999999999 1 1", "18446744073709551615 1 1"] {
-        fs::write(&file, nothing).expect("a file");
+        fs::write(&file, format!("8080/cam {nothing}\n")).expect("a file");
         assert_eq!(last_run.begin(later).expect("a file"), later, "{nothing}");
     }
     std::os::unix::fs::symlink(&file, &link).expect("a link");
-    assert!(LastRun::at(link).begin(FirstNumbers::NEW).is_err());
+    assert!(LastRun::at(link, 8080, "cam").begin(FirstNumbers::NEW).is_err());
     assert_eq!(last_run.begin(FirstNumbers::NEW).expect("a file"), later.with_room());
 }
 

@@ -56,15 +56,6 @@ impl FirstNumbers {
         self.msn >= least.msn && self.discontinuities >= least.discontinuities && self.key_frames >= least.key_frames
     }
 
-    /// The higher of each number.
-    pub fn max(self, other: FirstNumbers) -> FirstNumbers {
-        FirstNumbers {
-            msn: self.msn.max(other.msn),
-            discontinuities: self.discontinuities.max(other.discontinuities),
-            key_frames: self.key_frames.max(other.key_frames),
-        }
-    }
-
     fn plus(self, msn: u64, discontinuities: u64, key_frames: u64) -> FirstNumbers {
         FirstNumbers {
             msn: Msn(self.msn.0 + msn),

@@ -23,7 +23,7 @@ fn config(line: &str) -> CameraConfig {
 
 /// A camera whose source is open.
 fn start(line: &str, clock: &Arc<dyn Clock>) -> Live {
-    let (waiting, source) = Camera::start(config(line), &Place::Memory, clock.clone()).expect("it starts");
+    let (waiting, source) = Camera::start(config(line), (&Place::Memory, None), clock.clone()).expect("it starts");
     waiting.run(capture::start(source).expect("a test source opens")).expect("it runs")
 }
 
