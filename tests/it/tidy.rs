@@ -339,6 +339,18 @@ fn nothing_is_left_to_do_and_no_path_of_one_machine_is_named() {
 }
 
 #[test]
+fn what_drives_the_browsers_runs_with_the_oldest_node_that_setup_accepts() {
+    let read = |path: &str| fs::read_to_string(root().join(path)).expect("it is there");
+    let setup = read("scripts/setup");
+    let oldest = setup.lines().find_map(|line| line.strip_prefix("NODE_MIN=")?.split(' ').next()).expect("it is said there");
+    let lock: serde_json::Value = serde_json::from_str(&read("tests/e2e/package-lock.json")).expect("JSON");
+    let wanted =
+        lock["packages"]["node_modules/playwright-core"]["engines"]["node"].as_str().and_then(|text| text.strip_prefix(">="));
+    let number = |text: &str| text.parse::<u32>().expect("a number");
+    assert!(wanted.is_some_and(|wanted| number(wanted) <= number(oldest)), "{wanted:?}, and {oldest} is accepted");
+}
+
+#[test]
 fn the_rules_see_what_they_are_for() {
     assert_eq!(modules("// a\nmod b;\n\npub mod c;\nuse d;\n"), ["b", "c"]);
     let text = "use crate::{\n    a::{b, c},\n    d,\n};\nfn f() { crate::e::f() } // crate::g";
