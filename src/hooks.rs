@@ -11,9 +11,10 @@ pub mod webhook;
 use crate::{
     counter::{Counter, Gauge},
     detect::kind::Kind,
-    events::{Event, Events, Heard},
+    events::{Event, Events, Heard, Listener},
     host,
     marker_service::MarkerService,
+    panics::{Panics, PanicsReport},
 };
 use serde::Serialize;
 use std::{sync::Arc, time::Duration};
@@ -57,6 +58,8 @@ pub struct HookCounts {
     pub dropped: Counter,
     /// Whether the last try failed; told once per burst.
     failing: Gauge,
+    /// Bugs, after each of which the hook began anew.
+    pub panics: Panics,
 }
 
 impl HookCounts {
@@ -81,6 +84,7 @@ impl HookCounts {
             failed: self.failed.get(),
             dropped: self.dropped.get(),
             failing: self.failing.get() == 1,
+            panics: self.panics.report(),
         }
     }
 }
@@ -106,6 +110,8 @@ pub struct HookReport {
     pub failed: u64,
     pub dropped: u64,
     pub failing: bool,
+    #[serde(flatten)]
+    pub panics: PanicsReport,
 }
 
 /// The hooks in `GET /api/status`.
@@ -127,6 +133,11 @@ pub struct BrokerReport {
 }
 
 impl HooksCounts {
+    /// Whether one of them has met a bug, and has not worked since.
+    pub fn is_panicking(&self) -> bool {
+        [&self.webhook, &self.exec, &self.broker].into_iter().any(|hook| hook.panics.is_recent())
+    }
+
     /// For the status.
     pub fn report(&self) -> HooksReport {
         let mqtt = BrokerReport { hook: self.broker.report(), topic_shared: self.topic_shared.get() == 1 };
@@ -145,14 +156,20 @@ impl Hooks {
     pub fn start(config: HooksConfig, journal: &Arc<MarkerService>, counts: &HooksCounts, kinds: Vec<Kind>) -> Hooks {
         let mut tasks = JoinSet::new();
         if let Some(target) = config.webhook {
-            tasks.spawn(webhook::run(target, journal.events.clone(), counts.webhook.clone()));
+            let (events, counts) = (journal.events.clone(), counts.webhook.clone());
+            tasks.spawn(kept(events, counts.clone(), move |heard| webhook::run(target.clone(), heard, counts.clone())));
         }
         if let Some(command) = config.exec {
-            tasks.spawn(exec::run(command, exec::TIMEOUT, journal.events.clone(), counts.exec.clone()));
+            let (events, counts) = (journal.events.clone(), counts.exec.clone());
+            tasks
+                .spawn(kept(events, counts.clone(), move |heard| exec::run(command.clone(), exec::TIMEOUT, heard, counts.clone())));
         }
         if let Some(target) = config.broker {
             let (counts, shared) = (counts.broker.clone(), counts.topic_shared.clone());
-            tasks.spawn(broker::run(target, journal.clone(), counts, shared, kinds));
+            let (journal, events) = (journal.clone(), journal.events.clone());
+            tasks.spawn(kept(events, counts.clone(), move |(_, listener)| {
+                broker::run(target.clone(), journal.clone(), listener, (counts.clone(), shared.clone()), kinds.clone())
+            }));
         }
         Hooks { tasks }
     }
@@ -163,6 +180,24 @@ impl Hooks {
             tracing::warn!("a hook did not end within {} s, and is broken off", END_GRACE.as_secs());
         }
     }
+}
+
+/// Runs a hook on what happens from the run's beginning on. One that ends by a bug begins anew with what happens after it: the event that it
+/// died of might kill the next one, too.
+async fn kept<Hook: Future<Output = ()> + Send + 'static>(
+    events: Arc<Events>,
+    counts: Arc<HookCounts>,
+    run: impl Fn((Arc<Events>, Listener)) -> Hook,
+) {
+    let mut first = Some(events.listen_after(""));
+    let begin = || {
+        let listener = first.take().unwrap_or_else(|| {
+            counts.failed.bump();
+            events.listen()
+        });
+        run((events.clone(), listener))
+    };
+    counts.panics.keep(begin).await;
 }
 
 /// An event as a hook gets it: its data, its name and its id in one object.

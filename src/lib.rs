@@ -21,6 +21,7 @@ pub mod counter;
 #[cfg(feature = "ffmpeg")]
 mod ffmpeg;
 pub mod grid;
+pub mod panics;
 pub mod picture;
 
 // The flow of one camera, from its pictures to what is published. It knows nothing of HTTP and of what is kept. First its pictures.

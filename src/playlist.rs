@@ -13,6 +13,7 @@ pub mod texts;
 
 use crate::{
     coding::Coding,
+    drill,
     encode::VBV_SPAN,
     sync::lock,
     time::Span,
@@ -150,6 +151,7 @@ impl Playlists {
         let mut versions = self.window.versions();
         // The window outlives this borrow of it, so its sender is there.
         while versions.changed().await.is_ok() {
+            drill::pass("playlists");
             self.keep_up();
         }
     }

@@ -32,6 +32,7 @@ pub use net::{
 };
 pub use routes::{BODY_LEN_MAX, Site, URI_LEN_MAX};
 
+use crate::{drill, panics::Panics};
 use http::gate::Ends;
 use net::{
     admission::{Admission, Permit, Refusal},
@@ -72,25 +73,28 @@ pub async fn serve(listener: Listener, site: Site, limits: Limits, shutdown: imp
     let mut viewers_due = interval(VIEWERS_INTERVAL);
     let mut writers = JoinSet::new();
     door.site.writers().into_iter().for_each(|writer| _ = writers.spawn(writer));
+    let site = door.site.clone();
+    let panics = site.panics();
     let mut shutdown = pin!(shutdown);
     loop {
         tokio::select! {
             () = &mut shutdown => break,
             accepted = socket.accept() => match accepted {
-                Ok((stream, peer)) => door.receive(stream, peer, &mut tasks),
+                Ok((stream, peer)) => if !panics.turn(|| door.receive(stream, peer, &mut tasks)) {
+                    return Err(io::Error::other("the server meets a bug with each connection"));
+                },
                 Err(error) => door.pause_after(error).await,
             },
-            Some(ended) = tasks.join_next() => tell_panic(ended),
-            _ = viewers_due.tick() => {
-                door.site.count_viewers();
-                door.site.sweep(limits.patience);
-            }
+            Some(ended) = tasks.join_next() => note_panic(ended, panics),
+            _ = viewers_due.tick() => if !panics.turn(|| site.tick(limits.patience)) {
+                return Err(io::Error::other("the server meets a bug each second"));
+            },
         }
     }
     drop((socket, stop));
     let drained = timeout(limits.grace, async {
         while let Some(ended) = tasks.join_next().await {
-            tell_panic(ended);
+            note_panic(ended, panics);
         }
     });
     if drained.await.is_err() {
@@ -129,6 +133,7 @@ impl Door {
     }
 
     fn receive(&mut self, stream: TcpStream, peer: SocketAddr, tasks: &mut JoinSet<()>) {
+        drill::pass("accept");
         // A part is sent the moment it is whole; waiting for more to fill a packet would cost up to 40 ms.
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%peer, %error, "TCP_NODELAY not set");
@@ -160,6 +165,7 @@ impl Door {
         let (site, protocols, limits, stopped) = (self.site.clone(), self.protocols.clone(), self.limits, self.stopped.clone());
         let ends = Ends { peer: peer.ip(), local: stream.local_addr().ok().map(|local| local.ip()) };
         async move {
+            drill::pass("connection");
             // TLS with ALPN would be accepted here: all below takes any stream of bytes.
             let outlet = Outlet::new(stream, site.mirror().clone());
             converse(outlet, ends, site, protocols, limits, stopped).await;
@@ -229,10 +235,11 @@ fn farewell_of(refusal: Refusal) -> String {
     )
 }
 
-fn tell_panic(ended: Result<(), JoinError>) {
+fn note_panic(ended: Result<(), JoinError>, panics: &Panics) {
     if let Err(error) = ended
         && error.is_panic()
     {
+        panics.note();
         tracing::error!("a connection ended by a bug: {error}; please report this");
     }
 }

@@ -4,13 +4,14 @@
 //! that may reach the thread that has something to say: a line that finds no room is dropped and counted, and one that cannot be written is
 //! lost. The count is told as soon as there is room again.
 
-use crate::time::Span;
+use crate::{drill, time::Span};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use std::{
     io,
+    panic::catch_unwind,
     sync::{
         OnceLock,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread,
     time::Duration,
@@ -24,6 +25,9 @@ const DRAWN_MAX: usize = 64;
 
 /// At the end, what waits gets this long to go out. Whoever has not read it by then does not read.
 const FLUSH_MAX: Span = Span::from_ms(1000);
+
+/// Bugs of the thread that writes, after which it is left alone.
+const PANICS_MAX: usize = 10;
 
 /// What waits to be written.
 enum Entry {
@@ -39,7 +43,7 @@ struct Queue {
     /// Texts dropped, and not told yet.
     dropped: AtomicU64,
     /// Whether there is a thread that writes. Where the system gives none, whoever speaks writes himself.
-    is_served: bool,
+    is_served: AtomicBool,
 }
 
 /// The queue of this process; it begins with the first text.
@@ -47,9 +51,8 @@ fn queue() -> &'static Queue {
     static QUEUE: OnceLock<Queue> = OnceLock::new();
     QUEUE.get_or_init(|| {
         let (sender, entries) = bounded(QUEUE_MAX);
-        let serve = move || serve(&entries, take_dropped, write_all);
-        let is_served = thread::Builder::new().name("log".to_owned()).spawn(serve).is_ok();
-        Queue { sender, dropped: AtomicU64::new(0), is_served }
+        let is_served = thread::Builder::new().name("log".to_owned()).spawn(move || serve_on(&entries)).is_ok();
+        Queue { sender, dropped: AtomicU64::new(0), is_served: AtomicBool::new(is_served) }
     })
 }
 
@@ -61,7 +64,7 @@ fn take_dropped() -> u64 {
 /// Writes whole lines. Never waits, never fails.
 pub(super) fn write(text: Vec<u8>) {
     let queue = queue();
-    if !queue.is_served {
+    if !queue.is_served.load(Ordering::Relaxed) {
         write_all(&text).ok();
     } else if queue.sender.try_send(Entry::Text(text)).is_err() {
         queue.dropped.fetch_add(1, Ordering::Relaxed);
@@ -80,15 +83,32 @@ pub fn flush() {
     let (mark, written) = bounded(1);
     let queue = queue();
     let wait: Duration = FLUSH_MAX.to_duration();
-    if queue.is_served && queue.sender.send_timeout(Entry::Mark(mark), wait).is_ok() {
+    if queue.is_served.load(Ordering::Relaxed) && queue.sender.send_timeout(Entry::Mark(mark), wait).is_ok() {
         // Too late is too late: the process ends, and what is left goes with it.
         written.recv_timeout(wait).ok();
+    }
+}
+
+/// Writes entries for as long as there are some. A bug costs the entry that met it; each is told by an entry of its own, so many of them are
+/// the end of this thread, and whoever speaks writes himself.
+fn serve_on(entries: &Receiver<Entry>) {
+    for _ in 0..PANICS_MAX {
+        if catch_unwind(|| serve(entries, take_dropped, write_all)).is_ok() {
+            return;
+        }
+    }
+    queue().is_served.store(false, Ordering::Relaxed);
+    while let Ok(entry) = entries.try_recv() {
+        if let Entry::Text(text) = entry {
+            write_all(&text).ok();
+        }
     }
 }
 
 /// Writes entries in turn until the queue closes; in a process that is never.
 fn serve(entries: &Receiver<Entry>, dropped: impl Fn() -> u64, mut write: impl FnMut(&[u8]) -> io::Result<()>) {
     for entry in entries {
+        drill::pass("log");
         match entry {
             // A line that cannot be written does not matter: its reader is gone, or has no room for it.
             Entry::Text(text) => drop(write(&text)),

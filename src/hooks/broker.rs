@@ -12,11 +12,11 @@ use super::{
     HookCounts, tls,
     url::{self, Address},
 };
-use crate::{counter::Gauge, detect::kind::Kind, marker_service::MarkerService};
+use crate::{counter::Gauge, detect::kind::Kind, drill, events::Listener, marker_service::MarkerService};
 use found::{Message, OFFLINE};
 use rumqttc::{AsyncClient, Event as Noted, EventLoop, LastWill, MqttOptions, Packet, Publish, QoS, TlsConfiguration, Transport};
 use rustls::crypto::ring;
-use std::{fmt, fmt::Write, sync::Arc, time::Duration};
+use std::{fmt, fmt::Write, panic::resume_unwind, sync::Arc, time::Duration};
 use teller::Teller;
 use tokio::{
     sync::{mpsc, watch},
@@ -131,8 +131,8 @@ fn client_id() -> Result<String, rustls::Error> {
 pub(super) async fn run(
     target: Target,
     journal: Arc<MarkerService>,
-    counts: Arc<HookCounts>,
-    shared: Arc<Gauge>,
+    listener: Listener,
+    (counts, shared): (Arc<HookCounts>, Arc<Gauge>),
     kinds: Vec<Kind>,
 ) {
     let name = format!("the MQTT broker on {target:?}");
@@ -150,7 +150,11 @@ pub(super) async fn run(
     let holder = Holder { linked, outbox, topics: target.topics.clone(), name, counts: counts.clone() };
     held.spawn(holder.hold(connection));
     let mut teller = Teller::new(&target, id, (client, link), journal, (counts, shared), &kinds);
-    teller.tell(inbox).await;
+    tokio::select! {
+        () = teller.tell(listener, inbox) => {}
+        // It ends after the teller, but for a bug.
+        Some(Err(error)) = held.join_next() => resume_unwind(error.into_panic()),
+    }
     drop(teller);
     held.join_next().await;
 }
@@ -169,6 +173,7 @@ impl Holder {
     async fn hold(self, mut connection: EventLoop) {
         let mut pause = PAUSE_FIRST;
         loop {
+            drill::pass("broker-link");
             match connection.poll().await {
                 Ok(Noted::Incoming(Packet::ConnAck(_))) => {
                     pause = PAUSE_FIRST;

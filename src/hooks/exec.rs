@@ -3,13 +3,16 @@
 //! It is set on the command line alone. Its output goes nowhere; it can log for itself.
 
 use super::{HookCounts, event_of, payload};
-use crate::events::Events;
+use crate::{
+    drill,
+    events::{Events, Listener},
+};
 use std::{process::Stdio, sync::Arc, time::Duration};
 use tokio::{
     io::AsyncWriteExt,
     process::{Child, Command},
     sync::Semaphore,
-    task::JoinSet,
+    task::{JoinError, JoinSet},
     time::timeout,
 };
 
@@ -21,16 +24,24 @@ pub const RUNNING_MAX: usize = 4;
 const NAME: &str = "the command of --on-event-exec";
 
 /// Runs a command for each event, until they end and all commands have.
-pub(super) async fn run(command: String, limit: Duration, events: Arc<Events>, counts: Arc<HookCounts>) {
+pub(super) async fn run(
+    command: String,
+    limit: Duration,
+    (events, mut listener): (Arc<Events>, Listener),
+    counts: Arc<HookCounts>,
+) {
     let places = Arc::new(Semaphore::new(RUNNING_MAX));
     let mut running = JoinSet::new();
-    let mut listener = events.listen_after("");
     while let Some(heard) = listener.next().await {
+        drill::pass("exec");
         let Some(event) = event_of(heard, &counts) else { continue };
         let place = places.clone().acquire_owned().await.expect("nobody closes it");
-        while running.try_join_next().is_some() {}
+        while let Some(ended) = running.try_join_next() {
+            note_bug(&ended, &counts);
+        }
         let (command, counts, input) = (command.clone(), counts.clone(), payload(&events, &event));
         running.spawn(async move {
+            drill::pass("exec-command");
             match execute(&command, &input, limit).await {
                 Ok(()) => {
                     counts.succeed(NAME);
@@ -44,7 +55,17 @@ pub(super) async fn run(command: String, limit: Duration, events: Arc<Events>, c
             drop(place);
         });
     }
-    while running.join_next().await.is_some() {}
+    while let Some(ended) = running.join_next().await {
+        note_bug(&ended, &counts);
+    }
+}
+
+/// A bug in the task of one command costs its event, and no other.
+fn note_bug(ended: &Result<(), JoinError>, counts: &HookCounts) {
+    if ended.as_ref().is_err_and(JoinError::is_panic) {
+        counts.failed.bump();
+        counts.panics.note();
+    }
 }
 
 async fn execute(command: &str, input: &str, limit: Duration) -> Result<(), String> {
@@ -136,7 +157,8 @@ mod tests {
             (Arc::new(Events::new("r".to_owned(), crate::camera_name::CameraName::default())), Arc::new(HookCounts::default()));
         (0..n_events).for_each(|_| events.publish(WallTime(0), News::CameraLost("a test")));
         events.close();
-        run(command.to_owned(), limit, events, counts.clone()).await;
+        let listener = events.listen_after("");
+        run(command.to_owned(), limit, (events, listener), counts.clone()).await;
         (counts.sent.get(), counts.failed.get())
     }
 

@@ -6,7 +6,10 @@ use super::{
     HookCounts, event_of, payload, tls,
     url::{self, Address},
 };
-use crate::events::Events;
+use crate::{
+    drill,
+    events::{Events, Listener},
+};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::{Request, StatusCode, Uri, header};
@@ -62,15 +65,15 @@ enum Outcome {
 }
 
 /// Tells a server of all events, until they end.
-pub(super) async fn run(target: Target, events: Arc<Events>, counts: Arc<HookCounts>) {
+pub(super) async fn run(target: Target, (events, mut listener): (Arc<Events>, Listener), counts: Arc<HookCounts>) {
     let name = format!("the webhook on {:?}", target);
     let connector = match tls::client_config(&target.address) {
         Ok(config) => HttpsConnectorBuilder::new().with_tls_config(config).https_or_http().enable_http1().build(),
         Err(error) => return tracing::warn!("{name} is not told of events: {error}"),
     };
     let client = Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build(connector);
-    let mut listener = events.listen_after("");
     while let Some(heard) = listener.next().await {
+        drill::pass("webhook");
         let Some(event) = event_of(heard, &counts) else { continue };
         tell(&client, &target, &Bytes::from(payload(&events, &event)), &name, &counts).await;
     }
@@ -205,7 +208,8 @@ mod tests {
             events.publish(WallTime(0), News::CameraLost(reason));
         }
         events.close();
-        run(target, events, counts.clone()).await;
+        let listener = events.listen_after("");
+        run(target, (events, listener), counts.clone()).await;
         let requests = received.await.expect("all came");
         let reasons: Vec<_> =
             requests.iter().map(|text| text.split("reason\":\"").nth(1).expect("a reason")[..1].to_owned()).collect();
@@ -230,7 +234,8 @@ mod tests {
         let few = Arc::new(Events::new("r".to_owned(), crate::camera_name::CameraName::default()));
         (0..2).for_each(|_| few.publish(WallTime(0), News::CameraLost("a test")));
         few.close();
-        run(target, few, counts.clone()).await;
+        let listener = few.listen_after("");
+        run(target, (few, listener), counts.clone()).await;
         assert_eq!((counts.sent.get(), counts.failed.get()), (0, 2));
     }
 }

@@ -2,6 +2,7 @@
 //! recording, and told as what it is.
 
 use crate::{
+    drill,
     segment::{Cut, Part},
     time::{Span, Ticks},
 };
@@ -62,6 +63,7 @@ pub fn start(name: String, bytes_max: usize, write: Write) -> io::Result<(WriteQ
 
 fn run(cuts: &Receiver<Cut>, shared: &Shared, mut write: Write) {
     for cut in cuts {
+        drill::pass("record");
         let goes_on = write(&cut);
         shared.bytes.fetch_sub(len(&cut), Ordering::Relaxed);
         if !goes_on {

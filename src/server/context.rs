@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     camera::{Camera, Cameras},
+    panics::Panics,
     sync::lock,
     time::Clock,
     window::WAITERS_MAX,
@@ -48,6 +49,10 @@ pub(super) struct Shared {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) mirror: Arc<Mirror>,
     pub(super) faults: Faults,
+    /// Bugs of the accept loop and of connections.
+    pub(super) panics: Panics,
+    /// Bugs of those who write the playlists ahead.
+    pub(super) writers: Panics,
     pub(super) gate: Gate,
     /// Pages of markers that may be made.
     pub(super) pages: Semaphore,

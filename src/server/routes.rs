@@ -19,7 +19,12 @@ use super::{
     origin::Reply,
     page::assets,
 };
-use crate::{camera::Cameras, server::AccessConfig, time::Ticks};
+use crate::{
+    camera::{Camera, Cameras},
+    panics::Panics,
+    server::AccessConfig,
+    time::Ticks,
+};
 use axum::{
     Router,
     extract::State,
@@ -63,6 +68,8 @@ impl Site {
             clock: cameras.first().clock.clone(),
             mirror: Arc::default(),
             faults: Faults::default(),
+            panics: Panics::default(),
+            writers: Panics::default(),
             gate: Gate::new(access, names),
             pages: Semaphore::new(markers::PAGES_AT_ONCE),
             subscribers: Admission::shared_out(
@@ -129,8 +136,28 @@ impl Site {
 
     /// Keep the texts of the playlists up with the windows, each for as long as it is polled.
     pub(super) fn writers(&self) -> Vec<impl Future<Output = ()> + Send + use<>> {
-        let playlists = self.shared.cameras().map(|camera| camera.playlists.clone());
-        playlists.map(|playlists| async move { playlists.follow().await }).collect()
+        let writer = |camera: &Arc<Camera>| {
+            let (shared, playlists) = (self.shared.clone(), camera.playlists.clone());
+            async move {
+                let begin = || {
+                    let playlists = playlists.clone();
+                    async move { playlists.follow().await }
+                };
+                shared.writers.keep(begin).await;
+            }
+        };
+        self.shared.cameras().map(writer).collect()
+    }
+
+    /// Bugs of the accept loop and of connections.
+    pub(super) fn panics(&self) -> &Panics {
+        &self.shared.panics
+    }
+
+    /// What is due each second.
+    pub(super) fn tick(&self, patience: Duration) {
+        self.count_viewers();
+        self.sweep(patience);
     }
 
     /// What peers do wrong.

@@ -230,6 +230,92 @@ fn markers_and_detection_begin_anew_after_a_panic() {
     });
 }
 
+/// The status of a drilled stream, after it has met its bugs and works.
+fn recovers(plan: &str, hook: &[&str], wanted: impl Fn(&serde_json::Value) -> bool) {
+    let mut command = drilled(plan);
+    command.args(hook);
+    let lost_often = (1..20).map(|n| format!("vanish@{}s..{}s", 3 * n, 3 * n + 1)).collect::<Vec<_>>().join(",");
+    let mut streaming = Streaming::start(command, &format!("test:{lost_often}"));
+    streaming.wait_until(plan, wanted);
+    streaming.signal("-TERM");
+    assert_eq!(streaming.ends().code(), Some(0), "{plan}");
+}
+
+#[test]
+fn hooks_begin_anew_after_a_panic() {
+    let receiver = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = receiver.local_addr().expect("it listens");
+    thread::spawn(move || {
+        for stream in receiver.incoming().map_while(Result::ok) {
+            let mut stream = stream;
+            stream.read(&mut [0; 8192]).ok();
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").ok();
+        }
+    });
+    let check = |plan: &str, name: &'static str, option: &str, value: &str| {
+        recovers(plan, &[option, value], |status| {
+            let hook = &status["hooks"][name];
+            hook["panics"] == 1 && hook["failed"] == 1 && hook["sent"].as_u64() > Some(2) && hook["panicking"] == false
+        });
+    };
+    check("webhook:2", "webhook", "--on-event", &format!("http://{address}/"));
+    check("exec:2", "exec", "--on-event-exec", "true");
+    check("exec-command:2", "exec", "--on-event-exec", "true");
+    // Nobody is there; that both tasks of it begin anew is all that is asked.
+    for plan in ["broker:2", "broker-link:2"] {
+        recovers(plan, &["--mqtt", "mqtt://127.0.0.1:9"], |status| {
+            status["hooks"]["mqtt"]["panics"] == 1 && status["hooks"]["mqtt"]["panicking"] == false
+        });
+    }
+}
+
+#[test]
+fn the_server_goes_on_after_a_panic_and_ends_after_many() {
+    recovers("accept:4", &[], |status| status["server"]["panics"] == 1 && status["server"]["panicking"] == false);
+    recovers("connection:4", &[], |status| status["server"]["panics"] == 1);
+    recovers("playlists:20", &[], |status| {
+        let playlists = &status["server"]["playlists"];
+        playlists["panics"] == 1 && playlists["panicking"] == false
+    });
+    recovers("log:2", &[], |status| status["source"]["reopened"].as_u64() > Some(1));
+    recovers("log:2+", &[], |status| status["source"]["reopened"].as_u64() > Some(1));
+    let mut streaming = Streaming::start(drilled("accept:40+"), "test");
+    let deadline = Deadline::start();
+    while streaming.child.try_wait().expect("it is our child").is_none() {
+        request(&streaming.address, "/healthz").ok();
+        assert!(!deadline.is_over(), "it does not end");
+    }
+    assert_eq!(streaming.ends().code(), Some(1));
+}
+
+#[test]
+fn a_hook_that_meets_a_bug_is_told_by_readyz() {
+    let mut command = drilled("exec:1+");
+    command.args(["--on-event-exec", "true"]);
+    let streaming = Streaming::start(command, "test:vanish@3s..4s");
+    let deadline = Deadline::start();
+    loop {
+        let answer = request(&streaming.address, "/readyz").expect("it answers");
+        if answer.status == 503 && answer.text() == "not ready: a hook meets a bug and begins anew\n" {
+            break;
+        }
+        assert!(!deadline.is_over(), "{}", answer.text());
+        thread::park_timeout(LOOK);
+    }
+}
+
+#[test]
+fn a_panic_of_the_record_writer_ends_the_recording_with_1_and_keeps_what_is_written() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("a.mp4");
+    let mut command = drilled("record:40");
+    command.args(["record", "--device", "test", "--detect", "none", "--duration", "60s", "--output"]).arg(&file);
+    let output = command.stderr(Stdio::piped()).output().expect("the binary is built with the tests");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("a drill of record") && file.metadata().expect("it stays").len() > 0, "{said}");
+}
+
 #[test]
 fn clients_that_break_the_rules_are_counted_and_do_not_fill_the_log() {
     let folder = tempfile::tempdir().expect("a folder");

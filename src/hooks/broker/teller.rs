@@ -14,6 +14,7 @@ use super::{
 use crate::{
     counter::Gauge,
     detect::kind::Kind,
+    drill,
     events::{EVENTS_MAX, Event, Heard, Listener},
     hooks::{HookCounts, homeassistant, payload},
     marker_service::{MarkerService, Sight},
@@ -138,10 +139,9 @@ impl Teller {
     }
 
     /// Tells until the events end, or nobody holds the link any more.
-    pub(super) async fn tell(&mut self, mut inbox: mpsc::Receiver<Message>) {
-        let events = self.journal.events.clone();
-        let mut listener = events.listen_after("");
+    pub(super) async fn tell(&mut self, mut listener: Listener, mut inbox: mpsc::Receiver<Message>) {
         loop {
+            drill::pass("broker");
             match self.turn(&mut listener, &mut inbox).await {
                 Ok(true) => break,
                 // The turn after it sees the link as it is.

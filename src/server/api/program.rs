@@ -8,7 +8,7 @@ use crate::server::{
 };
 use crate::{
     camera::Camera, camera_name::CameraName, capture::SourceState, hooks::HooksReport, marker_service::MarkerCounts,
-    status::StatusReport, window::Summary,
+    panics::PanicsReport, status::StatusReport, window::Summary,
 };
 use axum::http::Uri;
 use bytes::Bytes;
@@ -30,6 +30,15 @@ struct Report {
     hooks: HooksReport,
     answers: UnderWayReport,
     peers: FaultsReport,
+    server: ServerReport,
+}
+
+/// Bugs of the server's own tasks.
+#[derive(Serialize)]
+struct ServerReport {
+    #[serde(flatten)]
+    panics: PanicsReport,
+    playlists: PanicsReport,
 }
 
 /// The markers.
@@ -100,6 +109,7 @@ pub(in crate::server) fn status(shared: &Shared, uri: &Uri) -> Reply {
         hooks: camera.hooks.report(),
         answers: shared.under_way.report(),
         peers: shared.faults.report(),
+        server: ServerReport { panics: shared.panics.report(), playlists: shared.writers.report() },
     })
 }
 
@@ -133,6 +143,7 @@ pub(in crate::server) fn readiness(shared: &Shared) -> Reply {
 fn obstacle(camera: &Camera) -> Option<&'static str> {
     Some(match camera.status.stream.capture.state() {
         _ if camera.markers.counts.panicking.get() > 0 => "the thread of the markers meets a bug and begins anew",
+        _ if camera.hooks.is_panicking() => "a hook meets a bug and begins anew",
         _ if camera.status.stream.detector.failing.get() > 0 => "detection fails",
         // What a player asks first is there.
         SourceState::Live if camera.window.read(|state| state.last().is_some()) => return None,

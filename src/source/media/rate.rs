@@ -24,6 +24,9 @@ const REGULAR_MIN: usize = 3;
 /// Spacings that differ by no more than this, in hundredths, are one: clocks of containers are as coarse as a millisecond.
 const SAME_PERCENT: i64 = 12;
 
+/// Ticks between pictures for which there is no grid: see [`varied`].
+const SPACING_MAX: i64 = 2 * TICKS_PER_S;
+
 /// A rate that FFmpeg names, if it makes sense.
 pub(super) fn named(num: i32, den: i32) -> Option<FrameRate> {
     let num = u32::try_from(num).ok().filter(|num| *num > 0)?;
@@ -43,8 +46,10 @@ pub(super) fn varied(mut stamps: Vec<i64>, average: Option<FrameRate>) -> Option
     stamps.sort_unstable();
     let spacings = stamps.windows(2).map(|pair| pair[1].saturating_sub(pair[0]));
     let mut spacings: Vec<i64> = spacings.filter(|spacing| *spacing > 0).collect();
-    spacings.sort_unstable();
     let enough = (spacings.len() * REGULAR_PERCENT / 100).max(REGULAR_MIN);
+    // A damaged file has stamps centuries apart, too large to count with.
+    spacings.retain(|spacing| *spacing <= SPACING_MAX);
+    spacings.sort_unstable();
     let regular = (0..spacings.len()).find_map(|first| {
         let alike = spacings[first..].partition_point(|spacing| *spacing <= spacings[first] * (100 + SAME_PERCENT) / 100);
         (alike >= enough).then(|| &spacings[first..first + alike])
@@ -99,6 +104,11 @@ mod tests {
         check(&[(100, 2)], 10, None);
         check(&[], 10, None);
         check(&[(5000, 20)], 0, None);
+    }
+
+    #[test]
+    fn stamps_of_a_damaged_file_are_no_spacing() {
+        assert_eq!(varied(vec![i64::MIN, -1, 0, i64::MAX / 4, i64::MAX / 2, i64::MAX], None), None);
     }
 
     #[test]
