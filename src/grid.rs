@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn the_grid_follows_the_frame_rate() {
-        let at = |num, den| Grid::new(FrameRate { num, den }, Lengths::default());
+        let at = |num, den| Grid::new(FrameRate { num, den }, Lengths { part: Span::from_ms(200), ..Lengths::default() });
         assert_eq!((at(30, 1).part_frames, at(30, 1).segment_frames(), at(30, 1).key_parts), (6, 60, 5));
         assert_eq!(at(30, 1).part_target(), Span::from_ms(200));
         assert_eq!((at(25, 1).part_frames, at(25, 1).segment_frames()), (5, 50));
