@@ -28,9 +28,9 @@ pub struct FirstNumbers {
     pub key_frames: u64,
 }
 
-/// How far ahead of a run its bound is kept; half of it is room enough. A killed run leaves a gap so wide, and players cross no wide gap: hls.js
-/// takes each missing number for a target duration without media. The bound is looked at once a second, in which a segment begins at most.
-const ROOM: FirstNumbers = FirstNumbers { msn: Msn(2), discontinuities: 2, key_frames: 4 * KEY_FRAMES_PER_S_MAX };
+/// How far ahead of a run its bound is kept. A killed run leaves a gap so wide, and players cross no wide gap: hls.js takes each missing number
+/// for a target duration without media. The bound is looked at once a second, in which a segment begins at most, and ten key frames.
+const ROOM: FirstNumbers = FirstNumbers { msn: Msn(1), discontinuities: 1, key_frames: 2 * KEY_FRAMES_PER_S_MAX };
 
 impl FirstNumbers {
     /// Of a stream that nobody has seen before.
@@ -50,9 +50,9 @@ impl FirstNumbers {
         self.plus(ROOM.msn.0, ROOM.discontinuities, ROOM.key_frames)
     }
 
-    /// Whether this bound is far enough ahead of a run whose next numbers are `next`.
+    /// Whether this bound is far enough ahead of a run whose next numbers are `next`: beyond all that it gives within a second.
     pub fn has_room_for(self, next: FirstNumbers) -> bool {
-        let least = next.plus(ROOM.msn.0 / 2, ROOM.discontinuities / 2, ROOM.key_frames / 2);
+        let least = next.plus(ROOM.msn.0, ROOM.discontinuities, KEY_FRAMES_PER_S_MAX);
         self.msn >= least.msn && self.discontinuities >= least.discontinuities && self.key_frames >= least.key_frames
     }
 
