@@ -150,13 +150,16 @@ pub(super) async fn run(
     let holder = Holder { linked, outbox, topics: target.topics.clone(), name, counts: counts.clone() };
     held.spawn(holder.hold(connection));
     let mut teller = Teller::new(&target, id, (client, link), journal, (counts, shared), &kinds);
-    tokio::select! {
-        () = teller.tell(listener, inbox) => {}
-        // It ends after the teller, but for a bug.
-        Some(Err(error)) = held.join_next() => resume_unwind(error.into_panic()),
-    }
+    let ended = tokio::select! {
+        () = teller.tell(listener, inbox) => None,
+        ended = held.join_next() => ended,
+    };
     drop(teller);
-    held.join_next().await;
+    // It ends after the teller, but for a bug; what the teller notices first of one is that nothing comes any more.
+    let ended = if ended.is_none() { held.join_next().await } else { ended };
+    if let Some(Err(error)) = ended {
+        resume_unwind(error.into_panic());
+    }
 }
 
 /// Holds the connection.
