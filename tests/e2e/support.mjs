@@ -183,7 +183,7 @@ export function stripInPage(selector = 'video#video, #video video') {
       return data[at] > 127 ? 1 : 0;
     }).reduce((word, bit) => word * 2 + bit, 0));
   const capturedMs = words[0] * 2 ** 24 + words[1];
-  const valid = (words[0] ^ words[1] ^ words[2]) === words[3] && capturedMs > 1.5e12;
+  const valid = (words[0] ^ words[1] ^ words[2]) === words[3] && capturedMs > 1.5e12 && capturedMs < 2.5e12;
   return valid ? { capturedMs, number: words[2], ageMs: now - capturedMs } : null;
 }
 

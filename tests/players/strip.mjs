@@ -4,8 +4,9 @@ const COLUMNS = 24;
 const ROWS = 4;
 /** Cells along the picture's width. */
 const CELLS = 40;
-/** Times before 2017 are noise that happened to have the right parity. */
+/** Times before 2017 and after 2049 are noise that happened to have the right parity, as a white screen has. */
 const CAPTURED_MIN_MS = 1.5e12;
+const CAPTURED_MAX_MS = 2.5e12;
 
 /** Pixel rows that hold the strip of a picture. */
 export function stripHeight(width) {
@@ -20,6 +21,6 @@ export function readStrip(width, lumaAt) {
       lumaAt(Math.floor((column + 0.5) * side), Math.floor((row + 0.5) * side)) > 127 ? 1 : 0,
     ).reduce((word, bit) => word * 2 + bit, 0));
   const capturedMs = words[0] * 2 ** 24 + words[1];
-  const valid = (words[0] ^ words[1] ^ words[2]) === words[3] && capturedMs > CAPTURED_MIN_MS;
+  const valid = (words[0] ^ words[1] ^ words[2]) === words[3] && capturedMs > CAPTURED_MIN_MS && capturedMs < CAPTURED_MAX_MS;
   return valid ? { capturedMs, number: words[2] } : null;
 }
