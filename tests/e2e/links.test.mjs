@@ -28,7 +28,7 @@ async function openOver(browser, url, { latency, megabits }) {
   const cdp = await context.newCDPSession(page);
   await cdp.send('Network.enable');
   await cdp.send('Network.emulateNetworkConditions', { offline: false, latency, downloadThroughput: megabits * MEGABIT, uploadThroughput: megabits * MEGABIT });
-  await page.goto(url, { waitUntil: 'commit' });
+  await page.goto(url, { waitUntil: 'domcontentloaded' });
   return page;
 }
 
