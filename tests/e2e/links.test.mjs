@@ -1,13 +1,10 @@
 // The page over links that are not this machine's own: far away, thin, or with something between that keeps answers until they are whole.
 
 import assert from 'node:assert/strict';
-import { LIGHT, LIVE_MS, openPage, pageSays, pageTests, readStrip, until, untilNewer, untilState } from './support.mjs';
+import { LIGHT, LIVE_MS, openPage, pageSays, pageTests, readStrip, until, untilAge, untilNewer, untilState } from './support.mjs';
 
 const { pageTest } = pageTests();
 
-/** How long the page has to find its distance and to keep it, and how many of the last looks have to show it. */
-const SETTLE_MS = 40_000;
-const LOOKS = 50;
 /** How long the page is watched where its requests are counted. */
 const WATCHED_MS = 5000;
 
@@ -38,16 +35,6 @@ const THIN_MS = 60_000;
 const THIN = { latency: 50, megabits: 0.3 };
 /** Until a picture is shown on it, and until the next; it is asked for every 2 s, and takes about one. */
 const STILL_MS = 30_000;
-
-/** Waits until the middle of the last ages of the picture is that small: a page that rests behind for good never gets there. */
-async function untilAge(page, mostMs) {
-  const ages = [];
-  await until(`the picture is at most ${mostMs} ms old`, async () => {
-    ages.push((await readStrip(page))?.ageMs ?? Infinity);
-    const middle = ages.slice(-LOOKS).sort((a, b) => a - b)[LOOKS / 2];
-    return { done: ages.length >= LOOKS && middle <= mostMs, seen: ages.slice(-LOOKS) };
-  }, SETTLE_MS);
-}
 
 for (const link of LINKS) {
   const { latency, megabits, mostMs, options = [] } = link;

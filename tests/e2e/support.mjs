@@ -204,6 +204,20 @@ export function untilNewer(page, than, deadlineMs) {
   );
 }
 
+/** How long the page has to find its distance and to keep it, and how many of the last looks have to show it. */
+const SETTLE_MS = 40_000;
+const LOOKS = 50;
+
+/** Waits until the middle of the last ages of the picture is that small: a page that rests behind for good never gets there. */
+export function untilAge(page, mostMs) {
+  const ages = [];
+  return until(`the picture is at most ${mostMs} ms old`, async () => {
+    ages.push((await readStrip(page))?.ageMs ?? Infinity);
+    const middle = ages.slice(-LOOKS).sort((a, b) => a - b)[LOOKS / 2];
+    return { done: ages.length >= LOOKS && middle <= mostMs, seen: middle };
+  }, SETTLE_MS);
+}
+
 /** Keeps a picture of the page. */
 export async function screenshot(page, name) {
   mkdirSync(ARTIFACTS, { recursive: true });
