@@ -217,6 +217,12 @@ fn event_of(heard: Heard, counts: &HookCounts) -> Option<Arc<Event>> {
     }
 }
 
+/// An empty ring, for the tests of hooks.
+#[cfg(test)]
+fn ring() -> Arc<Events> {
+    Arc::new(Events::new("r".to_owned(), crate::camera_name::CameraName::default()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -224,7 +230,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_payload_is_the_data_with_name_and_id() {
-        let events = Arc::new(Events::new("r".to_owned(), crate::camera_name::CameraName::default()));
+        let events = ring();
         let mut listener = events.listen();
         events.publish(WallTime(0), News::CameraBack("pictures come again"));
         let event = listener.next().await.and_then(|heard| event_of(heard, &HookCounts::default())).expect("an event");

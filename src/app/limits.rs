@@ -71,7 +71,7 @@ fn ensure_address_space() -> Result<(), Failure> {
 
 /// Refuses pictures that are too large for the address space there is: an encoder that gets none fails at each picture.
 pub(super) fn ensure_picture(size: Size) -> Result<(), Failure> {
-    let needed = ADDRESS_SPACE_OF_NO_PICTURE + ADDRESS_SPACE_PER_PIXEL * (size.width() * size.height()) as u64;
+    let needed = ADDRESS_SPACE_OF_NO_PICTURE + ADDRESS_SPACE_PER_PIXEL * size.luma_len() as u64;
     match address_space() {
         Some(have) if have < needed => Err(Failure(format!(
             "the system gives this program {} MiB of address space, and pictures of {size} need {} MiB; raise the limit (ulimit -v), or choose a \

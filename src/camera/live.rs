@@ -51,7 +51,7 @@ impl Camera {
         let runs = keeping.runs.clone();
         let (flow, capture) = Flow::new(&config, clock.clone(), Box::new(move |detection| runs.give(detection)))?;
         let rate = config.wish.rate.unwrap_or(RATE_EXPECTED);
-        let window = Arc::new(Window::new(window_config(&config, rate, keeping.first)?, clock.clone()));
+        let window = Arc::new(Window::new(window_config(&config, rate, run_name()?, keeping.first), clock.clone()));
         let status = flow.status.clone();
         let markers = keeping.start(window.clone(), status.stream.capture.clone(), clock.clone())?;
         let camera = Arc::new(Camera::new(config.name.clone(), clock, window, status, markers));
@@ -64,9 +64,10 @@ impl Waiting {
     pub fn run(self, capture: Capture) -> Result<Live, CameraError> {
         let Waiting { camera, config, flow } = self;
         let format = capture.format.clone();
-        let window = &camera.window;
-        window.settle(on_grid(window.config().clone(), Grid::new(flow.rate(&format), config.lengths)));
-        let taker = Taker { sink: sink(camera.clone()), first_msn: window.config().first.msn, frames_max: None };
+        let expected = camera.window.config();
+        let (run, first) = (expected.run.clone(), expected.first);
+        camera.window.settle(window_config(&config, flow.rate(&format), run, first));
+        let taker = Taker { sink: sink(camera.clone()), first_msn: first.msn, frames_max: None };
         Ok(Live { running: flow.start(capture, taker)?, camera, format })
     }
 
@@ -123,26 +124,17 @@ fn sink(camera: Arc<Camera>) -> Sink {
     })
 }
 
-fn window_config(config: &CameraConfig, rate: FrameRate, first: FirstNumbers) -> Result<WindowConfig, CameraError> {
+/// The window of a camera whose frames come at that rate.
+fn window_config(config: &CameraConfig, rate: FrameRate, run: String, first: FirstNumbers) -> WindowConfig {
     let grid = Grid::new(rate, config.lengths);
-    Ok(WindowConfig {
-        run: run_name()?,
+    WindowConfig {
+        run,
         first,
         target_duration_s: ((grid.segment_target().as_s()).round() as u32).max(1),
         part_target: grid.part_target(),
         segment_parts: grid.segment_parts,
         span: config.history.span,
         bytes_max: config.history.bytes_max,
-    })
-}
-
-/// The same window on another frame grid.
-fn on_grid(window: WindowConfig, grid: Grid) -> WindowConfig {
-    WindowConfig {
-        target_duration_s: ((grid.segment_target().as_s()).round() as u32).max(1),
-        part_target: grid.part_target(),
-        segment_parts: grid.segment_parts,
-        ..window
     }
 }
 

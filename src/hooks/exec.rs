@@ -149,12 +149,11 @@ impl Group {
 
 #[cfg(all(test, unix))]
 mod tests {
-    use super::*;
+    use super::{super::ring, *};
     use crate::{events::News, time::WallTime};
 
     async fn after(command: &str, limit: Duration, n_events: usize) -> (u64, u64) {
-        let (events, counts) =
-            (Arc::new(Events::new("r".to_owned(), crate::camera_name::CameraName::default())), Arc::new(HookCounts::default()));
+        let (events, counts) = (ring(), Arc::new(HookCounts::default()));
         (0..n_events).for_each(|_| events.publish(WallTime(0), News::CameraLost("a test")));
         events.close();
         let listener = events.listen_after("");

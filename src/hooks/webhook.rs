@@ -149,7 +149,7 @@ fn base64(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::ring, *};
     use crate::{events::News, time::WallTime};
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt},
@@ -202,8 +202,7 @@ mod tests {
     #[tokio::test]
     async fn events_are_posted_in_order_and_tried_again_where_it_helps() {
         let (target, received) = receiver(vec!["200 OK", "503 Busy", "204 No Content", "400 Bad", "201 Created"]).await;
-        let (events, counts) =
-            (Arc::new(Events::new("r".to_owned(), crate::camera_name::CameraName::default())), Arc::new(HookCounts::default()));
+        let (events, counts) = (ring(), Arc::new(HookCounts::default()));
         for reason in ["a", "b", "c", "d"] {
             events.publish(WallTime(0), News::CameraLost(reason));
         }
@@ -225,13 +224,12 @@ mod tests {
         // Nobody listens on a port that was just given back.
         let port = TcpListener::bind("127.0.0.1:0").await.and_then(|listener| listener.local_addr()).expect("a port").port();
         let target = Target::parse(&format!("http://127.0.0.1:{port}/")).expect("an address");
-        let (events, counts) =
-            (Arc::new(Events::new("r".to_owned(), crate::camera_name::CameraName::default())), Arc::new(HookCounts::default()));
+        let (events, counts) = (ring(), Arc::new(HookCounts::default()));
         (0..1003).for_each(|_| events.publish(WallTime(0), News::CameraLost("a test")));
         let mut late = events.listen_after("r-1");
         assert!(late.next().await.is_some_and(|heard| event_of(heard, &counts).is_none()));
         assert_eq!(counts.dropped.get(), 2);
-        let few = Arc::new(Events::new("r".to_owned(), crate::camera_name::CameraName::default()));
+        let few = ring();
         (0..2).for_each(|_| few.publish(WallTime(0), News::CameraLost("a test")));
         few.close();
         let listener = few.listen_after("");

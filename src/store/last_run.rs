@@ -1,6 +1,6 @@
 //! What outlives a run without `--storage`: its numbers in the machine's memory, in a file that is gone after the next boot.
 //!
-//! Players go on over a restart when the numbers do: hls.js, VLC and GStreamer look for the segment after the last one that they played.
+//! hls.js goes on over a restart when the numbers do: it looks for the segment after the last one that it played.
 //! The clock alone gives numbers that grow, but none that go on.
 
 use crate::{segment::Msn, window::numbers::FirstNumbers};
