@@ -11,7 +11,7 @@ use std::{
     io,
     sync::{
         Arc,
-        atomic::{AtomicI64, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering},
     },
     thread::{self, JoinHandle},
 };
@@ -46,6 +46,17 @@ pub struct Writer {
 struct Shared {
     bytes: AtomicUsize,
     missing: AtomicI64,
+    /// Nothing is written any more.
+    has_ended: AtomicBool,
+}
+
+/// Says at the end of the thread, whatever ended it, that it has ended: a queue that is behind sends nothing, and would not notice.
+struct Ending(Arc<Shared>);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.0.has_ended.store(true, Ordering::Relaxed);
+    }
 }
 
 /// Starts the thread. At most `bytes_max` wait for it.
@@ -54,8 +65,8 @@ pub fn start(name: String, bytes_max: usize, write: Write) -> io::Result<(WriteQ
     let (sender, cuts) = unbounded();
     let shared = Arc::<Shared>::default();
     let thread = thread::Builder::new().name("record".to_owned()).spawn({
-        let shared = shared.clone();
-        move || run(&cuts, &shared, write)
+        let ending = Ending(shared.clone());
+        move || run(&cuts, &ending.0, write)
     })?;
     let queue = WriteQueue { sender, shared: shared.clone(), name, bytes_max, is_behind: false, was_told: false, init: None };
     Ok((queue, Writer { thread, shared }))
@@ -83,6 +94,9 @@ impl WriteQueue {
     }
 
     fn put_one(&mut self, cut: Cut) -> bool {
+        if self.shared.has_ended.load(Ordering::Relaxed) {
+            return false;
+        }
         let waiting = self.shared.bytes.load(Ordering::Relaxed);
         if self.is_behind && matches!(cut, Cut::Start(_)) && waiting <= self.bytes_max / 2 {
             self.is_behind = false;
@@ -200,6 +214,23 @@ mod tests {
         let (mut queue, writer) = start("out.mp4".to_owned(), 1000, Box::new(|_| false)).expect("a thread");
         queue.put(segment(1));
         while queue.put(segment(2)) {
+            thread::yield_now();
+        }
+        drop(queue);
+        writer.end();
+    }
+
+    #[test]
+    fn a_stream_whose_pictures_are_left_out_is_told_so_too() {
+        let (go, gate) = bounded::<()>(0);
+        let write: Write = Box::new(move |_| {
+            gate.recv().ok();
+            false
+        });
+        let (mut queue, writer) = start("out.mp4".to_owned(), 500, write).expect("a thread");
+        assert!((1..=3).all(|msn| queue.put(segment(msn))) && queue.is_behind);
+        drop(go);
+        while queue.put(segment(4)) {
             thread::yield_now();
         }
         drop(queue);
