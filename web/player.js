@@ -78,6 +78,7 @@ export class Player extends EventTarget {
   #lastPosition = -1;
   #movedAt = -Infinity;
   #builtAt = 0;
+  #resumedAt = 0;
   #failures = 0;
   #probing = false;
   #resting = false;
@@ -266,8 +267,9 @@ export class Player extends EventTarget {
     video.requestVideoFrameCallback?.((_, { mediaTime }) => (this.#stepShownAt = mediaTime));
   }
 
-  /** The page was hidden and is back: timers slept, so what is in the buffer says nothing of the network. */
+  /** The page was hidden and is back: timers slept, so what is in the buffer says nothing of the network, nor that nothing moved of the player. */
   resume() {
+    this.#resumedAt = performance.now();
     if (this.#following && this.#wantsPlay) {
       this.jumpToLive();
     } else {
@@ -296,7 +298,7 @@ export class Player extends EventTarget {
     if (!this.#probing) {
       this.#past.shown(this.#following ? null : this.captureTime);
     }
-    const since = Math.max(this.#movedAt, this.#builtAt);
+    const since = Math.max(this.#movedAt, this.#builtAt, this.#resumedAt);
     if (!this.#resting && !this.paused && this.#stream !== 'ended' && !this.#probing && !document.hidden && now - since > STUCK_MS) {
       void this.#failed();
     }

@@ -15,6 +15,8 @@ const LATENCY_P50_MAX_MS = 1500;
 const STEPS_MAX = 60;
 /** How long a tab is looked away from. */
 const HIDDEN_MS = 30_000;
+/** A browser that takes its time to play: the page has looked at the picture several times by then. */
+const SLOW_PLAY_MS = 500;
 
 const { pageTest, shared } = pageTests();
 
@@ -112,9 +114,16 @@ pageTest('a_hidden_page_is_live_again_when_looked_at_but_only_if_it_was', {}, as
   await setHidden(page, true);
   const { capturedMs } = await untilNewer(page, 0, NOTICE_MS);
   await until('it was hidden for a while', async () => ({ done: Date.now() - capturedMs > HIDDEN_MS }), HIDDEN_MS + NOTICE_MS);
+  const loaded = [];
+  page.on('request', (request) => request.url().endsWith('/index.m3u8') && loaded.push(request.url()));
+  await page.evaluate((afterMs) => {
+    const video = document.getElementById('video');
+    video.play = () => new Promise((done) => setTimeout(done, afterMs)).then(() => HTMLMediaElement.prototype.play.call(video));
+  }, SLOW_PLAY_MS);
   await setHidden(page, false);
   await untilNewer(page, capturedMs + HIDDEN_MS, NOTICE_MS);
   await untilState(page, ['live'], NOTICE_MS);
+  assert.deepEqual(loaded, [], 'what played while nobody looked plays on, and nothing is loaded anew');
   await page.keyboard.press('ArrowLeft');
   const past = await untilState(page, ['behind'], NOTICE_MS);
   await setHidden(page, true);
