@@ -6,9 +6,9 @@
 use bytes::Bytes;
 use hlscam::{
     encode::VideoParams,
+    package::{InitId, Msn, PackagerEvent, Part, SegmentStart},
     picture::Size,
     playlist::Playlists,
-    segment::{Cut, InitId, Msn, Part, SegmentStart},
     server::origin::{self, Method, Reply, Request},
     time::{Clock, FrameRate, ManualClock, Span, SystemClock, WallTime},
     window::{Window, WindowConfig, numbers::FirstNumbers},
@@ -64,7 +64,7 @@ impl Feed {
             pps: Bytes::from_static(&[0x68]),
             bitrate_max: 2_000_000,
         };
-        window.push(Cut::Init { id: InitId(1), data: Bytes::from_static(&[0; 700]), params });
+        window.push(PackagerEvent::Init { id: InitId(1), data: Bytes::from_static(&[0; 700]), params });
         let mut feed = Feed { playlists: Playlists::new(window), clock, msn: 1, data: Bytes::from(vec![7; PART_LEN]) };
         // What leaves the playlist stays fetchable for about as long again.
         (0..2 * segments + 30).for_each(|_| feed.segment(|_| ()));
@@ -74,7 +74,7 @@ impl Feed {
     fn segment(&mut self, mut published: impl FnMut(&Playlists)) {
         let msn = Msn(self.msn);
         self.msn += 1;
-        let mut cuts = vec![Cut::Start(SegmentStart {
+        let mut events = vec![PackagerEvent::Start(SegmentStart {
             msn,
             at: self.clock.now(),
             wall: self.clock.wall(),
@@ -85,11 +85,19 @@ impl Feed {
             let (at, key) = (self.clock.now(), index == 0);
             self.clock.advance(PART);
             let key_len = key.then_some(9_000);
-            cuts.push(Cut::Part(Part { msn, index, at, duration: PART, independent: key, key_len, data: self.data.clone() }));
+            events.push(PackagerEvent::Part(Part {
+                msn,
+                index,
+                at,
+                duration: PART,
+                independent: key,
+                key_len,
+                data: self.data.clone(),
+            }));
             if index + 1 == PARTS {
-                cuts.push(Cut::End(msn));
+                events.push(PackagerEvent::End(msn));
             }
-            self.playlists.window().push_all(cuts.drain(..));
+            self.playlists.window().push_all(events.drain(..));
             published(&self.playlists);
         }
     }

@@ -1,9 +1,9 @@
 //! hlscam streams a local camera to low-latency HLS, with face boxes burnt in.
 //!
 //! ```text
-//! source ──Picture──▶ pacer ──PacedPicture──▶ paint ──▶ encode ──EncodedFrame──▶ segment ──Part, Segment──▶ window ──▶ server ──▶ web/
-//!    │                                          ▲                                  (cmaf)
-//!    └─newest only──▶ detect ──Detection────────┴──▶ marker ──Marker──▶ store, window, events ──▶ server, hooks
+//! source ──Picture──▶ pacer ──PacedFrame──▶ compose ──▶ encode ──EncodedFrame──▶ package ──PackagerEvent──▶ window ──▶ server ──▶ web/
+//!    │                                         ▲
+//!    └─newest only──▶ detect ──Detection───────┴──▶ marker ──Marker──▶ store, window, events ──▶ server, hooks
 //! ```
 //!
 //! The modules stand in the order of their dependencies: each imports from modules above it only, and `tests/it/tidy.rs` checks that.
@@ -35,20 +35,14 @@ pub mod pacer;
 // Searched.
 pub mod detect;
 
-// Drawn.
-pub mod paint;
-
-// Hidden.
-pub mod veil;
+// Composed: one finished picture per grid point.
+pub mod compose;
 
 // Encoded.
 pub mod encode;
 
-// Written as boxes.
-pub mod cmaf;
-
-// Cut.
-pub mod segment;
+// Packaged.
+pub mod package;
 
 // All of it.
 pub mod pipeline;

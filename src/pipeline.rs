@@ -4,18 +4,21 @@
 //! EXT-X-DISCONTINUITY.
 
 use crate::{
+    compose::redaction::{Cover, ReadyFrame, RedactionQueue},
+    compose::{self, Overlay},
     detect::Detection,
     encode::{self, EncodeConfig, EncodeError, EncodedFrame, Encoder, EncoderInput},
     grid::{Grid, Lengths},
     pacer::{PacedFrame, Shown},
-    paint::{self, Overlay},
+    package::{
+        Msn, PackagerEvent,
+        segment::{Segmenter, SegmenterConfig},
+    },
     picture::{
         KeepClear, Picture, PicturePool, Size,
         strip::{Strip, draw_strip},
     },
-    segment::{Cut, Msn, Segmenter, Stretch, WallAnchor},
-    time::{Clock, FrameRate, Span, Ticks},
-    veil::{Cover, Veil, Veiled},
+    time::{Clock, FrameRate, Span, Ticks, WallAnchor},
 };
 use crossbeam_channel::Receiver;
 use std::sync::Arc;
@@ -95,7 +98,7 @@ pub enum PipelineError {
     Encode(#[from] EncodeError),
     /// The segmenter was given what it cannot cut; a bug.
     #[error(transparent)]
-    Segment(#[from] crate::segment::SegmentError),
+    Segment(#[from] crate::package::segment::SegmentError),
 }
 
 /// The pipeline of one stream.
@@ -114,7 +117,7 @@ pub struct Pipeline {
     /// The picture shown last.
     last: Option<Arc<Picture>>,
     /// Where frames wait for the detector, where what is found is to be hidden.
-    veil: Option<Veil>,
+    waiting: Option<RedactionQueue>,
     /// Frames hidden as a whole in a row, slates aside.
     n_hidden: u64,
     encoder_failures: u32,
@@ -150,7 +153,7 @@ impl Pipeline {
             first_frame: 0,
             anchor,
             last: None,
-            veil: parts.detections.hiding.as_ref().map(|hiding| Veil::new(parts.rate, hiding.runs_after)),
+            waiting: parts.detections.hiding.as_ref().map(|hiding| RedactionQueue::new(parts.rate, hiding.runs_after)),
             n_hidden: 0,
             encoder_failures: 0,
             shown: None,
@@ -161,30 +164,30 @@ impl Pipeline {
     }
 
     /// Takes one point of the frame grid, with its picture if it shows a fresh one. Returns what was cut.
-    pub fn put(&mut self, frame: PacedFrame, fresh: Option<&Arc<Picture>>) -> Result<Vec<Cut>, PipelineError> {
-        let mut cuts = Vec::new();
+    pub fn put(&mut self, frame: PacedFrame, fresh: Option<&Arc<Picture>>) -> Result<Vec<PackagerEvent>, PipelineError> {
+        let mut events = Vec::new();
         if let Some(fresh) = fresh {
             self.last = Some(fresh.clone());
         }
         // Before the first picture there is nothing to show, and nothing to open an encoder for.
-        let Some(last) = self.last.clone() else { return Ok(cuts) };
-        let Some((hiding, veil)) = self.parts.detections.hiding.as_ref().zip(self.veil.as_mut()) else {
+        let Some(last) = self.last.clone() else { return Ok(events) };
+        let Some((hiding, waiting)) = self.parts.detections.hiding.as_ref().zip(self.waiting.as_mut()) else {
             let detection = (self.parts.detections.newest)();
-            self.show(Veiled { frame, picture: last, cover: Cover::Places(Vec::new()), detection }, &mut cuts)?;
-            return Ok(cuts);
+            self.show(ReadyFrame { frame, picture: last, cover: Cover::Places(Vec::new()), detection }, &mut events)?;
+            return Ok(events);
         };
-        hiding.runs.try_iter().for_each(|run| veil.see(run));
-        veil.put(frame, last);
-        while let Some(veiled) = self.veil.as_mut().and_then(Veil::take_ready) {
-            self.note_hiding(&veiled);
-            self.show(veiled, &mut cuts)?;
+        hiding.runs.try_iter().for_each(|run| waiting.see(run));
+        waiting.put(frame, last);
+        while let Some(ready) = self.waiting.as_mut().and_then(RedactionQueue::take_ready) {
+            self.note_hiding(&ready);
+            self.show(ready, &mut events)?;
         }
-        Ok(cuts)
+        Ok(events)
     }
 
     /// Tells when nothing but the whole picture can be hidden, and when that is over.
-    fn note_hiding(&mut self, veiled: &Veiled) {
-        match (&veiled.cover, veiled.frame.shown) {
+    fn note_hiding(&mut self, ready: &ReadyFrame) {
+        match (&ready.cover, ready.frame.shown) {
             (_, Shown::Slate { .. }) => {}
             (Cover::Whole, _) => {
                 if self.n_hidden == 0 {
@@ -217,23 +220,23 @@ impl Pipeline {
         self.parts.detections.hiding.is_none()
     }
 
-    /// Paints, encodes and cuts one frame.
-    fn show(&mut self, veiled: Veiled, cuts: &mut Vec<Cut>) -> Result<(), PipelineError> {
-        let frame = veiled.frame;
+    /// Paints, encodes and events one frame.
+    fn show(&mut self, ready: ReadyFrame, events: &mut Vec<PackagerEvent>) -> Result<(), PipelineError> {
+        let frame = ready.frame;
         if self.shows_again(frame)
             && let Some(still) = self.encoder.as_mut().and_then(|encoder| encoder.still(frame.at, frame.duration))
         {
-            return self.cut_or_give_up(vec![still], cuts);
+            return self.cut_or_give_up(vec![still], events);
         }
         if self.frame_in_segment(frame.number) == 0 && self.wall_has_stepped(frame.at) {
             tracing::warn!("the wall clock was stepped; dates begin anew behind a discontinuity");
-            self.close_encoder(cuts)?;
+            self.close_encoder(events)?;
         }
         if self.encoder.is_none() {
-            self.open(veiled.picture.size(), frame)?;
+            self.open(ready.picture.size(), frame)?;
         }
         let begin = self.parts.clock.now();
-        let picture = self.painted(veiled);
+        let picture = self.painted(ready);
         let painted = self.parts.clock.now();
         self.parts.status.paint_latency.add(painted.since(begin));
         self.spent.paint = self.spent.paint + painted.since(begin);
@@ -253,11 +256,11 @@ impl Pipeline {
         self.spent.encode = self.spent.encode + encoded_at.since(painted);
         self.parts.status.frames.mark(begin);
         self.parts.status.encoded.bump();
-        let n_before = cuts.len();
-        self.cut_or_give_up(encoded, cuts)?;
+        let n_before = events.len();
+        self.cut_or_give_up(encoded, events)?;
         let packaged = self.parts.clock.now().since(encoded_at);
         self.spent.package = self.spent.package + packaged;
-        if cuts.len() > n_before {
+        if events.len() > n_before {
             self.parts.status.package_latency.add(packaged);
         }
         Ok(())
@@ -277,19 +280,19 @@ impl Pipeline {
     }
 
     /// Takes out what is inside; what comes next stands behind a discontinuity.
-    pub fn interrupt(&mut self) -> Result<Vec<Cut>, PipelineError> {
-        let mut cuts = Vec::new();
-        while let Some(veiled) = self.veil.as_mut().and_then(Veil::take_anyway) {
-            self.show(veiled, &mut cuts)?;
+    pub fn interrupt(&mut self) -> Result<Vec<PackagerEvent>, PipelineError> {
+        let mut events = Vec::new();
+        while let Some(ready) = self.waiting.as_mut().and_then(RedactionQueue::take_anyway) {
+            self.show(ready, &mut events)?;
         }
-        self.close_encoder(&mut cuts)?;
-        Ok(cuts)
+        self.close_encoder(&mut events)?;
+        Ok(events)
     }
 
-    fn close_encoder(&mut self, cuts: &mut Vec<Cut>) -> Result<(), PipelineError> {
+    fn close_encoder(&mut self, events: &mut Vec<PackagerEvent>) -> Result<(), PipelineError> {
         // Whatever ends it, the stream goes on with another one; what was still inside is lost at worst.
         let rest = self.encoder.as_mut().map(|encoder| encoder.finish());
-        let result = rest.transpose().map_err(PipelineError::from).and_then(|rest| self.cut(rest.unwrap_or_default(), cuts));
+        let result = rest.transpose().map_err(PipelineError::from).and_then(|rest| self.cut(rest.unwrap_or_default(), events));
         if let Err(error) = result {
             tracing::warn!("{error}; the last frames before this are lost");
         }
@@ -298,12 +301,12 @@ impl Pipeline {
     }
 
     /// The stream ends: takes out what is inside and closes the last part and segment.
-    pub fn finish(&mut self) -> Result<Vec<Cut>, PipelineError> {
-        let mut cuts = self.interrupt()?;
+    pub fn finish(&mut self) -> Result<Vec<PackagerEvent>, PipelineError> {
+        let mut events = self.interrupt()?;
         if let Some(segmenter) = self.segmenter.take() {
-            cuts.extend(segmenter.finish()?);
+            events.extend(segmenter.finish()?);
         }
-        Ok(cuts)
+        Ok(events)
     }
 
     /// Time spent in each stage so far.
@@ -351,12 +354,12 @@ impl Pipeline {
     }
 
     /// What the segmenter refuses, the encoder has made: no key frame where one was asked, or a frame out of order.
-    fn cut_or_give_up(&mut self, encoded: Vec<EncodedFrame>, cuts: &mut Vec<Cut>) -> Result<(), PipelineError> {
-        let n_before = cuts.len();
-        match self.cut(encoded, cuts) {
+    fn cut_or_give_up(&mut self, encoded: Vec<EncodedFrame>, events: &mut Vec<PackagerEvent>) -> Result<(), PipelineError> {
+        let n_before = events.len();
+        match self.cut(encoded, events) {
             Ok(()) => {
                 // A whole segment is what shows that an encoder works: some fail only at the second key frame.
-                if cuts[n_before..].iter().any(|cut| matches!(cut, Cut::End(_))) {
+                if events[n_before..].iter().any(|cut| matches!(cut, PackagerEvent::End(_))) {
                     self.encoder_failures = 0;
                 }
                 Ok(())
@@ -368,27 +371,27 @@ impl Pipeline {
         }
     }
 
-    fn cut(&mut self, encoded: Vec<EncodedFrame>, cuts: &mut Vec<Cut>) -> Result<(), PipelineError> {
+    fn cut(&mut self, encoded: Vec<EncodedFrame>, events: &mut Vec<PackagerEvent>) -> Result<(), PipelineError> {
         for frame in encoded {
             if self.stretch_due {
-                self.begin_stretch(cuts)?;
+                self.begin_stretch(events)?;
             }
             if let Some(segmenter) = self.segmenter.as_mut() {
-                cuts.extend(segmenter.push(frame)?);
+                events.extend(segmenter.push(frame)?);
             }
         }
         Ok(())
     }
 
     /// Tells the segmenter what the frames of the encoder just opened are.
-    fn begin_stretch(&mut self, cuts: &mut Vec<Cut>) -> Result<(), PipelineError> {
+    fn begin_stretch(&mut self, events: &mut Vec<PackagerEvent>) -> Result<(), PipelineError> {
         let Some((encoder, params)) = self.encoder.as_ref().and_then(|encoder| Some((encoder, encoder.params()?))) else {
             return Err(EncodeError("the encoder gave a frame without parameter sets".to_owned()).into());
         };
         self.parts.status.set_encoder(encoder.name(), &params.codecs());
-        let stretch = Stretch { params: params.clone(), grid: self.grid, anchor: self.anchor };
+        let stretch = SegmenterConfig { params: params.clone(), grid: self.grid, anchor: self.anchor };
         match self.segmenter.as_mut() {
-            Some(segmenter) => cuts.extend(segmenter.restart(stretch)?),
+            Some(segmenter) => events.extend(segmenter.restart(stretch)?),
             None => self.segmenter = Some(Segmenter::new(self.parts.first_msn, stretch)?),
         }
         self.stretch_due = false;
@@ -396,8 +399,8 @@ impl Pipeline {
     }
 
     /// The picture of a grid point with everything that is burnt in; the source's own buffer where nothing is.
-    fn painted(&self, veiled: Veiled) -> Arc<Picture> {
-        let Veiled { frame, picture, cover, detection } = veiled;
+    fn painted(&self, ready: ReadyFrame) -> Arc<Picture> {
+        let ReadyFrame { frame, picture, cover, detection } = ready;
         let clear = match self.parts.clock_strip {
             ClockStrip::None => KeepClear::Nothing,
             ClockStrip::Source | ClockStrip::Burn => KeepClear::ClockStrip,
@@ -414,17 +417,17 @@ impl Pipeline {
         // A picture that waited long is nobody else's any more, and is drawn on as it is.
         let mut picture = Arc::try_unwrap(picture).unwrap_or_else(|shared| self.pool.copy(&shared));
         match cover {
-            Cover::Places(places) => places.iter().for_each(|place| paint::hide_place(&mut picture, *place, keep)),
-            Cover::Whole => paint::hide_all(&mut picture, keep),
+            Cover::Places(places) => places.iter().for_each(|place| compose::hide_place(&mut picture, *place, keep)),
+            Cover::Whole => compose::hide_all(&mut picture, keep),
         }
         if let Shown::Slate { since } = frame.shown {
-            paint::draw_slate(&mut picture, self.anchor.wall_at(since), frame.at.since(since), clear);
+            compose::draw_slate(&mut picture, self.anchor.wall_at(since), frame.at.since(since), clear);
         }
         if boxes {
-            paint::draw_boxes(&mut picture, &found, clear);
+            compose::draw_boxes(&mut picture, &found, clear);
         }
         if labels {
-            paint::draw_labels(&mut picture, &found, clear);
+            compose::draw_labels(&mut picture, &found, clear);
         }
         Arc::new(self.stamped(picture, frame, clear))
     }
@@ -433,7 +436,7 @@ impl Pipeline {
     fn stamped(&self, mut picture: Picture, frame: PacedFrame, clear: KeepClear) -> Picture {
         if self.parts.overlay.clock {
             let at = if matches!(frame.shown, Shown::Slate { .. }) { frame.at } else { picture.at };
-            paint::draw_clock(&mut picture, &self.anchor.wall_at(at).to_local(), clear);
+            compose::draw_clock(&mut picture, &self.anchor.wall_at(at).to_local(), clear);
         }
         if self.parts.clock_strip == ClockStrip::Burn {
             let unix_ms = self.anchor.wall_at(picture.at).as_unix_ms();

@@ -8,9 +8,9 @@
 pub mod writer;
 
 use crate::{
-    cmaf::{self, CmafError, SampleTable},
     encode::VideoParams,
-    segment::{Cut, Part, SegmentStart},
+    package::cmaf::{self, CmafError, SampleTable},
+    package::{PackagerEvent, Part, SegmentStart},
     time::{Span, Ticks, WallTime},
 };
 use bytes::Bytes;
@@ -134,15 +134,15 @@ impl Mp4File {
     /// Takes the next cut of the stream. Who joins a running stream pushes its current `Init` first, then from any cut on: parts
     /// before the first `Init` and the first independent part are left out. After [`RecordError::Io`] the file is whole up to the
     /// part before; a caller that goes on gets a recording with a hole.
-    pub fn push(&mut self, cut: &Cut) -> Result<(), RecordError> {
+    pub fn push(&mut self, cut: &PackagerEvent) -> Result<(), RecordError> {
         match cut {
-            Cut::Init { data, params, .. } => self.begin(data, params),
-            Cut::Start(start) => {
+            PackagerEvent::Init { data, params, .. } => self.begin(data, params),
+            PackagerEvent::Start(start) => {
                 self.segment = Some(*start);
                 Ok(())
             }
-            Cut::Part(part) => self.add(part),
-            Cut::End(_) => Ok(()),
+            PackagerEvent::Part(part) => self.add(part),
+            PackagerEvent::End(_) => Ok(()),
         }
     }
 

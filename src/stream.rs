@@ -8,9 +8,9 @@ use crate::{
     drill,
     governor::{DETECTION_DIVISOR, Governor, MachineReport, Shed, Telling, Turn},
     pacer::{HOLE_MAX, PacedFrame, Pacer, Shown},
+    package::PackagerEvent,
     picture::Picture,
     pipeline::{Pipeline, PipelineError, PipelineParts},
-    segment::Cut,
     source::{SILENCE_MAX, Stop},
     time::{Clock, FrameRate, Span, Ticks},
 };
@@ -32,7 +32,7 @@ const WAIT_MAX: Span = Span::from_ms(200);
 const OVERDUE_MAX: Span = Span::from_ms(250);
 
 /// Takes what was cut by one frame, on the encode thread; `false` ends the stream.
-pub type Sink = Box<dyn FnMut(Vec<Cut>) -> bool + Send>;
+pub type Sink = Box<dyn FnMut(Vec<PackagerEvent>) -> bool + Send>;
 
 /// What a stream is made of, besides its source.
 pub struct StreamParts {
@@ -135,8 +135,8 @@ impl EncodeLoop {
     fn run(mut self, pictures: &Receiver<Captured>) -> Result<(), PipelineError> {
         let result = self.pace(pictures);
         // Whatever ended it, what is inside is not lost; why it ended is told before why the rest could not be had.
-        let rest = self.pipeline.finish().map(|cuts| {
-            self.hand_on(cuts);
+        let rest = self.pipeline.finish().map(|events| {
+            self.hand_on(events);
         });
         result.and(rest)
     }
@@ -176,8 +176,8 @@ impl EncodeLoop {
                 HOLE_MAX.as_s()
             );
             pacer.restart(captured.as_ref().map_or(now, |captured| grid_start(captured, now)));
-            let cuts = self.pipeline.interrupt()?;
-            goes_on = self.hand_on(cuts);
+            let events = self.pipeline.interrupt()?;
+            goes_on = self.hand_on(events);
         }
         goes_on = goes_on && self.show(&mut pacer, captured, now, is_thrifty)?;
         self.status.set_pacer(pacer.counts());
@@ -265,13 +265,13 @@ impl EncodeLoop {
 
     fn put(&mut self, frame: PacedFrame, fresh: Option<&Arc<Picture>>) -> Result<bool, PipelineError> {
         drill::pass("encode");
-        let cuts = self.pipeline.put(frame, fresh)?;
+        let events = self.pipeline.put(frame, fresh)?;
         self.frames_left -= 1;
-        Ok(self.hand_on(cuts) && self.frames_left > 0)
+        Ok(self.hand_on(events) && self.frames_left > 0)
     }
 
-    fn hand_on(&mut self, cuts: Vec<Cut>) -> bool {
-        cuts.is_empty() || (self.sink)(cuts)
+    fn hand_on(&mut self, events: Vec<PackagerEvent>) -> bool {
+        events.is_empty() || (self.sink)(events)
     }
 }
 

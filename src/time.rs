@@ -189,6 +189,23 @@ impl fmt::Display for WallTime {
     }
 }
 
+/// A media time and the wall time of the same moment. One per discontinuity: within it no wall clock is read again, so
+/// EXT-X-PROGRAM-DATE-TIME and the durations never drift apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WallAnchor {
+    /// The media time.
+    pub at: Ticks,
+    /// The wall time then.
+    pub wall: WallTime,
+}
+
+impl WallAnchor {
+    /// The wall time of another media time of the same stretch.
+    pub fn wall_at(self, at: Ticks) -> WallTime {
+        self.wall + at.since(self.at)
+    }
+}
+
 /// A fixed frame rate as a fraction: `num / den` frames per second, both at least 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct FrameRate {

@@ -15,7 +15,7 @@ mod tests;
 pub mod timeline;
 
 use crate::{
-    segment::{Cut, Msn},
+    package::{Msn, PackagerEvent},
     sync::lock,
     time::{Clock, Span, TICKS_PER_S, Ticks, WallTime},
 };
@@ -139,17 +139,17 @@ impl Window {
     }
 
     /// Takes one cut from the segmenter.
-    pub fn push(&self, cut: Cut) {
+    pub fn push(&self, cut: PackagerEvent) {
         self.push_all([cut]);
     }
 
-    /// Takes cuts that belong together, such as a segment's last part and its end: no reader sees a state between them.
-    pub fn push_all(&self, cuts: impl IntoIterator<Item = Cut>) {
+    /// Takes events that belong together, such as a segment's last part and its end: no reader sees a state between them.
+    pub fn push_all(&self, events: impl IntoIterator<Item = PackagerEvent>) {
         self.change(|state| {
             let mut seen = false;
-            for cut in cuts {
+            for cut in events {
                 // An init segment and a segment without parts are not listed, so they make no version.
-                seen |= matches!(cut, Cut::Part(_) | Cut::End(_));
+                seen |= matches!(cut, PackagerEvent::Part(_) | PackagerEvent::End(_));
                 state.push(cut);
             }
             seen

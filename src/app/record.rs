@@ -9,11 +9,11 @@ use crate::{
     config::RecordConfig,
     console::{Console, STATUS_PERIOD},
     counter::Gauge,
+    package::{Msn, PackagerEvent},
     record::{
         Mp4File, Overwrite, RecordError, Recording, numbered,
         writer::{self, Write},
     },
-    segment::{Cut, Msn},
     stream::Sink,
     sync::lock,
     time::{Clock, Span, SystemClock},
@@ -61,7 +61,7 @@ pub(super) fn run(config: &CameraConfig, record: &RecordConfig, console: &Consol
         })
     };
     let (mut queue, writer) = writer::start(record.output.display().to_string(), writer::QUEUE_BYTES_MAX, write).map_err(failed)?;
-    let sink: Sink = Box::new(move |cuts| queue.put(cuts));
+    let sink: Sink = Box::new(move |events| queue.put(events));
     let running = flow.start(capture, Taker { sink, first_msn: Msn(1), frames_max: Some(frames) }).map_err(failed)?;
     let mut display = console.recording(frames);
     while !interrupt.wait(STATUS_PERIOD) && !running.has_ended() {
@@ -106,14 +106,14 @@ impl Recorder {
     }
 
     /// Writes what was cut; `false` when no more can be written.
-    fn take(&mut self, cut: &Cut) -> bool {
+    fn take(&mut self, cut: &PackagerEvent) -> bool {
         if self.error.is_none() {
             self.error = self.push(cut).err();
         }
         self.error.is_none()
     }
 
-    fn push(&mut self, cut: &Cut) -> Result<(), RecordError> {
+    fn push(&mut self, cut: &PackagerEvent) -> Result<(), RecordError> {
         let Some(file) = self.file.as_mut() else { return Ok(()) };
         match file.push(cut) {
             Err(RecordError::FormatChanged(_)) if self.recordings.len() < FILES_MAX => {
@@ -139,7 +139,7 @@ impl Recorder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::segment::Msn;
+    use crate::package::Msn;
 
     #[test]
     fn an_error_stays_told_whatever_comes_after_it() {
@@ -148,7 +148,7 @@ mod tests {
         let mut recorder =
             Recorder::new(Mp4File::create(&path, Overwrite::Refuse).expect("makes it"), path.clone(), Overwrite::Refuse);
         recorder.error = Some(RecordError::Exists(path));
-        assert!(!recorder.take(&Cut::End(Msn(1))), "cuts after an error are not taken");
+        assert!(!recorder.take(&PackagerEvent::End(Msn(1))), "events after an error are not taken");
         let (recordings, error) = recorder.finish();
         assert!(recordings.is_empty() && matches!(error, Some(RecordError::Exists(_))));
     }

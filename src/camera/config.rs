@@ -2,10 +2,10 @@
 
 use crate::{
     camera_name::CameraName,
+    compose::Overlay,
     detect::DetectConfig,
     encode::EncodeConfig,
     grid::Lengths,
-    paint::Overlay,
     picture::mask::Mask,
     source::{SourceSpec, Wish},
     window::History,

@@ -9,9 +9,9 @@ use crate::{
         watcher::{OnRun, Watcher},
     },
     encode::{self, EncodeConfig},
+    package::Msn,
     picture::PicturePool,
     pipeline::{ClockStrip, Detections, EncoderOpener, Hiding, PipelineError, PipelineParts},
-    segment::Msn,
     source::{
         Pace, Source, SourceFormat, SourceSpec, Stop, camera, open_file,
         test::{Script, TestOpener},

@@ -8,7 +8,7 @@ use super::{
 use crate::{
     capture::{Capture, CaptureParts, SourceState},
     grid::Grid,
-    segment::Cut,
+    package::PackagerEvent,
     source::SourceFormat,
     store::{Place, last_run::LastRun},
     stream::Sink,
@@ -109,14 +109,14 @@ impl Live {
 
 /// Publishes what was cut, and measures how old it is by then.
 fn sink(camera: Arc<Camera>) -> Sink {
-    Box::new(move |cuts| {
-        let oldest = cuts.iter().find_map(|cut| if let Cut::Part(part) = cut { Some(part.at) } else { None });
-        for cut in &cuts {
-            if let Cut::Part(part) = cut {
+    Box::new(move |events| {
+        let oldest = events.iter().find_map(|cut| if let PackagerEvent::Part(part) = cut { Some(part.at) } else { None });
+        for cut in &events {
+            if let PackagerEvent::Part(part) = cut {
                 tracing::trace!(msn = part.msn.0, part = part.index, "published");
             }
         }
-        camera.window.push_all(cuts);
+        camera.window.push_all(events);
         if let Some(oldest) = oldest {
             camera.status.total_latency.add(camera.clock.now().since(oldest));
         }

@@ -13,12 +13,13 @@ use crate::{
         BenchArgs, Cli, CommandArgs, CutArgs, DetectFilesArgs, EncodeArgs, EventsArgs, PictureArgs, PipelineArgs, RecordArgs,
         SearchArgs, SearchPaceArgs, ServerArgs, SourceArgs, StreamArgs, UsageError, WindowArgs,
     },
+    compose::Overlay,
+    compose::redaction::BLUR_DELAY_MAX,
     console::{Verbosity, shown},
     detect::{self, CascadeSpec, DetectConfig, DetectorChoice},
     encode::{ENCODER_DEFAULT, EncodeConfig, X264_PRESETS},
     grid::{Lengths, PART_MIN},
     hooks::{HooksConfig, broker::Target as Broker, webhook::Target as Webhook},
-    paint::Overlay,
     picture::SIDE_MAX,
     record::Overwrite,
     server::{
@@ -28,7 +29,6 @@ use crate::{
     source::{SourceSpec, Wish, test::Script},
     store::Place,
     time::Span,
-    veil::BLUR_DELAY_MAX,
     window::History,
 };
 use std::{net::IpAddr, ops::RangeInclusive, path::PathBuf};

@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::{
-    segment::SegmentStart,
+    package::SegmentStart,
     window::timeline::{Stretch, has_stepped},
 };
 

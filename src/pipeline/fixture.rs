@@ -2,13 +2,13 @@
 
 use super::{ClockStrip, Detections, EncoderOpener, PipelineParts, PipelineStatus};
 use crate::{
+    compose::Overlay,
     encode::{
         BITRATE_DEFAULT, EncodeConfig, PRESET_DEFAULT,
         fixture::{FakeEncoder, Script},
     },
     grid::Lengths,
-    paint::Overlay,
-    segment::Msn,
+    package::Msn,
     time::{FrameRate, ManualClock, Span},
 };
 use std::sync::{Arc, Mutex};

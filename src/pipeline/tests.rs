@@ -166,9 +166,11 @@ impl Played {
             let frame = PacedFrame { number: self.next, at, duration: RATE.frame_span(), shown: Shown::Fresh };
             self.next += 1;
             self.clock.advance(RATE.frame_span());
-            let cuts = self.pipeline.put(frame, Some(&Arc::new(Picture::black(size(), at))))?;
+            let events = self.pipeline.put(frame, Some(&Arc::new(Picture::black(size(), at))))?;
             starts.extend(
-                cuts.into_iter().filter_map(|cut| if let Cut::Start(start) = cut { Some(start.discontinuity) } else { None }),
+                events
+                    .into_iter()
+                    .filter_map(|cut| if let PackagerEvent::Start(start) = cut { Some(start.discontinuity) } else { None }),
             );
         }
         Ok((starts.iter().filter(|is_discontinuity| **is_discontinuity).count(), starts.len()))

@@ -11,7 +11,7 @@ mod tests;
 
 use super::{declared_bandwidth, name::Name};
 use crate::{
-    segment::{Msn, SegmentStart},
+    package::{Msn, SegmentStart},
     time::{FrameRate, Span, TICKS_PER_S},
     window::{WindowConfig, snapshot::Snapshot, state::Segment, timeline::Stretch},
 };

@@ -1,6 +1,6 @@
 //! The names of what the origin serves, below `/<stream>/`. Every media name carries the run, so no cache ever mixes two runs.
 
-use crate::segment::{InitId, Msn};
+use crate::package::{InitId, Msn};
 
 /// The multivariant playlist.
 pub const MULTIVARIANT: &str = "index.m3u8";

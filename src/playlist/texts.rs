@@ -2,7 +2,7 @@
 //! the playlists of one version as they are asked for.
 
 use super::{Kind, Page, dash, entry, iframe_entry, iframes, lines::Lines, multivariant, roll::Roll, still, video};
-use crate::{coding::Stretch, segment::Msn, window::snapshot::Snapshot};
+use crate::{coding::Stretch, package::Msn, window::snapshot::Snapshot};
 use std::sync::Arc;
 
 /// The texts of one window.

@@ -1,14 +1,17 @@
 use super::*;
 use crate::{
-    cmaf::{
-        boxes::dump,
-        footage::{footage, probe, tool},
-    },
     encode::EncodedFrame,
     grid::Grid,
+    package::{
+        Msn,
+        cmaf::{
+            boxes::dump,
+            footage::{footage, probe, tool},
+        },
+        segment::{Segmenter, SegmenterConfig},
+    },
     picture::Size,
-    segment::{Msn, Segmenter, Stretch, WallAnchor},
-    time::FrameRate,
+    time::{FrameRate, WallAnchor},
 };
 use tempfile::TempDir;
 
@@ -17,16 +20,16 @@ const GRID: Grid = Grid { rate: FrameRate::whole(30), part_frames: 6, segment_pa
 const START: Ticks = Ticks(13 * 3600 * 90_000 + 3600 * 90_000);
 const WALL: WallTime = WallTime(1_795_191_552_000_000);
 
-fn cuts(params: &VideoParams, frames: &[EncodedFrame]) -> Vec<Cut> {
+fn events(params: &VideoParams, frames: &[EncodedFrame]) -> Vec<PackagerEvent> {
     let anchor = WallAnchor { at: START, wall: WALL };
-    let mut segmenter = Segmenter::new(Msn(1), Stretch { params: params.clone(), grid: GRID, anchor }).unwrap();
-    let mut cuts: Vec<Cut> = frames.iter().flat_map(|frame| segmenter.push(frame.clone()).unwrap()).collect();
-    cuts.extend(segmenter.finish().unwrap());
-    cuts
+    let mut segmenter = Segmenter::new(Msn(1), SegmenterConfig { params: params.clone(), grid: GRID, anchor }).unwrap();
+    let mut events: Vec<PackagerEvent> = frames.iter().flat_map(|frame| segmenter.push(frame.clone()).unwrap()).collect();
+    events.extend(segmenter.finish().unwrap());
+    events
 }
 
 /// A stream without pictures in it: `format` tells formats apart.
-fn synthetic(frames: i64, format: u8) -> Vec<Cut> {
+fn synthetic(frames: i64, format: u8) -> Vec<PackagerEvent> {
     let params = VideoParams {
         size: Size::new(64, 48).unwrap(),
         rate: GRID.rate,
@@ -40,7 +43,7 @@ fn synthetic(frames: i64, format: u8) -> Vec<Cut> {
         key: n % 30 == 0,
         data: vec![n as u8; 10 + n as usize % 7].into(),
     };
-    cuts(&params, &(0..frames).map(frame).collect::<Vec<_>>())
+    events(&params, &(0..frames).map(frame).collect::<Vec<_>>())
 }
 
 fn payload(n: std::ops::Range<i64>) -> Vec<u8> {
@@ -53,9 +56,9 @@ fn folder() -> (TempDir, PathBuf) {
     (folder, path)
 }
 
-fn record(path: &Path, cuts: &[Cut]) -> Mp4File {
+fn record(path: &Path, events: &[PackagerEvent]) -> Mp4File {
     let mut file = Mp4File::create(path, Overwrite::Refuse).unwrap();
-    cuts.iter().for_each(|cut| file.push(cut).unwrap());
+    events.iter().for_each(|cut| file.push(cut).unwrap());
     file
 }
 
@@ -234,13 +237,13 @@ fn a_link_stays_a_link() {
 #[test]
 fn others_play_the_stream_the_killed_and_the_finished_recording() {
     let Some((params, frames)) = footage(95, START) else { return };
-    let cuts = cuts(&params, &frames);
+    let events = events(&params, &frames);
     let (folder, path) = folder();
     let name = path.to_str().unwrap();
 
     let stream = folder.path().join("stream.mp4");
-    let bytes = cuts.iter().flat_map(|cut| match cut {
-        Cut::Init { data, .. } | Cut::Part(Part { data, .. }) => data.to_vec(),
+    let bytes = events.iter().flat_map(|cut| match cut {
+        PackagerEvent::Init { data, .. } | PackagerEvent::Part(Part { data, .. }) => data.to_vec(),
         _ => Vec::new(),
     });
     fs::write(&stream, bytes.collect::<Vec<u8>>()).unwrap();
@@ -248,7 +251,7 @@ fn others_play_the_stream_the_killed_and_the_finished_recording() {
     let Some(seen) = probe(stream.to_str().unwrap()) else { return };
     assert_eq!(seen, format!("{picture}|start_time=50400.000000|nb_read_frames=95 duration=50403.166667"));
 
-    let file = record(&path, &cuts);
+    let file = record(&path, &events);
     assert_eq!(probe(name).unwrap(), format!("{picture}|start_time=0.000000|nb_read_frames=95 duration=3.166667"));
     let killed = folder.path().join("killed.mp4");
     let grown = fs::read(&path).unwrap();

@@ -3,7 +3,7 @@
 
 use crate::{
     drill,
-    segment::{Cut, Part},
+    package::{PackagerEvent, Part},
     time::{Span, Ticks},
 };
 use crossbeam_channel::{Receiver, Sender, unbounded};
@@ -20,11 +20,11 @@ use std::{
 pub const QUEUE_BYTES_MAX: usize = 32 << 20;
 
 /// Writes one cut, on the thread `record`; `false` when nothing more can be written.
-pub type Write = Box<dyn FnMut(&Cut) -> bool + Send>;
+pub type Write = Box<dyn FnMut(&PackagerEvent) -> bool + Send>;
 
-/// Where the stream puts its cuts. Never waits. Dropping it lets the thread end once all is written.
+/// Where the stream puts its events. Never waits. Dropping it lets the thread end once all is written.
 pub struct WriteQueue {
-    sender: Sender<Cut>,
+    sender: Sender<PackagerEvent>,
     shared: Arc<Shared>,
     /// The file, for messages.
     name: String,
@@ -33,7 +33,7 @@ pub struct WriteQueue {
     is_behind: bool,
     was_told: bool,
     /// An init segment that came meanwhile.
-    init: Option<Cut>,
+    init: Option<PackagerEvent>,
 }
 
 /// The thread.
@@ -62,18 +62,18 @@ impl Drop for Ending {
 /// Starts the thread. At most `bytes_max` wait for it.
 pub fn start(name: String, bytes_max: usize, write: Write) -> io::Result<(WriteQueue, Writer)> {
     // Bounded by its bytes: a cut without any comes with a part that has some.
-    let (sender, cuts) = unbounded();
+    let (sender, events) = unbounded();
     let shared = Arc::<Shared>::default();
     let thread = thread::Builder::new().name("record".to_owned()).spawn({
         let ending = Ending(shared.clone());
-        move || run(&cuts, &ending.0, write)
+        move || run(&events, &ending.0, write)
     })?;
     let queue = WriteQueue { sender, shared: shared.clone(), name, bytes_max, is_behind: false, was_told: false, init: None };
     Ok((queue, Writer { thread, shared }))
 }
 
-fn run(cuts: &Receiver<Cut>, shared: &Shared, mut write: Write) {
-    for cut in cuts {
+fn run(events: &Receiver<PackagerEvent>, shared: &Shared, mut write: Write) {
+    for cut in events {
         drill::pass("record");
         let goes_on = write(&cut);
         shared.bytes.fetch_sub(len(&cut), Ordering::Relaxed);
@@ -83,22 +83,22 @@ fn run(cuts: &Receiver<Cut>, shared: &Shared, mut write: Write) {
     }
 }
 
-fn len(cut: &Cut) -> usize {
-    if let Cut::Part(Part { data, .. }) = cut { data.len() } else { 0 }
+fn len(cut: &PackagerEvent) -> usize {
+    if let PackagerEvent::Part(Part { data, .. }) = cut { data.len() } else { 0 }
 }
 
 impl WriteQueue {
     /// Takes what was cut; `false` when nothing more can be written.
-    pub fn put(&mut self, cuts: Vec<Cut>) -> bool {
-        cuts.into_iter().all(|cut| self.put_one(cut))
+    pub fn put(&mut self, events: Vec<PackagerEvent>) -> bool {
+        events.into_iter().all(|cut| self.put_one(cut))
     }
 
-    fn put_one(&mut self, cut: Cut) -> bool {
+    fn put_one(&mut self, cut: PackagerEvent) -> bool {
         if self.shared.has_ended.load(Ordering::Relaxed) {
             return false;
         }
         let waiting = self.shared.bytes.load(Ordering::Relaxed);
-        if self.is_behind && matches!(cut, Cut::Start(_)) && waiting <= self.bytes_max / 2 {
+        if self.is_behind && matches!(cut, PackagerEvent::Start(_)) && waiting <= self.bytes_max / 2 {
             self.is_behind = false;
             tracing::info!("the disk has caught up; {} goes on", self.name);
             if let Some(init) = self.init.take()
@@ -108,7 +108,7 @@ impl WriteQueue {
             }
         }
         match &cut {
-            Cut::Part(_) if !self.is_behind && waiting + len(&cut) > self.bytes_max => {
+            PackagerEvent::Part(_) if !self.is_behind && waiting + len(&cut) > self.bytes_max => {
                 self.is_behind = true;
                 self.tell();
             }
@@ -118,16 +118,16 @@ impl WriteQueue {
             return self.send(cut);
         }
         match cut {
-            Cut::Part(part) => {
+            PackagerEvent::Part(part) => {
                 self.shared.missing.fetch_add(part.duration.0, Ordering::Relaxed);
             }
-            Cut::Init { .. } => self.init = Some(cut),
+            PackagerEvent::Init { .. } => self.init = Some(cut),
             _ => {}
         }
         true
     }
 
-    fn send(&self, cut: Cut) -> bool {
+    fn send(&self, cut: PackagerEvent) -> bool {
         self.shared.bytes.fetch_add(len(&cut), Ordering::Relaxed);
         self.sender.send(cut).is_ok()
     }
@@ -156,7 +156,7 @@ impl Writer {
 mod tests {
     use super::*;
     use crate::{
-        segment::{InitId, Msn, SegmentStart},
+        package::{InitId, Msn, SegmentStart},
         sync::lock,
         time::WallTime,
     };
@@ -164,7 +164,7 @@ mod tests {
     use std::sync::Mutex;
 
     /// A segment of three parts of 100 bytes and 200 ms.
-    fn segment(msn: u64) -> Vec<Cut> {
+    fn segment(msn: u64) -> Vec<PackagerEvent> {
         let msn = Msn(msn);
         let start = SegmentStart { msn, at: Ticks(0), wall: WallTime(0), init: InitId(1), discontinuity: false };
         let part = |index| Part {
@@ -176,7 +176,11 @@ mod tests {
             key_len: None,
             data: vec![0; 100].into(),
         };
-        [Cut::Start(start)].into_iter().chain((0..3).map(|index| Cut::Part(part(index)))).chain([Cut::End(msn)]).collect()
+        [PackagerEvent::Start(start)]
+            .into_iter()
+            .chain((0..3).map(|index| PackagerEvent::Part(part(index))))
+            .chain([PackagerEvent::End(msn)])
+            .collect()
     }
 
     #[test]
@@ -190,17 +194,17 @@ mod tests {
                 gate.recv().ok();
                 let mut written = lock(&written);
                 written.push(match cut {
-                    Cut::Start(start) => format!("start{}", start.msn.0),
-                    Cut::Part(part) => format!("{}.{}", part.msn.0, part.index),
-                    Cut::End(msn) => format!("end{}", msn.0),
-                    Cut::Init { .. } => "init".to_owned(),
+                    PackagerEvent::Start(start) => format!("start{}", start.msn.0),
+                    PackagerEvent::Part(part) => format!("{}.{}", part.msn.0, part.index),
+                    PackagerEvent::End(msn) => format!("end{}", msn.0),
+                    PackagerEvent::Init { .. } => "init".to_owned(),
                 });
                 true
             }
         });
         let (mut queue, writer) = start("out.mp4".to_owned(), 500, write).expect("a thread");
         assert!((1..=3).all(|msn| queue.put(segment(msn))), "nobody waits");
-        // Up to 2.1 there was room. Seven cuts are written and the eighth is under way: then less than half is waiting.
+        // Up to 2.1 there was room. Seven events are written and the eighth is under way: then less than half is waiting.
         (0..8).for_each(|_| go.send(()).expect("it writes"));
         assert!(queue.put(segment(4)));
         drop((go, queue));

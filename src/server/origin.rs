@@ -14,8 +14,8 @@ pub use growth::{Follower, Growth, Stalled};
 pub use reply::Reply;
 
 use crate::{
+    package::Msn,
     playlist::{Extent, Kind, Page, Playlists, name::Name, texts::Texts},
-    segment::Msn,
     time::{Span, TICKS_PER_S},
     window::{WindowConfig, state::State},
 };

@@ -3,7 +3,7 @@
 //! hls.js goes on over a restart when the numbers do: it looks for the segment after the last one that it played.
 //! The clock alone gives numbers that grow, but none that go on.
 
-use crate::{segment::Msn, window::numbers::FirstNumbers};
+use crate::{package::Msn, window::numbers::FirstNumbers};
 use std::path::PathBuf;
 
 /// The line of one stream in the file that all runs of a user share.

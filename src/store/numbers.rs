@@ -1,7 +1,7 @@
 //! The numbers of a stream, kept from run to run.
 
 use super::{Result, Store};
-use crate::{segment::Msn, window::numbers::FirstNumbers};
+use crate::{package::Msn, window::numbers::FirstNumbers};
 use rusqlite::{Connection, OptionalExtension};
 
 /// Not in the schema: files of before have no such table, and a hlscam of before does not look at it.

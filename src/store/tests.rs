@@ -1,5 +1,5 @@
 use super::{last_run::LastRun, *};
-use crate::segment::Msn;
+use crate::package::Msn;
 use crate::{
     marker::{Best, Fractions, Maker},
     time::Span,

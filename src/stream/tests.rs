@@ -43,11 +43,11 @@ impl Bench {
         let (sender, pictures) = bounded(crate::capture::QUEUE_MAX);
         let sink: Sink = Box::new({
             let (published, clock, n_discontinuities) = (published.clone(), clock.clone(), n_discontinuities.clone());
-            move |cuts| {
-                for cut in cuts {
+            move |events| {
+                for cut in events {
                     match cut {
-                        Cut::Part(part) => lock(&published).push((clock.now(), part.at, part.duration)),
-                        Cut::Start(start) => *lock(&n_discontinuities) += u64::from(start.discontinuity),
+                        PackagerEvent::Part(part) => lock(&published).push((clock.now(), part.at, part.duration)),
+                        PackagerEvent::Start(start) => *lock(&n_discontinuities) += u64::from(start.discontinuity),
                         _ => {}
                     }
                 }

@@ -5,8 +5,8 @@
 use super::{Window, WindowConfig, numbers::FirstNumbers, state::State};
 use crate::{
     encode::VideoParams,
+    package::{InitId, Msn, PackagerEvent, Part, SegmentStart},
     picture::Size,
-    segment::{Cut, InitId, Msn, Part, SegmentStart},
     time::{Clock, FrameRate, ManualClock, Span, Ticks, WallTime},
 };
 use bytes::Bytes;
@@ -47,28 +47,28 @@ impl Feed {
     }
 
     pub(crate) fn push(&mut self, script: &str) -> &mut Feed {
-        let mut cuts = Vec::new();
+        let mut events = Vec::new();
         let mut script = script.chars().peekable();
         while let Some(token) = script.next() {
             match token {
                 '!' => {
                     (self.discontinuity, self.init) = (true, InitId(self.init.0 + 1));
-                    cuts.push(init(self.init));
+                    events.push(init(self.init));
                 }
                 '~' => self.discontinuity = true,
-                '|' => cuts.push(self.end()),
+                '|' => events.push(self.end()),
                 _ => {
-                    cuts.extend(self.part(token));
+                    events.extend(self.part(token));
                     if script.peek() == Some(&'|') {
                         // A segment's last part and its end belong together.
                         script.next();
-                        cuts.push(self.end());
+                        events.push(self.end());
                     }
-                    self.window.push_all(std::mem::take(&mut cuts));
+                    self.window.push_all(std::mem::take(&mut events));
                 }
             }
         }
-        self.window.push_all(cuts);
+        self.window.push_all(events);
         self
     }
 
@@ -76,21 +76,21 @@ impl Feed {
         self.window.read(look)
     }
 
-    fn part(&mut self, token: char) -> Vec<Cut> {
+    fn part(&mut self, token: char) -> Vec<PackagerEvent> {
         let (at, wall) = (self.clock.now(), self.clock.wall());
-        let mut cuts = Vec::new();
+        let mut events = Vec::new();
         if self.index == 0 {
             let discontinuity = std::mem::take(&mut self.discontinuity);
-            cuts.push(Cut::Start(SegmentStart { msn: self.msn, at, wall, init: self.init, discontinuity }));
+            events.push(PackagerEvent::Start(SegmentStart { msn: self.msn, at, wall, init: self.init, discontinuity }));
         }
         self.clock.advance(PART);
-        cuts.push(Cut::Part(part(self.msn, self.index, at, token == 'K')));
+        events.push(PackagerEvent::Part(part(self.msn, self.index, at, token == 'K')));
         self.index += 1;
-        cuts
+        events
     }
 
-    fn end(&mut self) -> Cut {
-        let end = Cut::End(self.msn);
+    fn end(&mut self) -> PackagerEvent {
+        let end = PackagerEvent::End(self.msn);
         (self.msn, self.index) = (Msn(self.msn.0 + 1), 0);
         end
     }
@@ -104,7 +104,7 @@ fn part(msn: Msn, index: u32, at: Ticks, key: bool) -> Part {
     Part { msn, index, at, duration: PART, independent: key, key_len: key.then_some(2500), data }
 }
 
-pub(crate) fn init(id: InitId) -> Cut {
+pub(crate) fn init(id: InitId) -> PackagerEvent {
     let sps = [0x67, 0x64, 0, 0x1f, id.0 as u8];
     let params = VideoParams {
         size: Size::new(640, 480).expect("both sides are even"),
@@ -113,5 +113,5 @@ pub(crate) fn init(id: InitId) -> Cut {
         pps: Bytes::from_static(&[0x68]),
         bitrate_max: 100_000,
     };
-    Cut::Init { id, data: Bytes::from(vec![id.0 as u8; 700]), params }
+    PackagerEvent::Init { id, data: Bytes::from(vec![id.0 as u8; 700]), params }
 }

@@ -7,7 +7,7 @@
 //!
 //! What is kept is an upper bound, written with each segment: a killed run has had no time to say where it was.
 
-use crate::{segment::Msn, time::WallTime};
+use crate::{package::Msn, time::WallTime};
 
 /// Key frames in a second, at most: a part has one, and is 100 ms long or longer.
 const KEY_FRAMES_PER_S_MAX: u64 = 10;

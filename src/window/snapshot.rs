@@ -8,7 +8,7 @@ use super::{
     timeline::Timeline,
 };
 use crate::{
-    segment::{InitId, Msn},
+    package::{InitId, Msn},
     time::{Ticks, WallTime},
 };
 use std::{collections::VecDeque, sync::Arc};

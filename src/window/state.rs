@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     encode::VideoParams,
-    segment::{Cut, InitId, Part, SegmentStart},
+    package::{InitId, PackagerEvent, Part, SegmentStart},
     time::{Span, Ticks, WallTime},
 };
 use bytes::Bytes;
@@ -204,15 +204,15 @@ impl State {
     }
 
     /// Takes one cut. Nothing is taken after the end.
-    pub fn push(&mut self, cut: Cut) {
+    pub fn push(&mut self, cut: PackagerEvent) {
         if self.ended {
             return;
         }
         match cut {
-            Cut::Init { id, data, params } => Arc::make_mut(&mut self.inits).push_back(Init { id, data, params }),
-            Cut::Start(start) => self.start(start),
-            Cut::Part(part) => self.part(part),
-            Cut::End(_) => self.close(),
+            PackagerEvent::Init { id, data, params } => Arc::make_mut(&mut self.inits).push_back(Init { id, data, params }),
+            PackagerEvent::Start(start) => self.start(start),
+            PackagerEvent::Part(part) => self.part(part),
+            PackagerEvent::End(_) => self.close(),
         }
     }
 

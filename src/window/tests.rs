@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    segment::{InitId, Msn},
+    package::{InitId, Msn},
     time::{ManualClock, WallTime},
     window::feed::{BEGIN, Feed, PART, config},
 };

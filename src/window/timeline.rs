@@ -2,8 +2,8 @@
 //! of now. DASH counts on it: a clock that is set must neither put a Period into the future nor lay two over each other.
 
 use crate::{
+    package::{Msn, SegmentStart},
     pipeline::WALL_STEP_MAX,
-    segment::{Msn, SegmentStart},
     time::{Ticks, WallTime},
 };
 use std::collections::VecDeque;
@@ -85,7 +85,7 @@ pub fn has_stepped(told_us: i64, passed_us: i64) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{segment::InitId, time::Span};
+    use crate::{package::InitId, time::Span};
 
     /// A stretch that begins after so many seconds, when the clock says so many.
     fn start(msn: u64, at_s: i64, wall_ms: i64) -> SegmentStart {

@@ -2,6 +2,7 @@
 
 use crate::{pipeline::frames, support::media};
 use hlscam::{
+    compose::redaction::{Cover, ReadyFrame, RedactionQueue},
     detect::{
         self, CascadeSpec, DetectConfig, Detection, Detector, DetectorChoice, FPS_DEFAULT, HAS_NETWORK, WIDTH_DEFAULT,
         track::Tracker,
@@ -10,7 +11,6 @@ use hlscam::{
     picture::{BoundingBox, Picture, PicturePool, Size, strip::read_strip},
     source::{Pace, Stop, open_file, test::draw::Scene},
     time::{FrameRate, Span, Ticks},
-    veil::{Cover, Veil, Veiled},
 };
 use serde_json::Value;
 use std::{collections::BTreeMap, fs, path::Path, process::Command, sync::Arc};
@@ -126,14 +126,14 @@ fn hidden_part(face: [f64; 4], cover: &Cover) -> f64 {
     hidden as f64 / f64::from(width * height)
 }
 
-/// Runs the search and the veil over a clip as the stream does, with a detector that takes no time.
+/// Runs the search and the queue over a clip as the stream does, with a detector that takes no time.
 fn score(path: &Path, clip: &Value, detector: &mut dyn Detector, config: &DetectConfig) -> Score {
     let rate = FrameRate::whole(clip["fps"].as_u64().expect("a rate") as u32);
     let mut source = open_file(path, Pace::Unpaced, PicturePool::default(), Stop::default()).expect("opens");
-    let (mut tracker, mut veil) = (Tracker::default(), Veil::new(rate, config.runs_to_be_sure()));
+    let (mut tracker, mut queue) = (Tracker::default(), RedactionQueue::new(rate, config.runs_to_be_sure()));
     let (mut last_run, mut number) = (None, 0);
     let mut score = Score { worst: 1.0, ..Score::default() };
-    let take = |score: &mut Score, Veiled { frame, cover, .. }: Veiled| {
+    let take = |score: &mut Score, ReadyFrame { frame, cover, .. }: ReadyFrame| {
         for face in labelled(clip, frame.number as u64) {
             let hidden = hidden_part(face, &cover);
             (score.faces, score.hidden, score.worst) = (score.faces + 1, score.hidden + hidden, score.worst.min(hidden));
@@ -151,11 +151,11 @@ fn score(path: &Path, clip: &Value, detector: &mut dyn Detector, config: &Detect
         if detect::is_due(picture.at, last_run, config.fps) {
             last_run = Some(picture.at);
             detect::follow(detector, &mut tracker, &picture).expect("it runs");
-            veil.see(Arc::new(Detection { at: picture.at, tracks: tracker.tracks(), took: Span::ZERO }));
+            queue.see(Arc::new(Detection { at: picture.at, tracks: tracker.tracks(), took: Span::ZERO }));
         }
         let at = Ticks(0) + rate.frame_start(number);
-        veil.put(PacedFrame { number, at, duration: rate.frame_span(), shown: Shown::Fresh }, picture);
-        std::iter::from_fn(|| veil.take_ready()).for_each(|veiled| take(&mut score, veiled));
+        queue.put(PacedFrame { number, at, duration: rate.frame_span(), shown: Shown::Fresh }, picture);
+        std::iter::from_fn(|| queue.take_ready()).for_each(|ready| take(&mut score, ready));
         number += 1;
     }
     // What comes only now is hidden as a whole, and proves nothing.

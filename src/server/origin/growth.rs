@@ -1,7 +1,7 @@
 //! A growing segment, part by part: what a DASH client reads while the camera still films it.
 
 use crate::{
-    segment::Msn,
+    package::Msn,
     window::{Place, Window, state::State},
 };
 use bytes::Bytes;

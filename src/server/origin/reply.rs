@@ -2,8 +2,8 @@
 
 use super::{Awaited, Growth, Method, Request, Resolution, range};
 use crate::{
+    package::Msn,
     playlist::{Kind, Page},
-    segment::Msn,
     server::http::negotiation::{self, entity_tag, is_known},
     time::{Span, TICKS_PER_S, WallTime},
     window::{WindowConfig, state::State},

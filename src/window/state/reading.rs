@@ -2,7 +2,7 @@
 
 use super::{FirstNumbers, Init, Segment, State};
 use crate::{
-    segment::{InitId, Msn, Part},
+    package::{InitId, Msn, Part},
     time::Span,
     window::{snapshot::Snapshot, timeline::Timeline},
 };

@@ -4,8 +4,8 @@
 use bytes::Bytes;
 use hlscam::{
     encode::VideoParams,
+    package::{InitId, Msn, PackagerEvent, Part, SegmentStart},
     picture::Size,
-    segment::{Cut, InitId, Msn, Part, SegmentStart},
     server::origin::{Method, Reply, Request, Resolution, resolve},
     time::{FrameRate, Span, Ticks, WallTime},
     window::{WindowConfig, numbers::FirstNumbers, state::State},
@@ -33,16 +33,16 @@ fn state(seed: u8) -> State {
         pps: Bytes::from_static(&[0x68]),
         bitrate_max: 1_000_000,
     };
-    state.push(Cut::Init { id: InitId(1), data: Bytes::from_static(b"init"), params });
+    state.push(PackagerEvent::Init { id: InitId(1), data: Bytes::from_static(b"init"), params });
     for n in 0..u64::from(seed % 128) {
         let (at, wall) = (Ticks(0) + part_target * n as i64, WallTime(1_795_191_552_000_000) + part_target * n as i64);
         let (msn, index) = (Msn(n / PARTS + 1), (n % PARTS) as u32);
         state.look(at + part_target, wall + part_target);
         if index == 0 {
-            state.push(Cut::Start(SegmentStart { msn, at, wall, init: InitId(1), discontinuity: false }));
+            state.push(PackagerEvent::Start(SegmentStart { msn, at, wall, init: InitId(1), discontinuity: false }));
         }
         let (independent, data) = (index == 0, Bytes::from_static(b"a part of forty-two bytes, for all we know"));
-        state.push(Cut::Part(Part {
+        state.push(PackagerEvent::Part(Part {
             msn,
             index,
             at,
@@ -52,7 +52,7 @@ fn state(seed: u8) -> State {
             data,
         }));
         if u64::from(index) + 1 == PARTS {
-            state.push(Cut::End(msn));
+            state.push(PackagerEvent::End(msn));
         }
         state.publish();
     }

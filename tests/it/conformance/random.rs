@@ -5,9 +5,9 @@ use super::{History, Violation, delta_violations, disagreements, merge, parse, s
 use bytes::Bytes;
 use hlscam::{
     encode::VideoParams,
+    package::{InitId, Msn, PackagerEvent, Part, SegmentStart},
     picture::Size,
     playlist::Playlists,
-    segment::{Cut, InitId, Msn, Part, SegmentStart},
     server::origin::{Method, Reply, Request, respond},
     time::{Clock, FrameRate, ManualClock, Span, Ticks, WallTime},
     window::{
@@ -84,7 +84,7 @@ impl Live {
         live
     }
 
-    fn init(&self) -> Cut {
+    fn init(&self) -> PackagerEvent {
         let params = VideoParams {
             size: Size::new(320, 240).expect("both sides are even"),
             rate: FrameRate::whole(30),
@@ -92,22 +92,28 @@ impl Live {
             pps: Bytes::from_static(&[0x68]),
             bitrate_max: 1_000_000,
         };
-        Cut::Init { id: InitId(self.init), data: Bytes::from(vec![self.init as u8; 64]), params }
+        PackagerEvent::Init { id: InitId(self.init), data: Bytes::from(vec![self.init as u8; 64]), params }
     }
 
     fn part(&mut self) {
         let (at, wall): (Ticks, WallTime) = (self.clock.now(), self.clock.wall());
-        let mut cuts = Vec::new();
+        let mut events = Vec::new();
         if self.index == 0 {
             let discontinuity = std::mem::take(&mut self.discontinuity);
-            cuts.push(Cut::Start(SegmentStart { msn: Msn(self.msn), at, wall, init: InitId(self.init), discontinuity }));
+            events.push(PackagerEvent::Start(SegmentStart {
+                msn: Msn(self.msn),
+                at,
+                wall,
+                init: InitId(self.init),
+                discontinuity,
+            }));
         }
         let duration = self.config.part_target;
         self.clock.advance(duration);
         let key = self.index.is_multiple_of(5);
         let len = if key { 300 } else { 100 + self.msn as usize % 7 };
         let data = Bytes::from(format!("{:>len$}", format!("{}.{} ", self.msn, self.index)));
-        cuts.push(Cut::Part(Part {
+        events.push(PackagerEvent::Part(Part {
             msn: Msn(self.msn),
             index: self.index,
             at,
@@ -118,16 +124,16 @@ impl Live {
         }));
         self.index += 1;
         if self.index == self.config.segment_parts {
-            cuts.push(self.end());
+            events.push(self.end());
         }
-        self.window.push_all(cuts);
+        self.window.push_all(events);
     }
 
-    fn end(&mut self) -> Cut {
+    fn end(&mut self) -> PackagerEvent {
         self.first_listed.insert(format!("seg-r-{}.m4s", self.msn), self.clock.now());
         self.index = 0;
         self.msn += 1;
-        Cut::End(Msn(self.msn - 1))
+        PackagerEvent::End(Msn(self.msn - 1))
     }
 
     fn step(&mut self, step: &Step) {

@@ -6,8 +6,8 @@ use bytes::Bytes;
 use hlscam::{
     camera::{Camera, Cameras},
     encode::VideoParams,
+    package::{InitId, Msn, PackagerEvent, Part, SegmentStart},
     picture::Size,
-    segment::{Cut, InitId, Msn, Part, SegmentStart},
     server::{AccessConfig, authority::Host},
     time::{FrameRate, ManualClock},
 };
@@ -23,15 +23,15 @@ fn publish(camera: &Camera, clock: &ManualClock, msn: u64) {
         bitrate_max: 100_000,
     };
     let (at, wall, init) = (clock.now(), clock.wall(), InitId(1));
-    let mut cuts = vec![
-        Cut::Init { id: init, data: Bytes::from(camera.name.to_string()), params },
-        Cut::Start(SegmentStart { msn: Msn(msn), at, wall, init, discontinuity: false }),
+    let mut events = vec![
+        PackagerEvent::Init { id: init, data: Bytes::from(camera.name.to_string()), params },
+        PackagerEvent::Start(SegmentStart { msn: Msn(msn), at, wall, init, discontinuity: false }),
     ];
     let duration = Span::from_ms(200);
-    cuts.extend((0..10).map(|index| {
+    events.extend((0..10).map(|index| {
         let key = index == 0;
         let data = Bytes::from(format!("{} {msn}.{index};", camera.name));
-        Cut::Part(Part {
+        PackagerEvent::Part(Part {
             msn: Msn(msn),
             index,
             at: at + duration * i64::from(index),
@@ -41,8 +41,8 @@ fn publish(camera: &Camera, clock: &ManualClock, msn: u64) {
             data,
         })
     }));
-    cuts.push(Cut::End(Msn(msn)));
-    camera.window.push_all(cuts);
+    events.push(PackagerEvent::End(Msn(msn)));
+    camera.window.push_all(events);
 }
 
 /// A server of the cameras `porch` and `yard`.

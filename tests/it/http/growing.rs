@@ -5,7 +5,7 @@ use super::{
     stream::{PARTS, open, part, publish},
 };
 use hlscam::{
-    segment::{Cut, Msn},
+    package::{Msn, PackagerEvent},
     server::Limits,
 };
 use tokio::{io::AsyncReadExt, net::TcpStream};
@@ -16,8 +16,8 @@ fn bytes_of(msn: u64, parts: std::ops::Range<u32>) -> Vec<u8> {
 
 /// Publishes parts of segment 4 up to the one before `to`, and its end if that is all.
 fn grow(server: &Running, from: u32, to: u32) {
-    let end = (to == PARTS).then_some(Cut::End(Msn(4)));
-    server.window.push_all((from..to).map(|index| Cut::Part(part(4, index))).chain(end));
+    let end = (to == PARTS).then_some(PackagerEvent::End(Msn(4)));
+    server.window.push_all((from..to).map(|index| PackagerEvent::Part(part(4, index))).chain(end));
 }
 
 async fn ask(server: &Running, msn: u64) -> TcpStream {

@@ -5,8 +5,8 @@ use bytes::Bytes;
 use hlscam::{
     capture::SourceState,
     encode::VideoParams,
+    package::{InitId, Msn, PackagerEvent, Part, SegmentStart},
     picture::Size,
-    segment::{Cut, InitId, Msn, Part, SegmentStart},
     server::{Limits, VIEWER_SPAN},
     time::{FrameRate, Span, Ticks},
 };
@@ -32,10 +32,10 @@ pub(super) fn publish(server: &Running, last: u64) {
         pps: Bytes::from_static(&[0x68, 0xee]),
         bitrate_max: 2_000_000,
     };
-    server.window.push(Cut::Init { id: InitId(1), data: Bytes::from_static(b"init"), params });
+    server.window.push(PackagerEvent::Init { id: InitId(1), data: Bytes::from_static(b"init"), params });
     for msn in 1..=last {
         open(server, msn);
-        server.window.push_all((1..PARTS).map(|index| Cut::Part(part(msn, index))).chain([Cut::End(Msn(msn))]));
+        server.window.push_all((1..PARTS).map(|index| PackagerEvent::Part(part(msn, index))).chain([PackagerEvent::End(Msn(msn))]));
     }
 }
 
@@ -44,7 +44,7 @@ pub(super) fn open(server: &Running, msn: u64) {
     use hlscam::time::Clock;
     let (at, wall) = (part(msn, 0).at, server.clock.wall());
     let start = SegmentStart { msn: Msn(msn), at, wall, init: InitId(1), discontinuity: false };
-    server.window.push_all([Cut::Start(start), Cut::Part(part(msn, 0))]);
+    server.window.push_all([PackagerEvent::Start(start), PackagerEvent::Part(part(msn, 0))]);
 }
 
 #[tokio::test]
@@ -122,7 +122,7 @@ async fn held_requests_are_answered_when_their_part_comes() {
         held.push(hold(&server).await);
     }
     open(&server, 4);
-    server.window.push(Cut::Part(part(4, 1)));
+    server.window.push(PackagerEvent::Part(part(4, 1)));
     for mut stream in held {
         let answer = Answer::parse(&read_all(&mut stream).await);
         assert_eq!(answer.status, 200);

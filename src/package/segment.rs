@@ -6,106 +6,20 @@
 #[cfg(test)]
 mod properties;
 
-use crate::{
+use super::{
+    InitId, Msn, PackagerEvent, Part, SegmentStart,
     cmaf::{self, CmafError, Place},
+};
+use crate::{
     encode::{EncodedFrame, VideoParams},
     grid::Grid,
-    time::{Span, Ticks, WallTime},
+    time::{Ticks, WallAnchor},
 };
 use bytes::Bytes;
-use std::fmt;
-
-/// Media sequence number of a segment (rfc8216bis §3). The first is 1, never 0: hls.js takes 0 for "none".
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Msn(pub u64);
-
-/// Number of an init segment; grows with each change of format. The first is 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct InitId(pub u32);
-
-/// A part: one `moof` + `mdat`, published while its segment grows (rfc8216bis §3.2).
-#[derive(Clone, PartialEq, Eq)]
-pub struct Part {
-    /// The segment that it belongs to.
-    pub msn: Msn,
-    /// Place in its segment, from 0, without gaps.
-    pub index: u32,
-    /// Media time of its first frame.
-    pub at: Ticks,
-    /// Sum of its frames.
-    pub duration: Span,
-    /// Its first frame is an IDR.
-    pub independent: bool,
-    /// Bytes from the part's start to the end of its IDR, for byte-range I-frame playlists; `None` where it has none.
-    pub key_len: Option<u32>,
-    /// The bytes served.
-    pub data: Bytes,
-}
-
-/// What is known of a segment when its first part is published.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SegmentStart {
-    /// Its number.
-    pub msn: Msn,
-    /// Media time of its first frame.
-    pub at: Ticks,
-    /// Wall time of its first frame, in whole milliseconds as it is told: EXT-X-PROGRAM-DATE-TIME.
-    pub wall: WallTime,
-    /// The init segment that it needs.
-    pub init: InitId,
-    /// An EXT-X-DISCONTINUITY stands before it.
-    pub discontinuity: bool,
-}
-
-/// What the segmenter says, in this order for each segment: `Start`, `Part`…, `End`. `Init` comes before the first segment that
-/// needs it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Cut {
-    /// A new init segment (`ftyp` + `moov`).
-    Init {
-        /// Its number.
-        id: InitId,
-        /// The bytes served.
-        data: Bytes,
-        /// What it describes.
-        params: VideoParams,
-    },
-    /// A segment begins; its first part follows at once.
-    Start(SegmentStart),
-    /// A part is whole.
-    Part(Part),
-    /// The segment that was open is whole.
-    End(Msn),
-}
-
-/// Debug prints the shape, not the bytes.
-impl fmt::Debug for Part {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mark = if self.independent { " independent" } else { "" };
-        write!(f, "Part({}.{} {}+{}{mark} {} bytes)", self.msn.0, self.index, self.at.0, self.duration.0, self.data.len())
-    }
-}
-
-/// A media time and the wall time of the same moment. One per discontinuity: within it no wall clock is read again, so
-/// EXT-X-PROGRAM-DATE-TIME and the durations never drift apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct WallAnchor {
-    /// The media time.
-    pub at: Ticks,
-    /// The wall time then.
-    pub wall: WallTime,
-}
-
-impl WallAnchor {
-    /// The wall time of another media time of the same stretch.
-    pub fn wall_at(self, at: Ticks) -> WallTime {
-        self.wall + at.since(self.at)
-    }
-}
 
 /// What stays the same between two discontinuities.
 #[derive(Clone, Debug)]
-pub struct Stretch {
+pub struct SegmenterConfig {
     /// What the frames are.
     pub params: VideoParams,
     /// Where they are cut.
@@ -141,7 +55,7 @@ pub enum SegmentError {
 /// Cuts frames into parts and segments. Media sequence numbers, init numbers and `mfhd` sequence numbers go on over restarts.
 #[derive(Debug)]
 pub struct Segmenter {
-    stretch: Stretch,
+    stretch: SegmenterConfig,
     /// The init segment that the next segment needs and nobody has seen yet.
     unannounced: Option<Bytes>,
     /// Number of the init segment of this stretch.
@@ -166,7 +80,7 @@ pub struct Segmenter {
 
 impl Segmenter {
     /// A segmenter whose first segment has number `first`, at least 1. The first init segment is number 1.
-    pub fn new(first: Msn, stretch: Stretch) -> Result<Segmenter, SegmentError> {
+    pub fn new(first: Msn, stretch: SegmenterConfig) -> Result<Segmenter, SegmentError> {
         Ok(Segmenter {
             unannounced: Some(cmaf::init_segment(&stretch.params)?),
             part: Vec::with_capacity(stretch.grid.part_frames as usize),
@@ -184,7 +98,7 @@ impl Segmenter {
     }
 
     /// Takes the next frame. Frames before a stretch's first key frame are dropped and counted: nothing could decode them.
-    pub fn push(&mut self, frame: EncodedFrame) -> Result<Vec<Cut>, SegmentError> {
+    pub fn push(&mut self, frame: EncodedFrame) -> Result<Vec<PackagerEvent>, SegmentError> {
         match self.expected {
             None if !frame.key => {
                 self.dropped += 1;
@@ -200,22 +114,22 @@ impl Segmenter {
         self.expected = Some(frame.at + frame.duration);
         self.segment_frames += 1;
         self.part.push(frame);
-        let mut cuts = Vec::new();
+        let mut events = Vec::new();
         if self.part.len() >= self.stretch.grid.part_frames as usize {
-            self.close_part(&mut cuts)?;
+            self.close_part(&mut events)?;
         }
         if self.segment_frames >= self.stretch.grid.segment_frames() {
-            self.close_segment(&mut cuts);
+            self.close_segment(&mut events);
         }
-        Ok(cuts)
+        Ok(events)
     }
 
     /// Ends what is open, however short, and goes on with frames of another format or on another clock anchor: the next segment has
     /// `discontinuity`, and a new init segment if the format is another one. On an error nothing has changed.
-    pub fn restart(&mut self, stretch: Stretch) -> Result<Vec<Cut>, SegmentError> {
+    pub fn restart(&mut self, stretch: SegmenterConfig) -> Result<Vec<PackagerEvent>, SegmentError> {
         let init = (stretch.params != self.stretch.params).then(|| cmaf::init_segment(&stretch.params)).transpose()?;
-        let mut cuts = Vec::new();
-        self.close_early(&mut cuts)?;
+        let mut events = Vec::new();
+        self.close_early(&mut events)?;
         if let Some(init) = init {
             // An init segment that nobody has seen is replaced, and its number with it.
             if self.unannounced.replace(init).is_none() {
@@ -225,14 +139,14 @@ impl Segmenter {
         self.discontinuity = self.published;
         self.expected = None;
         self.stretch = stretch;
-        Ok(cuts)
+        Ok(events)
     }
 
     /// Ends what is open, however short: the stream is over.
-    pub fn finish(mut self) -> Result<Vec<Cut>, SegmentError> {
-        let mut cuts = Vec::new();
-        self.close_early(&mut cuts)?;
-        Ok(cuts)
+    pub fn finish(mut self) -> Result<Vec<PackagerEvent>, SegmentError> {
+        let mut events = Vec::new();
+        self.close_early(&mut events)?;
+        Ok(events)
     }
 
     /// Frames dropped because no key frame came before them.
@@ -240,18 +154,18 @@ impl Segmenter {
         self.dropped
     }
 
-    fn close_early(&mut self, cuts: &mut Vec<Cut>) -> Result<(), SegmentError> {
+    fn close_early(&mut self, events: &mut Vec<PackagerEvent>) -> Result<(), SegmentError> {
         if !self.part.is_empty() {
-            self.close_part(cuts)?;
+            self.close_part(events)?;
         }
         if self.segment_frames > 0 {
-            self.close_segment(cuts);
+            self.close_segment(events);
         }
         Ok(())
     }
 
     /// Publishes the open part, and before a segment's first part what must be known of the segment.
-    fn close_part(&mut self, cuts: &mut Vec<Cut>) -> Result<(), SegmentError> {
+    fn close_part(&mut self, events: &mut Vec<PackagerEvent>) -> Result<(), SegmentError> {
         // There is a first frame, for a fragment of none is refused.
         let (at, independent) = self.part.first().map_or((Ticks::default(), false), |first| (first.at, first.key));
         let wall = self.stretch.anchor.wall_at(at);
@@ -261,9 +175,9 @@ impl Segmenter {
         let fragment = cmaf::fragment(self.sequence, place, &self.part)?;
         if self.parts == 0 {
             if let Some(data) = self.unannounced.take() {
-                cuts.push(Cut::Init { id: self.init, data, params: self.stretch.params.clone() });
+                events.push(PackagerEvent::Init { id: self.init, data, params: self.stretch.params.clone() });
             }
-            cuts.push(Cut::Start(SegmentStart {
+            events.push(PackagerEvent::Start(SegmentStart {
                 msn: self.msn,
                 at,
                 wall: told,
@@ -275,15 +189,15 @@ impl Segmenter {
         }
         let duration = self.part.iter().map(|frame| frame.duration).sum();
         let (index, key_len) = (self.parts, fragment.key_len);
-        cuts.push(Cut::Part(Part { msn: self.msn, index, at, duration, independent, key_len, data: fragment.data }));
+        events.push(PackagerEvent::Part(Part { msn: self.msn, index, at, duration, independent, key_len, data: fragment.data }));
         self.part.clear();
         self.parts += 1;
         self.sequence = self.sequence.wrapping_add(1);
         Ok(())
     }
 
-    fn close_segment(&mut self, cuts: &mut Vec<Cut>) {
-        cuts.push(Cut::End(self.msn));
+    fn close_segment(&mut self, events: &mut Vec<PackagerEvent>) {
+        events.push(PackagerEvent::End(self.msn));
         self.msn.0 += 1;
         self.segment_frames = 0;
         self.parts = 0;
@@ -293,8 +207,9 @@ impl Segmenter {
 #[cfg(test)]
 mod tests {
     use super::{properties::*, *};
+    use crate::time::{Span, WallTime};
 
-    /// Pushes a script through a segmenter and compares the cuts: see [`run`] for both languages.
+    /// Pushes a script through a segmenter and compares the events: see [`run`] for both languages.
     fn check(script: &str, expected: &str) {
         assert_eq!(run(script), expected, "{script}");
     }
@@ -379,12 +294,14 @@ mod tests {
     #[test]
     fn wall_times_follow_the_anchor_and_not_the_sequence_number() {
         let mut segmenter = Segmenter::new(Msn(41), stretch(1)).unwrap();
-        let starts = |cuts: Vec<Cut>| cuts.into_iter().find_map(|cut| if let Cut::Start(start) = cut { Some(start) } else { None });
+        let starts = |events: Vec<PackagerEvent>| {
+            events.into_iter().find_map(|cut| if let PackagerEvent::Start(start) = cut { Some(start) } else { None })
+        };
         segmenter.push(frame(90_000, 3000, true)).unwrap();
         let start = starts(segmenter.push(frame(93_000, 3000, false)).unwrap()).unwrap();
         assert_eq!((start.msn, start.wall), (Msn(41), ANCHOR.wall + Span(90_000)));
         let stepped = WallAnchor { at: Ticks(96_000), wall: WallTime(5_000_000) };
-        segmenter.restart(Stretch { anchor: stepped, ..stretch(1) }).unwrap();
+        segmenter.restart(SegmenterConfig { anchor: stepped, ..stretch(1) }).unwrap();
         segmenter.push(frame(99_000, 3000, true)).unwrap();
         let start = starts(segmenter.push(frame(102_000, 3000, false)).unwrap()).unwrap();
         assert_eq!((start.msn, start.wall.to_string()), (Msn(42), "1970-01-01T00:00:05.033Z".to_owned()));
@@ -394,6 +311,6 @@ mod tests {
     fn the_first_segment_is_never_number_0() {
         let mut segmenter = Segmenter::new(Msn(0), stretch(1)).unwrap();
         segmenter.push(frame(0, 3000, true)).unwrap();
-        assert!(matches!(segmenter.finish().unwrap().last(), Some(Cut::End(Msn(1)))));
+        assert!(matches!(segmenter.finish().unwrap().last(), Some(PackagerEvent::End(Msn(1)))));
     }
 }

@@ -1,7 +1,10 @@
 //! Properties of the segmenter, and the frame scripts that its tests are written in.
 
 use super::*;
-use crate::{picture::Size, time::FrameRate};
+use crate::{
+    picture::Size,
+    time::{FrameRate, Span, WallTime},
+};
 use proptest::prelude::*;
 use std::fmt::Write;
 
@@ -10,7 +13,7 @@ pub(super) const ANCHOR: WallAnchor = WallAnchor { at: Ticks(0), wall: WallTime(
 const GRID: Grid = Grid { rate: FrameRate::whole(30), part_frames: 2, segment_parts: 3, key_parts: 2 };
 
 /// A stretch of the small grid; `format` tells formats apart.
-pub(super) fn stretch(format: u8) -> Stretch {
+pub(super) fn stretch(format: u8) -> SegmenterConfig {
     let params = VideoParams {
         size: Size::new(64, 48).unwrap(),
         rate: GRID.rate,
@@ -18,7 +21,7 @@ pub(super) fn stretch(format: u8) -> Stretch {
         pps: Bytes::from_static(&[0x68, 1]),
         bitrate_max: 1_000_000,
     };
-    Stretch { params, grid: GRID, anchor: ANCHOR }
+    SegmenterConfig { params, grid: GRID, anchor: ANCHOR }
 }
 
 pub(super) fn frame(at: i64, duration: i64, key: bool) -> EncodedFrame {
@@ -54,28 +57,28 @@ pub(super) fn run(script: &str) -> String {
             _ => continue,
         };
         match result {
-            Ok(cuts) => words.extend(cuts.iter().map(word)),
+            Ok(events) => words.extend(events.iter().map(word)),
             Err(error) => words.push(format!("[{error}]")),
         }
     }
     words.join(" ")
 }
 
-fn word(cut: &Cut) -> String {
+fn word(cut: &PackagerEvent) -> String {
     match cut {
-        Cut::Init { id, .. } => format!("init{}", id.0),
-        Cut::Start(start) => {
+        PackagerEvent::Init { id, .. } => format!("init{}", id.0),
+        PackagerEvent::Start(start) => {
             let mut word = format!("start{}{}@{}", start.msn.0, if start.discontinuity { "!" } else { "" }, start.at.0);
             if start.init != InitId(1) {
                 write!(word, "/{}", start.init.0).unwrap();
             }
             word
         }
-        Cut::Part(part) => {
+        PackagerEvent::Part(part) => {
             let mark = if part.independent { "K" } else { "" };
             format!("part{}.{}@{}+{}{mark}", part.msn.0, part.index, part.at.0, part.duration.0)
         }
-        Cut::End(msn) => format!("end{}", msn.0),
+        PackagerEvent::End(msn) => format!("end{}", msn.0),
     }
 }
 
@@ -108,7 +111,7 @@ fn grids() -> impl Strategy<Value = Grid> {
 
 /// Everything that came out, and what went in.
 struct Outcome {
-    cuts: Vec<Cut>,
+    events: Vec<PackagerEvent>,
     /// Bytes of the frames that were taken, in order.
     taken: Vec<u8>,
     frames: u64,
@@ -118,8 +121,8 @@ struct Outcome {
 
 fn drive(grid: Grid, first: Msn, start: i64, events: &[Event]) -> Outcome {
     let mut format = 0;
-    let mut segmenter = Segmenter::new(first, Stretch { grid, ..stretch(format) }).unwrap();
-    let mut outcome = Outcome { cuts: Vec::new(), taken: Vec::new(), frames: 0, dropped: 0, span: Span::ZERO };
+    let mut segmenter = Segmenter::new(first, SegmenterConfig { grid, ..stretch(format) }).unwrap();
+    let mut outcome = Outcome { events: Vec::new(), taken: Vec::new(), frames: 0, dropped: 0, span: Span::ZERO };
     let (mut origin, mut n, mut since_key) = (start, 0, None);
     for event in events {
         match *event {
@@ -129,7 +132,7 @@ fn drive(grid: Grid, first: Msn, start: i64, events: &[Event]) -> Outcome {
                 let duration = (Ticks(origin) + grid.rate.frame_start(n + 1)).since(at);
                 let data: Bytes = (0..len).map(|byte| (n as usize + byte) as u8).collect();
                 n += 1;
-                outcome.cuts.extend(segmenter.push(EncodedFrame { at, duration, key, data: data.clone() }).unwrap());
+                outcome.events.extend(segmenter.push(EncodedFrame { at, duration, key, data: data.clone() }).unwrap());
                 if key || since_key.is_some() {
                     since_key = Some(since_key.unwrap_or(0) + 1);
                     outcome.frames += 1;
@@ -142,16 +145,16 @@ fn drive(grid: Grid, first: Msn, start: i64, events: &[Event]) -> Outcome {
             Event::Restart(new_format, hole) => {
                 format += u8::from(new_format);
                 (origin, n, since_key) = (origin + grid.rate.frame_start(n).0 + hole, 0, None);
-                outcome.cuts.extend(segmenter.restart(Stretch { grid, ..stretch(format) }).unwrap());
+                outcome.events.extend(segmenter.restart(SegmenterConfig { grid, ..stretch(format) }).unwrap());
             }
         }
     }
     assert_eq!(segmenter.dropped(), outcome.dropped);
-    outcome.cuts.extend(segmenter.finish().unwrap());
+    outcome.events.extend(segmenter.finish().unwrap());
     outcome
 }
 
-/// Walks over the cuts and asserts what a player relies on.
+/// Walks over the events and asserts what a player relies on.
 struct Walk {
     grid: Grid,
     open: Option<SegmentStart>,
@@ -171,7 +174,7 @@ struct Walk {
 }
 
 impl Walk {
-    fn over(grid: Grid, first: Msn, cuts: &[Cut]) -> Walk {
+    fn over(grid: Grid, first: Msn, events: &[PackagerEvent]) -> Walk {
         let mut walk = Walk {
             grid,
             open: None,
@@ -186,15 +189,15 @@ impl Walk {
             frames: 0,
             span: Span::ZERO,
         };
-        for cut in cuts {
+        for cut in events {
             match cut {
-                Cut::Init { id, .. } => {
+                PackagerEvent::Init { id, .. } => {
                     assert!(walk.open.is_none() && walk.announced.is_none() && id.0 == walk.init + 1);
                     (walk.init, walk.announced) = (id.0, Some(*id));
                 }
-                Cut::Start(start) => walk.start(start),
-                Cut::Part(part) => walk.part(part),
-                Cut::End(msn) => walk.end(*msn),
+                PackagerEvent::Start(start) => walk.start(start),
+                PackagerEvent::Part(part) => walk.part(part),
+                PackagerEvent::End(msn) => walk.end(*msn),
             }
         }
         assert!(walk.open.is_none() && walk.announced.is_none(), "every segment ends, every init segment has one");
@@ -249,7 +252,7 @@ proptest! {
     #[test]
     fn whatever_comes_the_cuts_are_sound(grid in grids(), first in 1_u64..1 << 40, start in 0_i64..1 << 40, events in events()) {
         let outcome = drive(grid, Msn(first), start, &events);
-        let walk = Walk::over(grid, Msn(first), &outcome.cuts);
+        let walk = Walk::over(grid, Msn(first), &outcome.events);
         prop_assert_eq!((walk.frames, walk.span), (outcome.frames, outcome.span));
         prop_assert_eq!(walk.payload, outcome.taken);
         let pushed = events.iter().filter(|event| matches!(event, Event::Frame(..))).count() as u64;
@@ -259,8 +262,8 @@ proptest! {
     #[test]
     fn full_parts_and_segments_have_the_length_of_the_grid(grid in grids(), segments in 1_u32..5) {
         let frames = (0..grid.segment_frames() * segments).map(|n| Event::Frame(1, n == 0)).collect::<Vec<_>>();
-        let cuts = drive(grid, Msn(1), 0, &frames).cuts;
-        let parts = cuts.iter().filter_map(|cut| if let Cut::Part(part) = cut { Some((part.at, part.duration)) } else { None });
+        let events = drive(grid, Msn(1), 0, &frames).events;
+        let parts = events.iter().filter_map(|cut| if let PackagerEvent::Part(part) = cut { Some((part.at, part.duration)) } else { None });
         let starts = |n: u32| Ticks::default() + grid.rate.frame_start(i64::from(n * grid.part_frames));
         let expected = (0..segments * grid.segment_parts).map(|n| (starts(n), starts(n + 1).since(starts(n))));
         prop_assert_eq!(parts.collect::<Vec<_>>(), expected.collect::<Vec<_>>());

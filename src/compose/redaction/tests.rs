@@ -29,30 +29,30 @@ fn frame(number: i64, shown: Shown) -> PacedFrame {
     PacedFrame { number, at: at(number), duration: RATE.frame_span(), shown }
 }
 
-/// A veil with a tracker behind it; frames show a picture of their own time.
+/// A queue with a tracker behind it; frames show a picture of their own time.
 struct Bench {
-    veil: Veil,
+    queue: RedactionQueue,
     tracker: Tracker,
 }
 
 impl Bench {
     fn new() -> Bench {
-        Bench { veil: Veil::new(RATE, 3), tracker: Tracker::default() }
+        Bench { queue: RedactionQueue::new(RATE, 3), tracker: Tracker::default() }
     }
 
     fn run(&mut self, number: i64, hits: &[Hit]) {
         self.tracker.update(at(number), size(), hits);
-        self.veil.see(Arc::new(Detection { at: at(number), tracks: self.tracker.tracks(), took: Span::ZERO }));
+        self.queue.see(Arc::new(Detection { at: at(number), tracks: self.tracker.tracks(), took: Span::ZERO }));
     }
 
     fn put(&mut self, number: i64) {
-        self.veil.put(frame(number, Shown::Fresh), Arc::new(Picture::black(size(), at(number))));
+        self.queue.put(frame(number, Shown::Fresh), Arc::new(Picture::black(size(), at(number))));
     }
 
     /// What comes out now: `N` for frame number N with as many `+` as there are places, `N#` for one that is hidden as a whole.
     fn out(&mut self) -> String {
         let mut words = Vec::new();
-        while let Some(Veiled { frame, cover, .. }) = self.veil.take_ready() {
+        while let Some(ReadyFrame { frame, cover, .. }) = self.queue.take_ready() {
             let cover = match cover {
                 Cover::Places(places) => "+".repeat(places.len()),
                 Cover::Whole => "#".to_owned(),
@@ -122,7 +122,7 @@ fn without_runs_everything_is_hidden() {
     bench.put(30);
     bench.put(31);
     assert_eq!(bench.out(), "0# 1#");
-    let rest: Vec<Cover> = std::iter::from_fn(|| bench.veil.take_anyway()).map(|veiled| veiled.cover).collect();
+    let rest: Vec<Cover> = std::iter::from_fn(|| bench.queue.take_anyway()).map(|ready| ready.cover).collect();
     assert_eq!(rest, vec![Cover::Whole; 30]);
 }
 
@@ -141,7 +141,7 @@ fn what_lies_in_a_gap_between_runs_is_hidden() {
 fn a_slate_is_hidden_and_waits_for_nobody() {
     let mut bench = Bench::new();
     let slate = frame(0, Shown::Slate { since: at(0) });
-    bench.veil.put(slate, Arc::new(Picture::black(size(), at(0))));
+    bench.queue.put(slate, Arc::new(Picture::black(size(), at(0))));
     assert_eq!(bench.out(), "0#");
 }
 
@@ -173,13 +173,13 @@ proptest! {
             for number in 0..RUN_FRAMES {
                 bench.put(run as i64 * RUN_FRAMES + number);
             }
-            shown.extend(std::iter::from_fn(|| bench.veil.take_ready()));
+            shown.extend(std::iter::from_fn(|| bench.queue.take_ready()));
         }
-        shown.extend(std::iter::from_fn(|| bench.veil.take_anyway()));
+        shown.extend(std::iter::from_fn(|| bench.queue.take_anyway()));
         prop_assert_eq!(shown.len(), runs.len() * RUN_FRAMES as usize);
-        for (number, veiled) in shown.iter().enumerate() {
-            prop_assert_eq!(veiled.frame.number, number as i64);
-            let Cover::Places(places) = &veiled.cover else { continue };
+        for (number, ready) in shown.iter().enumerate() {
+            prop_assert_eq!(ready.frame.number, number as i64);
+            let Cover::Places(places) = &ready.cover else { continue };
             let after = number.div_ceil(RUN_FRAMES as usize);
             for hit in hits[after.saturating_sub(3)..(after + 3).min(hits.len())].iter().flatten() {
                 let is_in = |place: &Place| {

@@ -1,9 +1,11 @@
 //! Short texts that stay legible on any picture, because they bring their own background: what a box is, and the time. Pure.
 
-use super::{DETAIL_PER_HEIGHT, draw_text, scale_to_fit, text_width};
+use super::{
+    font::GLYPH_HEIGHT,
+    text::{DETAIL_PER_HEIGHT, draw_text, scale_to_fit, text_width},
+};
 use crate::{
     detect::track::Tracked,
-    paint::font::GLYPH_HEIGHT,
     picture::{Area, CHROMA_NEUTRAL, Colour, KeepClear, LUMA_BLACK, Picture, Size, clear_corner, fill},
 };
 

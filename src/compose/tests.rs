@@ -1,9 +1,11 @@
-use super::*;
+use super::{font::GLYPH_HEIGHT, text::draw_text, *};
 use crate::{
-    detect::kind::Kind,
-    picture::BoundingBox,
-    picture::strip::{self, Strip},
-    time::Ticks,
+    detect::{kind::Kind, track::Tracked},
+    picture::{
+        BoundingBox, KeepClear, LUMA_BLACK, LUMA_WHITE, Picture, Size,
+        strip::{self, Strip},
+    },
+    time::{Span, Ticks, WallTime},
 };
 use proptest::prelude::*;
 
@@ -38,7 +40,7 @@ fn check(actual: &str, expect: &str) {
 /// Compares with a whole file; `UPDATE_GOLDEN=1 cargo test` writes it.
 #[track_caller]
 fn check_golden(actual: &str, name: &str) {
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/paint/golden").join(name);
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/compose/golden").join(name);
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         std::fs::write(&path, actual).expect("the golden file can be written");
     }
@@ -152,15 +154,6 @@ fn a_slate_is_dark_and_says_since_when() {
     draw_slate(&mut picture, WallTime(1_795_191_552_999_999), Span::from_ms(12_999), KeepClear::Nothing);
     check_golden(&luma_dump(&picture), "slate.txt");
     assert_eq!((picture.planes().y[0], picture.planes().u[0], picture.planes().v[0]), (70, 103, 128));
-}
-
-#[test]
-fn the_time_of_silence_is_told_in_its_largest_units() {
-    assert_eq!(
-        [0, 59_999, 60_000, 3_725_000, 90_000_000].map(|ms| length_text(Span::from_ms(ms))),
-        ["0 s", "59 s", "1 min 0 s", "1 h 2 min", "25 h 0 min"]
-    );
-    assert_eq!((time_of_day(WallTime(1_795_191_552_123_456)), time_of_day(WallTime(-1))), ("16:19:12".into(), "23:59:59".into()));
 }
 
 proptest! {

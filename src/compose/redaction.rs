@@ -43,7 +43,7 @@ pub enum Cover {
 
 /// A frame that may be shown now.
 #[derive(Clone, Debug)]
-pub struct Veiled {
+pub struct ReadyFrame {
     /// The frame.
     pub frame: PacedFrame,
     /// The picture that it shows.
@@ -56,18 +56,18 @@ pub struct Veiled {
 
 /// Frames that wait, and the runs that tell about them.
 #[derive(Debug)]
-pub struct Veil {
+pub struct RedactionQueue {
     wait_max: Span,
     runs_after: usize,
     runs: VecDeque<Arc<Detection>>,
     waiting: VecDeque<(PacedFrame, Arc<Picture>)>,
 }
 
-impl Veil {
-    /// A veil for a frame grid, under which a frame waits for so many runs on pictures that are not older.
-    pub fn new(rate: FrameRate, runs_after: usize) -> Veil {
+impl RedactionQueue {
+    /// An empty queue for a frame grid, in which a frame waits for so many runs on pictures that are not older.
+    pub fn new(rate: FrameRate, runs_after: usize) -> RedactionQueue {
         let wait_max = WAIT_MAX.max(rate.frame_span() * WAIT_FRAMES_MIN);
-        Veil { wait_max, runs_after, runs: VecDeque::new(), waiting: VecDeque::new() }
+        RedactionQueue { wait_max, runs_after, runs: VecDeque::new(), waiting: VecDeque::new() }
     }
 
     /// Takes what a run found; they come in order.
@@ -81,14 +81,14 @@ impl Veil {
     }
 
     /// The next frame, if it need not wait any more.
-    pub fn take_ready(&mut self) -> Option<Veiled> {
+    pub fn take_ready(&mut self) -> Option<ReadyFrame> {
         let ((frame, picture), (newest, _)) = (self.waiting.front()?, self.waiting.back()?);
         let is_due = is_slate(frame) || self.is_known(picture.at) || newest.at.since(frame.at) >= self.wait_max;
         if is_due { self.take_anyway() } else { None }
     }
 
     /// The next frame, with what is known by now; for the end, when nothing more will come.
-    pub fn take_anyway(&mut self) -> Option<Veiled> {
+    pub fn take_anyway(&mut self) -> Option<ReadyFrame> {
         let (frame, picture) = self.waiting.pop_front()?;
         let first_after = self.runs.iter().position(|run| run.at >= picture.at);
         // A slate stands for a camera that is gone: there is nothing in it to be seen, and it is shown for as long as that takes.
@@ -97,7 +97,7 @@ impl Veil {
         let detection = first_after.map(|first| &self.runs[first]).or(self.runs.back()).cloned().unwrap_or_default();
         let n_old = first_after.unwrap_or(self.runs.len()).saturating_sub(RUNS_BEFORE);
         self.runs.drain(..n_old);
-        Some(Veiled { frame, picture, cover, detection })
+        Some(ReadyFrame { frame, picture, cover, detection })
     }
 
     fn is_known(&self, at: Ticks) -> bool {
