@@ -3,8 +3,8 @@
  * edge, as the manifest asks.
  */
 
-/** @typedef {import('./player.js').Engine} Engine */
-/** @typedef {import('./player.js').EngineEvents} EngineEvents */
+/** @typedef {import('./engines.js').Engine} Engine */
+/** @typedef {import('./engines.js').EngineEvents} EngineEvents */
 
 /** Distance kept from the oldest segment, which the server is about to remove. */
 const OLDEST_ROOM_S = 2;

@@ -12,6 +12,34 @@ const CAMERA = document.body.dataset.camera ?? 'cam';
 export const PLAYLIST_URL = `${CAMERA}/index.m3u8`;
 const MANIFEST_URL = `${CAMERA}/index.mpd`;
 
+/**
+ * @typedef {object} Engine one playback of the stream, until it fails; positions are those of the video element, in seconds
+ * @property {() => void} destroy
+ * @property {() => void} stop loads no more, and leaves the picture
+ * @property {import('hls.js').default | null} hls
+ * @property {boolean} steered whether the latency controller may steer it
+ * @property {(following: boolean) => void} setFollowing tells an engine that steers itself whether it may
+ * @property {number | null} live where it wants to be when live
+ * @property {number | null} oldest the first position that is worth a seek
+ * @property {Window | null} window
+ * @property {(position: number) => number | null} dateAt
+ * @property {(ms: number) => number | null} positionAt
+ * @property {boolean | null} hasSound null while it is not known
+ * @property {number} frameRate frames per second
+ */
+
+/** @typedef {{startMs: number, endMs: number}} Window capture times of the oldest and the newest picture that can be shown */
+
+/**
+ * @typedef {object} EngineEvents
+ * @property {(answered: boolean) => void} heard whether the server answered a request
+ * @property {() => void} ready there is something to play
+ * @property {() => void} windowChanged
+ * @property {(part: {end: number, duration: number, newest: boolean}) => void} partArrived as latency.js has it
+ * @property {() => void} ended the stream is over
+ * @property {() => void} failed nothing more will come of this engine
+ */
+
 /** @typedef {'hls.js' | 'dash.js' | 'native HLS'} EngineName */
 
 /**
@@ -29,7 +57,7 @@ export function engineName(asked) {
 /**
  * @param {EngineName} name
  * @param {import('./growing-segment.js').Open} open begins a request
- * @returns {(video: HTMLVideoElement, events: import('./player.js').EngineEvents) => import('./player.js').Engine}
+ * @returns {(video: HTMLVideoElement, events: EngineEvents) => Engine}
  */
 export function engineMaker(name, open) {
   switch (name) {

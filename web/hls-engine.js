@@ -8,8 +8,8 @@ import { loadersOn } from './hls-loaders.js';
 import { LiveFeed } from './live-feed.js';
 import { isAnotherRun, runOf } from './retry.js';
 
-/** @typedef {import('./player.js').Engine} Engine */
-/** @typedef {import('./player.js').EngineEvents} EngineEvents */
+/** @typedef {import('./engines.js').Engine} Engine */
+/** @typedef {import('./engines.js').EngineEvents} EngineEvents */
 /** @typedef {import('hls.js').default} Hls */
 
 /** hls.js is a script of its own, loaded before the modules; it is missing only if it could not be fetched. */

@@ -15,14 +15,20 @@ export class Past {
     }
   }
 
-  /** A new engine begins. @param {boolean} following whether it is to be live anyway */
+  /** Live is what is wanted now. */
+  forget() {
+    this.#ms = null;
+    this.#due = false;
+  }
+
+  /** A new engine begins. @param {boolean} following whether it is to be live unless a moment is held */
   begin(following) {
-    this.#due = !following;
+    this.#due = !following || this.#ms !== null;
   }
 
   /**
    * Where the new engine goes, told once: to a moment, to live because that moment is gone or was never known, or nowhere.
-   * @param {import('./player.js').Window | null} window what it can show; null while that is not known
+   * @param {import('./engines.js').Window | null} window what it can show; null while that is not known
    * @returns {number | 'live' | null}
    */
   goesTo(window) {

@@ -15,33 +15,8 @@ import { Past } from './past.js';
 import { canPlay } from './probe.js';
 import { waitMs } from './retry.js';
 
-/**
- * @typedef {object} Engine one playback of the stream, until it fails; positions are those of the video element, in seconds
- * @property {() => void} destroy
- * @property {() => void} stop loads no more, and leaves the picture
- * @property {import('hls.js').default | null} hls
- * @property {boolean} steered whether the latency controller may steer it
- * @property {(following: boolean) => void} setFollowing tells an engine that steers itself whether it may
- * @property {number | null} live where it wants to be when live
- * @property {number | null} oldest the first position that is worth a seek
- * @property {Window | null} window
- * @property {(position: number) => number | null} dateAt
- * @property {(ms: number) => number | null} positionAt
- * @property {boolean | null} hasSound null while it is not known
- * @property {number} frameRate frames per second
- */
-
-/** @typedef {{startMs: number, endMs: number}} Window capture times of the oldest and the newest picture that can be shown */
-
-/**
- * @typedef {object} EngineEvents
- * @property {(answered: boolean) => void} heard whether the server answered a request
- * @property {() => void} ready there is something to play
- * @property {() => void} windowChanged
- * @property {(part: {end: number, duration: number, newest: boolean}) => void} partArrived as latency.js has it
- * @property {() => void} ended the stream is over
- * @property {() => void} failed nothing more will come of this engine
- */
+/** @typedef {import('./engines.js').Engine} Engine */
+/** @typedef {import('./engines.js').EngineEvents} EngineEvents */
 
 /** Playback within this of where it should be counts as live: a pause shorter than it is made up for by itself. */
 const LIVE_LAG_S = 3;
@@ -78,7 +53,9 @@ export class Player extends EventTarget {
   #lastPosition = -1;
   #movedAt = -Infinity;
   #builtAt = 0;
-  #resumedAt = 0;
+  /** Since when the picture should move: it began to play, or it was sent elsewhere. */
+  #dueAt = 0;
+  #pausedAt = 0;
   #failures = 0;
   #probing = false;
   #resting = false;
@@ -187,11 +164,12 @@ export class Player extends EventTarget {
   }
 
   pause() {
+    this.#hold();
     this.video.pause();
   }
 
   togglePlay() {
-    if (this.video.paused) {
+    if (this.paused || this.video.paused) {
       this.play();
     } else {
       this.pause();
@@ -269,7 +247,7 @@ export class Player extends EventTarget {
 
   /** The page was hidden and is back: timers slept, so what is in the buffer says nothing of the network, nor that nothing moved of the player. */
   resume() {
-    this.#resumedAt = performance.now();
+    this.#expectMovement();
     if (this.#following && this.#wantsPlay) {
       this.jumpToLive();
     } else {
@@ -295,13 +273,18 @@ export class Player extends EventTarget {
     if (!video.seeking && !video.paused) {
       this.#steer(now / 1000);
     }
-    if (!this.#probing) {
-      this.#past.shown(this.#following ? null : this.captureTime);
+    if (video.readyState > HTMLMediaElement.HAVE_NOTHING) {
+      this.#past.shown(this.#following && this.#wantsPlay ? null : this.captureTime);
     }
-    const since = Math.max(this.#movedAt, this.#builtAt, this.#resumedAt);
+    const since = Math.max(this.#movedAt, this.#dueAt);
     if (!this.#resting && !this.paused && this.#stream !== 'ended' && !this.#probing && !document.hidden && now - since > STUCK_MS) {
       void this.#failed();
     }
+  }
+
+  /** From now on the picture should move, and has some time to begin with. */
+  #expectMovement() {
+    this.#dueAt = performance.now();
   }
 
   /** @param {number} now in milliseconds */
@@ -360,9 +343,14 @@ export class Player extends EventTarget {
    */
   #goTo(target) {
     this.#follow(false);
+    this.#expectMovement();
+    const date = this.#engine?.dateAt(target) ?? null;
+    this.#past.shown(date);
     const go = () => {
       if (!this.#following) {
-        this.video.currentTime = Math.max(target, this.#engine?.oldest ?? 0);
+        // Another engine may have been built meanwhile, and it has positions of its own.
+        const position = (date === null ? null : this.positionAt(date)) ?? target;
+        this.video.currentTime = Math.max(position, this.#engine?.oldest ?? 0);
       }
     };
     if (this.video.readyState === HTMLMediaElement.HAVE_NOTHING) {
@@ -379,6 +367,7 @@ export class Player extends EventTarget {
     this.#lastPosition = -1;
     this.#movedAt = -Infinity;
     this.#builtAt = performance.now();
+    this.#expectMovement();
     this.#control.reset();
     // A user who paused before a failure still wants it paused.
     this.video.autoplay = this.#wantsPlay;
@@ -461,24 +450,38 @@ export class Player extends EventTarget {
   /** Only a pause that the user can have meant counts: browsers pause hidden, ended and emptied videos by themselves. */
   #paused() {
     if (!document.hidden && !this.video.ended && this.video.readyState > 0 && !this.#probing) {
+      this.#hold();
+    }
+  }
+
+  /** The user wants the picture held. */
+  #hold() {
+    if (this.#wantsPlay) {
       this.#wantsPlay = false;
+      this.#pausedAt = performance.now();
       this.#setRate(1);
       this.#changed();
     }
   }
 
   #played() {
+    this.#expectMovement();
     this.#setRefused(false);
     if (!this.#wantsPlay) {
       this.#wantsPlay = true;
       const edge = this.#engine?.live ?? null;
-      this.#follow(this.#following && edge !== null && edge - this.video.currentTime < LIVE_LAG_S);
+      // An edge that was last heard of long ago, as after a sleep of the device, says too little.
+      const heldS = (performance.now() - this.#pausedAt) / 1000;
+      this.#follow(this.#following && edge !== null && Math.max(heldS, edge - this.video.currentTime) < LIVE_LAG_S);
     }
   }
 
   /** @param {boolean} live */
   #follow(live) {
     this.#following = live;
+    if (live) {
+      this.#past.forget();
+    }
     this.#control.reset();
     this.#setRate(live ? 1 : this.#speed);
     this.#changed();

@@ -17,6 +17,13 @@ const STEPS_MAX = 60;
 const HIDDEN_MS = 30_000;
 /** A browser that takes its time to play: the page has looked at the picture several times by then. */
 const SLOW_PLAY_MS = 500;
+/** A browser that takes its time to move the picture, and a pause that is longer than a player may stand still. */
+const SLOW_MOVE_MS = 1500;
+const LONG_PAUSE_MS = 8000;
+/** After so long the segment that the player joined in the midst of is over. */
+const SOME_PLAY_MS = 3000;
+/** A browser that pauses tells the position of its clock, and shows a picture that it drew a little before. */
+const PAUSE_ERROR_FRAMES = 2;
 
 const { pageTest, shared } = pageTests();
 
@@ -85,6 +92,94 @@ pageTest('a_pause_leads_to_the_past_and_a_button_back_to_live', {}, async ({ pag
   await page.getByRole('button', { name: 'Jump to live' }).click();
   await untilState(page, ['live'], NOTICE_MS);
   await until('live again', async () => ({ done: ((await readStrip(page))?.ageMs ?? Infinity) < LATENCY_MAX_MS }), NOTICE_MS);
+});
+
+/** From the next `play` on, the position of the video stays for so long: a browser on a busy machine. */
+function holdFirstMovement(page, forMs) {
+  return page.evaluate((forMs) => {
+    const video = document.getElementById('video');
+    const position = Object.getOwnPropertyDescriptor(HTMLMediaElement.prototype, 'currentTime');
+    const held = position.get.call(video);
+    let until = Infinity;
+    Object.defineProperty(video, 'currentTime', {
+      configurable: true,
+      get: () => (performance.now() < until ? held : position.get.call(video)),
+      set: (value) => {
+        until = 0;
+        position.set.call(video, value);
+      },
+    });
+    video.addEventListener('play', () => (until = performance.now() + forMs), { once: true });
+  }, forMs);
+}
+
+/** Holds the picture, and waits until it has been held for long. */
+async function pauseForLong(page) {
+  await untilState(page, ['live'], LIVE_MS);
+  const { capturedMs } = await untilNewer(page, 0, NOTICE_MS);
+  await untilNewer(page, capturedMs + SOME_PLAY_MS, NOTICE_MS);
+  await page.keyboard.press('k');
+  await untilState(page, ['paused'], NOTICE_MS);
+  const held = await settled(page);
+  await until('the pause has lasted', async () => ({ done: Date.now() - held.capturedMs > LONG_PAUSE_MS }), LONG_PAUSE_MS + NOTICE_MS);
+  return held;
+}
+
+pageTest('a_long_pause_is_not_taken_for_a_player_that_stands_still', {}, async ({ page }) => {
+  const held = await pauseForLong(page);
+  const loaded = [];
+  page.on('request', (request) => request.url().endsWith('/index.m3u8') && loaded.push(request.url()));
+  await holdFirstMovement(page, SLOW_MOVE_MS);
+  await page.keyboard.press('k');
+  await untilState(page, ['behind'], NOTICE_MS);
+  const newer = await untilNewer(page, held.capturedMs + 1000, NOTICE_MS);
+  assert.ok(newer.capturedMs < held.capturedMs + LONG_PAUSE_MS, 'it goes on from the picture that was held');
+  assert.deepEqual(loaded, [], 'nothing is loaded anew');
+});
+
+/** Breaks the player, and waits until it looks for something to play; gives what ends that. */
+async function breakPlayer(page) {
+  let broken = true;
+  await page.route('**/cam/video.m3u8*', (route) => (broken ? route.fulfill({ status: 404 }) : route.continue()));
+  await page.waitForRequest((request) => request.url().endsWith('/index.m3u8'), { timeout: RETURN_MS });
+  return async () => {
+    const built = page.waitForRequest((request) => request.url().endsWith('.mp4'), { timeout: RETURN_MS });
+    broken = false;
+    await built;
+  };
+}
+
+pageTest('a_picture_that_is_held_is_held_by_the_next_player_too', {}, async ({ page }) => {
+  const held = await pauseForLong(page);
+  const mend = await breakPlayer(page);
+  await mend();
+  await until('the same picture is shown', async () => {
+    const seen = await readStrip(page);
+    const done = seen !== null && Math.abs(seen.number - held.number) <= PAUSE_ERROR_FRAMES && !(await isSeeking(page));
+    return { done, seen: { seen, held } };
+  }, NOTICE_MS);
+  assert.equal((await pageSays(page)).state, 'paused');
+  await page.keyboard.press('k');
+  await untilState(page, ['behind'], NOTICE_MS);
+});
+
+pageTest('what_is_wanted_while_the_player_is_broken_is_what_the_next_one_does', {}, async ({ page }) => {
+  await untilState(page, ['live'], LIVE_MS);
+  const { capturedMs } = await untilNewer(page, 0, NOTICE_MS);
+  await untilNewer(page, capturedMs + LONG_PAUSE_MS, LONG_PAUSE_MS + NOTICE_MS);
+  const mend = await breakPlayer(page);
+  await page.keyboard.press('j');
+  await page.keyboard.press('k');
+  const wanted = await page.evaluate(() => document.getElementById('video').currentTime);
+  await untilState(page, ['paused'], NOTICE_MS);
+  await mend();
+  const { capturedMs: shown } = await settled(page);
+  assert.equal((await pageSays(page)).state, 'paused', `wanted ${wanted}`);
+  assert.ok(shown < capturedMs + LONG_PAUSE_MS, 'the past that was asked for');
+  const again = await breakPlayer(page);
+  await page.getByRole('button', { name: 'Jump to live' }).click();
+  await again();
+  await untilState(page, ['live'], LIVE_MS);
 });
 
 /**

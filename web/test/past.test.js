@@ -29,3 +29,13 @@ test('who_watches_live_is_sent_nowhere', () => {
   past.begin(true);
   assert.equal(past.goesTo(WINDOW), null);
 });
+
+test('a_held_picture_stays_with_the_next_engine_until_live_is_wanted', () => {
+  const past = new Past();
+  past.shown(4000);
+  past.begin(true);
+  assert.equal(past.goesTo(WINDOW), 4000);
+  past.begin(true);
+  past.forget();
+  assert.equal(past.goesTo(WINDOW), null, 'live was asked for before the window was known');
+});
