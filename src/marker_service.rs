@@ -459,8 +459,8 @@ impl Keeper {
         self.counts.failed.bump();
         if !std::mem::replace(&mut self.is_failing, true) {
             tracing::error!("{error}; the stream goes on, and further failures are only counted");
-            self.counts.set_trouble(Some(error.0.clone()));
-            self.events.publish(self.parts.clock.wall(), News::StorageLost(error.0));
+            self.counts.set_trouble(Some(error.to_string()));
+            self.events.publish(self.parts.clock.wall(), News::StorageLost(error.to_string()));
         }
         None
     }

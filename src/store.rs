@@ -4,6 +4,7 @@
 //! markers before it, for any of them may be long. So markers are filed by length (`class`): those of one class are at most so long, and
 //! only those that begin within that length before the stretch are looked at.
 
+mod error;
 mod file;
 pub mod last_run;
 mod numbers;
@@ -18,9 +19,10 @@ use crate::{
 };
 use file::File;
 use row::{COLUMNS, Found, Unreadable};
-use rusqlite::{Connection, ErrorCode, OptionalExtension, Rows, ToSql, named_params};
+use rusqlite::{Connection, OptionalExtension, Rows, ToSql, named_params};
 use std::{collections::BTreeMap, path::PathBuf};
 
+pub use error::StoreError;
 pub use file::FILE_NAME;
 
 /// Most markers: some 30 MB; at one a minute, two months. Beyond it the oldest go.
@@ -85,39 +87,6 @@ pub struct Cursor {
     pub number: i64,
 }
 
-/// Why the store fails: one sentence.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct StoreError(pub String);
-
-/// How the sentence of an error of SQLite begins; [`Store::named`] puts the file there.
-const FAILED: &str = "the store of markers failed";
-
-impl From<rusqlite::Error> for StoreError {
-    fn from(error: rusqlite::Error) -> StoreError {
-        let why = match error.sqlite_error_code() {
-            Some(ErrorCode::DiskFull) => "the disk is full; make room".to_owned(),
-            Some(ErrorCode::ReadOnly) => "it can only be read; let hlscam write there".to_owned(),
-            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
-                "it is damaged; end hlscam and move it away, and a new one is made".to_owned()
-            }
-            Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen) => {
-                format!("the disk cannot be read or written ({}); see that it is there and writable", first_line(&error))
-            }
-            _ => first_line(&error),
-        };
-        StoreError(format!("{FAILED}: {why}"))
-    }
-}
-
-/// The first line of an error: some show the whole statement.
-fn first_line(error: &rusqlite::Error) -> String {
-    match error {
-        rusqlite::Error::SqlInputError { msg, .. } => msg.clone(),
-        other => other.to_string().lines().next().unwrap_or_default().to_owned(),
-    }
-}
-
 type Result<T> = std::result::Result<T, StoreError>;
 
 /// The store.
@@ -159,27 +128,28 @@ impl Store {
     fn take_over(&mut self) -> Result<()> {
         self.len = self.db.query_row("SELECT count(*) FROM marker", [], |row| row.get::<_, i64>(0))? as u64;
         self.left_until = self.db.query_row("SELECT max(number) FROM marker WHERE class = 0", [], |row| row.get(0))?;
-        match self.close_left() {
-            Err(error) if file::is_full(&error) => {
-                let StoreError(why) = self.named(error.into());
-                tracing::warn!("{why}; markers that the last run left open are closed when there is room");
-                Ok(())
-            }
-            other => Ok(other?),
+        let Err(error) = self.close_left() else { return Ok(()) };
+        if !self.file.as_ref().is_some_and(|file| error::has_no_room(&error, file.folder())) {
+            return Err(error.into());
         }
+        let error = self.named(error.into());
+        tracing::warn!("{error}; markers that the last run left open are closed when there is room");
+        Ok(())
     }
 
-    /// The same error with the name of the file in it.
-    pub fn named(&self, StoreError(why): StoreError) -> StoreError {
-        let rest = why.strip_prefix(FAILED).zip(self.file.as_ref());
-        StoreError(rest.map_or(why.clone(), |(rest, file)| format!("the store of markers {} failed{rest}", file.path().display())))
+    /// The same error with the name of the file in it, and why the disk fails where it says so.
+    pub fn named(&self, error: StoreError) -> StoreError {
+        match &self.file {
+            Some(file) => error.of(file.folder()),
+            None => error,
+        }
     }
 
     /// Why nothing can be kept at the moment, if so: the file is not there any more.
     pub fn trouble(&self) -> Option<StoreError> {
         let file = self.file.as_ref().filter(|file| !file.is_in_place())?;
         let path = file.path();
-        Some(StoreError(format!(
+        Some(StoreError::new(format!(
             "the markers cannot be kept: {} is not there any more, or there was no room for it; they are kept again when its folder is back",
             path.display()
         )))
@@ -268,7 +238,7 @@ impl Store {
         match find.query_row((number, kind), |row| self.unreadable.take(row)).optional()? {
             Some((_, Found::Marker(marker))) => Ok(Some(marker)),
             Some((_, Found::Unreadable(why))) => {
-                Err(StoreError(format!("the marker {id} cannot be read ({why}); DELETE removes it")))
+                Err(StoreError::new(format!("the marker {id} cannot be read ({why}); DELETE removes it")))
             }
             None => Ok(None),
         }
@@ -300,7 +270,7 @@ impl Store {
     /// The same one by one, as they are read, until `take` has no room for another. No more is read than is taken, and one of
     /// each class.
     pub fn visit(&self, query: &Query, mut take: impl FnMut(Marker) -> Result<bool>) -> Result<Option<Cursor>> {
-        let kinds = serde_json::to_string(&query.kinds).map_err(|error| StoreError(error.to_string()))?;
+        let kinds = serde_json::to_string(&query.kinds).map_err(|error| StoreError::new(error.to_string()))?;
         let after = query.after.unwrap_or(Cursor { begin_ms: i64::MIN, number: 0 });
         let (from, to) = (query.from.as_unix_ms(), query.to.as_unix_ms());
         let statements: Result<Vec<_>> = (0..=CLASSES).map(|class| Ok(self.db.prepare_cached(&select(class))?)).collect();
@@ -389,7 +359,7 @@ impl Store {
     /// Runs a statement on the columns of a marker that may change, and `more`.
     fn write(&self, sql: &str, marker: &Marker, more: &[(&str, &dyn ToSql)]) -> Result<usize> {
         self.check_place()?;
-        let json = |value: serde_json::Result<String>| value.map_err(|error| StoreError(error.to_string()));
+        let json = |value: serde_json::Result<String>| value.map_err(|error| StoreError::new(error.to_string()));
         let (begin, end) = (marker.begin.as_unix_ms(), marker.end.map(WallTime::as_unix_ms));
         let source = if marker.source == crate::marker::Maker::Api { "api" } else { "detector" };
         let best = marker.best.map(|best| json(serde_json::to_string(&Placed::from(best)))).transpose()?;

@@ -106,7 +106,7 @@ impl Keeper {
             }
             Err(AskError::Unkept(error)) => {
                 let error = self.parts.store.named(error);
-                let told = StoreError(error.0.clone());
+                let told = error.clone();
                 self.note(Err::<(), _>(error));
                 Err(AskError::Unkept(told))
             }
@@ -119,7 +119,7 @@ impl Keeper {
     fn page(&self, query: &Query) -> Result<MarkerPage, StoreError> {
         let mut json = String::new();
         let next = self.parts.store.visit(query, |marker| {
-            let text = serde_json::to_string(&marker).map_err(|error| StoreError(error.to_string()))?;
+            let text = serde_json::to_string(&marker).map_err(|error| StoreError::new(error.to_string()))?;
             if !json.is_empty() {
                 json.push(',');
             }

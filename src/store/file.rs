@@ -1,6 +1,10 @@
 //! The file of the store: opening it, whether it is still where it was opened, and a copy where it was taken away.
 
-use super::{FROM_VERSION_1, Result, SCHEMA, SCHEMA_VERSION, StoreError, first_line, row::COLUMNS};
+use super::{
+    FROM_VERSION_1, Result, SCHEMA, SCHEMA_VERSION, StoreError,
+    error::{first_line, has_no_room},
+    row::COLUMNS,
+};
 use crate::time::Span;
 use rusqlite::{Connection, ErrorCode};
 use std::{
@@ -72,27 +76,22 @@ fn node(path: &Path) -> Option<(u64, u64)> {
     fs::metadata(path).ok().map(|metadata| (metadata.dev(), metadata.ino()))
 }
 
-/// Whether an error may pass by itself: the disk has no room.
-pub(super) fn is_full(error: &rusqlite::Error) -> bool {
-    error.sqlite_error_code() == Some(ErrorCode::DiskFull)
-}
-
 /// Opens the file of a folder, and holds it: two programs on one file would give the same numbers. `None` where the disk has no room for a
 /// new one.
 pub(super) fn open(folder: &Path) -> Result<Option<Connection>> {
     let shown = folder.display();
-    let fault = |what: &str, why: &dyn Display| StoreError(format!("cannot {what} in --storage {shown}: {why}"));
+    let fault = |what: &str, why: &dyn Display| StoreError::new(format!("cannot {what} in --storage {shown}: {why}"));
     match fs::create_dir_all(folder) {
         Ok(()) => {}
-        Err(error) if error.kind() == ErrorKind::StorageFull => return Ok(None),
+        Err(error) if matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) => return Ok(None),
         Err(error) => {
             let why = format!("cannot create the folder --storage {shown}: {error}; pass one that hlscam may write to");
-            return Err(StoreError(why));
+            return Err(StoreError::new(why));
         }
     }
     match opened(&folder.join(FILE_NAME)) {
         Ok(db) => Ok(Some(db)),
-        Err(Unusable::Sql(error)) if is_full(&error) => Ok(None),
+        Err(Unusable::Sql(error)) if has_no_room(&error, folder) => Ok(None),
         Err(Unusable::Sql(error)) => Err(match error.sqlite_error_code() {
             Some(ErrorCode::DatabaseBusy) => {
                 fault("open the markers", &"another hlscam uses them; end it, or pass a folder of its own")
@@ -175,7 +174,7 @@ fn tables(db: &Connection) -> rusqlite::Result<String> {
 /// Writes all that a database holds to a folder that has no file. Whatever ends it half-way, no half file has the name of a whole one.
 pub(super) fn copy(db: &Connection, folder: &Path) -> Result<()> {
     let (path, half) = (folder.join(FILE_NAME), folder.join(format!("{FILE_NAME}.copy")));
-    let failed = |error: std::io::Error| StoreError(format!("cannot copy the markers to {}: {error}", path.display()));
+    let failed = |error: std::io::Error| StoreError::new(format!("cannot copy the markers to {}: {error}", path.display()));
     // What a copy before this one has left, and the log of a file that is gone: SQLite would take it for that of the new one.
     for leftover in [half.clone(), folder.join(format!("{FILE_NAME}-wal"))] {
         fs::remove_file(leftover)

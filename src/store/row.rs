@@ -75,7 +75,7 @@ impl Unreadable {
 
 /// The marker of a row, or why it is none.
 fn read(row: &Row<'_>, number: i64) -> Result<Marker, String> {
-    let wrong = |error: rusqlite::Error| super::first_line(&error);
+    let wrong = |error: rusqlite::Error| super::error::first_line(&error);
     let kind: String = row.get(1).map_err(wrong)?;
     if !is_kind(&kind) {
         return Err("its kind is none".to_owned());

@@ -90,7 +90,7 @@ fn a_file_keeps_markers_and_numbers_and_closes_what_a_dead_run_left_open() {
     let untouched = store.add(marker("cat", 700, None)).expect("room");
     let gone = store.add(marker("cat", 800, None)).expect("room");
     store.remove(&gone.id).expect("it works");
-    assert!(Store::open(&place, NOW).expect_err("one at a time").0.contains("another hlscam uses them"));
+    assert!(Store::open(&place, NOW).expect_err("one at a time").to_string().contains("another hlscam uses them"));
     // As after kill -9: nothing is said goodbye to.
     drop(store);
     let mut store = Store::open(&place, at(100_000)).expect("the same file");
@@ -209,7 +209,7 @@ fn a_run_begins_right_after_the_last_one_of_its_stream_and_reads_no_file_of_othe
 #[test]
 fn a_file_that_cannot_be_used_is_told_with_its_reason() {
     let folder = tempfile::tempdir().expect("a folder");
-    let told = |place: &Path| Store::open(&Place::Folder(place.to_owned()), NOW).expect_err("it cannot be").0;
+    let told = |place: &Path| Store::open(&Place::Folder(place.to_owned()), NOW).expect_err("it cannot be").to_string();
     fs::write(folder.path().join(FILE_NAME), "this is no database, but a text that is long enough to be looked at")
         .expect("a file");
     assert!(told(folder.path()).contains("is damaged or no database"), "{}", told(folder.path()));

@@ -3,7 +3,7 @@
 
 use crate::{
     ending::{LOOK, Streaming, hlscam_after},
-    support::{Deadline, ffmpeg, request},
+    support::{Deadline, ffmpeg, request, send},
 };
 use std::{
     net::TcpStream,
@@ -26,6 +26,43 @@ fn a_limit_on_the_size_of_files_is_told_like_a_full_disk() {
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.lines().last().is_some_and(|line| line.contains("the file system takes no larger file")), "{said}");
     assert!(file.metadata().expect("what was recorded stays").len() > 0);
+}
+
+/// In blocks of 512 bytes: none at all, less than a new store takes, and room for a few markers.
+#[test]
+fn a_store_that_meets_a_limit_on_the_size_of_files_says_so_and_the_stream_goes_on() {
+    /// More than fit into the largest of the limits: each takes a page of 4 KiB.
+    const MARKERS: usize = 60;
+    let body = format!(r#"{{"kind":"bell","data":{{"x":"{}"}}}}"#, "x".repeat(700));
+    for blocks in [0, 16, 200] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let start = || {
+            let mut command = hlscam_after(&format!("ulimit -f {blocks}"));
+            command.arg("--storage").arg(folder.path().join("kept"));
+            Streaming::start(command, "test")
+        };
+        let mut streaming = start();
+        let refused = (0..MARKERS)
+            .map(|_| send(&streaming.address, "POST", "/api/markers", &body).expect("it answers"))
+            .find(|answer| answer.status != 201)
+            .unwrap_or_else(|| panic!("{blocks} blocks: {MARKERS} markers were kept"));
+        let said = refused.text();
+        assert!(refused.status == 503 && said.contains("markers.sqlite"), "{blocks} blocks: {said}");
+        if blocks > 16 {
+            assert!(said.contains("the file system takes no larger file; raise the limit"), "{blocks} blocks: {said}");
+        }
+        streaming.wait_until("the trouble is told", |status| {
+            status["markers"]["trouble"].as_str().is_some_and(|why| why.contains("markers.sqlite"))
+        });
+        let segments = |status: &serde_json::Value| status["window"]["segments"].as_u64();
+        streaming.wait_until("the stream goes on", |status| segments(status) > Some(1));
+        // What it leaves is no reason for the next run not to begin.
+        streaming.signal("-KILL");
+        streaming.ends();
+        let mut streaming = start();
+        streaming.signal("-TERM");
+        assert_eq!(streaming.ends().code(), Some(0), "{blocks} blocks");
+    }
 }
 
 /// What it said, whose last line must be why it exits with 1.

@@ -73,7 +73,7 @@ fn whatever_is_flipped_in_a_file_is_told_with_its_name_and_is_no_panic() {
         (random >> 33) as usize % below
     };
     let check = |error: StoreError| {
-        assert!(error.0.contains(FILE_NAME) && !error.0.contains('\n'), "{error}");
+        assert!(error.to_string().contains(FILE_NAME) && !error.to_string().contains('\n'), "{error}");
         1
     };
     for _ in 0..400 {
@@ -106,7 +106,7 @@ fn whatever_is_flipped_in_a_file_is_told_with_its_name_and_is_no_panic() {
             store.recover(),
         ];
         let errors = done.into_iter().filter_map(std::result::Result::err);
-        errors.filter(|error| !error.0.starts_with("the marker ")).for_each(|error| _ = check(store.named(error)));
+        errors.filter(|error| !error.to_string().starts_with("the marker ")).for_each(|error| _ = check(store.named(error)));
     }
     assert!(n_refused > 20, "{n_refused} of 400 were refused");
 }
@@ -122,7 +122,7 @@ fn a_database_of_another_program_is_named_and_left_alone() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join(FILE_NAME);
         Connection::open(&path).and_then(|db| db.execute_batch(sql)).expect("a database");
-        let told = Store::open(&Place::Folder(folder.path().to_owned()), NOW).expect_err("it is another's").0;
+        let told = Store::open(&Place::Folder(folder.path().to_owned()), NOW).expect_err("it is another's").to_string();
         assert!(told.contains("markers.sqlite is a database of another program (with the tables "), "{told}");
         assert!(told.contains("pass another folder, or move it away") && !told.contains('\n'), "{told}");
         let tables =
@@ -141,7 +141,7 @@ fn a_folder_that_is_deleted_gets_all_markers_again_when_it_is_back() {
     fs::remove_dir_all(&folder).expect("it goes");
     for refused in [store.add(marker("door", 0, None)).map(drop), store.save(&open).map(drop), store.remove(&four[0].id).map(drop)]
     {
-        let told = refused.expect_err("it would be lost").0;
+        let told = refused.expect_err("it would be lost").to_string();
         assert!(told.contains("markers.sqlite is not there any more"), "{told}");
     }
     assert_eq!(store.list(&all()).expect("what is known can be read").0.len(), 5);
@@ -188,7 +188,7 @@ fn a_file_that_can_only_be_read_is_written_again_when_it_can_be() {
     let folder = tempfile::tempdir().expect("a folder");
     let (mut store, _) = four(&Place::Folder(folder.path().to_owned()));
     store.db.execute_batch("PRAGMA query_only = ON").expect("it works");
-    let told = store.add(marker("door", 0, None)).map_err(|error| store.named(error)).expect_err("it cannot be kept").0;
+    let told = store.add(marker("door", 0, None)).map_err(|error| store.named(error)).expect_err("it cannot be kept").to_string();
     assert!(told.contains("markers.sqlite failed: it can only be read; let hlscam write there"), "{told}");
     assert!(store.recover().is_err() && store.trouble().is_none());
     store.db.execute_batch("PRAGMA query_only = OFF").expect("it works");
