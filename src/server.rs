@@ -1,10 +1,12 @@
-//! The HTTP server: the accept loop, its limits, and its end. What is served is in [`routes`]; what the stream answers in [`origin`].
-//! Connections are in `net`, what HTTP is to all answers in `http`, the other answers in `api` and `page`.
+//! The HTTP server: the accept loop, its limits, and its end. What is served where is in [`routes`].
+//! Its rooms: connections in `net`, who is answered in `auth`, what HTTP is to all answers in `http`; what the stream answers in [`origin`],
+//! the other answers in `api` and `page`.
 //!
 //! Nothing here waits for a slow client: each connection is a task of its own, holds shared bytes only, and has deadlines. A client that
 //! waits for the next part costs its connection and a future; how many may wait is [`crate::window::WAITERS_MAX`].
 
 mod api;
+mod auth;
 mod config;
 mod context;
 mod http;
@@ -12,13 +14,14 @@ mod net;
 pub mod origin;
 mod page;
 mod routes;
+mod site;
 
 pub use api::{
     events::{HEARTBEAT, RETRY_MS, SUBSCRIBERS_MAX, SUBSCRIBERS_OF_PROXY_MAX, SUBSCRIBERS_PER_ADDRESS_MAX},
     markers::{BODY_TIMEOUT, LIMIT_DEFAULT},
 };
+pub use auth::authority;
 pub use config::{AccessConfig, AllowedOrigins, BIND_DEFAULT, PORT_DEFAULT, ServerConfig};
-pub use http::authority;
 pub use http::bucket::{CHANGES_BURST, CHANGES_PER_S};
 pub use net::{
     connection::{HEAD_LEN_MAX, STREAMS_MAX},
@@ -30,10 +33,10 @@ pub use net::{
     under_way::{ANSWER_PATIENCE, ANSWER_RATE_MIN, ANSWERS_BYTES_MAX},
     viewers::{VIEWER_SPAN, VIEWERS_MAX},
 };
-pub use routes::{BODY_LEN_MAX, Site, URI_LEN_MAX};
+pub use site::{BODY_LEN_MAX, Site, URI_LEN_MAX};
 
 use crate::{drill, panics::Panics};
-use http::gate::Ends;
+use auth::gate::Ends;
 use net::{
     admission::{Admission, Permit, Refusal},
     burst::Burst,

@@ -1,10 +1,12 @@
 //! What all answers are made from.
 
 use super::{
-    http::{bucket::Bucket, gate::Gate, reply::plain},
+    auth::gate::Gate,
+    http::{bucket::Bucket, reply::plain},
     net::{admission::Admission, burst::Burst, faults::Faults, mirror::Mirror, under_way::UnderWay, viewers::Viewers},
     origin::Reply,
     page::assets::Asset,
+    routes::Route,
 };
 use crate::{
     camera::{Camera, Cameras},
@@ -13,8 +15,9 @@ use crate::{
     time::Clock,
     window::WAITERS_MAX,
 };
-use axum::{extract::State, http::Uri};
+use hyper::Uri;
 use std::{
+    collections::HashMap,
     net::IpAddr,
     sync::{Arc, Mutex},
 };
@@ -59,13 +62,19 @@ pub(super) struct Shared {
     /// Places of clients that listen to events.
     pub(super) subscribers: Arc<Admission>,
     pub(super) under_way: Arc<UnderWay>,
-    pub(super) assets: Vec<Asset>,
+    pub(super) files: Files,
     pub(super) changes: Mutex<Bucket>,
     pub(super) crowd: Mutex<Burst>,
 }
 
-/// How a handler is given it.
-pub(super) type Shares = State<Arc<Shared>>;
+/// The files of the page by their paths.
+pub(super) type Files = HashMap<String, Arc<Asset>>;
+
+/// The files of a page by the paths that each is served at.
+pub(super) fn files(assets: Vec<Asset>) -> Files {
+    let by_path = |asset: Arc<Asset>| asset.paths().into_iter().map(move |path| (path, asset.clone()));
+    assets.into_iter().map(Arc::new).flat_map(by_path).collect()
+}
 
 impl Shared {
     /// All cameras.
@@ -76,6 +85,20 @@ impl Shared {
     /// The camera of that name.
     pub(super) fn find(&self, name: &str) -> Option<&Arc<Served>> {
         self.cameras.iter().find(|served| served.camera.name.as_str() == name)
+    }
+
+    /// The file of the page at a path.
+    pub(super) fn file(&self, path: &str) -> Option<&Asset> {
+        self.files.get(path).map(|asset| &**asset)
+    }
+
+    /// Whether there is what a route leads to, as far as its path tells.
+    pub(super) fn has(&self, route: Route<'_>) -> bool {
+        match route {
+            Route::Page | Route::File(_) => self.file(&route.to_string()).is_some(),
+            Route::Stream(camera, _) => self.find(camera).is_some(),
+            _ => true,
+        }
     }
 
     /// The camera that a request of the API is about: the one that `camera` in its query names, or the first.

@@ -5,6 +5,7 @@
 
 mod directives;
 mod growth;
+pub(super) mod handler;
 mod range;
 mod reply;
 #[cfg(test)]

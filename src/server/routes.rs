@@ -1,261 +1,220 @@
-//! What is served where, and what every answer carries. All URLs below are relative in page and playlists, so a reverse proxy may
-//! put the whole under a path of its own.
+//! What is served where: an address is a [`Route`], and a route and a method are an action of one of the rooms. All addresses are relative
+//! in page and playlists, so a reverse proxy may put the whole under a path of its own.
 
 use super::{
     api::{events, markers, program},
-    context::{self, Shared, Shares},
-    http::{
-        answer::{self, Answer},
-        gate::{Ends, Gate, TIME_PATH},
-        reply::{EMBED_POLICY, list_of, plain, respond, secure},
-    },
-    net::{
-        admission::Admission,
-        body::AnswerBody,
-        faults::Faults,
-        mirror::Mirror,
-        under_way::{Line, Place},
-    },
-    origin::Reply,
-    page::assets,
+    http::answer::{Answer, Call},
+    origin::handler as stream,
+    page,
 };
-use crate::{
-    camera::{Camera, Cameras},
-    panics::Panics,
-    server::AccessConfig,
-    time::Ticks,
-};
-use axum::{
-    Router,
-    extract::State,
-    http::{HeaderMap, Request, Response, Uri, header},
-    routing::get,
-};
-use hyper::{
-    body::{Body as HttpBody, Incoming},
-    service::Service,
-};
-use hyper_util::service::TowerToHyperService;
-use std::{
-    convert::Infallible,
-    fmt,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
-use tokio::sync::Semaphore;
+use crate::camera_name::CameraName;
+use hyper::Method;
+use std::fmt;
 
-/// Longest path and query, in bytes: ours have less than 100, and a proxy's token fits. A longer one is answered 414.
-pub const URI_LEN_MAX: usize = 2048;
-
-/// Longest request body, in bytes; what takes one has a limit below. A longer one is answered 413.
-pub const BODY_LEN_MAX: u64 = 16 * 1024;
-
-/// Seconds after which a client that was turned away may come again.
-const RETRY_AFTER_S: u32 = 1;
-
-/// Everything that is served.
-pub struct Site {
-    shared: Arc<Shared>,
-    router: TowerToHyperService<Router>,
+/// What a path leads to. Whether there is such a camera, file or marker is for others to know. It is read from the path as it came, not
+/// percent-decoded, for no name of ours needs that: `%2e%2e`, `%00` and `%252f` are just unknown names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Route<'a> {
+    /// The viewer page.
+    Page,
+    /// A file that the page loads.
+    File(&'a str),
+    /// What belongs to the stream of a camera: the camera's name, and the name below it.
+    Stream(&'a str, &'a str),
+    Cameras,
+    Status,
+    Markers,
+    /// A marker, by its id.
+    Marker(&'a str),
+    Events,
+    Detections,
+    Health,
+    Readiness,
+    Time,
 }
 
-impl Site {
-    /// The page, the streams of the cameras and the API over them, for those whom `access` lets in.
-    pub fn new(cameras: &Cameras, access: AccessConfig) -> Site {
-        let names = cameras.iter().map(|camera| camera.name.clone()).collect();
-        let shared = Arc::new(Shared {
-            cameras: context::served(cameras),
-            clock: cameras.first().clock.clone(),
-            mirror: Arc::default(),
-            faults: Faults::default(),
-            panics: Panics::default(),
-            writers: Panics::default(),
-            gate: Gate::new(access, names),
-            pages: Semaphore::new(markers::PAGES_AT_ONCE),
-            subscribers: Admission::shared_out(
-                events::SUBSCRIBERS_MAX,
-                events::SUBSCRIBERS_PER_ADDRESS_MAX,
-                events::SUBSCRIBERS_OF_PROXY_MAX,
-            ),
-            under_way: Arc::default(),
-            assets: assets::load(&cameras.first().name),
-            changes: Mutex::default(),
-            crowd: Mutex::default(),
-        });
-        Site { router: TowerToHyperService::new(router(shared.clone())), shared }
-    }
-
-    /// Answers one request that came over a connection with these ends.
-    pub(super) fn answer(self: &Arc<Self>, ends: Ends, mut request: Request<Incoming>) -> Answer {
-        if let Some(refused) = refusal(&request) {
-            return Answer::Ready(Some(secure(respond(refused).map(AnswerBody::Other))));
-        }
-        let grant = match self.shared.gate.admit(ends, &request, self.now()) {
-            Ok(grant) => grant,
-            Err(told) => return Answer::Ready(Some(secure(*told))),
-        };
-        if let Some(asked) = answer::asked(&self.shared, &request) {
-            return answer::answer(&self.shared, answer::Asker { peer: ends.peer, grant }, asked);
-        }
-        request.extensions_mut().insert(ends);
-        let (site, embeds) = (self.clone(), is_embed(request.uri()));
-        Answer::Held(Box::pin(async move {
-            let response = site.router.call(request).await.unwrap_or_else(|never: Infallible| match never {});
-            let mut response = secure(response.map(AnswerBody::Other));
-            site.shared.gate.dress(response.headers_mut(), grant);
-            if embeds {
-                response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, EMBED_POLICY);
-            }
-            response
-        }))
-    }
-
-    /// Counts an answer among those under way until it is out, or turns its client away where there is no room for it.
-    pub(super) fn place(&self, answer: Response<AnswerBody>, line: &Arc<Line>) -> (Response<AnswerBody>, Option<Arc<Place>>) {
-        let is_kept = answer.headers().get(header::CACHE_CONTROL).is_none_or(|value| value != "no-store");
-        let Some((holding, len)) = answer.body().holding(is_kept) else { return (answer, None) };
-        match self.shared.under_way.begin(holding, len, line) {
-            Some(place) => (answer, Some(Arc::new(place))),
-            None => {
-                let mut told = plain(503, "too many answers are under way to slow readers; come again\n");
-                told.headers.push(("retry-after", RETRY_AFTER_S.to_string()));
-                (secure(respond(told).map(AnswerBody::Other)), None)
-            }
-        }
-    }
-
-    /// Ends the answers whose readers are too slow.
-    pub(super) fn sweep(&self, patience: Duration) {
-        self.shared.under_way.sweep(patience);
-    }
-
-    /// Copies of what many ask for.
-    pub(super) fn mirror(&self) -> &Arc<Mirror> {
-        &self.shared.mirror
-    }
-
-    /// Keep the texts of the playlists up with the windows, each for as long as it is polled.
-    pub(super) fn writers(&self) -> Vec<impl Future<Output = ()> + Send + use<>> {
-        let writer = |camera: &Arc<Camera>| {
-            let (shared, playlists) = (self.shared.clone(), camera.playlists.clone());
-            async move {
-                let begin = || {
-                    let playlists = playlists.clone();
-                    async move { playlists.follow().await }
-                };
-                shared.writers.keep(begin).await;
-            }
-        };
-        self.shared.cameras().map(writer).collect()
-    }
-
-    /// Bugs of the accept loop and of connections.
-    pub(super) fn panics(&self) -> &Panics {
-        &self.shared.panics
-    }
-
-    /// What is due each second.
-    pub(super) fn tick(&self, patience: Duration) {
-        self.count_viewers();
-        self.sweep(patience);
-    }
-
-    /// What peers do wrong.
-    pub(super) fn faults(&self) -> &Faults {
-        &self.shared.faults
-    }
-
-    /// Monotonic time of the stream's clock.
-    pub(super) fn now(&self) -> Ticks {
-        self.shared.clock.now()
-    }
-
-    /// Brings `Status::viewers` up to date, for viewers leave without a word.
-    pub(super) fn count_viewers(&self) {
-        self.shared.count_viewers();
-    }
+/// Who may do something. There are no passwords: whoever reaches the server may do all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    Open,
 }
 
-impl fmt::Debug for Site {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Site")
-    }
-}
+/// What is done with a call.
+pub(super) type Handler = fn(Call) -> Answer;
 
-fn router(shared: Arc<Shared>) -> Router {
-    let mut router = Router::new()
-        .route("/api/status", get(async |State(shared): Shares, uri: Uri| respond(program::status(&shared, &uri))))
-        .route("/api/cameras", get(async |State(shared): Shares| respond(program::cameras(&shared))))
-        .route("/api/markers", get(markers::list).post(markers::add))
-        .route("/api/markers/{id}", get(markers::one).patch(markers::edit).delete(markers::remove))
-        .route("/api/events", get(events::events))
-        .route("/api/detections", get(events::detections))
-        .route("/healthz", get(async || respond(program::health())))
-        .route("/readyz", get(async |State(shared): Shares| respond(program::readiness(&shared))))
-        .route(TIME_PATH, get(async |State(shared): Shares| respond(program::time(&shared))));
-    for (at, asset) in shared.assets.iter().enumerate() {
-        let serve = async move |State(shared): Shares, headers: HeaderMap| {
-            let (known, accepted) = (list_of(&headers, header::IF_NONE_MATCH), list_of(&headers, header::ACCEPT_ENCODING));
-            respond(shared.assets[at].reply(known.as_deref(), accepted.as_deref()))
-        };
-        for path in asset.paths() {
-            router = router.route(&path, get(serve));
+/// The addresses in which nothing varies.
+const FIXED: [(&str, Route<'_>); 9] = [
+    ("/", Route::Page),
+    ("/api/cameras", Route::Cameras),
+    ("/api/status", Route::Status),
+    ("/api/markers", Route::Markers),
+    ("/api/events", Route::Events),
+    ("/api/detections", Route::Detections),
+    ("/healthz", Route::Health),
+    ("/readyz", Route::Readiness),
+    ("/time", Route::Time),
+];
+
+impl<'a> Route<'a> {
+    /// What a path leads to, if it is formed like one of ours.
+    pub(super) fn parse(path: &'a str) -> Option<Route<'a>> {
+        if let Some((_, route)) = FIXED.iter().find(|(fixed, _)| *fixed == path) {
+            return Some(*route);
+        }
+        if let Some(id) = path.strip_prefix("/api/markers/") {
+            return (!id.is_empty() && !id.contains('/')).then_some(Route::Marker(id));
+        }
+        match path.strip_prefix('/')?.split_once('/') {
+            Some((camera, name)) => CameraName::parse(camera).is_ok().then_some(Route::Stream(camera, name)),
+            None => Some(Route::File(&path[1..])),
         }
     }
-    router
-        .fallback(async || respond(plain(404, "there is nothing at this address; the viewer page is at /\n")))
-        .method_not_allowed_fallback(async || {
-            respond(plain(405, "this address does not take this method; Allow says which it takes\n"))
+
+    /// Who may do what there, and who does it.
+    pub(super) fn action(self, method: &Method) -> Option<(Role, Handler)> {
+        let method = if method == Method::HEAD { &Method::GET } else { method };
+        Some(match (self, method) {
+            (Route::Page | Route::File(_), &Method::GET) => (Role::Open, page::file),
+            // It refuses other methods itself, and tells caches for how long (rfc8216bis appendix B.1).
+            (Route::Stream(..), _) => (Role::Open, stream::answer),
+            (Route::Cameras, &Method::GET) => (Role::Open, program::cameras),
+            (Route::Status, &Method::GET) => (Role::Open, program::status),
+            (Route::Markers, &Method::GET) => (Role::Open, markers::list),
+            (Route::Markers, &Method::POST) => (Role::Open, markers::add),
+            (Route::Marker(_), &Method::GET) => (Role::Open, markers::one),
+            (Route::Marker(_), &Method::PATCH) => (Role::Open, markers::edit),
+            (Route::Marker(_), &Method::DELETE) => (Role::Open, markers::remove),
+            (Route::Events, &Method::GET) => (Role::Open, events::events),
+            (Route::Detections, &Method::GET) => (Role::Open, events::detections),
+            (Route::Health, &Method::GET) => (Role::Open, program::health),
+            (Route::Readiness, &Method::GET) => (Role::Open, program::readiness),
+            (Route::Time, &Method::GET) => (Role::Open, program::time),
+            _ => return None,
         })
-        .with_state(shared)
+    }
+
+    /// The methods that it takes, as `Allow` tells them (RFC 9110 §10.2.1).
+    pub(super) fn allowed(self) -> String {
+        let all = [Method::GET, Method::HEAD, Method::POST, Method::PATCH, Method::DELETE];
+        let taken: Vec<&str> = all.iter().filter(|method| self.action(method).is_some()).map(Method::as_str).collect();
+        taken.join(",")
+    }
+
+    /// Whether `--allow-origin` opens it to pages of other origins: the streams, and the time that their players need.
+    pub(super) fn is_for_players(self) -> bool {
+        matches!(self, Route::Stream(..) | Route::Time)
+    }
 }
 
-/// Whether the page is asked for with `embed` in its query, as web/options.js reads it.
-fn is_embed(uri: &Uri) -> bool {
-    let names = uri.query().unwrap_or_default().split('&').map(|each| each.split_once('=').map_or(each, |(name, _)| name));
-    uri.path() == "/" && names.into_iter().any(|name| name == "embed")
+/// The path that leads there.
+impl fmt::Display for Route<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Route::File(name) => write!(f, "/{name}"),
+            Route::Stream(camera, name) => write!(f, "/{camera}/{name}"),
+            Route::Marker(id) => write!(f, "/api/markers/{id}"),
+            fixed => f.write_str(FIXED.iter().find(|(_, route)| route == fixed).map_or("", |(path, _)| path)),
+        }
+    }
 }
 
-/// What is wrong with a request before its path is looked at.
-fn refusal<B: HttpBody>(request: &Request<B>) -> Option<Reply> {
-    let uri_len = request.uri().path_and_query().map_or(0, |both| both.as_str().len());
-    if uri_len > URI_LEN_MAX {
-        return Some(plain(414, format!("the address is longer than {URI_LEN_MAX} bytes\n")));
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Role::Open => "open",
+        })
     }
-    if request.body().size_hint().lower() > BODY_LEN_MAX {
-        return Some(plain(413, format!("the request's body is longer than {BODY_LEN_MAX} bytes\n")));
-    }
-    None
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bytes::Bytes;
+    use proptest::prelude::*;
+    use std::{collections::BTreeSet, mem::discriminant};
 
-    #[test]
-    fn long_addresses_and_bodies_are_refused_by_their_length() {
-        let check = |uri_len: usize, body_len: usize, expect: Option<u16>| {
-            let uri = format!("/{}", "a".repeat(uri_len - 1));
-            let request = Request::builder().uri(uri).body(http_body_util::Full::new(Bytes::from(vec![0; body_len])));
-            assert_eq!(refusal(&request.expect("a request")).map(|reply| reply.status), expect, "{uri_len} {body_len}");
-        };
-        check(URI_LEN_MAX, 0, None);
-        check(URI_LEN_MAX + 1, 0, Some(414));
-        check(1, BODY_LEN_MAX as usize, None);
-        check(1, BODY_LEN_MAX as usize + 1, Some(413));
+    /// One route of each kind; the compiler asks for a line here when there is a new one.
+    fn each() -> Vec<Route<'static>> {
+        let kinds = [Route::File("a.js"), Route::Stream("cam", "x"), Route::Marker("face-1")];
+        let all: Vec<_> = kinds.into_iter().chain(FIXED.map(|(_, route)| route)).collect();
+        for route in &all {
+            match route {
+                Route::Page | Route::File(_) | Route::Stream(..) | Route::Cameras | Route::Status | Route::Markers => {}
+                Route::Marker(_) | Route::Events | Route::Detections | Route::Health | Route::Readiness | Route::Time => {}
+            }
+        }
+        all
+    }
+
+    proptest! {
+        #[test]
+        fn a_route_is_read_from_the_path_that_it_is_written_as(camera in "[a-z0-9][a-z0-9-]{0,31}", name in "[^?#]{0,40}", id in "[^/?#]{1,40}") {
+            let mut routes = each();
+            if CameraName::parse(&camera).is_ok() {
+                routes.push(Route::Stream(&camera, &name));
+            }
+            routes.push(Route::Marker(&id));
+            for route in routes {
+                let path = route.to_string();
+                prop_assert_eq!(Route::parse(&path), Some(route));
+            }
+        }
+
+        #[test]
+        fn any_path_that_leads_somewhere_is_written_as_it_was(path in "(/(cam|api|markers|time|\\.\\.|%2e|[a-z0-9.-]{0,9})){0,4}|\\PC{0,60}") {
+            if let Some(route) = Route::parse(&path) {
+                prop_assert_eq!(route.to_string(), path);
+            }
+        }
     }
 
     #[test]
-    fn only_the_page_that_is_only_a_picture_may_be_framed_by_any_page() {
-        let check = |uri: &'static str, expect: bool| assert_eq!(is_embed(&Uri::from_static(uri)), expect, "{uri}");
-        check("/?embed", true);
-        check("/?player=dash&embed=1", true);
-        check("/", false);
-        check("/?kiosk", false);
-        check("/?embedded", false);
-        check("/?x=embed", false);
-        check("/index.html?embed", false);
-        check("/api/status?embed", false);
+    fn what_is_not_formed_like_an_address_of_ours_leads_nowhere() {
+        for path in ["", "*", "cam", "/api/", "/api/markers/", "/api/markers/a/b", "/api/nothing", "//", "/./", "/../etc", "/CAM/x"]
+        {
+            assert_eq!(Route::parse(path), None, "{path}");
+        }
+    }
+
+    /// The rows of the table of addresses in docs/http-api.md: addresses, methods, role.
+    fn documented() -> Vec<(String, String, String)> {
+        let text = include_str!("../../docs/http-api.md");
+        let rows = text.lines().skip_while(|line| !line.starts_with("| Address | Methods | Role |")).skip(2);
+        let rows = rows.take_while(|line| line.starts_with('|')).map(|row| {
+            let cells: Vec<&str> = row.trim_matches('|').split(" | ").map(str::trim).collect();
+            (cells[0].to_owned(), cells[1].to_owned(), cells[2].to_owned())
+        });
+        rows.collect()
+    }
+
+    #[test]
+    fn every_route_is_documented_with_its_methods_and_its_role() {
+        let mut told = BTreeSet::new();
+        for (addresses, methods, role) in documented() {
+            // Between backticks; what follows a `?` is not of the path.
+            for address in addresses.split('`').filter(|text| text.starts_with('/')) {
+                let path = address.split('?').next().unwrap_or_default();
+                let route = Route::parse(path).unwrap_or_else(|| panic!("{address} leads nowhere"));
+                let methods: Vec<&str> = methods.split(", ").collect();
+                for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"] {
+                    let action = route.action(&method.parse().expect("a method"));
+                    // Of a stream, tests/it asks the server itself.
+                    if !matches!(route, Route::Stream(..)) {
+                        assert_eq!(action.is_some(), methods.contains(&method), "{method} {address}");
+                    }
+                    assert!(action.is_none_or(|(each, _)| each.to_string() == role), "{method} {address}: {role}");
+                }
+                let index = each().iter().position(|one| discriminant(one) == discriminant(&route));
+                told.insert(index.expect("each kind is in the list"));
+            }
+        }
+        let untold: Vec<_> = each().into_iter().enumerate().filter(|(index, _)| !told.contains(index)).collect();
+        assert!(untold.is_empty(), "docs/http-api.md does not tell of {untold:?}");
+    }
+
+    #[test]
+    fn allow_names_what_an_address_takes() {
+        assert_eq!(Route::Status.allowed(), "GET,HEAD");
+        assert_eq!(Route::Markers.allowed(), "GET,HEAD,POST");
+        assert_eq!(Route::Marker("face-1").allowed(), "GET,HEAD,PATCH,DELETE");
     }
 }

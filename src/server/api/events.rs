@@ -5,24 +5,21 @@ use crate::{
     events::{Events, Heard, Listener},
     marker_service::FeedReader,
     server::{
-        context::{Shared, Shares},
+        context::Shared,
         http::{
-            gate::Ends,
-            reply::{plain, respond},
+            answer::{Answer, Call},
+            reply::{later, no_content, respond},
             stepped::{Stepped, Steps},
         },
-        net::admission::{Permit, Refusal},
+        net::{
+            admission::{Permit, Refusal},
+            body::AnswerBody,
+        },
         origin::Reply,
     },
 };
-use axum::{
-    Extension,
-    body::Body,
-    extract::State,
-    http::{HeaderMap, Response, Uri},
-};
 use bytes::Bytes;
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{convert::Infallible, net::IpAddr, sync::Arc, time::Duration};
 use tokio::time::timeout;
 
 /// Clients of both at a time: a page and a few scripts each for a household, and far fewer than connections.
@@ -41,52 +38,41 @@ const RETRY_AFTER_S: u32 = 5;
 const LAST_EVENT_ID: &str = "last-event-id";
 
 /// `GET /api/events`.
-pub(in crate::server) async fn events(
-    State(shared): Shares,
-    Extension(ends): Extension<Ends>,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Response<Body> {
-    let events = match shared.camera(&uri) {
+pub(in crate::server) fn events(Call { shared, peer, request }: Call) -> Answer {
+    let events = match shared.camera(request.uri()) {
         Ok(camera) => camera.markers.events.clone(),
-        Err(reply) => return respond(reply),
+        Err(reply) => return reply.into(),
     };
-    let last = headers.get(LAST_EVENT_ID).and_then(|id| id.to_str().ok()).filter(|id| !id.is_empty());
+    let last = request.headers().get(LAST_EVENT_ID).and_then(|id| id.to_str().ok()).filter(|id| !id.is_empty());
     let listener = last.map_or_else(|| events.listen(), |id| events.listen_after(id));
     // Who has heard the last event must not come again for ever; 204 tells a browser to stop.
     if events.is_closed() && !listener.has_more() {
-        return respond(over());
+        return no_content().into();
     }
-    stream(&shared, ends, Reader::Events(events, listener))
+    stream(&shared, peer, Reader::Events(events, listener))
 }
 
 /// `GET /api/detections`.
-pub(in crate::server) async fn detections(State(shared): Shares, Extension(ends): Extension<Ends>, uri: Uri) -> Response<Body> {
-    let feed = match shared.camera(&uri) {
+pub(in crate::server) fn detections(Call { shared, peer, request }: Call) -> Answer {
+    let feed = match shared.camera(request.uri()) {
         Ok(camera) => &camera.markers.feed,
-        Err(reply) => return respond(reply),
+        Err(reply) => return reply.into(),
     };
     if feed.is_closed() {
-        return respond(over());
+        return no_content().into();
     }
-    stream(&shared, ends, Reader::Detections(feed.read()))
+    stream(&shared, peer, Reader::Detections(feed.read()))
 }
 
-fn over() -> Reply {
-    Reply { status: 204, headers: vec![("cache-control", "no-store".to_owned())], body: vec![], rest: None }
-}
-
-fn stream(shared: &Shared, ends: Ends, reader: Reader) -> Response<Body> {
-    let permit = match shared.subscribers.admit(ends.peer) {
+fn stream(shared: &Shared, peer: IpAddr, reader: Reader) -> Answer {
+    let permit = match shared.subscribers.admit(peer) {
         Ok(permit) => permit,
         Err(refusal) => {
             let (status, why) = match refusal {
                 Refusal::Full(most) => (503, format!("{most} clients listen already; come again\n")),
                 Refusal::AddressFull(most) => (429, format!("{most} clients of this address listen already; come again\n")),
             };
-            let mut reply = plain(status, why);
-            reply.headers.push(("retry-after", RETRY_AFTER_S.to_string()));
-            return respond(reply);
+            return later(status, why, RETRY_AFTER_S).into();
         }
     };
     let headers = vec![
@@ -96,7 +82,8 @@ fn stream(shared: &Shared, ends: Ends, reader: Reader) -> Response<Body> {
         ("x-accel-buffering", "no".to_owned()),
     ];
     let body = Subscription { greeting: Some(format!("retry: {RETRY_MS}\n\n")), reader, _permit: permit };
-    respond(Reply { status: 200, headers, body: vec![], rest: None }).map(|_| Body::new(Stepped::new(body)))
+    let head = respond(Reply { status: 200, headers, body: vec![], rest: None });
+    head.map(|_| AnswerBody::stream(Stepped::new(body))).into()
 }
 
 /// What a client reads.

@@ -10,24 +10,21 @@ use crate::{
     },
     marker_service::{AskError, LIST_LEN_MAX, MarkerPage},
     server::{
-        context::{Shared, Shares},
+        context::Shared,
         http::{
+            answer::{Answer, Call},
             bucket::CHANGES_PER_S,
-            reply::{plain, respond},
+            reply::{json, json_text, later, no_content, plain},
         },
         origin::Reply,
     },
     store::{Cursor, Query},
     time::WallTime,
 };
-use axum::{
-    body::{Body, to_bytes},
-    extract::{Path, Request, State},
-    http::{Response, Uri, header},
-};
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
-use std::time::Duration;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::{Request, Uri, body::Incoming, header};
+use std::{borrow::Cow, time::Duration};
 use tokio::time::timeout;
 
 /// Markers in an answer when nothing else is asked.
@@ -36,21 +33,37 @@ pub const LIMIT_DEFAULT: usize = 1000;
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Seconds after which a client that was turned away may come again.
 const RETRY_AFTER_S: u32 = 1;
-/// Headers of an answer in JSON.
-const JSON: [(&str, &str); 2] = [("content-type", "application/json"), ("cache-control", "no-store")];
-
 /// The query of `GET /api/markers`, as typed.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Asked {
-    from: Option<String>,
-    to: Option<String>,
-    kind: Option<String>,
-    limit: Option<String>,
-    cursor: Option<String>,
+#[derive(Debug, Default)]
+struct Asked<'a> {
+    from: Option<Cow<'a, str>>,
+    to: Option<Cow<'a, str>>,
+    kind: Option<Cow<'a, str>>,
+    limit: Option<Cow<'a, str>>,
+    cursor: Option<Cow<'a, str>>,
     /// Read before.
-    #[serde(rename = "camera")]
-    _camera: Option<String>,
+    camera: Option<Cow<'a, str>>,
+}
+
+impl<'a> Asked<'a> {
+    fn parse(query: &'a str) -> Result<Asked<'a>, String> {
+        let mut asked = Asked::default();
+        for (key, value) in form_urlencoded::parse(query.as_bytes()) {
+            let slot = match &*key {
+                "from" => &mut asked.from,
+                "to" => &mut asked.to,
+                "kind" => &mut asked.kind,
+                "limit" => &mut asked.limit,
+                "cursor" => &mut asked.cursor,
+                "camera" => &mut asked.camera,
+                _ => return Err(format!("unknown field `{key}`")),
+            };
+            if slot.replace(value).is_some() {
+                return Err(format!("duplicate field `{key}`"));
+            }
+        }
+        Ok(asked)
+    }
 }
 
 /// Pages of markers that are made at a time: each is in memory whole, and the store answers one after the other anyway.
@@ -60,114 +73,102 @@ pub(in crate::server) const PAGES_AT_ONCE: usize = 2;
 fn listing(MarkerPage { json, next }: MarkerPage) -> Reply {
     let next = next.map_or_else(|| "null".to_owned(), |Cursor { begin_ms, number }| format!("\"{begin_ms}-{number}\""));
     let body = vec![Bytes::from_static(b"{\"markers\":["), json.into(), format!("],\"next\":{next}}}\n").into()];
-    Reply { status: 200, headers: JSON.map(|(name, value)| (name, value.to_owned())).into(), body, rest: None }
+    json_text(200, body)
 }
 
 /// `GET /api/markers`.
-pub(in crate::server) async fn list(State(shared): Shares, uri: Uri) -> Response<Body> {
-    let camera = match shared.camera(&uri) {
-        Ok(camera) => camera,
-        Err(reply) => return respond(reply),
+pub(in crate::server) fn list(Call { shared, request, .. }: Call) -> Answer {
+    let camera = match shared.camera(request.uri()) {
+        Ok(camera) => camera.clone(),
+        Err(reply) => return reply.into(),
     };
-    let query = match read_query(&uri, &camera.name, camera.clock.wall()) {
+    let query = match read_query(request.uri(), &camera.name, camera.clock.wall()) {
         Ok(query) => query,
-        Err(why) => return respond(plain(400, why + "\n")),
+        Err(why) => return plain(400, why + "\n").into(),
     };
-    // Held until the answer is counted among those under way.
-    let Ok(_turn) = shared.pages.acquire().await else { return respond(refused(&AskError::Ended)) };
-    respond(match camera.markers.page(query).await {
-        Ok(page) => listing(page),
-        Err(error) => refused(&error),
+    Answer::held(async move {
+        // Held until the answer is counted among those under way.
+        let Ok(_turn) = shared.pages.acquire().await else { return refused(&AskError::Ended) };
+        camera.markers.page(query).await.map_or_else(|error| refused(&error), listing)
     })
 }
 
 /// `GET /api/markers/{id}`.
-pub(in crate::server) async fn one(State(shared): Shares, uri: Uri, Path(id): Path<String>) -> Response<Body> {
-    respond(match shared.camera(&uri) {
-        Ok(camera) => answer(camera.markers.find(id).await, 200),
-        Err(reply) => reply,
-    })
+pub(in crate::server) fn one(call: Call) -> Answer {
+    let id = call.id();
+    match call.shared.camera(call.uri()).cloned() {
+        Ok(camera) => Answer::held(async move { answer(camera.markers.find(id).await, 200) }),
+        Err(reply) => reply.into(),
+    }
 }
 
 /// `POST /api/markers`.
-pub(in crate::server) async fn add(State(shared): Shares, request: Request) -> Response<Body> {
-    let camera = match shared.camera(request.uri()) {
-        Ok(camera) => camera.clone(),
-        Err(reply) => return respond(reply),
-    };
-    let body = match body_of(&shared, request).await {
-        Ok(body) => body,
-        Err(reply) => return respond(reply),
-    };
-    let draft = match draft::draft(&body, camera.clock.wall()) {
-        Ok(draft) => draft,
-        Err(bad) => return respond(plain(400, format!("{bad}\n"))),
-    };
-    let made = camera.markers.add(draft).await;
-    let id = made.as_ref().ok().map(|marker| marker.id.clone());
-    let mut reply = answer(made, 201);
-    if let Some(id) = id {
+pub(in crate::server) fn add(Call { shared, request, .. }: Call) -> Answer {
+    Answer::held(reply_of(async move {
+        let camera = shared.camera(request.uri())?.clone();
+        let body = body_of(&shared, request).await?;
+        let draft = draft::draft(&body, camera.clock.wall()).map_err(|bad| plain(400, format!("{bad}\n")))?;
+        let marker = camera.markers.add(draft).await.map_err(|error| refused(&error))?;
+        let mut reply = json(201, &marker);
         // Relative to `/api/markers`, so that a proxy may put all of it under a path of its own (RFC 9110 §10.2.2).
-        reply.headers.push(("location", format!("markers/{id}")));
-    }
-    respond(reply)
+        reply.headers.push(("location", format!("markers/{}", marker.id)));
+        Ok(reply)
+    }))
 }
 
 /// `PATCH /api/markers/{id}`.
-pub(in crate::server) async fn edit(State(shared): Shares, Path(id): Path<String>, request: Request) -> Response<Body> {
-    let camera = match shared.camera(request.uri()) {
-        Ok(camera) => camera.clone(),
-        Err(reply) => return respond(reply),
-    };
-    let body = match body_of(&shared, request).await {
-        Ok(body) => body,
-        Err(reply) => return respond(reply),
-    };
-    respond(match draft::edit(&body, camera.clock.wall()) {
-        Ok(edit) => answer(camera.markers.edit(id, edit).await, 200),
-        Err(bad) => plain(400, format!("{bad}\n")),
-    })
+pub(in crate::server) fn edit(call: Call) -> Answer {
+    let id = call.id();
+    let Call { shared, request, .. } = call;
+    Answer::held(reply_of(async move {
+        let camera = shared.camera(request.uri())?.clone();
+        let body = body_of(&shared, request).await?;
+        let edit = draft::edit(&body, camera.clock.wall()).map_err(|bad| plain(400, format!("{bad}\n")))?;
+        Ok(answer(camera.markers.edit(id, edit).await, 200))
+    }))
 }
 
 /// `DELETE /api/markers/{id}`.
-pub(in crate::server) async fn remove(State(shared): Shares, uri: Uri, Path(id): Path<String>) -> Response<Body> {
-    let camera = match may_change(&shared).and_then(|()| shared.camera(&uri)) {
-        Ok(camera) => camera,
-        Err(reply) => return respond(reply),
-    };
-    respond(match camera.markers.remove(id).await {
-        Ok(()) => Reply { status: 204, headers: vec![("cache-control", "no-store".to_owned())], body: vec![], rest: None },
-        Err(error) => refused(&error),
-    })
+pub(in crate::server) fn remove(call: Call) -> Answer {
+    let id = call.id();
+    Answer::held(reply_of(async move {
+        may_change(&call.shared)?;
+        let camera = call.shared.camera(call.request.uri())?.clone();
+        drop(call);
+        camera.markers.remove(id).await.map_err(|error| refused(&error))?;
+        Ok(no_content())
+    }))
+}
+
+/// The reply, whichever way it came about.
+async fn reply_of(reply: impl Future<Output = Result<Reply, Reply>>) -> Reply {
+    reply.await.unwrap_or_else(|refusal| refusal)
 }
 
 /// Whether one more request may change something now. Those of pages of other origins do not come so far.
 fn may_change(shared: &Shared) -> Result<(), Reply> {
     if !shared.take_change() {
-        return Err(later(429, format!("more than {CHANGES_PER_S} changes a second; slow down")));
+        return Err(later(429, format!("more than {CHANGES_PER_S} changes a second; slow down\n"), RETRY_AFTER_S));
     }
     Ok(())
 }
 
 /// The JSON that a request brings.
-async fn body_of(shared: &Shared, request: Request) -> Result<Bytes, Reply> {
+async fn body_of(shared: &Shared, request: Request<Incoming>) -> Result<Bytes, Reply> {
     may_change(shared)?;
     let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     // A form or a text can be posted by any page without asking; JSON cannot (Fetch §4.8, CORS preflight).
     if !kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json") {
         return Err(plain(415, "the body must be JSON; send Content-Type: application/json\n"));
     }
-    match timeout(BODY_TIMEOUT, to_bytes(request.into_body(), BODY_LEN_MAX)).await {
-        Ok(Ok(body)) => Ok(body),
-        Ok(Err(error)) if is_too_long(&error) => Err(plain(413, format!("the body is longer than {BODY_LEN_MAX} bytes\n"))),
+    match timeout(BODY_TIMEOUT, Limited::new(request.into_body(), BODY_LEN_MAX).collect()).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            Err(plain(413, format!("the body is longer than {BODY_LEN_MAX} bytes\n")))
+        }
         Ok(Err(error)) => Err(plain(400, format!("the body did not come whole: {error}\n"))),
         Err(_) => Err(plain(408, format!("the body did not come within {} s\n", BODY_TIMEOUT.as_secs()))),
     }
-}
-
-fn is_too_long(error: &axum::Error) -> bool {
-    let first: &dyn std::error::Error = error;
-    std::iter::successors(Some(first), |one| one.source()).any(|one| one.is::<http_body_util::LengthLimitError>())
 }
 
 fn answer(marker: Result<Marker, AskError>, status: u16) -> Reply {
@@ -186,32 +187,15 @@ fn refused(error: &AskError) -> Reply {
         AskError::Store(_) => 500,
         AskError::Unkept(_) | AskError::Busy | AskError::Ended => 503,
     };
-    if matches!(status, 429 | 503) { later(status, error.to_string()) } else { plain(status, format!("{error}\n")) }
-}
-
-fn later(status: u16, why: String) -> Reply {
-    let mut reply = plain(status, why + "\n");
-    reply.headers.push(("retry-after", RETRY_AFTER_S.to_string()));
-    reply
-}
-
-fn json(status: u16, value: &impl Serialize) -> Reply {
-    match serde_json::to_string(value) {
-        Ok(text) => {
-            let headers = JSON.map(|(name, value)| (name, value.to_owned())).into();
-            Reply { status, headers, body: vec![Bytes::from(text + "\n")], rest: None }
-        }
-        Err(error) => plain(500, format!("the answer cannot be written as JSON: {error}; please report this\n")),
-    }
+    let text = format!("{error}\n");
+    if matches!(status, 429 | 503) { later(status, text, RETRY_AFTER_S) } else { plain(status, text) }
 }
 
 /// What a query means, or what is wrong with it.
 fn read_query(uri: &Uri, camera: &CameraName, now: WallTime) -> Result<Query, String> {
-    let asked = axum::extract::Query::<Asked>::try_from_uri(uri).map_err(|error| {
-        let reason = std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
-        format!("the query is wrong: {reason}; it takes from, to, kind, limit, cursor and camera")
-    })?;
-    let time = |name: &str, text: Option<&String>, default: WallTime| match text {
+    let asked = Asked::parse(uri.query().unwrap_or_default())
+        .map_err(|reason| format!("the query is wrong: {reason}; it takes from, to, kind, limit, cursor and camera"))?;
+    let time = |name: &str, text: Option<&Cow<'_, str>>, default: WallTime| match text {
         None => Ok(default),
         // A plus sign that was not encoded reads as a blank.
         Some(text) => WallTime::parse(&text.replace(' ', "+"))

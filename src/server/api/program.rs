@@ -2,16 +2,16 @@
 
 use crate::server::{
     context::Shared,
-    http::reply::plain,
+    http::{
+        answer::{Answer, Call},
+        reply::{json, later, plain},
+    },
     net::{faults::FaultsReport, under_way::UnderWayReport},
-    origin::Reply,
 };
 use crate::{
     camera::Camera, camera_name::CameraName, capture::SourceState, hooks::HooksReport, marker_service::MarkerCounts,
     panics::PanicsReport, status::StatusReport, window::Summary,
 };
-use axum::http::Uri;
-use bytes::Bytes;
 use serde::Serialize;
 use std::sync::Arc;
 
@@ -86,21 +86,24 @@ struct Listed {
 }
 
 /// `GET /api/cameras`: which there are; the first is that of a request that names none.
-pub(in crate::server) fn cameras(shared: &Shared) -> Reply {
+pub(in crate::server) fn cameras(Call { shared, .. }: Call) -> Answer {
     let listed = |camera: &Arc<Camera>| Listed { name: camera.name.clone(), state: camera.status.stream.capture.state() };
-    json(&serde_json::json!({"cameras": shared.cameras().map(listed).collect::<Vec<_>>()}))
+    json(200, &serde_json::json!({"cameras": shared.cameras().map(listed).collect::<Vec<_>>()})).into()
 }
 
 /// `GET /api/status`: what all threads of a camera tell of themselves, and its window.
-pub(in crate::server) fn status(shared: &Shared, uri: &Uri) -> Reply {
-    let camera = match shared.camera(uri) {
-        Ok(camera) => camera,
-        Err(reply) => return reply,
-    };
+pub(in crate::server) fn status(Call { shared, request, .. }: Call) -> Answer {
     shared.count_viewers();
+    match shared.camera(request.uri()) {
+        Ok(camera) => json(200, &report(&shared, camera)).into(),
+        Err(reply) => reply.into(),
+    }
+}
+
+fn report(shared: &Shared, camera: &Camera) -> Report {
     let stream = camera.status.report(camera.clock.now(), camera.clock.wall());
     let listeners = shared.subscribers.len();
-    json(&Report {
+    Report {
         camera: camera.name.clone(),
         stream,
         window: camera.window.summary(),
@@ -110,33 +113,21 @@ pub(in crate::server) fn status(shared: &Shared, uri: &Uri) -> Reply {
         answers: shared.under_way.report(),
         peers: shared.faults.report(),
         server: ServerReport { panics: shared.panics.report(), playlists: shared.writers.report() },
-    })
-}
-
-fn json(report: &impl Serialize) -> Reply {
-    match serde_json::to_string(report) {
-        Ok(text) => {
-            let headers = vec![("content-type", "application/json".to_owned()), ("cache-control", "no-store".to_owned())];
-            Reply { status: 200, headers, body: vec![Bytes::from(text + "\n")], rest: None }
-        }
-        Err(error) => plain(500, format!("the status cannot be written as JSON: {error}; please report this\n")),
     }
 }
 
 /// `GET /healthz`: the server answers, so it lives.
-pub(in crate::server) fn health() -> Reply {
-    plain(200, "ok\n")
+pub(in crate::server) fn health(_: Call) -> Answer {
+    plain(200, "ok\n").into()
 }
 
 /// `GET /readyz`: whether a player that comes now gets a live picture.
-pub(in crate::server) fn readiness(shared: &Shared) -> Reply {
+pub(in crate::server) fn readiness(Call { shared, .. }: Call) -> Answer {
     let Some((camera, obstacle)) = shared.cameras().find_map(|camera| Some((camera, obstacle(camera)?))) else {
-        return plain(200, "ready\n");
+        return plain(200, "ready\n").into();
     };
     let whose = if shared.cameras().count() > 1 { format!("{}: ", camera.name) } else { String::new() };
-    let mut reply = plain(503, format!("not ready: {whose}{obstacle}\n"));
-    reply.headers.push(("retry-after", RETRY_AFTER_S.to_string()));
-    reply
+    later(503, format!("not ready: {whose}{obstacle}\n"), RETRY_AFTER_S).into()
 }
 
 /// Why a player that comes now gets no live picture of a camera, if so.
@@ -156,6 +147,6 @@ fn obstacle(camera: &Camera) -> Option<&'static str> {
 }
 
 /// `GET /time`: UTC now, the clock that DASH players set theirs by (ISO/IEC 23009-1 §5.8.5.7, `urn:mpeg:dash:utc:http-xsdate:2014`).
-pub(in crate::server) fn time(shared: &Shared) -> Reply {
-    plain(200, shared.clock.wall().to_string())
+pub(in crate::server) fn time(Call { shared, .. }: Call) -> Answer {
+    plain(200, shared.clock.wall().to_string()).into()
 }

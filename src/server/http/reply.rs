@@ -1,17 +1,15 @@
-//! Answers as HTTP: what every one of them carries, and its body of shared pieces.
+//! Answers as HTTP: what every one of them carries.
 
-use crate::server::origin::Reply;
-use axum::{
-    body::Body,
-    http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header},
+use crate::server::{
+    net::body::{AnswerBody, Pieces},
+    origin::Reply,
 };
 use bytes::Bytes;
-use hyper::body::{Body as HttpBody, Frame, SizeHint};
-use std::{
-    convert::Infallible,
-    pin::Pin,
-    task::{Context, Poll},
+use hyper::{
+    HeaderMap, Response, StatusCode,
+    header::{self, HeaderName, HeaderValue},
 };
+use serde::Serialize;
 
 /// Which pages may show or run an answer that they cannot read (Fetch §3.7): images, videos, scripts.
 pub(in crate::server) const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
@@ -62,61 +60,48 @@ pub(in crate::server) fn plain(status: u16, text: impl Into<Bytes>) -> Reply {
     Reply { status, headers, body: vec![text.into()], rest: None }
 }
 
+/// A value as JSON that nobody may keep.
+pub(in crate::server) fn json(status: u16, value: &impl Serialize) -> Reply {
+    match serde_json::to_string(value) {
+        Ok(text) => json_text(status, vec![Bytes::from(text + "\n")]),
+        Err(error) => plain(500, format!("the answer cannot be written as JSON: {error}; please report this\n")),
+    }
+}
+
+/// A JSON text in pieces, which nobody may keep.
+pub(in crate::server) fn json_text(status: u16, body: Vec<Bytes>) -> Reply {
+    let headers = vec![("content-type", "application/json".to_owned()), ("cache-control", "no-store".to_owned())];
+    Reply { status, headers, body, rest: None }
+}
+
+/// 204, for now.
+pub(in crate::server) fn no_content() -> Reply {
+    Reply { status: 204, headers: vec![("cache-control", "no-store".to_owned())], body: vec![], rest: None }
+}
+
+/// 404 to who asks for an address that there is not.
+pub(in crate::server) fn not_found() -> Reply {
+    plain(404, "there is nothing at this address; the viewer page is at /\n")
+}
+
+/// A text that nobody may keep, with the seconds after which a client that was turned away may come again.
+pub(in crate::server) fn later(status: u16, text: impl Into<Bytes>, retry_after_s: u32) -> Reply {
+    let mut reply = plain(status, text);
+    reply.headers.push(("retry-after", retry_after_s.to_string()));
+    reply
+}
+
 /// Puts a reply into HTTP; its pieces go to the socket as they are.
-pub(in crate::server) fn respond(reply: Reply) -> Response<Body> {
+pub(in crate::server) fn respond(reply: Reply) -> Response<AnswerBody> {
     let status = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let body = if status == StatusCode::NOT_MODIFIED { Body::new(NoBody) } else { Body::new(Pieces::new(reply.body)) };
-    let mut response = Response::new(body);
+    let is_known = status == StatusCode::NOT_MODIFIED;
+    let mut response = Response::new(if is_known { AnswerBody::Known } else { AnswerBody::Pieces(Pieces::new(reply.body)) });
     *response.status_mut() = status;
     *response.headers_mut() = headers(reply.headers);
     response
 }
 
-/// A body of shared pieces, sent one by one without copying; its length is known, so it is sent with Content-Length.
-struct Pieces {
-    left: std::vec::IntoIter<Bytes>,
-    len_left: u64,
-}
-
-impl Pieces {
-    fn new(pieces: Vec<Bytes>) -> Pieces {
-        Pieces { len_left: pieces.iter().map(|piece| piece.len() as u64).sum(), left: pieces.into_iter() }
-    }
-}
-
-impl HttpBody for Pieces {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let next = self.left.find(|piece| !piece.is_empty());
-        self.len_left -= next.as_ref().map_or(0, |piece| piece.len() as u64);
-        Poll::Ready(next.map(|piece| Ok(Frame::data(piece))))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.len_left == 0
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.len_left)
-    }
-}
-
-/// The body of 304. Its length is told as unknown, for Content-Length would be that of the answer left out (RFC 9110 §8.6).
-struct NoBody;
-
-impl HttpBody for NoBody {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        Poll::Ready(None)
-    }
-}
-
-/// The headers of a reply.
-pub(in crate::server) fn headers(listed: Vec<(&'static str, String)>) -> HeaderMap {
+fn headers(listed: Vec<(&'static str, String)>) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(HEADERS_MAX);
     for (name, value) in listed {
         match (HeaderName::from_bytes(name.as_bytes()), HeaderValue::try_from(value)) {
@@ -127,32 +112,9 @@ pub(in crate::server) fn headers(listed: Vec<(&'static str, String)>) -> HeaderM
     headers
 }
 
-/// Adds what every answer carries.
-pub(in crate::server) fn secure<B>(mut response: Response<B>) -> Response<B> {
-    response.headers_mut().extend(SECURITY_HEADERS);
-    response
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn pieces_are_sent_in_order_and_without_copying() {
-        let piece = Bytes::from_static(b"moof");
-        let mut body = Pieces::new(vec![piece.clone(), Bytes::new(), Bytes::from_static(b"mdat!")]);
-        assert_eq!(body.size_hint().exact(), Some(9));
-        let mut cx = Context::from_waker(std::task::Waker::noop());
-        let mut next = || match Pin::new(&mut body).poll_frame(&mut cx) {
-            Poll::Ready(frame) => frame.and_then(|frame| frame.expect("never fails").into_data().ok()),
-            Poll::Pending => panic!("nothing to wait for"),
-        };
-        let first = next().expect("the first piece");
-        assert_eq!(first.as_ptr(), piece.as_ptr());
-        assert_eq!(next().as_deref(), Some(&b"mdat!"[..]));
-        assert_eq!(next(), None);
-        assert!(body.is_end_stream());
-    }
 
     #[test]
     fn a_header_that_is_not_http_is_left_out() {

@@ -1,10 +1,11 @@
-//! The bodies of answers: shared pieces in one go, or whatever the router's handlers made.
+//! The bodies of answers: shared pieces in one go, or a stream of them as they come.
 
 use super::under_way::{Holding, Place};
-use axum::body::Body;
 use bytes::{Buf, Bytes};
-use hyper::body::{Body as HttpBody, Frame, SizeHint};
+use http_body_util::{BodyExt, combinators::UnsyncBoxBody};
+use hyper::body::{Body, Frame, SizeHint};
 use std::{
+    error::Error,
     io::IoSlice,
     pin::Pin,
     sync::Arc,
@@ -13,11 +14,17 @@ use std::{
 
 /// The body of any answer.
 pub(in crate::server) enum AnswerBody {
-    /// Pieces shared with the window. All are handed over as one frame, so that a segment is one write and not one per part.
+    /// Pieces, which may be shared with the window. All are handed over as one frame, so that a segment is one write and not one per part.
     Pieces(Pieces),
-    /// Anything else.
-    Other(Body),
+    /// Pieces as they come; nobody knows how many.
+    Stream(UnsyncBoxBody<Bytes, Broken>),
+    /// None, for the client has it: the body of 304. Its length is told as unknown, for Content-Length would be that of the answer left out
+    /// (RFC 9110 §8.6).
+    Known,
 }
+
+/// Why a stream is broken off.
+pub(in crate::server) type Broken = Box<dyn Error + Send + Sync>;
 
 /// Shared bytes in several pieces, to be sent in order and never copied.
 #[derive(Debug, Default)]
@@ -79,32 +86,31 @@ impl Buf for Pieces {
 }
 
 impl AnswerBody {
+    pub(in crate::server) fn stream(pieces: impl Body<Data = Bytes, Error: Into<Broken>> + Send + 'static) -> AnswerBody {
+        AnswerBody::Stream(pieces.map_err(Into::into).boxed_unsync())
+    }
+
     /// Whose bytes it holds, and how many; `None` if there are none. `is_kept` tells that caches may keep it: then others read the same.
     pub(in crate::server) fn holding(&self, is_kept: bool) -> Option<(Holding, usize)> {
-        let len = match self.size_hint().exact() {
-            Some(0) => return None,
-            Some(len) => len as usize,
-            None if self.is_end_stream() => return None,
-            None => return Some((Holding::Stream, 0)),
-        };
-        Some(match self {
-            AnswerBody::Pieces(pieces) => (Holding::Shared(pieces.chunk().as_ptr().addr()), len),
-            // Files of the page, which are there as long as the program.
-            AnswerBody::Other(_) if is_kept => (Holding::Shared(0), len),
-            AnswerBody::Other(_) => (Holding::Copy, len),
-        })
+        match self {
+            AnswerBody::Known => None,
+            AnswerBody::Stream(_) => Some((Holding::Stream, 0)),
+            AnswerBody::Pieces(pieces) if !pieces.has_remaining() => None,
+            AnswerBody::Pieces(pieces) if is_kept => Some((Holding::Shared(pieces.chunk().as_ptr().addr()), pieces.len)),
+            AnswerBody::Pieces(pieces) => Some((Holding::Copy, pieces.len)),
+        }
     }
 }
 
-impl HttpBody for AnswerBody {
+impl Body for AnswerBody {
     type Data = Pieces;
-    type Error = axum::Error;
+    type Error = Broken;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Pieces>, axum::Error>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Pieces>, Broken>>> {
         match &mut *self {
             AnswerBody::Pieces(pieces) if pieces.has_remaining() => Poll::Ready(Some(Ok(Frame::data(std::mem::take(pieces))))),
-            AnswerBody::Pieces(_) => Poll::Ready(None),
-            AnswerBody::Other(body) => {
+            AnswerBody::Pieces(_) | AnswerBody::Known => Poll::Ready(None),
+            AnswerBody::Stream(body) => {
                 let frame = |frame: Frame<Bytes>| frame.map_data(|data| Pieces::new(vec![data]));
                 Pin::new(body).poll_frame(cx).map(|next| next.map(|result| result.map(frame)))
             }
@@ -114,14 +120,16 @@ impl HttpBody for AnswerBody {
     fn is_end_stream(&self) -> bool {
         match self {
             AnswerBody::Pieces(pieces) => !pieces.has_remaining(),
-            AnswerBody::Other(body) => body.is_end_stream(),
+            AnswerBody::Stream(body) => body.is_end_stream(),
+            AnswerBody::Known => false,
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
             AnswerBody::Pieces(pieces) => SizeHint::with_exact(pieces.len as u64),
-            AnswerBody::Other(body) => body.size_hint(),
+            AnswerBody::Stream(body) => body.size_hint(),
+            AnswerBody::Known => SizeHint::default(),
         }
     }
 }

@@ -4,14 +4,14 @@
 //! connections on which nothing moves, are watched here. Who began a request and did not end it in time is told so.
 
 use super::{
-    body::{AnswerBody, Pieces},
+    body::{AnswerBody, Broken, Pieces},
     faults::Fault,
     limits::{FAREWELL_TIMEOUT, Limits},
     metered::{Metered, Version},
     pulse::{Beat, OpenRequest, Pulse},
     under_way::{Line, Place},
 };
-use crate::server::{http::gate::Ends, routes::Site};
+use crate::server::{auth::gate::Ends, site::Site};
 use hyper::{
     Request,
     body::{Body as HttpBody, Frame, Incoming, SizeHint},
@@ -229,9 +229,9 @@ struct Tracked {
 
 impl HttpBody for Tracked {
     type Data = Pieces;
-    type Error = axum::Error;
+    type Error = Broken;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Pieces>, axum::Error>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Pieces>, Broken>>> {
         if let Some(place) = &self.place {
             place.asked_for_more();
         }

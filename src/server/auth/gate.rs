@@ -1,27 +1,22 @@
 //! Who is answered at all: those who ask for this host under one of its own names, and no page of another origin that `--allow-origin` does
 //! not name. What is let through is told to browsers by the headers of CORS and Cross-Origin-Resource-Policy (Fetch §3.2, §3.7).
 
-use super::{
-    own_names::OwnNames,
-    reply::{RESOURCE_POLICY, plain, respond, text_of},
-    same_origin::is_foreign,
-};
+use super::{own_names::OwnNames, same_origin::is_foreign};
 use crate::{
-    camera_name::CameraName,
     server::{
         AccessConfig, AllowedOrigins,
         authority::{Authority, Origin},
-    },
-    time::Ticks,
-};
-use crate::{
-    server::{
+        http::reply::{RESOURCE_POLICY, no_content, plain, respond, text_of},
         net::{body::AnswerBody, burst::Burst},
         origin::Reply,
     },
     sync::lock,
+    time::Ticks,
 };
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Version, header};
+use hyper::{
+    HeaderMap, Method, Request, Response, Version,
+    header::{self, HeaderName, HeaderValue},
+};
 use std::{net::IpAddr, sync::Mutex};
 
 /// What a page of another origin may read of an answer's head.
@@ -31,8 +26,6 @@ const EXPOSED: HeaderValue =
 const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD");
 /// Seconds for which a browser need not ask again whether it may send a header of its own: two hours, the most that Chromium takes.
 const PREFLIGHT_AGE: HeaderValue = HeaderValue::from_static("7200");
-/// Where UTC is told.
-pub(in crate::server) const TIME_PATH: &str = "/time";
 /// What Chromium asks before a public page reads from a private network, and our answer.
 const ASKS_PRIVATE: &str = "access-control-request-private-network";
 const ALLOWS_PRIVATE: HeaderName = HeaderName::from_static("access-control-allow-private-network");
@@ -59,7 +52,6 @@ pub(in crate::server) struct Ends {
 
 /// Decides who is answered.
 pub(in crate::server) struct Gate {
-    cameras: Vec<CameraName>,
     names: OwnNames,
     origins: AllowedOrigins,
     told: Mutex<Told>,
@@ -76,25 +68,26 @@ struct Told {
 pub(in crate::server) type Grant = Option<HeaderValue>;
 
 impl Gate {
-    pub(in crate::server) fn new(access: AccessConfig, cameras: Vec<CameraName>) -> Gate {
-        Gate { cameras, names: OwnNames::new(access.host_names), origins: access.origins, told: Mutex::default() }
+    pub(in crate::server) fn new(access: AccessConfig) -> Gate {
+        Gate { names: OwnNames::new(access.host_names), origins: access.origins, told: Mutex::default() }
     }
 
-    /// What this request may be granted, or the answer to one that goes no further.
+    /// What this request may be granted, or the answer to one that goes no further. `is_open` tells whether pages of other origins may be
+    /// let read what is asked for.
     pub(in crate::server) fn admit<B>(
         &self,
         ends: Ends,
         request: &Request<B>,
+        is_open: bool,
         now: Ticks,
     ) -> Result<Grant, Box<Response<AnswerBody>>> {
-        let refuse = |reply: Reply| Box::new(respond(reply).map(AnswerBody::Other));
+        let refuse = |reply: Reply| Box::new(respond(reply));
         let headers = request.headers();
         let asked = asked_for(ends, request).ok_or_else(|| refuse(plain(400, NO_HOST)))?;
         if let Some(other) = asked.iter().find(|authority| !self.names.have(&authority.host, ends.local, now)) {
             self.tell_name(&other.host.to_string(), now);
             return Err(refuse(plain(421, NOT_OURS)));
         }
-        let is_open = self.is_open(request.uri().path());
         let grant = if is_open { self.grant(text_of(headers, header::ORIGIN)) } else { None };
         if is_open && request.method() == Method::OPTIONS && headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD) {
             let grant = grant.filter(|_| self.is_allowed(headers, is_open));
@@ -105,12 +98,6 @@ impl Gate {
             return Err(refuse(plain(403, FOREIGN)));
         }
         Ok(grant)
-    }
-
-    /// What pages of other origins may be let read: the streams, and the time that their players need.
-    fn is_open(&self, path: &str) -> bool {
-        let stream = path.strip_prefix('/').and_then(|path| path.split_once('/')).map(|(first, _)| first);
-        path == TIME_PATH || stream.is_some_and(|stream| self.cameras.iter().any(|name| name.as_str() == stream))
     }
 
     /// Tells browsers what pages of other origins may do with an answer.
@@ -155,8 +142,7 @@ impl Gate {
 
     /// Players send headers of their own (CMCD, Authorization), so each is allowed: what none of ours reads does no harm.
     fn preflight(&self, asked: &HeaderMap, grant: HeaderValue) -> Response<AnswerBody> {
-        let reply = Reply { status: 204, headers: vec![("cache-control", "no-store".to_owned())], body: vec![], rest: None };
-        let mut response = respond(reply).map(AnswerBody::Other);
+        let mut response = respond(no_content());
         let headers = response.headers_mut();
         self.dress(headers, Some(grant));
         headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, METHODS);

@@ -1,5 +1,5 @@
 use super::*;
-use crate::server::authority::Host;
+use crate::server::{authority::Host, routes::Route};
 
 const LOOPBACK: &str = "127.0.0.1";
 const NETWORK: &str = "192.0.2.9";
@@ -10,10 +10,7 @@ fn ends(peer: &str) -> Ends {
 
 fn gate(origins: &[&str]) -> Gate {
     let listed = origins.iter().map(|text| Origin::parse(text).expect(text)).collect();
-    Gate::new(
-        AccessConfig { host_names: vec![Host::Name("nas.lan".to_owned())], origins: AllowedOrigins::Listed(listed) },
-        vec![CameraName::default()],
-    )
+    Gate::new(AccessConfig { host_names: vec![Host::Name("nas.lan".to_owned())], origins: AllowedOrigins::Listed(listed) })
 }
 
 fn request(method: &str, uri: &str, version: Version, lines: &[(&str, &str)]) -> Request<()> {
@@ -21,9 +18,13 @@ fn request(method: &str, uri: &str, version: Version, lines: &[(&str, &str)]) ->
     lines.iter().fold(request, |request, (name, value)| request.header(*name, *value)).body(()).expect("a request")
 }
 
+fn is_open<B>(request: &Request<B>) -> bool {
+    Route::parse(request.uri().path()).is_some_and(Route::is_for_players)
+}
+
 /// The status of what is refused, and 0 for what is let through.
 fn status(gate: &Gate, peer: &str, request: &Request<()>) -> u16 {
-    gate.admit(ends(peer), request, Ticks(0)).map_or_else(|told| told.status().as_u16(), |_| 0)
+    gate.admit(ends(peer), request, is_open(request), Ticks(0)).map_or_else(|told| told.status().as_u16(), |_| 0)
 }
 
 #[test]
@@ -85,7 +86,7 @@ fn what_a_proxy_tells_counts_from_this_computer_alone() {
 fn no_page_of_another_origin_gets_a_byte_unless_it_is_named() {
     let check = |allowed: &[&str], uri: &str, lines: &[(&str, &str)], expect: u16| {
         let gate = if allowed == ["*"] {
-            Gate::new(AccessConfig { host_names: vec![], origins: AllowedOrigins::Any }, vec![CameraName::default()])
+            Gate::new(AccessConfig { host_names: vec![], origins: AllowedOrigins::Any })
         } else {
             gate(allowed)
         };
@@ -147,7 +148,8 @@ fn a_preflight_is_answered_for_any_header_to_the_pages_that_may() {
             ("sec-fetch-site", "cross-site"),
             ("sec-fetch-mode", "cors"),
         ];
-        gate.admit(ends(LOOPBACK), &request("OPTIONS", uri, Version::HTTP_11, &lines), Ticks(0))
+        let request = request("OPTIONS", uri, Version::HTTP_11, &lines);
+        gate.admit(ends(LOOPBACK), &request, is_open(&request), Ticks(0))
     };
     let told = ask("/cam/index.m3u8", "https://home.example").expect_err("it is answered");
     let header = |name: &str| told.headers().get(name).and_then(|value| value.to_str().ok());

@@ -4,7 +4,7 @@
 //! shows what it loads (`<img>`, `<video>`, `<script>`). Such a load is kept from the page by Cross-Origin-Resource-Policy.
 
 use crate::server::authority::{Authority, Origin};
-use axum::http::{HeaderMap, Method, header};
+use hyper::{HeaderMap, Method, header};
 
 /// Set by the browser alone (Fetch Metadata §2.1); a page cannot forge it.
 const FETCH_SITE: &str = "sec-fetch-site";

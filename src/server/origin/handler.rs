@@ -1,0 +1,82 @@
+//! Requests for a camera's stream. They are most of all requests: what is there is answered at once, and what is not waits with what it
+//! needs and no more. The request itself is gone by then, with its buffers.
+
+use crate::server::{
+    context::{Served, Shared},
+    http::{
+        answer::{Answer, Call},
+        reply::{list_of, not_found, respond, text_of},
+        stepped::{Stepped, Steps},
+    },
+    net::body::AnswerBody,
+    origin::{self, Follower, Method, Reply, Resolution, Stalled},
+    routes::Route,
+};
+use crate::window::WAITERS_MAX;
+use bytes::Bytes;
+use hyper::{Request, Response, header};
+use std::{net::IpAddr, sync::Arc};
+
+/// What is asked of which stream; `None` if there is no such camera.
+fn asked<B>(shared: &Shared, request: &Request<B>) -> Option<(Arc<Served>, origin::Request)> {
+    let Route::Stream(camera, name) = Route::parse(request.uri().path())? else { return None };
+    let served = shared.find(camera)?.clone();
+    let headers = request.headers();
+    let asked = origin::Request {
+        method: match *request.method() {
+            hyper::Method::GET => Method::Get,
+            hyper::Method::HEAD => Method::Head,
+            _ => Method::Other,
+        },
+        name: name.to_owned(),
+        query: request.uri().query().unwrap_or_default().to_owned(),
+        range: text_of(headers, header::RANGE).map(str::to_owned),
+        if_none_match: list_of(headers, header::IF_NONE_MATCH),
+        if_range: text_of(headers, header::IF_RANGE).map(str::to_owned),
+        accept_encoding: list_of(headers, header::ACCEPT_ENCODING),
+    };
+    Some((served, asked))
+}
+
+/// Answers what is asked of a stream.
+pub(in crate::server) fn answer(Call { shared, peer, request }: Call) -> Answer {
+    let Some((served, asked)) = asked(&shared, &request) else { return not_found().into() };
+    match origin::look(&served.camera.playlists, &asked) {
+        Resolution::Ready(reply) => finish(&shared, &served, peer, reply).into(),
+        Resolution::Await(_) => Answer::Held(Box::pin(async move {
+            let reply = origin::respond(&served.camera.playlists, asked).await;
+            finish(&shared, &served, peer, reply)
+        })),
+    }
+}
+
+fn finish(shared: &Shared, served: &Served, peer: IpAddr, reply: Reply) -> Response<AnswerBody> {
+    if reply.status < 400 {
+        served.note_viewer(peer);
+    }
+    if reply.status == 503 && served.camera.window.waiters() >= WAITERS_MAX {
+        shared.tell_crowd();
+    }
+    match reply.rest.map(|growth| Follower::new(served.camera.window.clone(), growth)) {
+        Some(Some(follower)) => respond(reply).map(|_| AnswerBody::stream(Stepped::new(follower))),
+        Some(None) => {
+            shared.tell_crowd();
+            respond(Reply::crowded())
+        }
+        None => {
+            if reply.status == 200 {
+                shared.mirror.note(&reply.body);
+            }
+            respond(reply)
+        }
+    }
+}
+
+/// A growing segment ends when it is whole, and is broken off when that does not come about, so that no cache keeps half of one.
+impl Steps for Follower {
+    type Error = Stalled;
+
+    fn next(&mut self) -> impl Future<Output = Option<Result<Bytes, Stalled>>> + Send {
+        Follower::next(self)
+    }
+}

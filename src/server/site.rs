@@ -1,0 +1,284 @@
+//! Everything that is served: each request goes through the gate and by its route to who answers it, and each answer gets what all carry.
+
+use super::{
+    api::{events, markers},
+    auth::gate::{Ends, Gate, Grant},
+    context::{self, Shared},
+    http::{
+        answer::{Answer, Call},
+        reply::{EMBED_POLICY, SECURITY_HEADERS, later, not_found, plain, respond},
+    },
+    net::{
+        admission::Admission,
+        body::{AnswerBody, Pieces},
+        faults::Faults,
+        mirror::Mirror,
+        under_way::{Line, Place},
+    },
+    origin::Reply,
+    page::assets,
+    routes::Route,
+};
+use crate::{
+    camera::{Camera, Cameras},
+    panics::Panics,
+    server::AccessConfig,
+    time::Ticks,
+};
+use hyper::{
+    Method, Request, Response, Uri,
+    body::{Body, Incoming},
+    header::{self, HeaderValue},
+};
+use std::{
+    fmt,
+    pin::Pin,
+    sync::{Arc, Mutex},
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+use tokio::sync::Semaphore;
+
+/// Longest path and query, in bytes: ours have less than 100, and a proxy's token fits. A longer one is answered 414.
+pub const URI_LEN_MAX: usize = 2048;
+
+/// Longest request body, in bytes; what takes one has a limit below. A longer one is answered 413.
+pub const BODY_LEN_MAX: u64 = 16 * 1024;
+
+/// Seconds after which a client that was turned away may come again.
+const RETRY_AFTER_S: u32 = 1;
+
+/// Everything that is served.
+pub struct Site {
+    shared: Arc<Shared>,
+}
+
+impl Site {
+    /// The page, the streams of the cameras and the API over them, for those whom `access` lets in.
+    pub fn new(cameras: &Cameras, access: AccessConfig) -> Site {
+        let shared = Arc::new(Shared {
+            cameras: context::served(cameras),
+            clock: cameras.first().clock.clone(),
+            mirror: Arc::default(),
+            faults: Faults::default(),
+            panics: Panics::default(),
+            writers: Panics::default(),
+            gate: Gate::new(access),
+            pages: Semaphore::new(markers::PAGES_AT_ONCE),
+            subscribers: Admission::shared_out(
+                events::SUBSCRIBERS_MAX,
+                events::SUBSCRIBERS_PER_ADDRESS_MAX,
+                events::SUBSCRIBERS_OF_PROXY_MAX,
+            ),
+            under_way: Arc::default(),
+            files: context::files(assets::load(&cameras.first().name)),
+            changes: Mutex::default(),
+            crowd: Mutex::default(),
+        });
+        Site { shared }
+    }
+
+    /// Answers one request that came over a connection with these ends.
+    pub(super) fn answer(self: &Arc<Self>, ends: Ends, request: Request<Incoming>) -> Pending {
+        let pending = |answer: Answer, tail: Tail| Pending { answer, tail, site: self.clone() };
+        if let Some(refused) = refusal(&request) {
+            return pending(refused.into(), Tail::default());
+        }
+        let route = Route::parse(request.uri().path()).filter(|route| self.shared.has(*route));
+        let is_open = route.is_some_and(Route::is_for_players);
+        let grant = match self.shared.gate.admit(ends, &request, is_open, self.now()) {
+            Ok(grant) => grant,
+            Err(told) => return pending((*told).into(), Tail::default()),
+        };
+        let is_of_stream = matches!(route, Some(Route::Stream(..)));
+        let tail = Tail {
+            grant,
+            is_embed: route == Some(Route::Page) && is_embed(request.uri()),
+            // The origin knows what HEAD is.
+            is_head: request.method() == Method::HEAD && !is_of_stream,
+        };
+        let Some(route) = route else { return pending(not_found().into(), tail) };
+        match route.action(request.method()) {
+            Some((_, handler)) => pending(handler(Call { shared: self.shared.clone(), peer: ends.peer, request }), tail),
+            None => pending(not_taken(route).into(), tail),
+        }
+    }
+
+    /// Counts an answer among those under way until it is out, or turns its client away where there is no room for it.
+    pub(super) fn place(&self, answer: Response<AnswerBody>, line: &Arc<Line>) -> (Response<AnswerBody>, Option<Arc<Place>>) {
+        let is_kept = answer.headers().get(header::CACHE_CONTROL).is_none_or(|value| value != "no-store");
+        let Some((holding, len)) = answer.body().holding(is_kept) else { return (answer, None) };
+        match self.shared.under_way.begin(holding, len, line) {
+            Some(place) => (answer, Some(Arc::new(place))),
+            None => {
+                let told = "too many answers are under way to slow readers; come again\n";
+                (secured(respond(later(503, told, RETRY_AFTER_S))), None)
+            }
+        }
+    }
+
+    /// Ends the answers whose readers are too slow.
+    pub(super) fn sweep(&self, patience: Duration) {
+        self.shared.under_way.sweep(patience);
+    }
+
+    /// Copies of what many ask for.
+    pub(super) fn mirror(&self) -> &Arc<Mirror> {
+        &self.shared.mirror
+    }
+
+    /// Keep the texts of the playlists up with the windows, each for as long as it is polled.
+    pub(super) fn writers(&self) -> Vec<impl Future<Output = ()> + Send + use<>> {
+        let writer = |camera: &Arc<Camera>| {
+            let (shared, playlists) = (self.shared.clone(), camera.playlists.clone());
+            async move {
+                let begin = || {
+                    let playlists = playlists.clone();
+                    async move { playlists.follow().await }
+                };
+                shared.writers.keep(begin).await;
+            }
+        };
+        self.shared.cameras().map(writer).collect()
+    }
+
+    /// Bugs of the accept loop and of connections.
+    pub(super) fn panics(&self) -> &Panics {
+        &self.shared.panics
+    }
+
+    /// What is due each second.
+    pub(super) fn tick(&self, patience: Duration) {
+        self.count_viewers();
+        self.sweep(patience);
+    }
+
+    /// What peers do wrong.
+    pub(super) fn faults(&self) -> &Faults {
+        &self.shared.faults
+    }
+
+    /// Monotonic time of the stream's clock.
+    pub(super) fn now(&self) -> Ticks {
+        self.shared.clock.now()
+    }
+
+    /// Brings `Status::viewers` up to date, for viewers leave without a word.
+    pub(super) fn count_viewers(&self) {
+        self.shared.count_viewers();
+    }
+}
+
+impl fmt::Debug for Site {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Site")
+    }
+}
+
+/// What is left to do with an answer when it is there.
+#[derive(Default)]
+struct Tail {
+    /// What the page that asks may read.
+    grant: Grant,
+    /// Any page may frame it.
+    is_embed: bool,
+    /// The body is left out.
+    is_head: bool,
+}
+
+/// An answer, there or to come, that gets what all answers carry.
+pub(super) struct Pending {
+    answer: Answer,
+    tail: Tail,
+    site: Arc<Site>,
+}
+
+impl Future for Pending {
+    type Output = Response<AnswerBody>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Response<AnswerBody>> {
+        let mut response = secured(ready!(Pin::new(&mut self.answer).poll(cx)));
+        let tail = std::mem::take(&mut self.tail);
+        self.site.shared.gate.dress(response.headers_mut(), tail.grant);
+        if tail.is_embed {
+            response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, EMBED_POLICY);
+        }
+        Poll::Ready(if tail.is_head { without_body(response) } else { response })
+    }
+}
+
+/// Adds what every answer carries.
+fn secured(mut response: Response<AnswerBody>) -> Response<AnswerBody> {
+    response.headers_mut().extend(SECURITY_HEADERS);
+    response
+}
+
+/// The answer to HEAD: that to GET without its body (RFC 9110 §9.3.2).
+fn without_body(response: Response<AnswerBody>) -> Response<AnswerBody> {
+    let (mut head, body) = response.into_parts();
+    if let Some(len) = body.size_hint().exact().filter(|_| head.status != 204) {
+        head.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(len));
+    }
+    let body = if matches!(body, AnswerBody::Known) { body } else { AnswerBody::Pieces(Pieces::default()) };
+    Response::from_parts(head, body)
+}
+
+/// 405, with what the address takes (RFC 9110 §15.5.6).
+fn not_taken(route: Route<'_>) -> Reply {
+    let mut reply = plain(405, "this address does not take this method; Allow says which it takes\n");
+    reply.headers.push(("allow", route.allowed()));
+    reply
+}
+
+/// Whether the page is asked for with `embed` in its query, as web/options.js reads it.
+fn is_embed(uri: &Uri) -> bool {
+    let names = uri.query().unwrap_or_default().split('&').map(|each| each.split_once('=').map_or(each, |(name, _)| name));
+    names.into_iter().any(|name| name == "embed")
+}
+
+/// What is wrong with a request before its path is looked at.
+fn refusal<B: Body>(request: &Request<B>) -> Option<Reply> {
+    let uri_len = request.uri().path_and_query().map_or(0, |both| both.as_str().len());
+    if uri_len > URI_LEN_MAX {
+        return Some(plain(414, format!("the address is longer than {URI_LEN_MAX} bytes\n")));
+    }
+    if request.body().size_hint().lower() > BODY_LEN_MAX {
+        return Some(plain(413, format!("the request's body is longer than {BODY_LEN_MAX} bytes\n")));
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+
+    #[test]
+    fn long_addresses_and_bodies_are_refused_by_their_length() {
+        let check = |uri_len: usize, body_len: usize, expect: Option<u16>| {
+            let uri = format!("/{}", "a".repeat(uri_len - 1));
+            let request = Request::builder().uri(uri).body(http_body_util::Full::new(Bytes::from(vec![0; body_len])));
+            assert_eq!(refusal(&request.expect("a request")).map(|reply| reply.status), expect, "{uri_len} {body_len}");
+        };
+        check(URI_LEN_MAX, 0, None);
+        check(URI_LEN_MAX + 1, 0, Some(414));
+        check(1, BODY_LEN_MAX as usize, None);
+        check(1, BODY_LEN_MAX as usize + 1, Some(413));
+    }
+
+    #[test]
+    fn only_the_page_that_is_only_a_picture_may_be_framed_by_any_page() {
+        let check = |uri: &'static str, expect: bool| {
+            let uri = Uri::from_static(uri);
+            assert_eq!(Route::parse(uri.path()) == Some(Route::Page) && is_embed(&uri), expect, "{uri}");
+        };
+        check("/?embed", true);
+        check("/?player=dash&embed=1", true);
+        check("/", false);
+        check("/?kiosk", false);
+        check("/?embedded", false);
+        check("/?x=embed", false);
+        check("/index.html?embed", false);
+        check("/api/status?embed", false);
+    }
+}
