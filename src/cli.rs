@@ -2,7 +2,12 @@
 //!
 //! Values are not checked here, because clap's own complaints are paragraphs; ours are one sentence each.
 
-use crate::{camera_name::NAME_DEFAULT, encode};
+use crate::{
+    camera_name::NAME_DEFAULT,
+    detect, encode, grid,
+    quantity::{bits_text, bytes_text, span_text},
+    server, window,
+};
 use clap::{
     Args, CommandFactory, Parser, Subcommand,
     error::{ContextKind, ContextValue, ErrorKind},
@@ -201,7 +206,7 @@ pub struct SearchArgs {
     #[arg(long, value_name = "FILE")]
     pub model: Option<PathBuf>,
     /// Width in pixels to which a wider picture is reduced for the search: less is faster, and loses small faces
-    #[arg(long, value_name = "PIXELS", default_value = "640")]
+    #[arg(long, value_name = "PIXELS", default_value = detect::WIDTH_DEFAULT.to_string())]
     pub detect_width: String,
 }
 
@@ -210,7 +215,7 @@ pub struct SearchArgs {
 #[command(next_help_heading = "Detection")]
 pub struct SearchPaceArgs {
     /// Searches per second, at most; the encoder never waits for one
-    #[arg(long, value_name = "N", default_value = "10")]
+    #[arg(long, value_name = "N", default_value = detect::FPS_DEFAULT.to_string())]
     pub detect_fps: String,
 }
 
@@ -225,7 +230,7 @@ pub struct EncodeArgs {
     #[arg(long, value_name = "NAME", default_value = encode::PRESET_DEFAULT)]
     pub preset: String,
     /// Bit rate in bit/s, average and ceiling: 500k, 2M, 2.5M
-    #[arg(long, value_name = "RATE", default_value = "2M")]
+    #[arg(long, value_name = "RATE", default_value = bits_text(encode::BITRATE_DEFAULT.into()))]
     pub bitrate: String,
 }
 
@@ -234,10 +239,10 @@ pub struct EncodeArgs {
 #[command(next_help_heading = "Packaging")]
 pub struct CutArgs {
     /// Length of a part, 100ms at least; it divides the segment. Players stay three parts behind
-    #[arg(long, value_name = "TIME", default_value = "100ms")]
+    #[arg(long, value_name = "TIME", default_value = span_text(grid::PART_DEFAULT))]
     pub part: String,
     /// Length of a segment, 1s to 10s. Players without low latency stay three segments behind
-    #[arg(long, value_name = "TIME", default_value = "2s")]
+    #[arg(long, value_name = "TIME", default_value = span_text(grid::SEGMENT_DEFAULT))]
     pub segment: String,
 }
 
@@ -246,10 +251,10 @@ pub struct CutArgs {
 #[command(next_help_heading = "Packaging")]
 pub struct WindowArgs {
     /// How far back a viewer can go, three segments at least; it is held in memory
-    #[arg(long, value_name = "TIME", default_value = "5m")]
+    #[arg(long, value_name = "TIME", default_value = span_text(window::SPAN_DEFAULT))]
     pub window: String,
     /// Most memory for the window, in bytes: 500M, 1G
-    #[arg(long, value_name = "BYTES", default_value = "1G")]
+    #[arg(long, value_name = "BYTES", default_value = bytes_text(window::BYTES_DEFAULT))]
     pub window_bytes: String,
 }
 
@@ -258,10 +263,10 @@ pub struct WindowArgs {
 #[command(next_help_heading = "Server")]
 pub struct ServerArgs {
     /// IP address to listen on; 0.0.0.0 is every address of this host, for the network
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1")]
+    #[arg(long, value_name = "ADDR", default_value = server::BIND_DEFAULT.to_string())]
     pub bind: String,
     /// TCP port to listen on; 0 takes any free one
-    #[arg(long, value_name = "N", default_value = "8080")]
+    #[arg(long, value_name = "N", default_value = server::PORT_DEFAULT.to_string())]
     pub port: String,
     /// A name or address that the server has beside those of this computer: that of a reverse proxy, a router, a name server;
     /// it may be given several times

@@ -1,6 +1,6 @@
 //! What was asked, as meaning: validated, one small struct per stage. Each stage owns its struct and its defaults, with their reasons.
 //!
-//! [`read`] makes it from what was [typed](crate::cli); its checks are in `config/check.rs`, the notation in `config/quantity.rs`.
+//! [`read`] makes it from what was [typed](crate::cli); its checks are in `config/check.rs`, the notation of quantities is in [`quantity`](crate::quantity).
 
 use crate::{
     camera::CameraConfig, console::Verbosity, detect::DetectConfig, hooks::HooksConfig, record::Overwrite, server::ServerConfig,
@@ -9,7 +9,6 @@ use crate::{
 use std::path::PathBuf;
 
 mod check;
-pub mod quantity;
 
 pub use check::read;
 

@@ -27,11 +27,11 @@ pub const END_GRACE: Duration = Duration::from_secs(2);
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HooksConfig {
     /// A server that takes a POST for each event.
-    pub webhook: Option<webhook::Target>,
+    pub webhook: Option<webhook::Endpoint>,
     /// A command that is run for each event.
     pub exec: Option<String>,
     /// An MQTT broker.
-    pub broker: Option<broker::Target>,
+    pub broker: Option<broker::BrokerAddress>,
 }
 
 impl HooksConfig {

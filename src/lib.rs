@@ -83,6 +83,9 @@ pub mod server;
 // The program: what it shows.
 pub mod console;
 
+// How quantities are written.
+pub mod quantity;
+
 // What was typed.
 pub mod cli;
 

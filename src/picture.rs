@@ -197,7 +197,7 @@ impl fmt::Debug for Shelf {
 impl PicturePool {
     /// A picture whose pixels are whatever the buffer last held; the caller writes all of them.
     pub fn take(&self, size: Size, at: Ticks) -> Picture {
-        let mut bytes = self.shelf.lock().pop().unwrap_or_default();
+        let mut bytes = lock(&self.shelf.free).pop().unwrap_or_default();
         bytes.resize(size.picture_len(), 0);
         Picture { at, size, bytes, home: Some(self.shelf.clone()) }
     }
@@ -211,12 +211,8 @@ impl PicturePool {
 }
 
 impl Shelf {
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Vec<u8>>> {
-        lock(&self.free)
-    }
-
     fn put_back(&self, bytes: Vec<u8>) {
-        let mut free = self.lock();
+        let mut free = lock(&self.free);
         // A buffer of another size than its neighbours belongs to a camera that has changed its format.
         if free.len() < POOL_BUFFERS_MAX && free.first().is_none_or(|first| first.len() == bytes.len()) {
             free.push(bytes);
@@ -261,8 +257,8 @@ mod tests {
         let (pool, size) = (PicturePool::default(), Size::new(64, 48).expect("even"));
         let many: Vec<_> = (0..20).map(|n| pool.take(size, Ticks(n))).collect();
         drop(many);
-        assert_eq!(pool.shelf.lock().len(), POOL_BUFFERS_MAX);
+        assert_eq!(lock(&pool.shelf.free).len(), POOL_BUFFERS_MAX);
         drop(pool.take(Size::new(32, 48).expect("even"), Ticks(0)));
-        assert!(pool.shelf.lock().len() < POOL_BUFFERS_MAX);
+        assert!(lock(&pool.shelf.free).len() < POOL_BUFFERS_MAX);
     }
 }

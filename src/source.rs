@@ -132,12 +132,12 @@ pub fn open_file(path: &Path, _pace: Pace, _pool: PicturePool, _stop: Stop) -> R
 }
 
 /// The meaning of `--device`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum SourceSpec {
     /// A camera: its index, its path, or a part of its name, as typed.
     Camera(String),
-    /// The drawn test source, with a script of faults (empty for none); the script's grammar is in `source/test.rs`.
-    Test(String),
+    /// The drawn test source, with a script of faults.
+    Test(test::Script),
     /// A file that FFmpeg reads, looped in real time.
     File(PathBuf),
 }

@@ -12,10 +12,7 @@ use crate::{
     package::Msn,
     picture::PicturePool,
     pipeline::{ClockStrip, Detections, EncoderOpener, Hiding, PipelineError, PipelineParts},
-    source::{
-        Pace, Source, SourceFormat, SourceSpec, Stop, camera, open_file,
-        test::{Script, TestOpener},
-    },
+    source::{Pace, Source, SourceFormat, SourceSpec, Stop, camera, open_file, test::TestOpener},
     status::{Asked, Status},
     stream::{self, Sink, Stream, StreamParts},
     time::{Clock, FrameRate},
@@ -89,7 +86,7 @@ impl Flow {
             bitrate: config.encode.bitrate,
             protected: false,
         }));
-        let opener = source_opener(config, &clock)?;
+        let opener = source_opener(config, &clock);
         let (run_sender, hiding) = hiding(config).unzip();
         let watcher = match detection::open(&config.detect).map_err(CameraError::new)? {
             Some(detector) => {
@@ -197,12 +194,11 @@ fn clock_strip(config: &CameraConfig) -> ClockStrip {
 }
 
 /// Opens the source that was asked for, at first and again.
-fn source_opener(config: &CameraConfig, clock: &Arc<dyn Clock>) -> Result<Opener, CameraError> {
+fn source_opener(config: &CameraConfig, clock: &Arc<dyn Clock>) -> Opener {
     let (pool, wish, clock) = (PicturePool::default(), config.wish, clock.clone());
-    Ok(match config.source.clone() {
+    match config.source.clone() {
         SourceSpec::Camera(selector) => Box::new(move |_: &Stop| camera::open(&selector, wish, clock.clone(), pool.clone())),
         SourceSpec::Test(script) => {
-            let script = Script::parse(&script).map_err(CameraError)?;
             let opener = TestOpener::new(script, wish, TEST_SEED, clock, pool);
             Box::new(move |_: &Stop| opener.open().map(|source| Box::new(source) as Box<dyn Source>))
         }
@@ -210,7 +206,7 @@ fn source_opener(config: &CameraConfig, clock: &Arc<dyn Clock>) -> Result<Opener
             let pace = if config.once { Pace::Once(clock) } else { Pace::Looped(clock) };
             Box::new(move |stop: &Stop| open_file(&path, pace.clone(), pool.clone(), stop.clone()))
         }
-    })
+    }
 }
 
 /// Opens encoders; a fallback is told in the log.

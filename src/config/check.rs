@@ -2,10 +2,7 @@
 //!
 //! Pure: whether a file, a camera or a port is really there is found out, and told, by whoever opens it.
 
-use super::{
-    Command, DetectFilesConfig, EventsConfig, Invocation, Listing, RecordConfig,
-    quantity::{self, span_text},
-};
+use super::{Command, DetectFilesConfig, EventsConfig, Invocation, Listing, RecordConfig};
 use crate::{
     camera::CameraConfig,
     camera_name::CameraName,
@@ -19,8 +16,9 @@ use crate::{
     detect::{self, CascadeSpec, DetectConfig, DetectorChoice},
     encode::{ENCODER_DEFAULT, EncodeConfig, X264_PRESETS},
     grid::{Lengths, PART_MIN},
-    hooks::{HooksConfig, broker::Target as Broker, webhook::Target as Webhook},
+    hooks::{HooksConfig, broker::BrokerAddress, webhook::Endpoint},
     picture::SIDE_MAX,
+    quantity::{self, span_text},
     record::Overwrite,
     server::{
         AccessConfig, AllowedOrigins, ServerConfig,
@@ -157,8 +155,9 @@ fn source(args: &SourceArgs) -> Result<SourceSpec, UsageError> {
     let spec = args.device.trim();
     let source = match spec.split_once(':') {
         _ if spec.is_empty() => Err("no source is named; write 0 for the first camera, or test, or file:PATH".to_owned()),
-        None if spec == "test" => Ok(SourceSpec::Test(String::new())),
-        Some(("test", script)) => test_source(script),
+        None if spec == "test" => Ok(SourceSpec::Test(Script::default())),
+        // A script that cannot be read is told before anything starts.
+        Some(("test", script)) => Script::parse(script).map(SourceSpec::Test),
         Some(("file", "")) => Err("the path is missing; write file:PATH, like file:clip.mp4".to_owned()),
         Some(("file", path)) => Ok(SourceSpec::File(PathBuf::from(path))),
         None if spec == "browser" => {
@@ -182,11 +181,6 @@ fn source(args: &SourceArgs) -> Result<SourceSpec, UsageError> {
         }
         _ => Ok(source),
     }
-}
-
-/// A script that cannot be read is a usage error, told before anything starts.
-fn test_source(script: &str) -> Result<SourceSpec, String> {
-    Script::parse(script).map(|_| SourceSpec::Test(script.to_owned()))
 }
 
 fn is_video_path(spec: &str) -> bool {
@@ -356,7 +350,7 @@ fn window(args: &WindowArgs, bitrate: u32, lengths: Lengths) -> Result<History, 
     // Three whole segments and the one that is being written.
     let needed = (f64::from(bitrate) / 8.0 * lengths.segment.as_s() * (WINDOW_SEGMENTS_MIN + 1) as f64) as u64;
     if window_bytes < needed {
-        let (segment, needed) = (span_text(lengths.segment), quantity::bytes_text(needed));
+        let (segment, needed) = (span_text(lengths.segment), quantity::megabytes_text(needed));
         let why = format!("four segments of {segment} do not fit at this bit rate; write {needed} at least");
         return refuse("--window-bytes", &args.window_bytes, &why);
     }
@@ -408,8 +402,8 @@ fn events(args: &EventsArgs) -> Result<EventsConfig, UsageError> {
     };
     // The rest of an address is not repeated: it may hold a password.
     let hidden = |text: &str| text.split_once("://").map_or_else(|| shown(text), |(scheme, _)| format!("{scheme}://..."));
-    let webhook = args.on_event.as_ref().map(|text| Webhook::parse(text).or_else(|why| refuse("--on-event", &hidden(text), &why)));
-    let broker = args.mqtt.as_ref().map(|text| Broker::parse(text).or_else(|why| refuse("--mqtt", &hidden(text), &why)));
+    let webhook = args.on_event.as_ref().map(|text| Endpoint::parse(text).or_else(|why| refuse("--on-event", &hidden(text), &why)));
+    let broker = args.mqtt.as_ref().map(|text| BrokerAddress::parse(text).or_else(|why| refuse("--mqtt", &hidden(text), &why)));
     if args.on_event_exec.as_ref().is_some_and(|command| command.trim().is_empty()) {
         return refuse("--on-event-exec", "", "the command is missing; write one for the shell, like 'cat >> events.jsonl'");
     }

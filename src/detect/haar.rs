@@ -34,12 +34,12 @@ const CASCADE_DIRS: [&str; 6] = include!("cascade_dirs.in");
 /// Largest cascade file that is read; OpenCV's own are under 4 MB, and a device file would never end.
 const CASCADE_BYTES_MAX: u64 = 32 << 20;
 
-/// How faces are searched. The step between two sizes is as coarse as recall allows; two neighbours are enough where a face is expected,
+/// How faces are searched. Two neighbours are enough where a face is expected,
 /// for this cascade rarely invents; the smallest face is 40 px of 640, just under that of someone across a room.
-const FACE_SEARCH: Search = Search { step: 1.3, neighbours_min: 2, width_min: 1.0 / 16.0 };
+const FACE_SEARCH: Search = Search { neighbours_min: 2, width_min: 1.0 / 16.0 };
 /// How anything else is searched: OpenCV's other cascades invent more, so more neighbours must agree; eyes and smiles are small, so
 /// nothing is left out for its size.
-const OTHER_SEARCH: Search = Search { step: 1.3, neighbours_min: 5, width_min: 0.0 };
+const OTHER_SEARCH: Search = Search { neighbours_min: 5, width_min: 0.0 };
 /// Of two hits where the smaller one lies in the larger one with so much of its area, only one is a face.
 const NESTED_MIN: f64 = 0.6;
 

@@ -122,9 +122,9 @@ pub struct Frame {
     pub content: BoundingBox,
 }
 
-impl From<Size> for Frame {
+impl Frame {
     /// A picture without bars.
-    fn from(size: Size) -> Frame {
+    pub fn whole(size: Size) -> Frame {
         Frame { size, content: BoundingBox { x: 0, y: 0, width: size.width() as u32, height: size.height() as u32 } }
     }
 }
@@ -171,8 +171,7 @@ impl Tracker {
     }
 
     /// Takes what a run on the picture captured at `at` found. Another size or a time that does not grow begins anew.
-    pub fn update(&mut self, at: Ticks, frame: impl Into<Frame>, hits: &[Hit]) {
-        let Frame { size, content } = frame.into();
+    pub fn update(&mut self, at: Ticks, Frame { size, content }: Frame, hits: &[Hit]) {
         let (mut tracks, interval) = match self.last.take() {
             Some((before, old)) if before < at && old.size == size => (old.tracks, at.since(before)),
             _ => (Vec::new(), Span::ZERO),

@@ -50,7 +50,7 @@ const ID_BYTES: usize = 8;
 
 /// Which broker, and where there.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Target {
+pub struct BrokerAddress {
     address: Address,
     topics: Topics,
     device: Device,
@@ -58,15 +58,15 @@ pub struct Target {
     has_default_topic: bool,
 }
 
-impl fmt::Debug for Target {
+impl fmt::Debug for BrokerAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.address.fmt(f)
     }
 }
 
-impl Target {
+impl BrokerAddress {
     /// Reads `mqtt[s]://[user:password@]host[:port][/topic]`.
-    pub fn parse(text: &str) -> Result<Target, String> {
+    pub fn parse(text: &str) -> Result<BrokerAddress, String> {
         let address = url::parse(text, "mqtt")?;
         let topic = url::decoded_text(address.path.trim_matches('/')).unwrap_or_else(|| "\0".to_owned());
         if topic.contains(['+', '#']) || topic.contains(char::is_control) || topic.starts_with('$') || topic.len() > TOPIC_LEN_MAX {
@@ -76,13 +76,13 @@ impl Target {
         }
         let has_default_topic = topic.is_empty();
         let topic = if has_default_topic { TOPIC_DEFAULT } else { &topic };
-        Ok(Target { address, topics: Topics::below(topic), device: Device::of_topic(topic), has_default_topic })
+        Ok(BrokerAddress { address, topics: Topics::below(topic), device: Device::of_topic(topic), has_default_topic })
     }
 
     /// The same for a camera: where no topic was chosen, the device is that of host and camera.
-    pub fn of_camera(self, host: &str, camera: &str) -> Target {
+    pub fn of_camera(self, host: &str, camera: &str) -> BrokerAddress {
         let device = if self.has_default_topic { Device::of_camera(host, camera) } else { self.device };
-        Target { device, ..self }
+        BrokerAddress { device, ..self }
     }
 
     fn options(&self, id: &str) -> Result<MqttOptions, rustls::Error> {
@@ -129,7 +129,7 @@ fn client_id() -> Result<String, rustls::Error> {
 
 /// Tells a broker of all events, until they end. `shared` is 1 while another one tells on the same topic.
 pub(super) async fn run(
-    target: Target,
+    target: BrokerAddress,
     journal: Arc<MarkerService>,
     listener: Listener,
     (counts, shared): (Arc<HookCounts>, Arc<Gauge>),
@@ -222,7 +222,7 @@ mod tests {
 
     #[test]
     fn a_broker_is_named_with_its_topic() {
-        let topic = |text: &str| Target::parse(text).map(|target| target.topics.0);
+        let topic = |text: &str| BrokerAddress::parse(text).map(|target| target.topics.0);
         assert_eq!(topic("mqtt://host").as_deref(), Ok("hlscam"));
         assert_eq!(topic("mqtt://me:pw@host:1884/yard/cam/").as_deref(), Ok("yard/cam"));
         assert_eq!(topic("mqtt://host/garden/c%C3%A4m").as_deref(), Ok("garden/cäm"));
@@ -238,7 +238,7 @@ mod tests {
 
     #[test]
     fn the_device_is_that_of_the_topic_or_of_host_and_camera() {
-        let device = |text: &str| Target::parse(text).expect("an address").of_camera("pi", "0").device;
+        let device = |text: &str| BrokerAddress::parse(text).expect("an address").of_camera("pi", "0").device;
         assert_eq!(device("mqtt://host"), Device::of_camera("pi", "0"));
         assert_eq!(device("mqtt://host/yard/cam"), Device::of_topic("yard/cam"));
     }

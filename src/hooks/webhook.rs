@@ -30,26 +30,26 @@ pub const PAUSE_FIRST: Duration = Duration::from_secs(1);
 
 /// Where events go.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Target {
+pub struct Endpoint {
     uri: Uri,
     address: Address,
 }
 
-impl fmt::Debug for Target {
+impl fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.address.fmt(f)
     }
 }
 
-impl Target {
+impl Endpoint {
     /// Reads `http[s]://[user:password@]host[:port]/path`.
-    pub fn parse(text: &str) -> Result<Target, String> {
+    pub fn parse(text: &str) -> Result<Endpoint, String> {
         let address = url::parse(text, "http")?;
         let port = address.port.map_or_else(String::new, |port| format!(":{port}"));
         let scheme = if address.is_tls { "https" } else { "http" };
         let uri = format!("{scheme}://{}{port}{}", address.host, address.path);
         let uri = uri.parse().map_err(|_| "this is no address; write it like http://host/path".to_owned())?;
-        Ok(Target { uri, address })
+        Ok(Endpoint { uri, address })
     }
 }
 
@@ -65,7 +65,7 @@ enum Outcome {
 }
 
 /// Tells a server of all events, until they end.
-pub(super) async fn run(target: Target, (events, mut listener): (Arc<Events>, Listener), counts: Arc<HookCounts>) {
+pub(super) async fn run(target: Endpoint, (events, mut listener): (Arc<Events>, Listener), counts: Arc<HookCounts>) {
     let name = format!("the webhook on {:?}", target);
     let connector = match tls::client_config(&target.address) {
         Ok(config) => HttpsConnectorBuilder::new().with_tls_config(config).https_or_http().enable_http1().build(),
@@ -79,7 +79,7 @@ pub(super) async fn run(target: Target, (events, mut listener): (Arc<Events>, Li
     }
 }
 
-async fn tell(client: &Poster, target: &Target, body: &Bytes, name: &str, counts: &HookCounts) {
+async fn tell(client: &Poster, target: &Endpoint, body: &Bytes, name: &str, counts: &HookCounts) {
     let mut pause = PAUSE_FIRST;
     for attempt in 1..=TRIES {
         match post(client, target, body.clone()).await {
@@ -102,7 +102,7 @@ async fn tell(client: &Poster, target: &Target, body: &Bytes, name: &str, counts
     counts.failed.bump();
 }
 
-async fn post(client: &Poster, target: &Target, body: Bytes) -> Outcome {
+async fn post(client: &Poster, target: &Endpoint, body: Bytes) -> Outcome {
     let mut request = Request::post(target.uri.clone())
         .header(header::CONTENT_TYPE, "application/json")
         .header(header::USER_AGENT, concat!("hlscam/", env!("CARGO_PKG_VERSION")));
@@ -168,16 +168,16 @@ mod tests {
 
     #[test]
     fn credentials_are_taken_out_of_the_address() {
-        let target = Target::parse("http://me:secret@host:81/a?b=c").expect("an address");
+        let target = Endpoint::parse("http://me:secret@host:81/a?b=c").expect("an address");
         assert_eq!((target.uri.to_string().as_str(), format!("{target:?}").as_str()), ("http://host:81/a?b=c", "host"));
-        assert_eq!(Target::parse("https://me@host/a").expect("an address").uri.to_string(), "https://host/a");
+        assert_eq!(Endpoint::parse("https://me@host/a").expect("an address").uri.to_string(), "https://host/a");
     }
 
     /// Answers each request with the next of these heads; the text of all requests.
-    async fn receiver(heads: Vec<&'static str>) -> (Target, tokio::task::JoinHandle<Vec<String>>) {
+    async fn receiver(heads: Vec<&'static str>) -> (Endpoint, tokio::task::JoinHandle<Vec<String>>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let target =
-            Target::parse(&format!("http://me:pw@{}/hook", listener.local_addr().expect("an address"))).expect("an address");
+            Endpoint::parse(&format!("http://me:pw@{}/hook", listener.local_addr().expect("an address"))).expect("an address");
         let received = tokio::spawn(async move {
             let mut requests = Vec::new();
             for head in heads {
@@ -223,7 +223,7 @@ mod tests {
     async fn a_server_that_is_not_there_costs_events_and_nothing_else() {
         // Nobody listens on a port that was just given back.
         let port = TcpListener::bind("127.0.0.1:0").await.and_then(|listener| listener.local_addr()).expect("a port").port();
-        let target = Target::parse(&format!("http://127.0.0.1:{port}/")).expect("an address");
+        let target = Endpoint::parse(&format!("http://127.0.0.1:{port}/")).expect("an address");
         let (events, counts) = (ring(), Arc::new(HookCounts::default()));
         (0..1003).for_each(|_| events.publish(WallTime(0), News::CameraLost("a test")));
         let mut late = events.listen_after("r-1");

@@ -58,7 +58,11 @@ impl Bench {
         let area = crate::picture::BoundingBox { x: 64, y: 48, width: 64, height: 96 };
         let now = self.clock.now();
         for ago_ms in [200, 100, 0] {
-            tracker.update(now - Span::from_ms(ago_ms), size, &[crate::detect::Hit { kind: Kind::FACE, area, strength: 20 }]);
+            tracker.update(
+                now - Span::from_ms(ago_ms),
+                crate::detect::track::Frame::whole(size),
+                &[crate::detect::Hit { kind: Kind::FACE, area, strength: 20 }],
+            );
         }
         self.runs.give(&Detection { at: now, tracks: tracker.tracks(), took: Span::from_ms(3) });
     }

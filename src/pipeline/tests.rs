@@ -89,7 +89,11 @@ impl Bench {
     }
 
     fn run(&mut self, number: i64, face: BoundingBox) {
-        self.tracker.update(Bench::at(number), size(), &[Hit { kind: Kind::FACE, area: face, strength: 9 }]);
+        self.tracker.update(
+            Bench::at(number),
+            crate::detect::track::Frame::whole(size()),
+            &[Hit { kind: Kind::FACE, area: face, strength: 9 }],
+        );
         let run = Detection { at: Bench::at(number), tracks: self.tracker.tracks(), took: Span::ZERO };
         self.runs.send(Arc::new(run)).expect("the pipeline listens");
     }

@@ -41,7 +41,7 @@ impl Bench {
     }
 
     fn run(&mut self, number: i64, hits: &[Hit]) {
-        self.tracker.update(at(number), size(), hits);
+        self.tracker.update(at(number), crate::detect::track::Frame::whole(size()), hits);
         self.queue.see(Arc::new(Detection { at: at(number), tracks: self.tracker.tracks(), took: Span::ZERO }));
     }
 

@@ -126,7 +126,7 @@ fn a_device_is_a_camera_unless_it_says_otherwise() {
     for camera in ["0", "/dev/video2", "/dev/v4l/by-id/usb-046d_C920-video-index0", "Brio", "Cam:HD", "testcard"] {
         assert_eq!(source(camera), SourceSpec::Camera(camera.to_owned()));
     }
-    assert_eq!(source("test"), SourceSpec::Test(String::new()));
+    assert_eq!(source("test"), SourceSpec::Test(Script::default()));
     assert_eq!(source("file:/a:b/c.mp4"), SourceSpec::File("/a:b/c.mp4".into()));
 }
 

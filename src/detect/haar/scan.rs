@@ -44,6 +44,9 @@ const MIRRORED_NEIGHBOURS_MIN: i32 = STRENGTH_TO_BEGIN as i32;
 /// OpenCV's code for a mirror.
 const AROUND_THE_VERTICAL: i32 = 1;
 
+/// Step between two sizes of a search: as coarse as recall allows.
+const STEP: f64 = 1.3;
+
 /// Smallest and largest size of a close look, as parts of the place's width.
 #[derive(Clone, Copy)]
 struct Sizes {
@@ -54,8 +57,6 @@ struct Sizes {
 /// How a plane is searched.
 #[derive(Clone, Copy)]
 pub(super) struct Search {
-    /// Step between two sizes of the coarse scan, above 1.
-    pub(super) step: f64,
     /// Neighbouring single hits that make a hit in a close look.
     pub(super) neighbours_min: i32,
     /// Smallest width of a hit, as a part of the plane's width; never under the cascade's own window.
@@ -67,7 +68,7 @@ impl Search {
     /// what falls between two sizes of one run is as large as a size of the next: a cascade forgives a tenth, not a seventh.
     fn factors(self, width: i32, window: i32, turn: usize) -> impl Iterator<Item = f64> {
         let first = (f64::from(width) * self.width_min / f64::from(window)).max(1.0);
-        (0..).map(move |level| first * self.step.powf(f64::from(level) + turn as f64 / RUNS_PER_SCAN as f64))
+        (0..).map(move |level| first * STEP.powf(f64::from(level) + turn as f64 / RUNS_PER_SCAN as f64))
     }
 }
 
@@ -189,7 +190,7 @@ impl Scanner {
             return Ok(());
         }
         // One size, not grouped.
-        self.classifiers.close.detect_multi_scale(image, &mut self.rects, self.search.step, 0, 0, self.window, self.window)
+        self.classifiers.close.detect_multi_scale(image, &mut self.rects, STEP, 0, 0, self.window, self.window)
     }
 
     /// Makes a level of the coarse scan from the level before it, which is cheaper than from the plane.
@@ -326,10 +327,10 @@ mod tests {
 
     #[test]
     fn the_sizes_of_the_turns_lie_between_each_other() {
-        let search = Search { step: 1.44, neighbours_min: 2, width_min: 1.0 / 16.0 };
+        let search = Search { neighbours_min: 2, width_min: 1.0 / 16.0 };
         let factors = |turn| search.factors(640, 20, turn).take(3).map(|factor| (factor * 1000.0).round() / 1000.0);
-        assert_eq!(factors(0).collect::<Vec<_>>(), [2.0, 2.88, 4.147]);
-        assert_eq!(factors(1).collect::<Vec<_>>(), [2.4, 3.456, 4.977]);
+        assert_eq!(factors(0).collect::<Vec<_>>(), [2.0, 2.6, 3.38]);
+        assert_eq!(factors(1).collect::<Vec<_>>(), [2.28, 2.964, 3.854]);
         // No cascade finds anything smaller than its window.
         assert_eq!(search.factors(160, 20, 0).next(), Some(1.0));
     }

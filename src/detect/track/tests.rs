@@ -11,6 +11,10 @@ fn size() -> Size {
     Size::new(WIDTH, HEIGHT).expect("even")
 }
 
+fn frame() -> Frame {
+    Frame::whole(size())
+}
+
 fn hit(x: u32, y: u32, width: u32, strength: u32) -> Hit {
     Hit { kind: Kind::FACE, area: BoundingBox { x, y, width, height: width }, strength }
 }
@@ -27,7 +31,7 @@ fn run_at(run: i64) -> Ticks {
 fn follow(runs: &[&[Hit]]) -> String {
     let mut tracker = Tracker::default();
     let word = |(run, hits): (usize, &&[Hit])| {
-        tracker.update(run_at(run as i64), size(), hits);
+        tracker.update(run_at(run as i64), frame(), hits);
         let drawn = tracker.boxes_at(run_at(run as i64));
         let words: Vec<String> = drawn.iter().map(|tracked| format!("{}@{}", tracked.id, tracked.area.x)).collect();
         if words.is_empty() { "-".to_owned() } else { words.join("+") }
@@ -73,7 +77,7 @@ fn a_passing_face_keeps_its_id_and_its_box_keeps_up_between_runs() {
     let x_at = |at: Ticks| 300.0 * at.since(Ticks(0)).as_s();
     for run in 0..20 {
         let at = run_at(run);
-        tracker.update(at, size(), &[hit(x_at(at) as u32, 100, 60, SURE)]);
+        tracker.update(at, frame(), &[hit(x_at(at) as u32, 100, 60, SURE)]);
         for frame in 0..3 {
             let at = at + Span::from_ms(33) * frame;
             let drawn = tracker.boxes_at(at);
@@ -90,7 +94,7 @@ fn a_passing_face_keeps_its_id_and_its_box_keeps_up_between_runs() {
 fn trembling_is_smoothed() {
     let mut tracker = Tracker::default();
     for run in 0..30 {
-        tracker.update(run_at(run), size(), &[hit(200 + 4 * (run as u32 % 2), 100, 60, SURE)]);
+        tracker.update(run_at(run), frame(), &[hit(200 + 4 * (run as u32 % 2), 100, 60, SURE)]);
         for tracked in tracker.boxes_at(run_at(run) + Span::from_ms(66)) {
             assert!((200..=204).contains(&tracked.area.x), "run {run}: {:?}", tracked.area);
         }
@@ -102,7 +106,7 @@ fn faces_side_by_side_and_passing_each_other_keep_their_ids() {
     let mut tracker = Tracker::default();
     for run in 0..=10_u32 {
         let at = run_at(i64::from(run));
-        tracker.update(at, size(), &[hit(100 + 20 * run, 80, 60, SURE), hit(300 - 20 * run, 200, 60, SURE)]);
+        tracker.update(at, frame(), &[hit(100 + 20 * run, 80, 60, SURE), hit(300 - 20 * run, 200, 60, SURE)]);
     }
     let drawn = tracker.boxes_at(run_at(10));
     let found: Vec<(TrackId, u32)> = drawn.iter().map(|tracked| (tracked.id, tracked.area.y)).collect();
@@ -122,8 +126,8 @@ fn a_face_that_walks_out_of_the_picture_is_gone_with_it() {
         assert_eq!(tracker.boxes_at(run_at(9)).len(), expect);
         assert_eq!(tracker.expected_at(run_at(9)).len(), expect);
     };
-    check(size().into(), 400, 0);
-    check(size().into(), 240, 1);
+    check(frame(), 400, 0);
+    check(frame(), 240, 1);
     let barred = Frame { size: size(), content: BoundingBox { x: 80, y: 0, width: 400, height: 480 } };
     check(barred, 240, 0);
 }
@@ -132,15 +136,15 @@ fn a_face_that_walks_out_of_the_picture_is_gone_with_it() {
 fn another_size_or_a_time_that_goes_back_begins_anew() {
     let face = [hit(100, 100, 60, SURE)];
     let mut tracker = Tracker::default();
-    (0..3).for_each(|run| tracker.update(run_at(run), size(), &face));
+    (0..3).for_each(|run| tracker.update(run_at(run), frame(), &face));
     assert_eq!(tracker.boxes_at(run_at(2)).len(), 1);
     let mut resized = Tracker::default();
-    (0..3).for_each(|run| resized.update(run_at(run), size(), &face));
-    resized.update(run_at(3), Size::new(320, 240).expect("even"), &face);
+    (0..3).for_each(|run| resized.update(run_at(run), frame(), &face));
+    resized.update(run_at(3), Frame::whole(Size::new(320, 240).expect("even")), &face);
     assert_eq!(resized.boxes_at(run_at(3)), []);
-    tracker.update(run_at(1), size(), &face);
+    tracker.update(run_at(1), frame(), &face);
     assert_eq!(tracker.boxes_at(run_at(1)), []);
-    tracker.update(run_at(2), size(), &face);
+    tracker.update(run_at(2), frame(), &face);
     assert_eq!(tracker.boxes_at(run_at(2)).iter().map(|tracked| tracked.id).collect::<Vec<_>>(), [1]);
 }
 
@@ -148,7 +152,7 @@ fn another_size_or_a_time_that_goes_back_begins_anew() {
 fn many_hits_cost_no_more_than_the_limit() {
     let hits: Vec<Hit> = (0..200).map(|n| hit(n % 20 * 32, n / 20 * 48, 20, SURE + n)).collect();
     let mut tracker = Tracker::default();
-    (0..3).for_each(|run| tracker.update(run_at(run), size(), &hits));
+    (0..3).for_each(|run| tracker.update(run_at(run), frame(), &hits));
     assert_eq!(tracker.expected_at(run_at(3)).len(), TRACKS_MAX);
 }
 
@@ -181,7 +185,7 @@ proptest! {
         let (mut tracker, mut at) = (Tracker::default(), Ticks(0));
         for (gap, hits) in runs {
             at = Ticks(at.0 + gap);
-            tracker.update(at, size(), &hits);
+            tracker.update(at, frame(), &hits);
             for time in [at, Ticks(at.0 + later), Ticks(i64::MIN / 4), Ticks(i64::MAX / 4)] {
                 let drawn = tracker.boxes_at(time);
                 let ids: BTreeSet<TrackId> = drawn.iter().map(|tracked| tracked.id).collect();
@@ -214,7 +218,7 @@ proptest! {
         let (mut gone, mut before) = (BTreeSet::new(), BTreeSet::new());
         for (gap, hits) in runs {
             at = Ticks(at.0 + gap);
-            tracker.update(at, size(), &hits);
+            tracker.update(at, frame(), &hits);
             let now: BTreeSet<TrackId> =
                 tracker.last.as_ref().expect("it has run").1.tracks.iter().map(|track| track.id).collect();
             gone.extend(before.difference(&now).copied());
@@ -231,7 +235,7 @@ fn a_head_that_turns_stays_one_track_and_a_cat_on_it_is_another() {
     for run in 0..4 {
         // The side is found off the front, as cascades do.
         let head = if run < 2 { seen_as(Kind::FACE, 100) } else { seen_as(Kind::PROFILE, 110) };
-        tracker.update(run_at(run), size(), &[head, seen_as(cat(), 104)]);
+        tracker.update(run_at(run), frame(), &[head, seen_as(cat(), 104)]);
     }
     let drawn = tracker.boxes_at(run_at(3));
     assert_eq!(drawn.iter().map(|it| (it.id, it.kind)).collect::<Vec<_>>(), [(0, Kind::FACE), (1, cat())]);
@@ -244,7 +248,7 @@ fn confidence_grows_with_strong_hits_and_sinks_without() {
     let confidence_after = |strengths: &[u32]| {
         let mut tracker = Tracker::default();
         for (run, strength) in strengths.iter().enumerate() {
-            tracker.update(run_at(run as i64), size(), &[hit(100, 100, 60, *strength)][..usize::from(*strength > 0)]);
+            tracker.update(run_at(run as i64), frame(), &[hit(100, 100, 60, *strength)][..usize::from(*strength > 0)]);
         }
         let drawn = tracker.boxes_at(run_at(strengths.len() as i64 - 1));
         (drawn[0].confidence * 100.0).round()
@@ -260,7 +264,7 @@ fn a_slow_detector_leaves_its_boxes_until_the_next_run() {
     let second = Span::from_ms(1000);
     let mut tracker = Tracker::default();
     for run in 0..3 {
-        tracker.update(Ticks(0) + second * run, size(), &[hit(100, 100, 60, SURE)]);
+        tracker.update(Ticks(0) + second * run, frame(), &[hit(100, 100, 60, SURE)]);
     }
     let last = Ticks(0) + second * 2;
     assert_eq!(tracker.boxes_at(last + second).len(), 1);
@@ -272,7 +276,7 @@ fn follow_scores(runs: &[&[Hit]]) -> String {
     let mut tracker = Tracker::default();
     tracker.follow_faces_by(Rules::SCORES);
     let drawn = runs.iter().enumerate().map(|(run, hits)| {
-        tracker.update(run_at(run as i64), size(), hits);
+        tracker.update(run_at(run as i64), frame(), hits);
         let drawn = tracker.boxes_at(run_at(run as i64));
         drawn.first().map_or("-".to_owned(), |tracked| format!("{}@{}", tracked.id, tracked.area.x))
     });
@@ -306,7 +310,7 @@ fn the_confidence_of_a_network_is_its_score() {
     let mut tracker = Tracker::default();
     tracker.follow_faces_by(Rules::SCORES);
     let mut told = |run: i64, hits: &[Hit]| {
-        tracker.update(run_at(run), size(), hits);
+        tracker.update(run_at(run), frame(), hits);
         tracker.boxes_at(run_at(run)).first().map(|tracked| (tracked.confidence * 100.0).round())
     };
     let scores: Vec<Option<f64>> = (0..20).map(|run| told(run, &[hit(100, 100, 60, 900)])).collect();
@@ -320,8 +324,8 @@ fn a_cat_is_followed_by_the_rules_of_cascades_whatever_finds_faces() {
     let mut tracker = Tracker::default();
     tracker.follow_faces_by(Rules::SCORES);
     for run in 0..2 {
-        tracker.update(run_at(run), size(), &[Hit { kind: cat(), ..hit(100, 100, 60, SURE) }]);
+        tracker.update(run_at(run), frame(), &[Hit { kind: cat(), ..hit(100, 100, 60, SURE) }]);
     }
-    tracker.update(run_at(7), size(), &[]);
+    tracker.update(run_at(7), frame(), &[]);
     assert_eq!(tracker.boxes_at(run_at(7)).len(), 1);
 }

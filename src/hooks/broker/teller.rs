@@ -7,7 +7,7 @@
 mod telling;
 
 use super::{
-    Device, Link, Target, Topics,
+    BrokerAddress, Device, Link, Topics,
     found::{Found, Message, OFFLINE, ONLINE},
     presence::{KINDS_MAX, Known, Presence},
 };
@@ -103,7 +103,7 @@ pub(super) struct Teller {
 
 impl Teller {
     pub(super) fn new(
-        target: &Target,
+        target: &BrokerAddress,
         run: String,
         (client, link): (AsyncClient, watch::Receiver<Link>),
         journal: Arc<MarkerService>,

@@ -38,9 +38,11 @@ async fn a_marker_reaches_a_webhook_and_a_command_although_the_others_are_not_th
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("events.jsonl");
     let config = HooksConfig {
-        webhook: Some(webhook::Target::parse(&format!("http://{}/hook", receiver.local_addr().expect("it"))).expect("an address")),
+        webhook: Some(
+            webhook::Endpoint::parse(&format!("http://{}/hook", receiver.local_addr().expect("it"))).expect("an address"),
+        ),
         exec: Some(format!("cat >> '{}'", file.display())),
-        broker: Some(broker::Target::parse(&format!("mqtt://127.0.0.1:{}", free_port())).expect("an address")),
+        broker: Some(broker::BrokerAddress::parse(&format!("mqtt://127.0.0.1:{}", free_port())).expect("an address")),
     };
     let counts = HooksCounts::default();
     let hooks = Hooks::start(config, &server.journal, &counts, vec![]);
@@ -190,7 +192,7 @@ async fn mosquitto_is_told_what_is_there_and_again_after_it_was_away() {
     let Some(mosquitto) = Mosquitto::start(folder.path(), free_port()) else { return };
     let port = mosquitto.port;
     let server = start(Limits::default());
-    let target = broker::Target::parse(&format!("mqtt://cam:p%40ss@127.0.0.1:{port}/yard/cam")).expect("an address");
+    let target = broker::BrokerAddress::parse(&format!("mqtt://cam:p%40ss@127.0.0.1:{port}/yard/cam")).expect("an address");
     let counts = HooksCounts::default();
     let config = HooksConfig { broker: Some(target), ..HooksConfig::default() };
     let hooks = Hooks::start(config, &server.journal, &counts, vec![Kind::FACE]);
@@ -223,7 +225,7 @@ async fn mosquitto_tells_the_last_will_of_who_is_killed() {
     let folder = tempfile::tempdir().expect("a folder");
     let Some(mosquitto) = Mosquitto::start(folder.path(), free_port()) else { return };
     let server = start(Limits::default());
-    let target = broker::Target::parse(&format!("mqtt://cam:p%40ss@127.0.0.1:{}", mosquitto.port)).expect("an address");
+    let target = broker::BrokerAddress::parse(&format!("mqtt://cam:p%40ss@127.0.0.1:{}", mosquitto.port)).expect("an address");
     let config = HooksConfig { broker: Some(target), ..HooksConfig::default() };
     let hooks = Hooks::start(config, &server.journal, &HooksCounts::default(), vec![]);
     let mut messages = mosquitto.subscribe();

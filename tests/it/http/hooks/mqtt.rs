@@ -12,7 +12,7 @@ use hlscam::{
 /// Tells what happens on a server to a topic.
 fn hooks(server: &Running, mosquitto: &Mosquitto, topic: &str, counts: &HooksCounts, kinds: &[Kind]) -> Hooks {
     let address = format!("mqtt://cam:p%40ss@127.0.0.1:{}/{topic}", mosquitto.port);
-    let target = broker::Target::parse(&address).expect("an address").of_camera("host", "test");
+    let target = broker::BrokerAddress::parse(&address).expect("an address").of_camera("host", "test");
     Hooks::start(HooksConfig { broker: Some(target), ..HooksConfig::default() }, &server.journal, counts, kinds.to_vec())
 }
 

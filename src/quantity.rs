@@ -137,9 +137,26 @@ pub fn bytes(text: &str) -> Result<u64, String> {
     scaled(text, 1024).ok_or_else(|| "this is no amount of memory; write bytes with k, M or G, like 500M or 1G".to_owned())
 }
 
-/// An amount of memory as it would be typed, rounded up to the next megabyte.
+/// A bit rate as it would be typed, in the largest unit that needs no fraction.
+pub fn bits_text(bits: u64) -> String {
+    scaled_text(bits, 1000)
+}
+
+/// An amount of memory as it would be typed, in the largest unit that needs no fraction.
 pub fn bytes_text(bytes: u64) -> String {
+    scaled_text(bytes, 1024)
+}
+
+/// An amount of memory in megabytes, rounded up.
+pub fn megabytes_text(bytes: u64) -> String {
     format!("{}M", bytes.div_ceil(1 << 20))
+}
+
+/// What [`scaled`] reads.
+fn scaled_text(value: u64, thousand: u64) -> String {
+    let divides = |power: &u32| value != 0 && value.is_multiple_of(thousand.pow(*power));
+    let power = (1..=3).rev().find(divides).unwrap_or(0);
+    format!("{}{}", value / thousand.pow(power), ["", "k", "M", "G"][power as usize])
 }
 
 fn scaled(text: &str, thousand: u64) -> Option<u64> {
@@ -256,7 +273,7 @@ mod tests {
         for text in ["", "2m", "2Mbit", "-2M", "fast", "NaN", "1T"] {
             assert!(bits(text).is_err() && bytes(text).is_err(), "{text}");
         }
-        assert_eq!(bytes_text((3 << 20) + 1), "4M");
+        assert_eq!(megabytes_text((3 << 20) + 1), "4M");
     }
 
     proptest! {
@@ -269,6 +286,8 @@ mod tests {
         #[test]
         fn a_length_of_time_reads_back_as_written(ms in 1i64..3_600_000_000) {
             prop_assert_eq!(span(&span_text(Span::from_ms(ms))), Ok(Span::from_ms(ms)));
+            prop_assert_eq!(bits(&bits_text(ms as u64 * 1000)), Ok(ms as u64 * 1000));
+            prop_assert_eq!(bytes(&bytes_text((ms as u64) << 10)), Ok((ms as u64) << 10));
         }
     }
 }
