@@ -10,8 +10,8 @@ pub use config::CameraConfig;
 pub use live::{Live, Waiting};
 
 use crate::{
-    camera_name::CameraName, hooks::HooksCounts, marker_service::MarkerService, playlist::Playlists, status::Status, time::Clock,
-    window::Window,
+    bus::Bus, camera_name::CameraName, hooks::HooksCounts, marker_service::MarkerService, playlist::Playlists, status::Status,
+    time::Clock, window::Window,
 };
 use std::{fmt, sync::Arc};
 
@@ -43,10 +43,12 @@ pub struct Camera {
     pub hooks: Arc<HooksCounts>,
     /// The texts of its window.
     pub playlists: Arc<Playlists>,
+    /// Where those who take its pictures, frames and parts subscribe.
+    pub bus: Bus,
 }
 
 impl Camera {
-    /// A camera of these parts.
+    /// A camera of these parts, with a bus on which nothing is published.
     pub fn new(
         name: CameraName,
         clock: Arc<dyn Clock>,
@@ -55,7 +57,7 @@ impl Camera {
         markers: Arc<MarkerService>,
     ) -> Camera {
         let playlists = Arc::new(Playlists::new(window.clone()));
-        Camera { name, clock, window, status, markers, hooks: Arc::default(), playlists }
+        Camera { name, clock, window, status, markers, hooks: Arc::default(), playlists, bus: Bus::default() }
     }
 }
 

@@ -1,21 +1,23 @@
-//! What is burnt into a picture: what hides faces, the slate of a silent source, boxes, their labels, the time, the clock strip. Pure, on the
-//! YUV planes. [`redaction`] says what is to be hidden, and when a frame may be shown.
+//! Composing: what is burnt into a picture to make it a finished one. Here is what hides faces, the slate of a silent source, boxes, their
+//! labels and the time, pure and on the YUV planes; [`redaction`] says what is to be hidden, and when a frame may be shown; [`compositor`]
+//! puts it all together.
 //!
 //! Everything clips at the picture's edges, and leaves a clock strip alone where the caller says that there is one.
 //! Called by the encode thread on its own copy of a picture.
 
 mod boxes;
 mod caption;
+pub mod compositor;
 mod font;
 mod pixelate;
 pub mod redaction;
 mod slate;
 mod text;
 
-pub use boxes::draw_boxes;
-pub use caption::{draw_clock, draw_labels};
-pub use pixelate::{hide_all, hide_place};
-pub use slate::draw_slate;
+use boxes::draw_boxes;
+use caption::{draw_clock, draw_labels};
+use pixelate::{hide_all, hide_place};
+use slate::draw_slate;
 
 /// What is burnt into the picture; nothing by default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

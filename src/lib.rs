@@ -1,7 +1,7 @@
 //! hlscam streams a local camera to low-latency HLS, with face boxes burnt in.
 //!
 //! ```text
-//! source ──Picture──▶ pacer ──PacedFrame──▶ compose ──▶ encode ──EncodedFrame──▶ package ──PackagerEvent──▶ window ──▶ server ──▶ web/
+//! source ──Picture──▶ pacer ──PacedFrame──▶ compose ──▶ encode ──EncodedFrame──▶ package ──PackagerEvent──▶ bus ──▶ window ──▶ server ──▶ web/
 //!    │                                         ▲
 //!    └─newest only──▶ detect ──Detection───────┴──▶ marker ──Marker──▶ store, window, events ──▶ server, hooks
 //! ```
@@ -43,6 +43,12 @@ pub mod encode;
 
 // Packaged.
 pub mod package;
+
+// Handed out.
+pub mod bus;
+
+// Made in several renditions.
+pub mod rendition;
 
 // All of it.
 pub mod pipeline;

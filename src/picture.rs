@@ -4,7 +4,7 @@
 //! A picture is shared by `Arc` between the encoder and the detector, and copied only by the one that draws on it.
 
 mod area;
-mod fit;
+pub(crate) mod fit;
 pub mod mask;
 pub mod strip;
 mod turn;

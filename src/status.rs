@@ -83,7 +83,7 @@ impl Status {
             truncated: capture.truncated.get(),
             reopened: capture.reopened.get(),
         };
-        let encoder = pipeline.encoder();
+        let encoder = pipeline.rendition.encoder();
         let mut kinds = lock(&self.found).clone();
         if state != SourceState::Live {
             // Nobody is there now in a picture that does not come.
@@ -97,8 +97,8 @@ impl Status {
             viewers: self.viewers.get(),
             source,
             pacer: PacerReport {
-                fps_out: pipeline.frames.per_s(now),
-                frames: pipeline.encoded.get(),
+                fps_out: pipeline.rendition.frames.per_s(now),
+                frames: pipeline.rendition.encoded.get(),
                 repeated: pacer.repeated,
                 dropped: pacer.dropped + capture.overtaken.get(),
                 slates: pacer.slates,
@@ -112,7 +112,7 @@ impl Status {
                 errors: detector.errors.get(),
                 failing: detector.failing.get() > 0,
                 skipped: detector.skips.get(),
-                hidden: pipeline.hidden.get(),
+                hidden: pipeline.compositor.hidden.get(),
                 took_ms: detector.run_took.percentiles(),
             },
             encoder: EncoderReport {
@@ -125,9 +125,9 @@ impl Status {
             latency_ms: LatencyReport {
                 capture: capture.latency.percentiles(),
                 pace: self.stream.pace_latency.percentiles(),
-                paint: pipeline.paint_latency.percentiles(),
-                encode: pipeline.encode_latency.percentiles(),
-                package: pipeline.package_latency.percentiles(),
+                paint: pipeline.compositor.latency.percentiles(),
+                encode: pipeline.rendition.encode_latency.percentiles(),
+                package: pipeline.rendition.package_latency.percentiles(),
                 total: self.total_latency.percentiles(),
             },
         }

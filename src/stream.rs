@@ -8,7 +8,6 @@ use crate::{
     drill,
     governor::{DETECTION_DIVISOR, Governor, MachineReport, Shed, Telling, Turn},
     pacer::{HOLE_MAX, PacedFrame, Pacer, Shown},
-    package::PackagerEvent,
     picture::Picture,
     pipeline::{Pipeline, PipelineError, PipelineParts},
     source::{SILENCE_MAX, Stop},
@@ -31,15 +30,10 @@ const WAIT_MAX: Span = Span::from_ms(200);
 /// Grid points that are so overdue show that the machine is behind, whatever the reason: what can be left out is.
 const OVERDUE_MAX: Span = Span::from_ms(250);
 
-/// Takes what was cut by one frame, on the encode thread; `false` ends the stream.
-pub type Sink = Box<dyn FnMut(Vec<PackagerEvent>) -> bool + Send>;
-
 /// What a stream is made of, besides its source.
 pub struct StreamParts {
     /// What the encode thread runs.
     pub pipeline: PipelineParts,
-    /// Takes the parts.
-    pub sink: Sink,
     /// The stream ends by itself after so many frames.
     pub frames_max: Option<u64>,
     /// The stream's clock.
@@ -60,17 +54,17 @@ pub struct Stream {
 pub fn start(capture: Capture, parts: StreamParts) -> std::io::Result<Stream> {
     let (pictures, stop) = (capture.pictures.clone(), capture.stop.clone());
     let encode = thread::Builder::new().name("encode".to_owned()).spawn(move || {
-        let StreamParts { pipeline, sink, frames_max, clock, detect_fps, status } = parts;
-        let rate = pipeline.rate;
+        let StreamParts { pipeline, frames_max, clock, detect_fps, status } = parts;
+        let rate = pipeline.grid.rate;
         let frames_left = frames_max.unwrap_or(u64::MAX);
         let encode = EncodeLoop::new(
             Pipeline::new(pipeline),
             rate,
             frames_left,
-            StreamEnds { sink, stop: stop.clone(), clock, detect_fps, status },
+            StreamEnds { stop: stop.clone(), clock, detect_fps, status },
         );
         let result = encode.run(&pictures);
-        // An encoder that failed, or a sink that wants no more, ends the source too.
+        // An encoder that failed, or a subscriber that wants no more, ends the source too.
         stop.raise();
         result
     })?;
@@ -100,7 +94,6 @@ fn grid_start(captured: &Captured, now: Ticks) -> Ticks {
 
 /// What the loop is connected to.
 struct StreamEnds {
-    sink: Sink,
     stop: Stop,
     clock: Arc<dyn Clock>,
     detect_fps: Option<f64>,
@@ -118,7 +111,6 @@ struct EncodeLoop {
     shown: u64,
     /// What the status counted as overtaken after the last turn.
     overtaken: u64,
-    sink: Sink,
     stop: Stop,
     clock: Arc<dyn Clock>,
     status: Arc<StreamStatus>,
@@ -126,19 +118,19 @@ struct EncodeLoop {
 
 impl EncodeLoop {
     fn new(pipeline: Pipeline, rate: FrameRate, frames_left: u64, ends: StreamEnds) -> EncodeLoop {
-        let StreamEnds { sink, stop, clock, detect_fps, status } = ends;
+        let StreamEnds { stop, clock, detect_fps, status } = ends;
         let detect_fps = detect_fps.filter(|_| pipeline.may_search_less());
         let governor = Governor::new(rate, detect_fps);
-        EncodeLoop { pipeline, rate, pacer: None, governor, frames_left, shown: 0, overtaken: 0, sink, stop, clock, status }
+        EncodeLoop { pipeline, rate, pacer: None, governor, frames_left, shown: 0, overtaken: 0, stop, clock, status }
     }
 
     fn run(mut self, pictures: &Receiver<Captured>) -> Result<(), PipelineError> {
-        let result = self.pace(pictures);
+        // Who wants no more ends the stream, and nothing has failed.
+        let judge =
+            |result: Result<(), PipelineError>| result.or_else(|error| if error.is_failure() { Err(error) } else { Ok(()) });
+        let result = judge(self.pace(pictures));
         // Whatever ended it, what is inside is not lost; why it ended is told before why the rest could not be had.
-        let rest = self.pipeline.finish().map(|events| {
-            self.hand_on(events);
-        });
-        result.and(rest)
+        result.and(judge(self.pipeline.finish()))
     }
 
     fn pace(&mut self, pictures: &Receiver<Captured>) -> Result<(), PipelineError> {
@@ -157,7 +149,7 @@ impl EncodeLoop {
         Ok(())
     }
 
-    /// One turn of the loop: a picture has come, or time has passed without one. `false` when the sink wants no more.
+    /// One turn of the loop: a picture has come, or time has passed without one. `false` when the stream has as many frames as were asked for.
     fn turn(&mut self, captured: Option<Captured>, pictures: &Receiver<Captured>) -> Result<bool, PipelineError> {
         let now = self.clock.now();
         let mut pacer = match (self.pacer.take(), &captured) {
@@ -168,7 +160,6 @@ impl EncodeLoop {
         let is_thrifty = self.governor.shed() == Shed::FrameRate || now.since(pacer.deadline()) > OVERDUE_MAX;
         self.pipeline.set_thrifty(is_thrifty);
         let captured = captured.map(|captured| self.newest(captured, pictures, now, is_thrifty));
-        let mut goes_on = true;
         if pacer.is_beyond_repair(now) {
             tracing::warn!(
                 "the stream fell {} s behind and goes on behind a discontinuity; if this machine did not sleep it cannot keep up: \
@@ -176,10 +167,9 @@ impl EncodeLoop {
                 HOLE_MAX.as_s()
             );
             pacer.restart(captured.as_ref().map_or(now, |captured| grid_start(captured, now)));
-            let events = self.pipeline.interrupt()?;
-            goes_on = self.hand_on(events);
+            self.pipeline.interrupt()?;
         }
-        goes_on = goes_on && self.show(&mut pacer, captured, now, is_thrifty)?;
+        let goes_on = self.show(&mut pacer, captured, now, is_thrifty)?;
         self.status.set_pacer(pacer.counts());
         self.pacer = Some(pacer);
         self.note(now);
@@ -201,7 +191,7 @@ impl EncodeLoop {
         captured
     }
 
-    /// Encodes what the pacer makes of it. `false` when the sink wants no more.
+    /// Encodes what the pacer makes of it. `false` when the stream has as many frames as were asked for.
     fn show(&mut self, pacer: &mut Pacer, captured: Option<Captured>, now: Ticks, is_thrifty: bool) -> Result<bool, PipelineError> {
         // A picture that waited in the queue while the encoder was busy is not late: its point is not given away by the clock.
         let captured = match captured {
@@ -265,13 +255,9 @@ impl EncodeLoop {
 
     fn put(&mut self, frame: PacedFrame, fresh: Option<&Arc<Picture>>) -> Result<bool, PipelineError> {
         drill::pass("encode");
-        let events = self.pipeline.put(frame, fresh)?;
+        self.pipeline.put(frame, fresh)?;
         self.frames_left -= 1;
-        Ok(self.hand_on(events) && self.frames_left > 0)
-    }
-
-    fn hand_on(&mut self, events: Vec<PackagerEvent>) -> bool {
-        events.is_empty() || (self.sink)(events)
+        Ok(self.frames_left > 0)
     }
 }
 

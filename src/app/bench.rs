@@ -2,15 +2,18 @@
 
 use super::{Failure, failed, out};
 use crate::{
+    bus::Bus,
     camera::{
         CameraConfig,
         flow::{hiding, pipeline_parts},
     },
+    compose::compositor::Detections,
     config::Listing,
     detect::{self, Detection, Detector, track::Tracker},
     pacer::{Pacer, Shown},
+    package::Msn,
     picture::{Area, Picture, PicturePool, mask},
-    pipeline::{Detections, Pipeline},
+    pipeline::Pipeline,
     source::{Pace, Source, SourceError, SourceFormat, SourceSpec, Stop, open_file},
     status::{Asked, Status},
     sync::lock,
@@ -129,7 +132,9 @@ fn measure(path: &Path, config: &CameraConfig) -> Result<Report, Failure> {
         hiding,
     };
     let status = Arc::new(Status::new(Asked::default()));
-    let mut pipeline = Pipeline::new(pipeline_parts(config, rate, detections, &clock, &status));
+    // Nobody takes what is made.
+    let (_, publishers) = Bus::open();
+    let mut pipeline = Pipeline::new(pipeline_parts(config, (rate, Msn(1)), (detections, publishers), &clock, &status));
     let mut bench = Bench {
         clock: clock.clone(),
         source,
@@ -172,7 +177,7 @@ fn measure(path: &Path, config: &CameraConfig) -> Result<Report, Failure> {
         stages_ms: Stages {
             decode: per_frame(bench.decode),
             detect: per_frame(bench.detect),
-            paint: per_frame(spent.paint),
+            paint: per_frame(spent.compose),
             encode: per_frame(spent.encode),
             package: per_frame(spent.package),
         },

@@ -4,7 +4,7 @@ use super::{Failure, failed, interrupt::Interrupt, open_source};
 use crate::{
     camera::{
         CameraConfig,
-        flow::{Flow, Taker},
+        flow::{Extent, Flow},
     },
     config::RecordConfig,
     console::{Console, STATUS_PERIOD},
@@ -14,7 +14,6 @@ use crate::{
         Mp4File, Overwrite, RecordError, Recording, numbered,
         writer::{self, Write},
     },
-    stream::Sink,
     sync::lock,
     time::{Clock, Span, SystemClock},
 };
@@ -60,9 +59,9 @@ pub(super) fn run(config: &CameraConfig, record: &RecordConfig, console: &Consol
             goes_on
         })
     };
-    let (mut queue, writer) = writer::start(record.output.display().to_string(), writer::QUEUE_BYTES_MAX, write).map_err(failed)?;
-    let sink: Sink = Box::new(move |events| queue.put(events));
-    let running = flow.start(capture, Taker { sink, first_msn: Msn(1), frames_max: Some(frames) }).map_err(failed)?;
+    let events = flow.bus.events.subscribe(writer::terms(&record.output.display().to_string(), writer::QUEUE_BYTES_MAX));
+    let writer = writer::start(events, write).map_err(failed)?;
+    let running = flow.start(capture, Extent { first_msn: Msn(1), frames_max: Some(frames) }).map_err(failed)?;
     let mut display = console.recording(frames);
     while !interrupt.wait(STATUS_PERIOD) && !running.has_ended() {
         display.show(written.get());

@@ -1,20 +1,24 @@
-//! The flow of one camera, put together: source, capture, detector, pipeline. What becomes of its parts is for whoever takes them: a window,
-//! a recording, nobody.
+//! The flow of one camera, put together: source, capture, detector, pipeline. Who takes what it makes
+//! subscribes to its bus: a window, a recording, nobody.
 
 use super::{CameraConfig, CameraError};
 use crate::{
+    bus::{Bus, Publishers},
     capture::{Capture, CaptureParts, Opener, Tap},
+    compose::compositor::{ClockStrip, CompositorParts, Detections, Hiding},
     detect::{
         self as detection, CascadeSpec, Detection,
         watcher::{OnRun, Watcher},
     },
     encode::{self, EncodeConfig},
+    grid::Grid,
     package::Msn,
     picture::PicturePool,
-    pipeline::{ClockStrip, Detections, EncoderOpener, Hiding, PipelineError, PipelineParts},
+    pipeline::{PipelineError, PipelineParts},
+    rendition::{EncoderOpener, RenditionParts},
     source::{Pace, Source, SourceFormat, SourceSpec, Stop, camera, open_file, test::TestOpener},
     status::{Asked, Status},
-    stream::{self, Sink, Stream, StreamParts},
+    stream::{self, Stream, StreamParts},
     time::{Clock, FrameRate},
 };
 use crossbeam_channel::{Sender, bounded};
@@ -32,15 +36,16 @@ pub struct Flow {
     clock: Arc<dyn Clock>,
     /// What it tells of itself.
     pub status: Arc<Status>,
+    /// Where those who take what it makes subscribe.
+    pub bus: Bus,
+    publishers: Publishers,
     detections: Detections,
     /// Ends with the stream.
     watcher: Option<Arc<Watcher>>,
 }
 
-/// Where the parts of a flow go.
-pub struct Taker {
-    /// Takes them.
-    pub sink: Sink,
+/// How far a flow goes.
+pub struct Extent {
     /// Number of the first segment.
     pub first_msn: Msn,
     /// The flow ends by itself after so many frames.
@@ -110,7 +115,8 @@ impl Flow {
         let (masks, capture) = (config.masks.clone(), status.stream.capture.clone());
         let parts = CaptureParts { opener, tap, masks, clock: clock.clone(), status: capture };
         let detections = Detections { newest, hiding };
-        Ok((Flow { config: config.clone(), clock, status, detections, watcher }, parts))
+        let (bus, publishers) = Bus::open();
+        Ok((Flow { config: config.clone(), clock, status, bus, publishers, detections, watcher }, parts))
     }
 
     /// The rate of its frames, from a source of that format.
@@ -119,13 +125,13 @@ impl Flow {
     }
 
     /// Encodes what an open source captures.
-    pub fn start(self, capture: Capture, taker: Taker) -> Result<Running, CameraError> {
+    pub fn start(self, capture: Capture, extent: Extent) -> Result<Running, CameraError> {
         tell_format(&capture.format);
         let (rate, detect_fps) = (self.rate(&capture.format), self.config.detect_fps());
-        let Flow { config, clock, status, detections, watcher } = self;
-        let Taker { sink, first_msn, frames_max } = taker;
-        let pipeline = PipelineParts { first_msn, ..pipeline_parts(&config, rate, detections, &clock, &status) };
-        let parts = StreamParts { pipeline, sink, frames_max, clock, detect_fps, status: status.stream.clone() };
+        let Flow { config, clock, status, publishers, detections, watcher, .. } = self;
+        let Extent { first_msn, frames_max } = extent;
+        let pipeline = pipeline_parts(&config, (rate, first_msn), (detections, publishers), &clock, &status);
+        let parts = StreamParts { pipeline, frames_max, clock, detect_fps, status: status.stream.clone() };
         let stream = stream::start(capture, parts).map_err(CameraError::new)?;
         Ok(Running { stream, watcher })
     }
@@ -150,26 +156,35 @@ pub(crate) fn hiding(config: &CameraConfig) -> Option<(Sender<Arc<Detection>>, H
     config.overlay.blur.then_some((sender, Hiding { runs, runs_after: config.detect.runs_to_be_sure() }))
 }
 
-/// What the encode thread runs, on a grid of `rate`.
+/// What the encode thread runs, on a grid of that rate.
 pub(crate) fn pipeline_parts(
     config: &CameraConfig,
-    rate: FrameRate,
-    detections: Detections,
+    (rate, first_msn): (FrameRate, Msn),
+    (detections, publishers): (Detections, Publishers),
     clock: &Arc<dyn Clock>,
     status: &Arc<Status>,
 ) -> PipelineParts {
-    PipelineParts {
+    let (grid, status) = (Grid::new(rate, config.lengths), &status.stream.pipeline);
+    let Publishers { pictures, frames, events } = publishers;
+    let rendition = RenditionParts {
+        size: None,
         encode: config.encode.clone(),
-        lengths: config.lengths,
+        grid,
+        first_msn,
+        opener: encoder_opener(),
+        clock: clock.clone(),
+        status: status.rendition.clone(),
+        frames,
+        events,
+    };
+    let compositor = CompositorParts {
         overlay: config.overlay,
         clock_strip: clock_strip(config),
         rate,
-        first_msn: Msn(1),
-        opener: encoder_opener(),
         detections,
-        clock: clock.clone(),
-        status: status.stream.pipeline.clone(),
-    }
+        status: status.compositor.clone(),
+    };
+    PipelineParts { compositor, pictures, renditions: vec![rendition], grid, clock: clock.clone() }
 }
 
 /// Tells the pipeline what a run found, where it hides that, then the status, then who else wants to know. A run for which the pipeline has

@@ -2,16 +2,17 @@
 
 use super::{
     Camera, CameraConfig, CameraError,
-    flow::{Flow, Remains, Running, Taker},
+    flow::{Extent, Flow, Remains, Running},
     keeping::Keeping,
 };
 use crate::{
+    bus::Importance,
     capture::{Capture, CaptureParts, SourceState},
+    drill,
     grid::Grid,
     package::PackagerEvent,
     source::SourceFormat,
     store::{Place, last_run::LastRun},
-    stream::Sink,
     time::{Clock, FrameRate},
     window::{Window, WindowConfig, numbers::FirstNumbers},
 };
@@ -54,7 +55,7 @@ impl Camera {
         let window = Arc::new(Window::new(window_config(&config, rate, run_name()?, keeping.first), clock.clone()));
         let status = flow.status.clone();
         let markers = keeping.start(window.clone(), status.stream.capture.clone(), clock.clone())?;
-        let camera = Arc::new(Camera::new(config.name.clone(), clock, window, status, markers));
+        let camera = Arc::new(Camera { bus: flow.bus.clone(), ..Camera::new(config.name.clone(), clock, window, status, markers) });
         Ok((Waiting { camera, config, flow }, capture))
     }
 }
@@ -67,8 +68,9 @@ impl Waiting {
         let expected = camera.window.config();
         let (run, first) = (expected.run.clone(), expected.first);
         camera.window.settle(window_config(&config, flow.rate(&format), run, first));
-        let taker = Taker { sink: sink(camera.clone()), first_msn: first.msn, frames_max: None };
-        Ok(Live { running: flow.start(capture, taker)?, camera, format })
+        publish_to_window(camera.clone());
+        let running = flow.start(capture, Extent { first_msn: first.msn, frames_max: None })?;
+        Ok(Live { running, camera, format })
     }
 
     /// Ends what has no stream.
@@ -107,21 +109,25 @@ impl Live {
     }
 }
 
-/// Publishes what was cut, and measures how old it is by then.
-fn sink(camera: Arc<Camera>) -> Sink {
-    Box::new(move |events| {
-        let oldest = events.iter().find_map(|cut| if let PackagerEvent::Part(part) = cut { Some(part.at) } else { None });
-        for cut in &events {
-            if let PackagerEvent::Part(part) = cut {
+/// The window of a camera subscribes to its bus. Its work is bounded by what is published and not by how long it is, so it is called on the
+/// encode thread: players wait for the next part, and a thread of its own would only make them wait longer. What is published is measured:
+/// how old it is by then.
+fn publish_to_window(camera: Arc<Camera>) {
+    let bus = camera.bus.clone();
+    bus.events.call("the window", Importance::Essential, move |events| {
+        drill::pass("window");
+        let mut oldest = None;
+        for event in events {
+            if let PackagerEvent::Part(part) = event {
                 tracing::trace!(msn = part.msn.0, part = part.index, "published");
+                oldest = oldest.or(Some(part.at));
             }
         }
-        camera.window.push_all(events);
+        camera.window.push_all(events.iter().cloned());
         if let Some(oldest) = oldest {
             camera.status.total_latency.add(camera.clock.now().since(oldest));
         }
-        true
-    })
+    });
 }
 
 /// The window of a camera whose frames come at that rate.

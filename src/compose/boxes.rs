@@ -22,7 +22,7 @@ const LINE_MIN: usize = 2;
 const LINE_PER_HEIGHT: usize = 360;
 
 /// Draws the outlines of what was found.
-pub fn draw_boxes(picture: &mut Picture, found: &[Tracked], clear: KeepClear) {
+pub(super) fn draw_boxes(picture: &mut Picture, found: &[Tracked], clear: KeepClear) {
     let line = (picture.size().height().div_ceil(LINE_PER_HEIGHT)).max(LINE_MIN) as i64;
     for tracked in found {
         let (a_box, colour) = (tracked.area, colour_of(tracked.kind));

@@ -15,7 +15,7 @@ const BACKGROUND: Colour = Colour { y: LUMA_BLACK, u: CHROMA_NEUTRAL, v: CHROMA_
 const PADDING: usize = 2;
 
 /// Names what was found: kind and id, above the box where there is room.
-pub fn draw_labels(picture: &mut Picture, found: &[Tracked], clear: KeepClear) {
+pub(super) fn draw_labels(picture: &mut Picture, found: &[Tracked], clear: KeepClear) {
     for tracked in found {
         let caption = Caption::new(format!("{} {}", tracked.kind, tracked.id), picture.size());
         let place = caption.beside(tracked, picture.size(), clear);
@@ -24,7 +24,7 @@ pub fn draw_labels(picture: &mut Picture, found: &[Tracked], clear: KeepClear) {
 }
 
 /// Writes the time into the bottom left corner, away from a clock strip.
-pub fn draw_clock(picture: &mut Picture, time: &str, clear: KeepClear) {
+pub(super) fn draw_clock(picture: &mut Picture, time: &str, clear: KeepClear) {
     let caption = Caption::new(time.to_owned(), picture.size());
     let bottom = picture.size().height() as i64 - caption.height;
     caption.draw(picture, (0, bottom), clear);

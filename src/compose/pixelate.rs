@@ -16,12 +16,12 @@ const BLOCK_MIN: u32 = 4;
 const BLOCKS_DOWN_PICTURE: u32 = 8;
 
 /// Pixelates a place, rounded outwards to whole chroma samples.
-pub fn hide_place(picture: &mut Picture, place: Place, clear: KeepClear) {
+pub(super) fn hide_place(picture: &mut Picture, place: Place, clear: KeepClear) {
     pixelate(picture, place.area, place.face_width.div_ceil(BLOCKS_ACROSS_FACE).max(BLOCK_MIN), clear);
 }
 
 /// Pixelates everything.
-pub fn hide_all(picture: &mut Picture, clear: KeepClear) {
+pub(super) fn hide_all(picture: &mut Picture, clear: KeepClear) {
     let (width, height) = (picture.size().width() as u32, picture.size().height() as u32);
     let block = height.div_ceil(BLOCKS_DOWN_PICTURE).max(BLOCK_MIN);
     pixelate(picture, BoundingBox { x: 0, y: 0, width, height }, block, clear);

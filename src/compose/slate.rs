@@ -13,7 +13,7 @@ use crate::{
 const SLATE_SHIFT: u8 = 2;
 
 /// Makes a slate of the last picture, or of a black one: darkened, with `NO SIGNAL`, the time of the last picture and how long ago that was.
-pub fn draw_slate(picture: &mut Picture, since: WallTime, silent_for: Span, clear: KeepClear) {
+pub(super) fn draw_slate(picture: &mut Picture, since: WallTime, silent_for: Span, clear: KeepClear) {
     darken(picture, clear);
     let size = picture.size();
     let title = "NO SIGNAL";

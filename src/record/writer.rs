@@ -1,154 +1,59 @@
-//! A thread that writes a recording to the disk, so that a slow one holds up nobody: what finds no room in its queue is left out of the
-//! recording, and told as what it is.
+//! A thread that writes a recording to the disk: a subscriber of the bus, so that a slow disk holds up nobody. What finds no room in its
+//! queue is left out of the recording, and told as what it is.
 
 use crate::{
+    bus::{Bound, Importance, Policy, Subscription, Terms},
     drill,
-    package::{PackagerEvent, Part},
-    time::{Span, Ticks},
+    package::PackagerEvent,
+    time::Span,
 };
-use crossbeam_channel::{Receiver, Sender, unbounded};
 use std::{
     io,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering},
-    },
     thread::{self, JoinHandle},
 };
 
 /// Bytes that wait for the disk, at most: half a minute at 8 Mbit/s, which is longer than a memory card stops to tidy up.
 pub const QUEUE_BYTES_MAX: usize = 32 << 20;
 
-/// Writes one cut, on the thread `record`; `false` when nothing more can be written.
+/// Writes one event, on the thread `record`; `false` when nothing more can be written.
 pub type Write = Box<dyn FnMut(&PackagerEvent) -> bool + Send>;
-
-/// Where the stream puts its events. Never waits. Dropping it lets the thread end once all is written.
-pub struct WriteQueue {
-    sender: Sender<PackagerEvent>,
-    shared: Arc<Shared>,
-    /// The file, for messages.
-    name: String,
-    bytes_max: usize,
-    /// Cuts are left out, up to the next segment that begins with room in the queue.
-    is_behind: bool,
-    was_told: bool,
-    /// An init segment that came meanwhile.
-    init: Option<PackagerEvent>,
-}
 
 /// The thread.
 pub struct Writer {
-    thread: JoinHandle<()>,
-    shared: Arc<Shared>,
+    thread: JoinHandle<Span>,
 }
 
-#[derive(Default)]
-struct Shared {
-    bytes: AtomicUsize,
-    missing: AtomicI64,
-    /// Nothing is written any more.
-    has_ended: AtomicBool,
-}
-
-/// Says at the end of the thread, whatever ended it, that it has ended: a queue that is behind sends nothing, and would not notice.
-struct Ending(Arc<Shared>);
-
-impl Drop for Ending {
-    fn drop(&mut self) {
-        self.0.has_ended.store(true, Ordering::Relaxed);
+/// On what terms the writer of that file subscribes: at most `bytes_max` wait for it, and there is no stream without it.
+pub fn terms(file: &str, bytes_max: usize) -> Terms {
+    Terms {
+        importance: Importance::Essential,
+        behind: format!(
+            "the disk is too slow for {file}: pictures are left out of it until the disk has caught up; record to a faster disk, or \
+             with a lower --bitrate"
+        ),
+        caught_up: format!("the disk has caught up; {file} goes on"),
+        ..Terms::new(file, Policy::NextEntry, Bound::bytes(bytes_max))
     }
 }
 
-/// Starts the thread. At most `bytes_max` wait for it.
-pub fn start(name: String, bytes_max: usize, write: Write) -> io::Result<(WriteQueue, Writer)> {
-    // Bounded by its bytes: a cut without any comes with a part that has some.
-    let (sender, events) = unbounded();
-    let shared = Arc::<Shared>::default();
-    let thread = thread::Builder::new().name("record".to_owned()).spawn({
-        let ending = Ending(shared.clone());
-        move || run(&events, &ending.0, write)
+/// Starts the thread. It ends with the stream, or when nothing more can be written.
+pub fn start(mut events: Subscription<PackagerEvent>, mut write: Write) -> io::Result<Writer> {
+    let thread = thread::Builder::new().name("record".to_owned()).spawn(move || {
+        while let Ok(event) = events.recv() {
+            drill::pass("record");
+            if !write(&event) {
+                break;
+            }
+        }
+        events.missed().span
     })?;
-    let queue = WriteQueue { sender, shared: shared.clone(), name, bytes_max, is_behind: false, was_told: false, init: None };
-    Ok((queue, Writer { thread, shared }))
-}
-
-fn run(events: &Receiver<PackagerEvent>, shared: &Shared, mut write: Write) {
-    for cut in events {
-        drill::pass("record");
-        let goes_on = write(&cut);
-        shared.bytes.fetch_sub(len(&cut), Ordering::Relaxed);
-        if !goes_on {
-            return;
-        }
-    }
-}
-
-fn len(cut: &PackagerEvent) -> usize {
-    if let PackagerEvent::Part(Part { data, .. }) = cut { data.len() } else { 0 }
-}
-
-impl WriteQueue {
-    /// Takes what was cut; `false` when nothing more can be written.
-    pub fn put(&mut self, events: Vec<PackagerEvent>) -> bool {
-        events.into_iter().all(|cut| self.put_one(cut))
-    }
-
-    fn put_one(&mut self, cut: PackagerEvent) -> bool {
-        if self.shared.has_ended.load(Ordering::Relaxed) {
-            return false;
-        }
-        let waiting = self.shared.bytes.load(Ordering::Relaxed);
-        if self.is_behind && matches!(cut, PackagerEvent::Start(_)) && waiting <= self.bytes_max / 2 {
-            self.is_behind = false;
-            tracing::info!("the disk has caught up; {} goes on", self.name);
-            if let Some(init) = self.init.take()
-                && !self.send(init)
-            {
-                return false;
-            }
-        }
-        match &cut {
-            PackagerEvent::Part(_) if !self.is_behind && waiting + len(&cut) > self.bytes_max => {
-                self.is_behind = true;
-                self.tell();
-            }
-            _ => {}
-        }
-        if !self.is_behind {
-            return self.send(cut);
-        }
-        match cut {
-            PackagerEvent::Part(part) => {
-                self.shared.missing.fetch_add(part.duration.0, Ordering::Relaxed);
-            }
-            PackagerEvent::Init { .. } => self.init = Some(cut),
-            _ => {}
-        }
-        true
-    }
-
-    fn send(&self, cut: PackagerEvent) -> bool {
-        self.shared.bytes.fetch_add(len(&cut), Ordering::Relaxed);
-        self.sender.send(cut).is_ok()
-    }
-
-    /// Once: how much is missing is told at the end.
-    fn tell(&mut self) {
-        if !std::mem::replace(&mut self.was_told, true) {
-            tracing::warn!(
-                "the disk is too slow for {}: pictures are left out of it until the disk has caught up; record to a faster disk, \
-                 or with a lower --bitrate",
-                self.name
-            );
-        }
-    }
+    Ok(Writer { thread })
 }
 
 impl Writer {
-    /// Waits until all that was put is written, which needs the queue to be dropped. Returns how much of the stream found no room.
+    /// Waits until all that was published is written, which needs the stream to have ended. Returns how much of it found no room.
     pub fn end(self) -> Span {
-        self.thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        Ticks(self.shared.missing.load(Ordering::Relaxed)).since(Ticks(0))
+        self.thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     }
 }
 
@@ -156,12 +61,20 @@ impl Writer {
 mod tests {
     use super::*;
     use crate::{
-        package::{InitId, Msn, SegmentStart},
+        bus::{Bus, Publisher},
+        package::{InitId, Msn, Part, SegmentStart},
         sync::lock,
-        time::WallTime,
+        time::{Ticks, WallTime},
     };
     use crossbeam_channel::bounded;
-    use std::sync::Mutex;
+    use std::sync::{Arc, Mutex};
+
+    /// A stream, and the writer of a recording of it.
+    fn recording(bytes_max: usize, write: Write) -> (Publisher<PackagerEvent>, Writer) {
+        let (bus, publishers) = Bus::open();
+        let writer = start(bus.events.subscribe(terms("out.mp4", bytes_max)), write).expect("a thread");
+        (publishers.events, writer)
+    }
 
     /// A segment of three parts of 100 bytes and 200 ms.
     fn segment(msn: u64) -> Vec<PackagerEvent> {
@@ -202,12 +115,12 @@ mod tests {
                 true
             }
         });
-        let (mut queue, writer) = start("out.mp4".to_owned(), 500, write).expect("a thread");
-        assert!((1..=3).all(|msn| queue.put(segment(msn))), "nobody waits");
+        let (mut stream, writer) = recording(500, write);
+        assert!((1..=3).all(|msn| stream.publish(&segment(msn)).is_ok()), "nobody waits");
         // Up to 2.1 there was room. Seven events are written and the eighth is under way: then less than half is waiting.
         (0..8).for_each(|_| go.send(()).expect("it writes"));
-        assert!(queue.put(segment(4)));
-        drop((go, queue));
+        assert!(stream.publish(&segment(4)).is_ok());
+        drop((go, stream));
         assert_eq!(writer.end(), Span::from_ms(800), "2.2 and the third segment");
         let written = lock(&written).join(" ");
         assert_eq!(written, "start1 1.0 1.1 1.2 end1 start2 2.0 2.1 start4 4.0 4.1 4.2 end4");
@@ -215,12 +128,12 @@ mod tests {
 
     #[test]
     fn the_stream_is_told_when_nothing_more_can_be_written() {
-        let (mut queue, writer) = start("out.mp4".to_owned(), 1000, Box::new(|_| false)).expect("a thread");
-        queue.put(segment(1));
-        while queue.put(segment(2)) {
+        let (mut stream, writer) = recording(1000, Box::new(|_| false));
+        stream.publish(&segment(1)).ok();
+        while stream.publish(&segment(2)).is_ok() {
             thread::yield_now();
         }
-        drop(queue);
+        drop(stream);
         writer.end();
     }
 
@@ -231,13 +144,13 @@ mod tests {
             gate.recv().ok();
             false
         });
-        let (mut queue, writer) = start("out.mp4".to_owned(), 500, write).expect("a thread");
-        assert!((1..=3).all(|msn| queue.put(segment(msn))) && queue.is_behind);
+        let (mut stream, writer) = recording(500, write);
+        assert!((1..=3).all(|msn| stream.publish(&segment(msn)).is_ok()));
         drop(go);
-        while queue.put(segment(4)) {
+        while stream.publish(&segment(4)).is_ok() {
             thread::yield_now();
         }
-        drop(queue);
-        writer.end();
+        drop(stream);
+        assert!(writer.end() > Span::ZERO, "it was behind");
     }
 }

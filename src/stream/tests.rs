@@ -2,7 +2,9 @@
 
 use super::*;
 use crate::{
+    bus::Importance,
     encode::fixture::Script,
+    package::PackagerEvent,
     picture::Size,
     pipeline::fixture,
     sync::lock,
@@ -41,22 +43,21 @@ impl Bench {
         let (script, published, n_discontinuities) =
             (Arc::default(), Arc::<Mutex<Vec<Published>>>::default(), Arc::<Mutex<u64>>::default());
         let (sender, pictures) = bounded(crate::capture::QUEUE_MAX);
-        let sink: Sink = Box::new({
+        let (parts, bus) = fixture::parts(RATE, &clock, &status.pipeline, &script);
+        bus.events.call("the test", Importance::Essential, {
             let (published, clock, n_discontinuities) = (published.clone(), clock.clone(), n_discontinuities.clone());
             move |events| {
-                for cut in events {
-                    match cut {
+                for event in events {
+                    match event {
                         PackagerEvent::Part(part) => lock(&published).push((clock.now(), part.at, part.duration)),
                         PackagerEvent::Start(start) => *lock(&n_discontinuities) += u64::from(start.discontinuity),
                         _ => {}
                     }
                 }
-                true
             }
         });
-        let pipeline = Pipeline::new(fixture::parts(RATE, &clock, &status.pipeline, &script));
+        let pipeline = Pipeline::new(parts);
         let ends = StreamEnds {
-            sink,
             stop: Stop::default(),
             clock: clock.clone(),
             detect_fps: Some(detect_fps).filter(|fps| *fps > 0.0),

@@ -198,7 +198,7 @@ pub(crate) fn drilled(plan: &str) -> Command {
 
 #[test]
 fn after_a_panic_the_end_is_told_and_the_exit_code_is_1() {
-    for plan in ["source:150", "capture:150", "encode:150", "main:12", "markers:60+"] {
+    for plan in ["source:150", "capture:150", "encode:150", "window:40", "main:12", "markers:60+"] {
         let mut streaming = Streaming::start(drilled(plan), "test");
         let told = events(&streaming.address);
         let (deadline, mut has_endlist) = (Deadline::start(), false);

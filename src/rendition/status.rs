@@ -1,4 +1,4 @@
-//! What the pipeline tells of itself.
+//! What a rendition tells of itself.
 
 use crate::{
     counter::{Counter, RateMeter, Samples},
@@ -6,17 +6,13 @@ use crate::{
 };
 use std::sync::Mutex;
 
-/// What the pipeline of one stream tells of itself.
+/// What a rendition tells of itself.
 #[derive(Debug, Default)]
-pub struct PipelineStatus {
+pub struct RenditionStatus {
     /// Pictures that were encoded: one that is shown again is not.
     pub frames: RateMeter,
     /// All frames encoded so far.
     pub encoded: Counter,
-    /// Frames that were hidden as a whole, because the detector failed or did not keep up.
-    pub hidden: Counter,
-    /// Painting.
-    pub paint_latency: Samples,
     /// Encoding.
     pub encode_latency: Samples,
     /// Cutting a part from its encoded frames.
@@ -33,7 +29,7 @@ pub struct EncoderFacts {
     pub codecs: String,
 }
 
-impl PipelineStatus {
+impl RenditionStatus {
     /// An encoder was opened, or has made its first frame.
     pub fn set_encoder(&self, name: &str, codecs: &str) {
         *lock(&self.encoder) = EncoderFacts { name: name.to_owned(), codecs: codecs.to_owned() };
