@@ -1,8 +1,12 @@
-//! Brings into the binary what is not Rust: the viewer's players and the face networks from npm, and OpenCV's frontal-face cascades; and
-//! looks for XNNPACK, which runs the networks.
+//! Brings into the binary what is not Rust: the page's modules, its players and the face networks from npm, and OpenCV's frontal-face
+//! cascades; and looks for XNNPACK, which runs the networks.
+
+#[path = "src/server/page/join.rs"]
+mod join;
 
 use sha2::{Digest, Sha256};
 use std::{
+    collections::BTreeMap,
     env, fs,
     path::{Path, PathBuf},
     process::Command,
@@ -10,6 +14,11 @@ use std::{
 
 /// Where distributions put OpenCV's data files. `HLSCAM_CASCADE_DIR` comes first.
 const CASCADE_DIRS: [&str; 6] = include!("src/detect/cascade_dirs.in");
+
+/// The modules that a page and a worker begin with. Each is embedded with all that it imports.
+const ENTRIES: [&str; 2] = ["viewer.js", "shared-worker.js"];
+/// The folders of `web/` that hold modules, besides `web/` itself.
+const WEB_FOLDERS: [&str; 4] = ["shell", "player", "markers", "timeline"];
 
 const NPM_REMEDY: &str = "run `npm ci` in web/, or build with `make`";
 /// MediaPipe's face networks (npm `@mediapipe/face_detection`, Apache-2.0) with their SHA-256: what was measured is what is embedded.
@@ -22,6 +31,7 @@ fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
     let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets CARGO_MANIFEST_DIR"));
+    page(&root.join("web"), &out);
     let modules = root.join("web/node_modules");
     for (from, to) in [("hls.js/dist/hls.min.js", "hls.js"), ("dashjs/dist/modern/esm/dash.mediaplayer.min.js", "dash.js")] {
         embed(&modules.join(from), &out.join(to), NPM_REMEDY);
@@ -41,6 +51,31 @@ fn main() {
             let found = dirs.map(|dir| Path::new(&dir).join(name)).find(|path| path.exists());
             let path = found.unwrap_or_else(|| Path::new(CASCADE_DIRS[0]).join(name));
             embed(&path, &out.join(to), "install opencv-data, or set HLSCAM_CASCADE_DIR to the folder that has it");
+        }
+    }
+}
+
+/// Joins the page's modules.
+fn page(web: &Path, out: &Path) {
+    let mut modules = BTreeMap::new();
+    for folder in WEB_FOLDERS.map(|name| web.join(name)).iter().chain([&web.to_owned()]) {
+        let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+        for path in entries
+            .map(|entry| entry.expect("web/ can be read").path())
+            .filter(|path| path.extension().is_some_and(|it| it == "js"))
+        {
+            println!("cargo::rerun-if-changed={}", path.display());
+            let name = path.strip_prefix(web).expect("it lies in web/").display().to_string().replace('\\', "/");
+            modules.insert(name, fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display())));
+        }
+    }
+    for entry in ENTRIES {
+        match join::join(entry, &modules) {
+            Ok(text) => fs::write(out.join(entry), text).expect("OUT_DIR can be written"),
+            Err(error) => {
+                println!("cargo::error=web/{entry} cannot be joined with what it imports: {error}");
+                std::process::exit(1);
+            }
         }
     }
 }

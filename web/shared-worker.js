@@ -3,9 +3,9 @@
  * connections to a server (HTTP/1.1), so pages that each held some of their own would leave none for the others.
  */
 
-import { EventStream } from './events.js';
-import { JoinedRequests } from './joined-requests.js';
-import { openRequest } from './requests.js';
+import { EventStream } from './shell/events.js';
+import { JoinedRequests } from './shell/joined-requests.js';
+import { openRequest } from './shell/requests.js';
 
 /** Every page that is open, and how each of its requests is cancelled. @type {Map<MessagePort, Map<number, () => void>>} */
 const pages = new Map();

@@ -2,20 +2,20 @@
  * The viewer page: puts its modules together, drives the player, and shows the truth about player and server.
  */
 
-import { ageText, clockText } from './clock.js';
-import { PLAYLIST_URL, engineMaker, engineName } from './engines.js';
-import { KeyMap } from './keys.js';
-import { keepScreenOn, shouldLoadAnew } from './kiosk.js';
-import { optionsOf } from './options.js';
-import { announceOverPicture, connectControls, connectPicture, connectStills, show, showAbout, showSound, showStats, statsShown, still, video } from './page.js';
-import { Player } from './player.js';
-import { connectTimeline } from './rewind.js';
-import { Server } from './server.js';
-import { Shared } from './shared.js';
-import { UNKNOWN_SOURCE, badgeFor, detailsOf, isUnprotected, seenUntil, sentenceFor, sourceOf, stateOf } from './state.js';
-import { FrameMeter, statsRows } from './stats.js';
-import { Stills } from './stills.js';
-import { ThinLink } from './thin-link.js';
+import { ageText, clockText } from './shell/clock.js';
+import { PLAYLIST_URL, engineMaker, engineName } from './player/engines.js';
+import { KeyMap } from './shell/keys.js';
+import { keepScreenOn, shouldLoadAnew } from './shell/kiosk.js';
+import { optionsOf } from './shell/options.js';
+import { announceOverPicture, connectControls, connectPicture, connectStills, show, showAbout, showSound, showStats, statsShown, still, video } from './shell/page.js';
+import { Player } from './player/player.js';
+import { connectTimeline } from './timeline/connect.js';
+import { Server } from './shell/server.js';
+import { Shared } from './shell/shared.js';
+import { UNKNOWN_SOURCE, badgeFor, detailsOf, isUnprotected, seenUntil, sentenceFor, sourceOf, stateOf } from './shell/state.js';
+import { FrameMeter, statsRows } from './shell/stats.js';
+import { Stills } from './player/stills.js';
+import { ThinLink } from './shell/thin-link.js';
 
 /** How often the playback is steered. */
 const TICK_MS = 100;
@@ -90,7 +90,7 @@ function latency() {
   return serverMs === null || capturedMs === null ? null : serverMs - capturedMs;
 }
 
-/** @param {number} now @param {import('./state.js').Facts} facts */
+/** @param {number} now @param {import('./shell/state.js').Facts} facts */
 function lookAtLink(now, { contact, following, paused }) {
   if (document.hidden || !following || paused || stills.running || source.state !== 'live') {
     link.reset();
@@ -111,7 +111,7 @@ function chooseStills(wanted) {
   }
 }
 
-/** @param {import('./state.js').State} state @param {number} now */
+/** @param {import('./shell/state.js').State} state @param {number} now */
 function heal(state, now) {
   if (state === 'live' || document.hidden) {
     liveAt = now;

@@ -1,7 +1,9 @@
 //! The page and what it loads.
 
 pub(super) mod assets;
-mod joined;
+/// build.rs uses it; here are its tests.
+#[cfg(test)]
+mod join;
 
 use crate::server::http::{
     answer::{Answer, Call},

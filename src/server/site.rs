@@ -230,7 +230,7 @@ fn not_taken(route: Route<'_>) -> Reply {
     reply
 }
 
-/// Whether the page is asked for with `embed` in its query, as web/options.js reads it.
+/// Whether the page is asked for with `embed` in its query, as web/shell/options.js reads it.
 fn is_embed(uri: &Uri) -> bool {
     let names = uri.query().unwrap_or_default().split('&').map(|each| each.split_once('=').map_or(each, |(name, _)| name));
     names.into_iter().any(|name| name == "embed")

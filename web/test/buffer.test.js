@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { bufferedEnd, lacksBeginning, seekableEnd } from '../buffer.js';
+import { bufferedEnd, lacksBeginning, seekableEnd } from '../player/buffer.js';
 
 /** @param {[number, number][]} stretches @returns {TimeRanges} */
 const ranges = (stretches) => ({ length: stretches.length, start: (i) => stretches[i][0], end: (i) => stretches[i][1] });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ServerClock, ageText, clockText } from '../clock.js';
+import { ServerClock, ageText, clockText } from '../shell/clock.js';
 
 const AT = '2026-11-20T14:03:12.500Z';
 const MS = Date.parse(AT);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import { once } from 'node:events';
 import { test } from 'node:test';
-import { EventStream } from '../events.js';
+import { EventStream } from '../shell/events.js';
 
 /** As much of a browser's EventSource as the stream needs, over a real connection. */
 class Source extends EventTarget {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { JoinedRequests } from '../joined-requests.js';
+import { JoinedRequests } from '../shell/joined-requests.js';
 
 function start() {
   const opened = [];

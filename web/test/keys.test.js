@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { KeyMap, keyText } from '../keys.js';
+import { KeyMap, keyText } from '../shell/keys.js';
 
 const PLAIN = { ctrlKey: false, altKey: false, metaKey: false, defaultPrevented: false };
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { shouldLoadAnew } from '../kiosk.js';
+import { shouldLoadAnew } from '../shell/kiosk.js';
 
-/** @type {[import('../state.js').State, import('../state.js').Facts['contact'], number, boolean][]} */
+/** @type {[import('../shell/state.js').State, import('../shell/state.js').Facts['contact'], number, boolean][]} */
 const CASES = [
   ['starting', 'heard', 130_000, true],
   ['starting', 'heard', 110_000, false],

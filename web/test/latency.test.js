@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { LatencyController } from '../latency.js';
+import { LatencyController } from '../player/latency.js';
 
 const PART = 0.2;
 const STEP = 0.1;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { LiveFeed } from '../live-feed.js';
+import { LiveFeed } from '../player/live-feed.js';
 
 const BASE = 'http://h/cam/video.m3u8';
 const asked = (msn, part) => `${BASE}?_HLS_msn=${msn}&_HLS_part=${part}&_HLS_skip=YES`;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { LivePlaylist } from '../live-playlist.js';
+import { LivePlaylist } from '../player/live-playlist.js';
 
 const HEAD = `#EXTM3U
 #EXT-X-VERSION:6

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { MarkerFeed } from '../marker-feed.js';
-import { markersAt, spansOf } from '../marker-spans.js';
-import { MARKERS_MAX, MarkerStore, kindText, markerOf, newestOf } from '../marker-store.js';
+import { MarkerFeed } from '../markers/marker-feed.js';
+import { markersAt, spansOf } from '../markers/marker-spans.js';
+import { MARKERS_MAX, MarkerStore, kindText, markerOf, newestOf } from '../markers/marker-store.js';
 
 const T0 = Date.parse('2026-11-24T06:00:00Z');
 const iso = (s) => new Date(T0 + s * 1000).toISOString();

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { durationText, fileNameOf, linkTo, meansMoment, momentOf, withoutMoment } from '../moment.js';
+import { durationText } from '../shell/clock.js';
+import { fileNameOf, linkTo, meansMoment, momentOf, withoutMoment } from '../timeline/moment.js';
 
 const AT = Date.parse('2026-11-24T05:51:55.123Z');
 

@@ -4,8 +4,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { MarkerFeed } from '../marker-feed.js';
-import { MARKERS_MAX, MarkerStore } from '../marker-store.js';
+import { MarkerFeed } from '../markers/marker-feed.js';
+import { MARKERS_MAX, MarkerStore } from '../markers/marker-store.js';
 
 /** A marker every five seconds, for a month: it begins and ends. */
 const EVENTS = 1_000_000;

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { optionsOf } from '../options.js';
+import { optionsOf } from '../shell/options.js';
 
-/** @type {[string, import('../options.js').Options][]} */
+/** @type {[string, import('../shell/options.js').Options][]} */
 const CASES = [
   ['', { mode: 'page', player: 'hls' }],
   ['?embed', { mode: 'embed', player: 'hls' }],

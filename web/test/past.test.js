@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Past } from '../past.js';
+import { Past } from '../player/past.js';
 
 const WINDOW = { startMs: 1000, endMs: 9000 };
 

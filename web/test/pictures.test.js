@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { fontOf } from '../bar-drawing.js';
-import { keyFrameOf } from '../key-frames.js';
-import { lastedText, nothingText } from '../marker-list.js';
-import { markersAt, spansOf } from '../marker-spans.js';
-import { isBlank, pictureAt } from '../marker-store.js';
-import { leftOf } from '../preview.js';
-import { Thumbnails } from '../thumbnails.js';
+import { fontOf } from '../timeline/bar-drawing.js';
+import { keyFrameOf } from '../player/key-frames.js';
+import { lastedText, nothingText } from '../markers/marker-list.js';
+import { markersAt, spansOf } from '../markers/marker-spans.js';
+import { isBlank, pictureAt } from '../markers/marker-store.js';
+import { leftOf } from '../timeline/preview.js';
+import { Thumbnails } from '../player/thumbnails.js';
 
 const KEY_FRAME_MS = 1000;
 const marker = (begin, end, bestAt = begin) => ({ id: 'a', kind: 'face', detected: true, text: null, count: 1, begin, end, bestAt });

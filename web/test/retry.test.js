@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { isAnotherRun, playlistFacts, runOf, waitMs } from '../retry.js';
+import { isAnotherRun, playlistFacts, runOf } from '../player/playlist-facts.js';
+import { waitMs } from '../shell/retry.js';
 
 test('waits_grow_from_half_a_second_to_three_and_stay_there', () => {
   assert.deepEqual([0, 1, 2, 3, 4, 100, Infinity].map(waitMs), [500, 1000, 2000, 3000, 3000, 3000, 3000]);
 });
 
-/** @type {[string, string, import('../retry.js').PlaylistFacts][]} */
+/** @type {[string, string, import('../player/playlist-facts.js').PlaylistFacts][]} */
 const PLAYLISTS = [
   ['multivariant', '#EXTM3U\n#EXT-X-INDEPENDENT-SEGMENTS\n#EXT-X-STREAM-INF:BANDWIDTH=1\n\n# note\nvideo.m3u8\n', { valid: true, ended: false, child: 'video.m3u8' }],
   ['media', '#EXTM3U\r\n#EXT-X-TARGETDURATION:2\r\n#EXTINF:2.0,\r\n1.m4s\r\n', { valid: true, ended: false, child: null }],
@@ -26,10 +27,10 @@ const DATE = Date.parse('2026-11-20T14:00:00Z');
 const listed = (first, last, shift = 0) =>
   Array.from({ length: last - first + 1 }, (_, i) => ({ number: first + i, date: DATE + (first + i) * 2000 + shift }));
 
-/** @param {import('../retry.js').Listed[]} segments @param {string} run */
+/** @param {import('../player/playlist-facts.js').Listed[]} segments @param {string} run */
 const named = (segments, run) => segments.map((segment) => ({ ...segment, run }));
 
-/** @type {[string, import('../retry.js').Listed[], import('../retry.js').Listed[], boolean][]} */
+/** @type {[string, import('../player/playlist-facts.js').Listed[], import('../player/playlist-facts.js').Listed[], boolean][]} */
 const RUNS = [
   ['the first playlist', [], listed(1, 3), false],
   ['one segment on', listed(1, 3), listed(2, 4), false],

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { STATES, UNKNOWN_SOURCE, badgeFor, detailsOf, isUnprotected, seenUntil, sentenceFor, sourceOf, stateOf } from '../state.js';
+import { STATES, UNKNOWN_SOURCE, badgeFor, detailsOf, isUnprotected, seenUntil, sentenceFor, sourceOf, stateOf } from '../shell/state.js';
 
-/** @type {import('../state.js').Facts} */
+/** @type {import('../shell/state.js').Facts} */
 const LIVE = { contact: 'heard', source: UNKNOWN_SOURCE, stream: 'shown', moving: true, paused: false, following: true };
-const source = (/** @type {import('../state.js').Source['state']} */ state) => ({ ...UNKNOWN_SOURCE, state });
+const source = (/** @type {import('../shell/state.js').Source['state']} */ state) => ({ ...UNKNOWN_SOURCE, state });
 
-/** @type {[string, Partial<import('../state.js').Facts>, import('../state.js').State][]} */
+/** @type {[string, Partial<import('../shell/state.js').Facts>, import('../shell/state.js').State][]} */
 const CASES = [
   ['all well', {}, 'live'],
   ['all well, and the server says so', { source: source('live') }, 'live'],

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { FrameMeter, statsRows } from '../stats.js';
+import { FrameMeter, statsRows } from '../shell/stats.js';
 
-/** @type {import('../stats.js').Playback} */
+/** @type {import('../shell/stats.js').Playback} */
 const PLAYBACK = { latencyMs: 455.4, bufferS: 0.312, leadS: 0.2, rate: 1, fps: 29.97, dropped: 3, frames: 900, width: 640, height: 480, engine: 'hls.js' };
 const STATUS = {
   version: '0.1.0',
@@ -13,7 +13,7 @@ const STATUS = {
   latency_ms: { total: { p50: 231.6 } },
 };
 
-const text = (/** @type {Partial<import('../stats.js').Playback>} */ playback, /** @type {unknown} */ status) =>
+const text = (/** @type {Partial<import('../shell/stats.js').Playback>} */ playback, /** @type {unknown} */ status) =>
   statsRows({ ...PLAYBACK, ...playback }, status).map((row) => row.join(': '));
 
 test('every_figure_is_written_with_its_unit', () => {

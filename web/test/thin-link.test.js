@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { frameOf, listOf } from '../newest-key-frame.js';
-import { ThinLink } from '../thin-link.js';
+import { frameOf, listOf } from '../player/iframe-playlist.js';
+import { ThinLink } from '../shell/thin-link.js';
 
 const STEP_MS = 500;
 /** The time of the server at the steady clock's zero. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Taps } from '../double-tap.js';
-import { KEPT_MAX, Thumbnails } from '../thumbnails.js';
+import { Taps } from '../timeline/double-tap.js';
+import { KEPT_MAX, Thumbnails } from '../player/thumbnails.js';
 
 /** Thumbnails whose making is finished by hand, one after another. */
 function byHand() {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { tickWriter, ticksOf } from '../ticks.js';
+import { tickWriter, ticksOf } from '../timeline/ticks.js';
 
 const HOUR = 3_600_000;
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { SPAN_MIN_MS, Timeline } from '../timeline.js';
+import { SPAN_MIN_MS, Timeline } from '../timeline/timeline.js';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;

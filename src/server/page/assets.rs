@@ -1,6 +1,5 @@
-//! The files of `web/`, embedded: the binary needs nothing beside it.
+//! The page, embedded: the binary needs nothing beside it.
 
-use super::joined::joined;
 use crate::camera_name::CameraName;
 use crate::coding::{Coding, Packer};
 use crate::server::{
@@ -12,81 +11,34 @@ use crate::server::{
 };
 use bytes::Bytes;
 use std::{
-    collections::BTreeMap,
     hash::{DefaultHasher, Hash, Hasher},
     sync::OnceLock,
 };
 
-/// Embeds files of `web/` under their names.
+/// Embeds files of `web/`: the name that each is served under, and its path.
 macro_rules! web {
-    ($($name:literal),* $(,)?) => {
-        [$(($name, include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/web/", $name)))),*]
+    ($($name:literal: $path:literal),* $(,)?) => {
+        [$(($name, include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/web/", $path)))),*]
     };
 }
 
-/// Every file that the page loads. A new module of the page is one more line here.
+/// Embeds what build.rs made.
+macro_rules! built {
+    ($($name:literal),* $(,)?) => {
+        [$(($name, include_bytes!(concat!(env!("OUT_DIR"), "/", $name)))),*]
+    };
+}
+
+/// What is served as it is in `web/`.
 const FILES: &[(&str, &[u8])] = &web![
-    "index.html",
-    "style.css",
-    "timeline.css",
-    "icon.svg",
-    "viewer.js",
-    "page.js",
-    "player.js",
-    "options.js",
-    "engines.js",
-    "hls-engine.js",
-    "dash-engine.js",
-    "native-engine.js",
-    "hls-loaders.js",
-    "live-feed.js",
-    "live-playlist.js",
-    "growing-segment.js",
-    "boxes.js",
-    "requests.js",
-    "joined-requests.js",
-    "shared.js",
-    "shared-worker.js",
-    "buffer.js",
-    "latency.js",
-    "server.js",
-    "state.js",
-    "stats.js",
-    "clock.js",
-    "keys.js",
-    "kiosk.js",
-    "retry.js",
-    "past.js",
-    "dates.js",
-    "rewind.js",
-    "seek-bar.js",
-    "bar-drawing.js",
-    "timeline.js",
-    "ticks.js",
-    "preview.js",
-    "thumbnails.js",
-    "key-frames.js",
-    "markers.js",
-    "marker-store.js",
-    "marker-feed.js",
-    "marker-spans.js",
-    "marker-list.js",
-    "events.js",
-    "note.js",
-    "save.js",
-    "moment.js",
-    "double-tap.js",
-    "probe.js",
-    "thin-link.js",
-    "stills.js",
-    "newest-key-frame.js",
+    "index.html": "index.html",
+    "style.css": "style.css",
+    "timeline.css": "timeline/timeline.css",
+    "icon.svg": "icon.svg",
 ];
 
-/// The players, which build.rs takes from npm. dash.js is loaded only by those who ask for it.
-const PLAYERS: [(&str, &[u8]); 2] = [
-    ("hls.js", include_bytes!(concat!(env!("OUT_DIR"), "/hls.js"))),
-    ("dash.js", include_bytes!(concat!(env!("OUT_DIR"), "/dash.js"))),
-];
+/// The page's modules, each entry with all that it imports, and the players from npm. dash.js is loaded only by those who ask for it.
+const SCRIPTS: &[(&str, &[u8])] = &built!["viewer.js", "shared-worker.js", "hls.js", "dash.js"];
 
 /// One embedded file, compressed once for each coding that is asked for: hls.js takes some 10 ms in zstd, 40 ms in the others.
 #[derive(Debug)]
@@ -98,32 +50,21 @@ pub(in crate::server) struct Asset {
     hash: String,
 }
 
-/// The modules that a page or a worker begins with. Each is served with all that it needs.
-const ENTRIES: [&str; 2] = ["viewer.js", "shared-worker.js"];
-
 /// The page, and where it names its camera.
 const PAGE: &str = "index.html";
 const CAMERA_ATTRIBUTE: &str = "data-camera=\"cam\"";
 
 /// All embedded files, for a page that shows this camera.
 pub(in crate::server) fn load(camera: &CameraName) -> Vec<Asset> {
-    FILES.iter().chain(&PLAYERS).map(|(name, bytes)| Asset::new(name, content(name, bytes, camera))).collect()
+    FILES.iter().chain(SCRIPTS).map(|(name, bytes)| Asset::new(name, content(name, bytes, camera))).collect()
 }
 
 /// What is served under a name.
 fn content(name: &str, bytes: &'static [u8], camera: &CameraName) -> Bytes {
-    if let (PAGE, Ok(page)) = (name, std::str::from_utf8(bytes)) {
-        return page.replace(CAMERA_ATTRIBUTE, &format!("data-camera=\"{camera}\"")).into();
+    match std::str::from_utf8(bytes) {
+        Ok(page) if name == PAGE => page.replace(CAMERA_ATTRIBUTE, &format!("data-camera=\"{camera}\"")).into(),
+        _ => Bytes::from_static(bytes),
     }
-    let whole = ENTRIES.contains(&name).then(|| joined(name, &modules()));
-    // Where they cannot be joined, which a test forbids, the browser finds the modules one by one.
-    whole.and_then(Result::ok).map_or(Bytes::from_static(bytes), Bytes::from)
-}
-
-/// The modules of the page by their names.
-fn modules() -> BTreeMap<&'static str, &'static str> {
-    let scripts = FILES.iter().filter(|(name, _)| name.ends_with(".js"));
-    scripts.filter_map(|(name, bytes)| Some((*name, std::str::from_utf8(bytes).ok()?))).collect()
 }
 
 impl Asset {
@@ -197,28 +138,29 @@ fn content_type(name: &str) -> Option<&'static str> {
 mod tests {
     use super::*;
     use crate::coding::unpack;
-    use std::{collections::BTreeSet, fs};
 
     #[test]
-    fn every_file_of_web_that_a_page_can_load_is_embedded() {
-        let web = concat!(env!("CARGO_MANIFEST_DIR"), "/web");
-        let names = fs::read_dir(web).expect("web/ is there").map(|entry| entry.expect("readable"));
-        let on_disk: BTreeSet<String> = names
-            .filter(|entry| entry.path().is_file())
-            .filter_map(|entry| entry.file_name().into_string().ok())
-            .filter(|name| content_type(name).is_some())
-            .collect();
-        let embedded: BTreeSet<String> = FILES.iter().map(|(name, _)| (*name).to_owned()).collect();
-        assert_eq!(embedded, on_disk);
+    fn everything_that_the_page_names_is_served() {
+        let page = std::str::from_utf8(FILES[0].1).expect("text");
+        let named = |attribute: &str| {
+            let before = format!(" {attribute}=\"");
+            let values = page.split(&before).skip(1).filter_map(|rest| rest.split('"').next());
+            values.filter(|value| content_type(value).is_some()).map(str::to_owned).collect::<Vec<_>>()
+        };
+        let names = [named("src"), named("href")].concat();
+        assert!(names.len() >= 5, "{names:?}");
+        for name in names {
+            assert!(FILES.iter().chain(SCRIPTS).any(|(served, _)| *served == name), "{name}");
+        }
     }
 
     #[test]
-    fn a_page_and_a_worker_begin_with_one_file_each() {
-        for entry in ENTRIES {
-            let text = joined(entry, &modules()).expect(entry);
-            assert!(text.contains(&format!("// {entry}\n")));
+    fn modules_are_joined_whole() {
+        for (name, text) in &SCRIPTS[..2] {
+            let text = std::str::from_utf8(text).expect("text");
+            assert!(text.contains(&format!("// {name}\n")));
             let left = |line: &&str| line.starts_with("import ") || line.starts_with("export ");
-            assert_eq!(text.lines().find(left), None, "{entry}: `import {{ a, b }} from './file.js';` stands on one line");
+            assert_eq!(text.lines().find(left), None, "{name}: `import {{ a, b }} from './file.js';` stands on one line");
         }
     }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { lastStep } from '../dates.js';
+import { lastStep } from '../player/clock-steps.js';
 
 const NOW = Date.parse('2026-11-20T14:00:00Z');
 /** @param {(number | null)[]} dates in seconds from now */

@@ -2,7 +2,7 @@
  * Whether the server has a stream to play, asked by hand: so the last picture stays on the screen until there is another.
  */
 
-import { playlistFacts } from './retry.js';
+import { playlistFacts } from './playlist-facts.js';
 
 /** Longest wait for a playlist before it counts as failed. */
 const TIMEOUT_MS = 5000;

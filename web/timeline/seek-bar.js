@@ -3,9 +3,8 @@
  */
 
 import { RULER_SHARE, drawBar } from './bar-drawing.js';
-import { clockText } from './clock.js';
-import { markersAt } from './marker-spans.js';
-import { durationText } from './moment.js';
+import { clockText, durationText } from '../shell/clock.js';
+import { markersAt } from '../markers/marker-spans.js';
 import { Timeline } from './timeline.js';
 
 /** One press of a zoom button or key. */
@@ -50,10 +49,10 @@ export class SeekBar {
   #toldAt = -Infinity;
 
   /**
-   * @param {import('./player.js').Player} player
+   * @param {import('../player/player.js').Player} player
    * @param {Parts} parts
    * @param {import('./preview.js').Preview} preview
-   * @param {import('./markers.js').Marks} marks
+   * @param {import('../markers/markers.js').Marks} marks
    * @param {() => number | null} seenUntil up to when things that go on were seen; null while they go on
    */
   constructor(player, parts, preview, marks, seenUntil) {

@@ -9,7 +9,7 @@ import { openRequest } from './requests.js';
 /** A worker that has not answered by then is not waited for. */
 const ANSWER_MS = 3000;
 
-/** @typedef {import('./growing-segment.js').Hooks} Hooks */
+/** @typedef {import('./requests.js').Hooks} Hooks */
 /** @typedef {import('./events.js').Hooks} EventHooks */
 
 /** The page's part of it. */

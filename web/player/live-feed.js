@@ -19,7 +19,7 @@ const HELD_BACK_MS = 700;
 /** How often in a row that may happen before single parts are asked for instead. */
 const FAILURES_MAX = 2;
 
-/** @typedef {import('./growing-segment.js').Open} Open */
+/** @typedef {import('../shell/requests.js').Open} Open */
 
 /** The live edge for one playback. */
 export class LiveFeed {

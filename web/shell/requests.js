@@ -2,7 +2,14 @@
  * Requests whose answers come piece by piece.
  */
 
-/** @typedef {import('./growing-segment.js').Hooks} Hooks */
+/**
+ * @typedef {object} Hooks of one request
+ * @property {(bytes: Uint8Array) => void} chunk
+ * @property {() => void} end all of it came
+ * @property {() => void} failed there was no good answer, or it broke off
+ */
+
+/** @typedef {(url: string, hooks: Hooks) => () => void} Open begins a request, and gives a function that cancels it */
 
 /**
  * Begins a GET, and gives a function that cancels it: after that nothing is told any more.

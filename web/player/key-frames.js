@@ -53,7 +53,7 @@ export class KeyFrames {
     player.addEventListener('change', () => player.hls !== this.#of && this.#drop());
   }
 
-  /** The moments that a picture can be had of; none before the live picture is there, which comes first. @returns {import('./timeline.js').Stretch | null} */
+  /** The moments that a picture can be had of; none before the live picture is there, which comes first. @returns {import('../timeline/timeline.js').Stretch | null} */
   get range() {
     const { window, captureTime, paused } = this.#player;
     return window && (paused || captureTime !== null) ? { from: window.startMs, to: window.endMs - NEWEST_MS } : null;
@@ -132,4 +132,11 @@ export class KeyFrames {
     this.#frames = null;
     this.#of = null;
   }
+}
+
+/** Shows a picture in another canvas. @param {HTMLCanvasElement} canvas @param {HTMLCanvasElement} picture */
+export function copyTo(canvas, picture) {
+  canvas.width = picture.width;
+  canvas.height = picture.height;
+  canvas.getContext('2d')?.drawImage(picture, 0, 0);
 }

@@ -2,16 +2,9 @@
  * A segment that is still being written, asked for once and given out part by part as it comes.
  */
 
-import { PartCutter } from './boxes.js';
+import { PartCutter } from './part-cutter.js';
 
-/**
- * @typedef {object} Hooks of one request
- * @property {(bytes: Uint8Array) => void} chunk
- * @property {() => void} end all of it came
- * @property {() => void} failed there was no good answer, or it broke off
- */
-
-/** @typedef {(url: string, hooks: Hooks) => () => void} Open begins a request, and gives a function that cancels it */
+/** @typedef {import('../shell/requests.js').Open} Open */
 
 /** One such segment. */
 export class GrowingSegment {
@@ -19,7 +12,7 @@ export class GrowingSegment {
   ended = false;
   failed = false;
   #cutter = new PartCutter();
-  /** @type {import('./boxes.js').Cut[]} */
+  /** @type {import('./part-cutter.js').Cut[]} */
   #cuts = [];
   #secondsPerTick = 0;
   #cancel;

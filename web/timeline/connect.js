@@ -2,17 +2,17 @@
  * Puts the timeline together: seek bar, thumbnails, markers, and what one keeps of a moment.
  */
 
-import { clockText } from './clock.js';
+import { clockText } from '../shell/clock.js';
 import { copyLink, followLinks, saveSnapshot } from './save.js';
-import { KeyFrames } from './key-frames.js';
-import { MarkerList } from './marker-list.js';
-import { Marks } from './markers.js';
-import { connectNote } from './note.js';
-import { byId, toast } from './page.js';
+import { KeyFrames } from '../player/key-frames.js';
+import { MarkerList } from '../markers/marker-list.js';
+import { Marks } from '../markers/markers.js';
+import { connectNote } from '../markers/note.js';
+import { byId, toast } from '../shell/page.js';
 import { Preview } from './preview.js';
 import { SeekBar } from './seek-bar.js';
 import { Taps } from './double-tap.js';
-import { Thumbnails } from './thumbnails.js';
+import { Thumbnails } from '../player/thumbnails.js';
 
 /** How often bar and list are looked after. */
 const TICK_MS = 200;
@@ -21,12 +21,12 @@ const LEAP_S = 10;
 /** Speeds on offer. Above 4 the decoder of a phone does not keep up. */
 const SPEEDS = [0.25, 0.5, 1, 1.5, 2, 4];
 
-/** @typedef {import('./player.js').Player} Player */
+/** @typedef {import('../player/player.js').Player} Player */
 
 /**
  * @param {Player} player
- * @param {import('./keys.js').KeyMap} keys
- * @param {import('./shared.js').Shared} shared
+ * @param {import('../shell/keys.js').KeyMap} keys
+ * @param {import('../shell/shared.js').Shared} shared
  * @param {(newestMs: number) => number | null} seenUntil up to when things that go on were seen; null while they go on
  */
 export function connectTimeline(player, keys, shared, seenUntil) {
@@ -76,7 +76,7 @@ function newBar(player, marks, pictures, seenUntil) {
   return new SeekBar(player, parts, new Preview(byId('preview'), pictures), marks, seenUntil);
 }
 
-/** @param {Player} player @param {import('./keys.js').KeyMap} keys */
+/** @param {Player} player @param {import('../shell/keys.js').KeyMap} keys */
 function connectTools(player, keys) {
   const snapshot = () => void saveSnapshot(player);
   const speed = /** @type {HTMLSelectElement} */ (byId('speed'));

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { PartCutter } from '../boxes.js';
+import { PartCutter } from '../player/part-cutter.js';
 
 const word = (value) => [value >>> 24, (value >>> 16) & 255, (value >>> 8) & 255, value & 255];
 const box = (name, body) => [...word(8 + body.length), ...Buffer.from(name), ...body];

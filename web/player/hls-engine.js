@@ -3,10 +3,10 @@
  */
 
 import { bufferedEnd, lacksBeginning } from './buffer.js';
-import { lastStep } from './dates.js';
+import { lastStep } from './clock-steps.js';
 import { loadersOn } from './hls-loaders.js';
 import { LiveFeed } from './live-feed.js';
-import { isAnotherRun, runOf } from './retry.js';
+import { isAnotherRun, runOf } from './playlist-facts.js';
 
 /** @typedef {import('./engines.js').Engine} Engine */
 /** @typedef {import('./engines.js').EngineEvents} EngineEvents */
@@ -63,14 +63,14 @@ export class HlsEngine {
   #events;
   #feed;
   #recoveredAt = -Infinity;
-  /** @type {import('./retry.js').Listed | null} */
+  /** @type {import('./playlist-facts.js').Listed | null} */
   #newest = null;
   /** Number of the first fragment that is dated by the server's clock of now. */
   #datedFrom = -Infinity;
 
   /**
    * @param {HTMLVideoElement} video
-   * @param {{url: string, open: import('./growing-segment.js').Open}} from
+   * @param {{url: string, open: import('../shell/requests.js').Open}} from
    * @param {EngineEvents} events
    */
   constructor(video, { url, open }, events) {
@@ -184,7 +184,7 @@ export class HlsEngine {
     const listed = (/** @type {import('hls.js').Fragment | undefined} */ fragment) =>
       fragment ? { number: Number(fragment.sn), date: fragment.programDateTime, run: runOf(fragment.relurl ?? '') } : null;
     this.#newest = listed(details.fragments.at(-1));
-    this.#datedFrom = lastStep(/** @type {import('./dates.js').Dated[]} */ (details.fragments), before?.number ?? -Infinity) ?? this.#datedFrom;
+    this.#datedFrom = lastStep(/** @type {import('./clock-steps.js').Dated[]} */ (details.fragments), before?.number ?? -Infinity) ?? this.#datedFrom;
     if (details.partTarget) {
       this.hls.config.maxFragLookUpTolerance = details.partTarget / 2;
     }

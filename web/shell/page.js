@@ -19,7 +19,7 @@ export const video = /** @type {HTMLVideoElement} */ (byId('video'));
 
 let toastTimer = 0;
 
-/** The one button over the picture, for browsers that want a click before they play. @param {import('./player.js').Player} player */
+/** The one button over the picture, for browsers that want a click before they play. @param {import('../player/player.js').Player} player */
 export function connectPicture(player) {
   byId('big-play').onclick = () => player.togglePlay();
 }
@@ -30,7 +30,7 @@ export function announceOverPicture() {
   byId('veil').setAttribute('role', 'status');
 }
 
-/** Everything else. @param {import('./player.js').Player} player @param {import('./keys.js').KeyMap} keys */
+/** Everything else. @param {import('../player/player.js').Player} player @param {import('./keys.js').KeyMap} keys */
 export function connectControls(player, keys) {
   const togglePlay = () => player.togglePlay();
   byId('play').onclick = togglePlay;

@@ -11,8 +11,8 @@ const OLDEST_ROOM_S = 2;
 /** Until the manifest tells the frame rate. */
 const FRAME_RATE = 30;
 
-/** The module as the server has it, beside this one. */
-const DASH_URL = './dash.js';
+/** The module as the server has it, beside the page. */
+const DASH_URL = 'dash.js';
 
 /** @implements {Engine} */
 export class DashEngine {
@@ -37,7 +37,7 @@ export class DashEngine {
   }
 
   async #start() {
-    const { MediaPlayer } = /** @type {typeof import('dashjs')} */ (await import(DASH_URL));
+    const { MediaPlayer } = /** @type {typeof import('dashjs')} */ (await import(new URL(DASH_URL, document.baseURI).href));
     if (this.#over) {
       return;
     }

@@ -2,7 +2,7 @@
  * A picture now and then, for links that are too thin for the stream: the newest key frame of the I-frame playlist, drawn on a canvas.
  */
 
-import { frameOf, listOf } from './newest-key-frame.js';
+import { frameOf, listOf } from './iframe-playlist.js';
 
 /** From the beginning of one picture to that of the next; one that takes longer is followed by the next at once. */
 const EVERY_MS = 2000;

@@ -2,9 +2,9 @@
  * What one keeps of a moment: its picture as a file, a link to it. And the way back: a page opened by such a link shows that moment.
  */
 
-import { clockText } from './clock.js';
+import { clockText } from '../shell/clock.js';
 import { fileNameOf, linkTo, meansMoment, momentOf, withoutMoment } from './moment.js';
-import { toast } from './page.js';
+import { toast } from '../shell/page.js';
 
 /** Who opens a link looks for its moment first, and then at what is said of it. */
 const LINK_TOAST_MS = 8000;
@@ -13,7 +13,7 @@ const FRAME_MS = 500;
 
 /**
  * Saves the picture on the screen, in its own size, under its capture time.
- * @param {import('./player.js').Player} player
+ * @param {import('../player/player.js').Player} player
  */
 export async function saveSnapshot(player) {
   const { video } = player;
@@ -65,7 +65,7 @@ function download(blob, name) {
 
 /**
  * Puts a link to the moment shown on the clipboard.
- * @param {import('./player.js').Player} player
+ * @param {import('../player/player.js').Player} player
  */
 export async function copyLink(player) {
   const at = player.captureTime;
@@ -86,7 +86,7 @@ export async function copyLink(player) {
 
 /**
  * Shows the moment that the page's address names, now and whenever another is put there.
- * @param {import('./player.js').Player} player
+ * @param {import('../player/player.js').Player} player
  * @param {(at: number) => void} goTo
  */
 export function followLinks(player, goTo) {

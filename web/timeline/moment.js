@@ -1,5 +1,5 @@
 /**
- * Moments in links, in names of files and in words. Pure: a moment is Unix milliseconds.
+ * Moments in links and in names of files. Pure: a moment is Unix milliseconds.
  */
 
 /** A day and a time of day with its zone, without which a link would mean another moment elsewhere. */
@@ -64,24 +64,4 @@ export function linkTo(page, at) {
  */
 export function fileNameOf(at, extension) {
   return `hlscam-${new Date(at).toISOString().replaceAll(':', '-')}.${extension}`;
-}
-
-/**
- * A length of time in words.
- * @param {number} ms
- */
-export function durationText(ms) {
-  const seconds = Math.max(0, ms) / 1000;
-  if (seconds < 9.95) {
-    return `${Number(seconds.toFixed(1))} s`;
-  }
-  const whole = Math.round(seconds);
-  const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60];
-  if (hours > 0) {
-    return minutes > 0 ? `${hours} h ${minutes} min` : `${hours} h`;
-  }
-  if (minutes === 0) {
-    return `${whole} s`;
-  }
-  return whole % 60 > 0 ? `${minutes} min ${whole % 60} s` : `${minutes} min`;
 }

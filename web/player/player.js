@@ -13,7 +13,7 @@ import { bufferedEnd } from './buffer.js';
 import { LatencyController } from './latency.js';
 import { Past } from './past.js';
 import { canPlay } from './probe.js';
-import { waitMs } from './retry.js';
+import { waitMs } from '../shell/retry.js';
 
 /** @typedef {import('./engines.js').Engine} Engine */
 /** @typedef {import('./engines.js').EngineEvents} EngineEvents */
@@ -42,7 +42,7 @@ export class Player extends EventTarget {
   #newEngine;
   #probeUrl;
   #heard;
-  /** @type {import('./state.js').Facts['stream']} */
+  /** @type {import('../shell/state.js').Facts['stream']} */
   #stream = 'none';
   #following = true;
   #past = new Past();

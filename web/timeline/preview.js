@@ -2,14 +2,14 @@
  * What floats above the seek bar at the pointer: the time there, a picture, and what was marked.
  */
 
-import { clockText } from './clock.js';
-import { durationText } from './moment.js';
-import { kindText } from './marker-store.js';
+import { kindText } from '../markers/marker-store.js';
+import { copyTo } from '../player/key-frames.js';
+import { clockText, durationText } from '../shell/clock.js';
 
 /** Markers named one by one at most; more are counted. */
 const NAMED_MAX = 2;
 
-/** @typedef {import('./thumbnails.js').Thumbnails<HTMLCanvasElement>} Pictures */
+/** @typedef {import('../player/thumbnails.js').Thumbnails<HTMLCanvasElement>} Pictures */
 
 export class Preview {
   #box;
@@ -35,7 +35,7 @@ export class Preview {
    * @param {number} at
    * @param {number} x where to point to, in pixels from the left of the bar
    * @param {number} width of the bar
-   * @param {import('./marker-store.js').Marker[]} markers there
+   * @param {import('../markers/marker-store.js').Marker[]} markers there
    */
   show(at, x, width, markers) {
     this.#at = at;
@@ -92,20 +92,13 @@ export function leftOf(x, box, bar) {
   return Math.max(0, Math.min(bar - box, x - box / 2));
 }
 
-/** Shows a picture in another canvas. @param {HTMLCanvasElement} canvas @param {HTMLCanvasElement} picture */
-export function copyTo(canvas, picture) {
-  canvas.width = picture.width;
-  canvas.height = picture.height;
-  canvas.getContext('2d')?.drawImage(picture, 0, 0);
-}
-
-/** @param {import('./marker-store.js').Marker} marker */
+/** @param {import('../markers/marker-store.js').Marker} marker */
 function textOf({ kind, text, begin, end }) {
   const what = text === null ? kindText(kind) : `${kindText(kind)}: ${text}`;
   return end === null || end === begin ? what : `${what} (${durationText(end - begin)})`;
 }
 
-/** @param {import('./marker-store.js').Marker[]} markers */
+/** @param {import('../markers/marker-store.js').Marker[]} markers */
 function countsOf(markers) {
   /** @type {Map<string, number>} */
   const counts = new Map();

@@ -44,7 +44,7 @@ const MANIFEST_URL = `${CAMERA}/index.mpd`;
 
 /**
  * The engine to use, by name.
- * @param {import('./options.js').Options['player']} asked
+ * @param {import('../shell/options.js').Options['player']} asked
  * @returns {EngineName}
  */
 export function engineName(asked) {
@@ -56,7 +56,7 @@ export function engineName(asked) {
 
 /**
  * @param {EngineName} name
- * @param {import('./growing-segment.js').Open} open begins a request
+ * @param {import('../shell/requests.js').Open} open begins a request
  * @returns {(video: HTMLVideoElement, events: EngineEvents) => Engine}
  */
 export function engineMaker(name, open) {

@@ -16,12 +16,12 @@ export class Marks {
   known = false;
   #player;
 
-  /** @param {import('./player.js').Player} player */
+  /** @param {import('../player/player.js').Player} player */
   constructor(player) {
     this.#player = player;
   }
 
-  /** Begins to listen, for as long as the page is open. @param {import('./shared.js').Shared} shared */
+  /** Begins to listen, for as long as the page is open. @param {import('../shell/shared.js').Shared} shared */
   start(shared) {
     const feed = new MarkerFeed(this.store, () => this.#player.window?.startMs ?? null, (path) => this.#ask(path), setTimeout.bind(window));
     void shared.listen({ connected: () => void feed.refresh(), event: (name, data) => feed.event(name, data) });

@@ -3,7 +3,7 @@
  * style sheet.
  */
 
-import { colourOf, spansOf } from './marker-spans.js';
+import { colourOf, spansOf } from '../markers/marker-spans.js';
 import { tickWriter, ticksOf } from './ticks.js';
 
 /** The ruler's share of the bar's height; the rest is the track below it. */
@@ -21,7 +21,7 @@ const ROWS_MAX = 4;
 /**
  * @typedef {object} Drawing
  * @property {import('./timeline.js').Timeline} timeline
- * @property {readonly import('./marker-store.js').Marker[]} markers
+ * @property {readonly import('../markers/marker-store.js').Marker[]} markers
  * @property {readonly string[]} kinds that there are, whether or not in view, so that no row jumps
  * @property {ReadonlySet<string>} hidden kinds
  * @property {number} seen where those end that go on and that only the camera can see
@@ -103,7 +103,7 @@ function drawRuler(context, timeline, width, track, colour) {
  * @param {CanvasRenderingContext2D} context
  * @param {string[]} kinds
  * @param {Track} track
- * @param {Map<string, import('./marker-spans.js').Span[]>} spans
+ * @param {Map<string, import('../markers/marker-spans.js').Span[]>} spans
  * @param {(name: string) => string} colour
  */
 function drawSpans(context, kinds, track, spans, colour) {

@@ -2,12 +2,11 @@
  * The list of markers beside the picture, newest first, with its filter.
  */
 
-import { clockText } from './clock.js';
+import { clockText, durationText } from '../shell/clock.js';
 import { colourOf } from './marker-spans.js';
 import { kindText, newestOf, pictureAt } from './marker-store.js';
-import { durationText } from './moment.js';
-import { copyTo } from './preview.js';
-import { GRAIN_MS } from './thumbnails.js';
+import { copyTo } from '../player/key-frames.js';
+import { GRAIN_MS } from '../player/thumbnails.js';
 
 /** Markers in the document at first, and how many more each time they are asked for. */
 const PAGE = 100;
@@ -55,8 +54,8 @@ export class MarkerList {
    * @param {HTMLElement} panel
    * @param {import('./markers.js').Marks} marks
    * @param {object} does
-   * @param {import('./preview.js').Pictures} does.pictures
-   * @param {() => import('./timeline.js').Stretch | null} does.range the moments that pictures can be had of
+   * @param {import('../timeline/preview.js').Pictures} does.pictures
+   * @param {() => import('../timeline/timeline.js').Stretch | null} does.range the moments that pictures can be had of
    * @param {(at: number) => void} does.goTo
    * @param {() => number | null} does.seenUntil up to when things that go on were seen; null while they go on
    */

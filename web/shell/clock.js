@@ -75,3 +75,23 @@ export function clockText(date, today) {
   const time = date.toLocaleTimeString();
   return date.toDateString() === today.toDateString() ? time : `${date.toLocaleDateString()} ${time}`;
 }
+
+/**
+ * A length of time in words.
+ * @param {number} ms
+ */
+export function durationText(ms) {
+  const seconds = Math.max(0, ms) / 1000;
+  if (seconds < 9.95) {
+    return `${Number(seconds.toFixed(1))} s`;
+  }
+  const whole = Math.round(seconds);
+  const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60];
+  if (hours > 0) {
+    return minutes > 0 ? `${hours} h ${minutes} min` : `${hours} h`;
+  }
+  if (minutes === 0) {
+    return `${whole} s`;
+  }
+  return whole % 60 > 0 ? `${minutes} min ${whole % 60} s` : `${minutes} min`;
+}

@@ -2,12 +2,12 @@
  * The dialog that adds a note at the moment shown when it was opened.
  */
 
-import { clockText } from './clock.js';
+import { clockText } from '../shell/clock.js';
 import { isBlank } from './marker-store.js';
-import { byId, toast } from './page.js';
+import { byId, toast } from '../shell/page.js';
 
 /**
- * @param {import('./player.js').Player} player
+ * @param {import('../player/player.js').Player} player
  * @param {import('./markers.js').Marks} marks
  * @returns {() => void} opens the dialog
  */

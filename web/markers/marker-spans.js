@@ -30,7 +30,7 @@ export function colourOf(kind) {
 /**
  * The spans of each kind within a view, from left to right, and never more than there is room for.
  * @param {readonly import('./marker-store.js').Marker[]} markers by their beginnings
- * @param {import('./timeline.js').Stretch} view
+ * @param {import('../timeline/timeline.js').Stretch} view
  * @param {number} width of the bar
  * @param {number} now where open markers end
  * @param {ReadonlySet<string>} hidden kinds

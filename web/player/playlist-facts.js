@@ -1,18 +1,6 @@
 /**
- * When to try again, and what a playlist says about whether it is worth it. Pure.
+ * What a playlist says about whether it can be played, and by which run of the server it was written. Pure.
  */
-
-/** The first wait, and the longest: a page left open must be back soon after the server is, and be no burden until then. */
-const FIRST_MS = 500;
-const LONGEST_MS = 3000;
-
-/**
- * The wait before a try.
- * @param {number} tries that failed so far
- */
-export function waitMs(tries) {
-  return Math.min(LONGEST_MS, FIRST_MS * 2 ** Math.min(tries, 10));
-}
 
 /**
  * @typedef {object} PlaylistFacts

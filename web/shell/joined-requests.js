@@ -2,8 +2,8 @@
  * Requests of several pages for the same address as one. Pure but for who makes them.
  */
 
-/** @typedef {import('./growing-segment.js').Hooks} Hooks */
-/** @typedef {import('./growing-segment.js').Open} Open */
+/** @typedef {import('./requests.js').Hooks} Hooks */
+/** @typedef {import('./requests.js').Open} Open */
 
 /** Joins requests that are under way at the same time. */
 export class JoinedRequests {
