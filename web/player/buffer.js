@@ -36,3 +36,12 @@ export function lacksBeginning({ buffered, currentTime }, { start, end }) {
 export function seekableEnd({ seekable }) {
   return seekable.length > 0 ? seekable.end(seekable.length - 1) : null;
 }
+
+/**
+ * Seconds of buffer ahead of the picture.
+ * @param {Pick<HTMLVideoElement, 'buffered' | 'currentTime'>} video
+ */
+export function bufferAhead(video) {
+  const end = bufferedEnd(video);
+  return end === null ? 0 : Math.max(0, end - video.currentTime);
+}

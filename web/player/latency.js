@@ -1,7 +1,7 @@
 /**
  * How far behind the newest part the playhead should stand, and how to get it there.
  *
- * Pure: arrivals and positions come in as seconds on any one steady clock, a decision comes out. Only player.js calls it.
+ * Pure: arrivals and positions come in as seconds on any one steady clock, a decision comes out. Only live-rate.js calls it.
  *
  * A part arrives `delay` after the media time of its end (on clocks that differ by a constant, which cancels out). The playhead must
  * stay behind the least delay by one part, for the next part is not there before that, and by a lead that swallows what parts come

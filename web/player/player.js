@@ -1,6 +1,6 @@
 /**
- * The video element with an engine behind it (hls.js, dash.js or the browser's own HLS): builds it, holds it at the live edge, and
- * builds it again after every kind of failure. It decides nothing that latency.js, retry.js or state.js can decide.
+ * The video element with an engine behind it (hls.js, dash.js or the browser's own HLS). It decides nothing: what happens is told to
+ * transitions.js, and what that answers is done; latency.js says how fast live plays.
  *
  * What other modules of the page may use is public here: `captureTime`, `window`, `positionAt`, `following`, `paused`, `speed`, `video`, `hls`,
  * `play`, `pause`, `togglePlay`, `jumpToLive`, `skip`, `seekToTime`, `setSpeed`, `stepFrame`, and the events
@@ -9,99 +9,66 @@
  * Time that passes is no event: who shows it, looks at `captureTime` as often as needed. All dates are Unix milliseconds.
  */
 
-import { bufferedEnd } from './buffer.js';
-import { LatencyController } from './latency.js';
-import { Past } from './past.js';
+import { bufferAhead, bufferedEnd } from './buffer.js';
+import { LiveRate } from './live-rate.js';
+import { INITIAL, isMoving, isPaused, streamOf } from './playback.js';
 import { canPlay } from './probe.js';
-import { waitMs } from '../shell/retry.js';
-
-/** @typedef {import('./engines.js').Engine} Engine */
-/** @typedef {import('./engines.js').EngineEvents} EngineEvents */
-
-/** Playback within this of where it should be counts as live: a pause shorter than it is made up for by itself. */
-const LIVE_LAG_S = 3;
-/** Who asks for a moment this near to where live playback is means live. */
-const NOW_S = 0.5;
-/** A picture that has not moved for this long is not called live. */
-const STILL_MS = 2000;
-/** A player that should move and does not for this long is built anew. */
-const STUCK_MS = 6000;
-/** A player that has run for this long has recovered: the next failure is a new one. */
-const RECOVERED_MS = 5000;
-/** How far a playhead may fall before the oldest position until it is moved on. */
-const FALLEN_OUT_S = 2;
-/** A buffer that is not dry: a few frames. */
-const FULL_S = 0.1;
+import { LIVE_LAG_S, NOW_S, step } from './transitions.js';
 
 /** Plays one live stream for ever. */
 export class Player extends EventTarget {
   video;
-  /** @type {Engine | null} */
-  #engine = null;
-  #control = new LatencyController();
+  #engine = /** @type {import('./engines.js').Engine | null} */ (null);
+  #state = INITIAL;
+  #rate;
   #newEngine;
   #probeUrl;
   #heard;
-  /** @type {import('../shell/state.js').Facts['stream']} */
-  #stream = 'none';
-  #following = true;
-  #past = new Past();
-  #wantsPlay = true;
-  #refused = false;
-  #speed = 1;
   #stepShownAt = -Infinity;
-  #lastPosition = -1;
-  #movedAt = -Infinity;
-  #builtAt = 0;
-  /** Since when the picture should move: it began to play, or it was sent elsewhere. */
-  #dueAt = 0;
-  #pausedAt = 0;
-  #failures = 0;
-  #probing = false;
-  #resting = false;
+  /** Where to go once the video can seek. @type {{position: number | null, date: number | null} | null} */
+  #seekDue = null;
 
   /**
    * @param {HTMLVideoElement} video
    * @param {object} how
-   * @param {(video: HTMLVideoElement, events: EngineEvents) => Engine} how.newEngine
+   * @param {(video: HTMLVideoElement, events: import('./engines.js').EngineEvents) => import('./engines.js').Engine} how.newEngine
    * @param {string} how.probeUrl of the multivariant playlist
    * @param {(answered: boolean) => void} how.heard told whether the server answered a request of the player's
    */
   constructor(video, { newEngine, probeUrl, heard }) {
     super();
     this.video = video;
+    this.#rate = new LiveRate(video);
     this.#newEngine = newEngine;
     this.#probeUrl = probeUrl;
     this.#heard = heard;
-    video.addEventListener('pause', () => this.#paused());
-    video.addEventListener('play', () => this.#played());
-    video.addEventListener('ended', () => this.#follow(true));
-    video.addEventListener('waiting', () => this.#waiting());
+    video.addEventListener('pause', () => this.#tell({ type: 'video-paused', ...this.#reading, meant: this.#pauseIsMeant }));
+    video.addEventListener('play', () => this.#tell({ type: 'video-played', ...this.#reading }));
+    video.addEventListener('ended', () => this.#tell({ type: 'video-ended' }));
+    video.addEventListener('waiting', () => this.following && this.#rate.waiting());
+    video.addEventListener('loadedmetadata', () => this.#seekPast());
   }
 
   /** Begins to play. */
   start() {
-    this.#resting = false;
-    this.#build();
+    this.#tell({ type: 'start', now: performance.now() });
   }
 
   /** Loads nothing until `start`: the pictures come another way. */
   rest() {
-    this.#resting = true;
-    this.#engine?.destroy();
-    this.#engine = null;
-    this.#changed();
+    this.#tell({ type: 'rest' });
   }
 
   /** What state.js wants to know of the playback. */
   get facts() {
-    const moving = performance.now() - this.#movedAt < STILL_MS;
-    return { stream: this.#stream, moving, paused: this.paused, following: this.#following };
+    const state = this.#state;
+    return { stream: streamOf(state), moving: isMoving(state, performance.now()), paused: isPaused(state), following: state.following };
   }
 
   /** Capture time of the picture shown, or null while it is not known. */
   get captureTime() {
-    return this.#stream === 'none' ? null : (this.#engine?.dateAt(this.video.currentTime) ?? null);
+    const known = streamOf(this.#state) !== 'none' && this.video.readyState > HTMLMediaElement.HAVE_NOTHING;
+    return known ? this.#dateAt(this.video.currentTime) : null;
   }
 
   /** What can be shown; null while it is not known. */
@@ -114,19 +81,19 @@ export class Player extends EventTarget {
     return this.#engine?.positionAt(ms) ?? null;
   }
 
-  /** Whether the viewer wants the live edge, not the past. */
+  /** Whether live is wanted, not the past. */
   get following() {
-    return this.#following;
+    return this.#state.following;
   }
 
-  /** Whether the picture is held, by the viewer or by a browser that wants a click first. */
+  /** Whether the picture is held, by the viewer or by the browser. */
   get paused() {
-    return !this.#wantsPlay || this.#refused;
+    return isPaused(this.#state);
   }
 
   /** The speed that the viewer chose for the past. */
   get speed() {
-    return this.#speed;
+    return this.#state.speed;
   }
 
   /** The instance of hls.js that plays now, or null; another one after each failure (`change`). */
@@ -142,96 +109,63 @@ export class Player extends EventTarget {
   /** Capture time of the newest picture that has come, or null before the first. */
   get newestMs() {
     const end = bufferedEnd(this.video);
-    return end === null ? null : (this.#engine?.dateAt(end) ?? null);
+    return end === null ? null : this.#dateAt(end);
   }
 
   /** Seconds of buffer ahead of the picture. */
   get bufferS() {
-    const end = bufferedEnd(this.video);
-    return end === null ? 0 : Math.max(0, end - this.video.currentTime);
+    return bufferAhead(this.video);
   }
 
   /** Seconds of buffer that the latency controller aims for; 0 while it does not know. */
   get leadS() {
-    return this.#control.lead;
+    return this.#rate.lead;
   }
 
   play() {
     this.video.play().then(
-      () => this.#setRefused(false),
-      (error) => this.#setRefused(error.name === 'NotAllowedError'),
+      () => this.#tell({ type: 'refused', refused: false }),
+      (error) => this.#tell({ type: 'refused', refused: error.name === 'NotAllowedError' }),
     );
   }
 
   pause() {
-    this.#hold();
-    this.video.pause();
+    this.#tell({ type: 'pause', ...this.#reading });
   }
 
   togglePlay() {
-    if (this.paused || this.video.paused) {
-      this.play();
-    } else {
-      this.pause();
-    }
+    return this.paused || this.video.paused ? this.play() : this.pause();
   }
 
   /** Goes to the newest picture and stays there. */
   jumpToLive() {
-    this.#wantsPlay = true;
-    this.#speed = 1;
-    this.#follow(true);
-    const target = this.#engine?.live ?? null;
-    if (target !== null && target > this.video.currentTime) {
-      this.video.currentTime = target;
-    }
-    this.play();
+    this.#tell({ type: 'go-live', ...this.#reading });
   }
 
   /** Moves within the window; forward to the edge means live. @param {number} seconds */
   skip(seconds) {
-    const edge = this.#engine?.live ?? null;
-    if (edge === null) {
-      return;
+    if (this.#reading.live !== null) {
+      this.#seek(this.video.currentTime + seconds, seconds > 0 ? LIVE_LAG_S : -Infinity);
     }
-    const target = this.video.currentTime + seconds;
-    if (target > edge - LIVE_LAG_S && seconds > 0) {
-      this.jumpToLive();
-      return;
-    }
-    this.#goTo(target);
   }
 
   /**
    * Shows the picture of that moment, or the nearest that there is; whether it plays or is paused stays. The newest moment means live.
+   * Gives whether the window is known at all.
    * @param {number} ms
-   * @returns {boolean} whether the window is known at all
    */
   seekToTime(ms) {
-    const target = this.#engine?.positionAt(ms) ?? null;
-    const edge = this.#engine?.live ?? null;
-    if (target === null || edge === null) {
+    const target = this.positionAt(ms);
+    if (target === null || this.#reading.live === null) {
       return false;
     }
-    if (target > edge - NOW_S) {
-      this.jumpToLive();
-    } else {
-      this.#goTo(target);
-    }
+    this.#seek(target, NOW_S);
     return true;
   }
 
   /** Plays the past faster or slower; live has one speed only, and slower than live is the past. @param {number} speed */
   setSpeed(speed) {
-    if (this.#following && speed > 1) {
-      return;
-    }
-    this.#speed = speed;
-    if (speed < 1) {
-      this.#follow(false);
-    }
-    this.#setRate(this.#following ? this.video.playbackRate : speed);
-    this.#changed();
+    this.#tell({ type: 'speed', speed });
   }
 
   /** Holds the picture and shows its neighbour. @param {1 | -1} direction */
@@ -241,259 +175,124 @@ export class Player extends EventTarget {
     this.pause();
     // Where the picture shown begins is known after a step; the middle of its neighbour is missed by no rounding.
     const known = Math.abs(video.currentTime - this.#stepShownAt) < frameS;
-    this.#goTo((known ? this.#stepShownAt + frameS / 2 : video.currentTime) + direction * frameS);
+    this.#seek((known ? this.#stepShownAt + frameS / 2 : video.currentTime) + direction * frameS, -Infinity);
     video.requestVideoFrameCallback?.((_, { mediaTime }) => (this.#stepShownAt = mediaTime));
   }
 
   /** The page was hidden and is back: timers slept, so what is in the buffer says nothing of the network, nor that nothing moved of the player. */
   resume() {
-    this.#expectMovement();
-    if (this.#following && this.#wantsPlay) {
-      this.jumpToLive();
-    } else {
-      // Browsers pause hidden videos; the past goes on from where it was.
-      this.#playIfWanted();
-    }
+    this.#tell({ type: 'resumed', ...this.#reading });
   }
 
   /** Tries now rather than after the wait: the server was just heard again. */
   serverIsBack() {
-    if (this.#probing) {
-      this.#failures = 0;
-    }
+    this.#tell({ type: 'server-back' });
   }
 
   /** To be called about ten times a second: steers the rate, and notices what no event tells. */
   tick() {
-    const { video } = this;
-    const now = performance.now();
-    if (video.currentTime !== this.#lastPosition && video.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA) {
-      this.#moved(now);
-    }
-    if (!video.seeking && !video.paused) {
-      this.#steer(now / 1000);
-    }
-    if (video.readyState > HTMLMediaElement.HAVE_NOTHING) {
-      this.#past.shown(this.#following && this.#wantsPlay ? null : this.captureTime);
-    }
-    const since = Math.max(this.#movedAt, this.#dueAt);
-    if (!this.#resting && !this.paused && this.#stream !== 'ended' && !this.#probing && !document.hidden && now - since > STUCK_MS) {
-      void this.#failed();
+    const { paused, seeking, readyState } = this.video;
+    const hasPicture = readyState >= HTMLMediaElement.HAVE_CURRENT_DATA;
+    this.#tell({ type: 'tick', ...this.#reading, hasPicture, paused, seeking, hidden: document.hidden, oldest: this.#engine?.oldest ?? null });
+    if (this.following && !seeking && !paused && this.#engine?.steered && streamOf(this.#state) === 'shown') {
+      this.#rate.steer();
     }
   }
 
-  /** From now on the picture should move, and has some time to begin with. */
-  #expectMovement() {
-    this.#dueAt = performance.now();
+  get #reading() {
+    return { now: performance.now(), position: this.video.currentTime, live: this.#engine?.live ?? null, date: this.captureTime };
   }
 
-  /** @param {number} now in milliseconds */
-  #moved(now) {
-    // The first position of a new player is where it begins, not a movement.
-    if (this.#lastPosition >= 0 && !this.video.paused) {
-      this.#movedAt = now;
-      this.#stream = this.#stream === 'none' ? 'shown' : this.#stream;
-    }
-    this.#lastPosition = this.video.currentTime;
-    if (now - this.#builtAt > RECOVERED_MS) {
-      this.#failures = 0;
-    }
+  /** @param {number} position */
+  #dateAt(position) {
+    return this.#engine?.dateAt(position) ?? null;
   }
 
-  /** @param {number} now in seconds */
-  #steer(now) {
-    const { video } = this;
-    if (!this.#following) {
-      this.#steerPast();
-      return;
-    }
-    const end = bufferedEnd(video);
-    if (end === null || this.#stream !== 'shown' || !this.#engine?.steered) {
-      return;
-    }
-    const { rate, seekTo } = this.#control.decide({ now, position: video.currentTime, end });
-    this.#setRate(rate);
-    if (seekTo !== null) {
-      video.currentTime = seekTo;
-    }
+  /** Browsers pause hidden, ended and emptied videos by themselves. */
+  get #pauseIsMeant() {
+    return !document.hidden && !this.video.ended && this.video.readyState > HTMLMediaElement.HAVE_NOTHING;
   }
 
-  /** The past keeps its speed until the present is reached or the window has left it behind. */
-  #steerPast() {
-    const { video } = this;
-    const [oldest, edge] = [this.#engine?.oldest ?? null, this.#engine?.live ?? null];
-    this.#setRate(this.#speed);
-    if (oldest !== null && video.currentTime < oldest - FALLEN_OUT_S) {
-      video.currentTime = oldest;
-    } else if (this.#speed > 1 && edge !== null && video.currentTime > edge - NOW_S) {
-      this.jumpToLive();
-    }
+  /** @param {number} target @param {number} liveWithin */
+  #seek(target, liveWithin) {
+    this.#tell({ type: 'seek', ...this.#reading, target, date: this.#dateAt(target), liveWithin });
   }
 
-  /** @param {number} rate */
-  #setRate(rate) {
-    if (this.video.playbackRate !== rate) {
-      this.video.playbackRate = rate;
-    }
+  /** @param {import('./playback.js').PlaybackEvent} event */
+  #tell(event) {
+    const { state, effects } = step(this.#state, event);
+    this.#state = state;
+    effects.forEach((effect) => this.#do(effect));
   }
 
-  /**
-   * Leaves live for a position. A video without metadata does not seek yet, and hls.js would take it to where it begins, so that waits.
-   * @param {number} target
-   */
-  #goTo(target) {
-    this.#follow(false);
-    this.#expectMovement();
-    const date = this.#engine?.dateAt(target) ?? null;
-    this.#past.shown(date);
-    const go = () => {
-      if (!this.#following) {
-        // Another engine may have been built meanwhile, and it has positions of its own.
-        const position = (date === null ? null : this.positionAt(date)) ?? target;
-        this.video.currentTime = Math.max(position, this.#engine?.oldest ?? 0);
-      }
-    };
-    if (this.video.readyState === HTMLMediaElement.HAVE_NOTHING) {
-      this.video.addEventListener('loadedmetadata', go, { once: true });
-    } else {
-      go();
+  /** @param {import('./playback.js').Effect} effect */
+  #do(effect) {
+    switch (effect.type) {
+      case 'build':
+        return this.#build(effect.autoplay);
+      case 'destroy':
+        this.#engine?.destroy();
+        return void (this.#engine = null);
+      case 'stop':
+        return this.#engine?.stop();
+      case 'search':
+        return void this.#search(effect);
+      case 'play':
+        return this.play();
+      case 'pause':
+        return this.video.pause();
+      case 'seek':
+        return void (this.video.currentTime = effect.position);
+      case 'seek-past':
+        this.#seekDue = effect;
+        return this.#seekPast();
+      case 'rate':
+        return this.#rate.set(effect.rate);
+      case 'reset-latency':
+        return this.#rate.reset();
+      case 'changed':
+        this.#engine?.setFollowing(this.following && !this.paused);
+        return void this.dispatchEvent(new Event('change'));
+      case 'past-lost':
+        return void this.dispatchEvent(new Event('past-lost'));
     }
   }
 
-  #build() {
+  /** @param {boolean} autoplay */
+  #build(autoplay) {
     this.#engine?.destroy();
-    this.#past.begin(this.#following);
-    this.#stream = 'none';
-    this.#lastPosition = -1;
-    this.#movedAt = -Infinity;
-    this.#builtAt = performance.now();
-    this.#expectMovement();
-    this.#control.reset();
-    // A user who paused before a failure still wants it paused.
-    this.video.autoplay = this.#wantsPlay;
+    this.#seekDue = null;
+    this.video.autoplay = autoplay;
     this.#engine = this.#newEngine(this.video, {
       heard: this.#heard,
-      ready: () => this.#playIfWanted(),
-      windowChanged: () => this.#windowChanged(),
-      partArrived: (part) => this.#partArrived(part),
-      ended: () => this.#ended(),
-      failed: () => void this.#failed(),
+      ready: () => this.#tell({ type: 'ready' }),
+      windowChanged: () => {
+        this.#tell({ type: 'window', window: this.window, now: performance.now() });
+        this.dispatchEvent(new Event('window'));
+      },
+      partArrived: (part) => this.following && this.#rate.partArrived(part),
+      ended: () => this.#tell({ type: 'ended' }),
+      failed: () => this.#tell({ type: 'failed' }),
     });
-    this.#changed();
   }
 
-  #windowChanged() {
-    const back = this.#past.goesTo(this.window);
-    if (back === 'live') {
-      this.#follow(true);
-      this.dispatchEvent(new Event('past-lost'));
-    } else if (back !== null) {
-      this.#goTo(this.positionAt(back) ?? 0);
-    }
-    this.dispatchEvent(new Event('window'));
+  /** Looks once for something to play. @param {{search: number, waitMs: number}} how */
+  async #search({ search, waitMs }) {
+    await new Promise((wake) => setTimeout(wake, waitMs));
+    const found = await canPlay(this.#probeUrl, this.#heard);
+    this.#tell({ type: 'searched', search, found, now: performance.now() });
   }
 
-  /** @param {{end: number, duration: number, newest: boolean}} part */
-  #partArrived(part) {
-    if (this.#following && !this.video.paused && !document.hidden) {
-      this.#control.partArrived({ now: performance.now() / 1000, ...part });
-    }
-  }
-
-  /** The picture waits. A buffer that ran dry has already told the controller; a full one tells of a device that is too slow. */
-  #waiting() {
-    if (!this.video.seeking && this.#following && this.bufferS > FULL_S) {
-      this.#control.stalled();
-    }
-  }
-
-  #ended() {
-    this.#stream = 'ended';
-    this.#setRate(1);
-    void this.#failed();
-  }
-
-  /** What plays now is over or broken: looks for something to play until it is found, then builds a new player on it. */
-  async #failed() {
-    if (this.#probing) {
+  /** A video without metadata does not seek yet, and hls.js would take it to where it begins, so that waits. */
+  #seekPast() {
+    if (this.#seekDue === null || this.video.readyState === HTMLMediaElement.HAVE_NOTHING) {
       return;
     }
-    this.#probing = true;
-    const ended = this.#stream === 'ended';
-    if (!ended) {
-      this.#engine?.stop();
-    }
-    do {
-      await sleep(ended ? waitMs(Infinity) : waitMs(this.#failures));
-      this.#failures += 1;
-    } while (!(await canPlay(this.#probeUrl, this.#heard)));
-    this.#probing = false;
-    if (!this.#resting) {
-      this.#build();
+    const { position, date } = this.#seekDue;
+    this.#seekDue = null;
+    if (!this.following) {
+      const target = (date === null ? null : this.positionAt(date)) ?? position ?? 0;
+      this.video.currentTime = Math.max(target, this.#engine?.oldest ?? 0);
     }
   }
-
-  #playIfWanted() {
-    if (this.#wantsPlay) {
-      this.play();
-    }
-  }
-
-  /** @param {boolean} refused */
-  #setRefused(refused) {
-    if (this.#refused !== refused) {
-      this.#refused = refused;
-      this.#changed();
-    }
-  }
-
-  /** Only a pause that the user can have meant counts: browsers pause hidden, ended and emptied videos by themselves. */
-  #paused() {
-    if (!document.hidden && !this.video.ended && this.video.readyState > 0 && !this.#probing) {
-      this.#hold();
-    }
-  }
-
-  /** The user wants the picture held. */
-  #hold() {
-    if (this.#wantsPlay) {
-      this.#wantsPlay = false;
-      this.#pausedAt = performance.now();
-      this.#setRate(1);
-      this.#changed();
-    }
-  }
-
-  #played() {
-    this.#expectMovement();
-    this.#setRefused(false);
-    if (!this.#wantsPlay) {
-      this.#wantsPlay = true;
-      const edge = this.#engine?.live ?? null;
-      // An edge that was last heard of long ago, as after a sleep of the device, says too little.
-      const heldS = (performance.now() - this.#pausedAt) / 1000;
-      this.#follow(this.#following && edge !== null && Math.max(heldS, edge - this.video.currentTime) < LIVE_LAG_S);
-    }
-  }
-
-  /** @param {boolean} live */
-  #follow(live) {
-    this.#following = live;
-    if (live) {
-      this.#past.forget();
-    }
-    this.#control.reset();
-    this.#setRate(live ? 1 : this.#speed);
-    this.#changed();
-  }
-
-  #changed() {
-    this.#engine?.setFollowing(this.#following && !this.paused);
-    this.dispatchEvent(new Event('change'));
-  }
-}
-
-/** @param {number} ms */
-function sleep(ms) {
-  return new Promise((wake) => setTimeout(wake, ms));
 }

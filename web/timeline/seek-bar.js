@@ -1,8 +1,10 @@
 /**
- * The seek bar: turns pointers, wheel and keys into moments, and shows where the player is. What it draws is bar-drawing.js's.
+ * The seek bar: turns pointers and wheel into moments, and shows where the player is. What pointers mean is bar-gestures.js's, what is drawn
+ * bar-drawing.js's.
  */
 
 import { RULER_SHARE, drawBar } from './bar-drawing.js';
+import { BarGestures } from './bar-gestures.js';
 import { clockText, durationText } from '../shell/clock.js';
 import { markersAt } from '../markers/marker-spans.js';
 import { Timeline } from './timeline.js';
@@ -11,8 +13,6 @@ import { Timeline } from './timeline.js';
 const ZOOM = 2;
 /** Zoom per pixel of the wheel: a notch of 100 is about a third. */
 const WHEEL_ZOOM = 0.003;
-/** A finger that moves less than this stands still. */
-const TAP_PX = 8;
 /** How near to a span the pointer must be, in pixels. */
 const REACH_PX = 4;
 /** A slider that moves by itself is told anew this often, not each time: a screen reader would never be silent. */
@@ -38,11 +38,7 @@ export class SeekBar {
   #preview;
   #marks;
   #seenUntil;
-  /** Pointers that are down, by their id: where they are, in pixels from the left. @type {Map<number, number>} */
-  #pointers = new Map();
-  /** Where a finger went down that has not moved: it is told by what comes next whether it seeks. @type {number | null} */
-  #heldAt = null;
-  #gesture = /** @type {'none' | 'scrub' | 'pan' | 'pinch'} */ ('none');
+  #gestures = new BarGestures();
   /** The moment that is sought while the player is still busy with another. @type {number | null} */
   #wish = null;
   #drawn = '';
@@ -103,7 +99,7 @@ export class SeekBar {
     this.#seekWish();
     const at = this.#wish ?? this.#player.captureTime;
     if (at !== null) {
-      if (this.#gesture === 'none') {
+      if (this.#gestures.idle) {
         this.#timeline.playheadAt(at);
       }
       this.#showHand(at);
@@ -161,10 +157,10 @@ export class SeekBar {
   #listen() {
     const { bar, zoomIn, zoomOut, whole } = this.#parts;
     bar.addEventListener('pointerdown', (event) => this.#down(event));
-    bar.addEventListener('pointermove', (event) => this.#move(event));
+    bar.addEventListener('pointermove', (event) => this.#do(this.#gestures.move({ id: event.pointerId, x: this.#placeOf(event).x })));
     bar.addEventListener('pointerup', (event) => this.#up(event));
     bar.addEventListener('pointercancel', (event) => this.#up(event));
-    bar.addEventListener('pointerleave', () => this.#gesture === 'none' && this.#preview.hide());
+    bar.addEventListener('pointerleave', () => this.#gestures.idle && this.#preview.hide());
     bar.addEventListener('wheel', (event) => this.#wheel(event), { passive: false });
     zoomIn.onclick = () => this.zoom('in');
     zoomOut.onclick = () => this.zoom('out');
@@ -178,70 +174,39 @@ export class SeekBar {
     }
     const { x, y } = this.#placeOf(event);
     this.#parts.bar.setPointerCapture(event.pointerId);
-    this.#pointers.set(event.pointerId, x);
-    if (this.#pointers.size > 1) {
-      this.#gesture = 'pinch';
-      this.#wish = null;
-      this.#heldAt = null;
-      this.#preview.hide();
-    } else {
-      this.#gesture = y < this.#parts.bar.clientHeight * RULER_SHARE && !this.#timeline.isWhole ? 'pan' : 'scrub';
-      // A finger may be the first of two that zoom.
-      this.#heldAt = event.pointerType === 'touch' ? x : null;
-      if (this.#heldAt === null) {
-        this.#scrub(x);
-      }
-    }
-  }
-
-  /** @param {PointerEvent} event */
-  #move(event) {
-    const { x } = this.#placeOf(event);
-    const before = this.#pointers.get(event.pointerId);
-    if (before === undefined) {
-      this.#showPreview(x);
-      return;
-    }
-    if (this.#heldAt !== null && Math.abs(x - this.#heldAt) < TAP_PX) {
-      return;
-    }
-    this.#heldAt = null;
-    if (this.#gesture === 'pinch') {
-      this.#pinch(event.pointerId, before, x);
-    } else if (this.#gesture === 'pan') {
-      this.#pan(before - x);
-    }
-    this.#pointers.set(event.pointerId, x);
-    this.#scrub(x);
+    const pans = y < this.#parts.bar.clientHeight * RULER_SHARE && !this.#timeline.isWhole;
+    this.#do(this.#gestures.down({ id: event.pointerId, x, pans, touch: event.pointerType === 'touch' }));
   }
 
   /** @param {PointerEvent} event */
   #up(event) {
-    if (!this.#pointers.delete(event.pointerId)) {
-      return;
-    }
-    // The finger that stays after a pinch must not make the picture jump.
-    if (this.#pointers.size > 0) {
-      return;
-    }
-    if (this.#heldAt !== null && event.type === 'pointerup') {
-      this.#scrub(this.#heldAt);
-    }
-    this.#heldAt = null;
-    this.#gesture = 'none';
-    if (event.pointerType !== 'mouse') {
-      this.#preview.hide();
-    }
+    this.#do(this.#gestures.up({ id: event.pointerId, cancelled: event.type !== 'pointerup', mouse: event.pointerType === 'mouse' }));
   }
 
-  /** Two fingers: their distance zooms, their movement pans. @param {number} id @param {number} before @param {number} x */
-  #pinch(id, before, x) {
-    const other = [...this.#pointers].find(([key]) => key !== id)?.[1] ?? x;
-    const [was, is] = [Math.abs(before - other), Math.abs(x - other)];
-    if (was > 0 && is > 0) {
-      this.#timeline.zoom(was / is, this.#momentAt((before + other) / 2));
+  /** @param {import('./bar-gestures.js').Action[]} actions */
+  #do(actions) {
+    for (const action of actions) {
+      switch (action.type) {
+        case 'scrub':
+          this.#scrub(action.x);
+          break;
+        case 'pan':
+          this.#pan(action.px);
+          break;
+        case 'zoom':
+          this.#timeline.zoom(action.factor, this.#momentAt(action.x));
+          break;
+        case 'hover':
+          this.#showPreview(action.x);
+          break;
+        case 'give-up':
+          this.#wish = null;
+          this.#preview.hide();
+          break;
+        case 'leave':
+          this.#preview.hide();
+      }
     }
-    this.#pan((before - x) / 2);
   }
 
   /** @param {number} px */
@@ -267,13 +232,11 @@ export class SeekBar {
 
   /** @param {number} x */
   #scrub(x) {
-    if (this.#gesture === 'scrub') {
-      this.#wish = this.#momentAt(x);
-      this.#toldAt = -Infinity;
-      this.#showPreview(x);
-      this.#seekWish();
-      this.tick();
-    }
+    this.#wish = this.#momentAt(x);
+    this.#toldAt = -Infinity;
+    this.#showPreview(x);
+    this.#seekWish();
+    this.tick();
   }
 
   /** One seek at a time: the next goes where the pointer is by then. */
