@@ -5,6 +5,7 @@
 
 use bytes::Bytes;
 use hlscam::{
+    bus::{Bus, Importance, Publisher},
     encode::VideoParams,
     package::{InitId, Msn, PackagerEvent, Part, SegmentStart},
     picture::Size,
@@ -34,6 +35,8 @@ struct Feed {
     clock: Arc<ManualClock>,
     msn: u64,
     data: Bytes,
+    /// Gives the window its parts, as in a stream.
+    events: Publisher<PackagerEvent>,
 }
 
 /// Who asks after each part.
@@ -64,8 +67,12 @@ impl Feed {
             pps: Bytes::from_static(&[0x68]),
             bitrate_max: 2_000_000,
         };
-        window.push(PackagerEvent::Init { id: InitId(1), data: Bytes::from_static(&[0; 700]), params });
-        let mut feed = Feed { playlists: Playlists::new(window), clock, msn: 1, data: Bytes::from(vec![7; PART_LEN]) };
+        let (bus, publishers) = Bus::open();
+        let subscriber = window.clone();
+        bus.events.call("window", Importance::Essential, move |events| subscriber.push_all(events.iter().cloned()));
+        window.push(PackagerEvent::Init { id: InitId(1), data: Bytes::from_static(&[0; 700]).into(), params: params.into() });
+        let data = Bytes::from(vec![7; PART_LEN]);
+        let mut feed = Feed { playlists: Playlists::new(window), clock, msn: 1, data, events: publishers.events };
         // What leaves the playlist stays fetchable for about as long again.
         (0..2 * segments + 30).for_each(|_| feed.segment(|_| ()));
         feed
@@ -92,12 +99,13 @@ impl Feed {
                 duration: PART,
                 independent: key,
                 key_len,
-                data: self.data.clone(),
+                data: self.data.clone().into(),
             }));
             if index + 1 == PARTS {
                 events.push(PackagerEvent::End(msn));
             }
-            self.playlists.window().push_all(events.drain(..));
+            self.events.publish(&events).expect("the window takes it");
+            events.clear();
             published(&self.playlists);
         }
     }

@@ -12,8 +12,8 @@ mod tests;
 pub use queue::{Bound, End, Missed, Policy, Subscription, Terms};
 
 use crate::{
-    encode::{EncodedFrame, VideoParams},
-    package::PackagerEvent,
+    encode::EncodedFrame,
+    package::{PackagerEvent, track_params::TrackParams},
     picture::Picture,
     sync::lock,
     time::Span,
@@ -62,7 +62,7 @@ impl Bus {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Encoded {
     /// What a decoder must know.
-    pub params: Arc<VideoParams>,
+    pub params: Arc<TrackParams>,
     /// The frame.
     pub frame: EncodedFrame,
 }

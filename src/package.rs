@@ -1,15 +1,15 @@
 //! Packaging: from encoded frames to parts and segments. [`segment`] decides where they begin and end, [`cmaf`] writes their bytes. This
-//! file names what comes out.
+//! file names what comes out; [`media_bytes`] says where its bytes are, [`track_params`] what a decoder must know of it.
 
 pub mod cmaf;
+pub mod media_bytes;
 pub mod segment;
+pub mod track_params;
 
-use crate::{
-    encode::VideoParams,
-    time::{Span, Ticks, WallTime},
-};
-use bytes::Bytes;
+use crate::time::{Span, Ticks, WallTime};
+use media_bytes::MediaBytes;
 use std::fmt;
+use track_params::TrackParams;
 
 /// Media sequence number of a segment (rfc8216bis §3). The first is 1, never 0: hls.js takes 0 for "none".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -35,7 +35,7 @@ pub struct Part {
     /// Bytes from the part's start to the end of its IDR, for byte-range I-frame playlists; `None` where it has none.
     pub key_len: Option<u32>,
     /// The bytes served.
-    pub data: Bytes,
+    pub data: MediaBytes,
 }
 
 /// What is known of a segment when its first part is published.
@@ -62,9 +62,9 @@ pub enum PackagerEvent {
         /// Its number.
         id: InitId,
         /// The bytes served.
-        data: Bytes,
+        data: MediaBytes,
         /// What it describes.
-        params: VideoParams,
+        params: TrackParams,
     },
     /// A segment begins; its first part follows at once.
     Start(SegmentStart),

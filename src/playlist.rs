@@ -342,7 +342,7 @@ fn multivariant(state: &Snapshot) -> Page {
     let mut text = String::with_capacity(512);
     line(&mut text, Flag::M3u);
     line(&mut text, Flag::IndependentSegments);
-    if let Some(newest) = state.inits.back() {
+    if let Some(newest) = state.inits.back().and_then(|init| init.params.video()) {
         let mut codecs: Vec<String> = state.inits.iter().map(|init| init.params.codecs()).collect();
         codecs.dedup();
         let frame_rate = frame_rate(state);
@@ -352,7 +352,7 @@ fn multivariant(state: &Snapshot) -> Page {
             bandwidth,
             average_bandwidth: declared_average(state).max(measured).min(bandwidth),
             codecs: codecs.join(","),
-            resolution: (newest.params.size.width() as u32, newest.params.size.height() as u32),
+            resolution: (newest.size.width() as u32, newest.size.height() as u32),
         };
         let scrub = hls::Variant {
             bandwidth: state.peaks.key_frame.max(1),
@@ -375,7 +375,7 @@ fn still(state: &Snapshot, text: String) -> Page {
 
 /// The highest frame rate of the formats in the window.
 fn frame_rate(state: &Snapshot) -> f64 {
-    state.inits.iter().map(|init| init.params.rate.as_f64()).fold(0.0, f64::max)
+    state.inits.iter().filter_map(|init| init.params.video()).map(|video| video.rate.as_f64()).fold(0.0, f64::max)
 }
 
 /// The peak segment bit rate that is declared (§4.4.6.2): no segment can have more than a full VBV buffer and its own time at the
@@ -394,5 +394,5 @@ fn declared_average(state: &Snapshot) -> u64 {
 }
 
 fn ceiling(state: &Snapshot) -> u64 {
-    state.inits.iter().map(|init| u64::from(init.params.bitrate_max)).max().unwrap_or(0)
+    state.inits.iter().map(|init| u64::from(init.params.bitrate_max())).max().unwrap_or(0)
 }

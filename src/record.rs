@@ -8,9 +8,12 @@
 pub mod writer;
 
 use crate::{
-    encode::VideoParams,
-    package::cmaf::{self, CmafError, SampleTable},
-    package::{PackagerEvent, Part, SegmentStart},
+    package::{
+        PackagerEvent, Part, SegmentStart,
+        cmaf::{self, CmafError, SampleTable},
+        media_bytes::MediaBytes,
+        track_params::TrackParams,
+    },
     time::{Span, Ticks, WallTime},
 };
 use bytes::Bytes;
@@ -80,7 +83,7 @@ pub struct Mp4File {
     file: File,
     /// Bytes of whole boxes; the file is cut back to it when a write fails in the middle.
     len: u64,
-    init: Option<(Bytes, VideoParams)>,
+    init: Option<(Bytes, TrackParams)>,
     /// The next part must begin with a key frame; others are left out.
     needs_key: bool,
     segment: Option<SegmentStart>,
@@ -136,7 +139,7 @@ impl Mp4File {
     /// part before; a caller that goes on gets a recording with a hole.
     pub fn push(&mut self, cut: &PackagerEvent) -> Result<(), RecordError> {
         match cut {
-            PackagerEvent::Init { data, params, .. } => self.begin(data, params),
+            PackagerEvent::Init { data, params, .. } => self.begin(&read(data)?, params),
             PackagerEvent::Start(start) => {
                 self.segment = Some(*start);
                 Ok(())
@@ -184,7 +187,7 @@ impl Mp4File {
         Ok(Recording { path, frames, duration, bytes })
     }
 
-    fn begin(&mut self, data: &Bytes, params: &VideoParams) -> Result<(), RecordError> {
+    fn begin(&mut self, data: &Bytes, params: &TrackParams) -> Result<(), RecordError> {
         match &self.init {
             Some((written, _)) if written == data => Ok(()),
             Some(_) => Err(RecordError::FormatChanged(self.path.clone())),
@@ -200,9 +203,10 @@ impl Mp4File {
         if self.init.is_none() || (self.needs_key && !part.independent) {
             return Ok(());
         }
-        let reading = cmaf::read_fragment(&part.data)?;
+        let data = read(&part.data)?;
+        let reading = cmaf::read_fragment(&data)?;
         let head = reading.head_at(Ticks::default() + self.duration())?;
-        let (_, payload) = part.data.split_at(reading.payload_start);
+        let (_, payload) = data.split_at(reading.payload_start);
         let start = self.append(&[&head, payload])?;
         if self.frames() == 0 {
             let segment = self.segment.filter(|segment| segment.msn == part.msn);
@@ -231,6 +235,10 @@ impl Mp4File {
             }
         }
     }
+}
+
+fn read(data: &MediaBytes) -> Result<Bytes, RecordError> {
+    data.read().map_err(|source| failure("cannot read what is to be recorded", source, ""))
 }
 
 /// The name of the n-th file of one recording: `name.mp4`, `name-2.mp4`, `name-3.mp4`.

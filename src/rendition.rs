@@ -3,12 +3,13 @@
 
 use crate::{
     bus::{Encoded, Publisher, SubscriberEnded},
-    encode::{self, EncodeConfig, EncodeError, EncodedFrame, Encoder, EncoderInput, VideoParams},
+    encode::{self, EncodeConfig, EncodeError, EncodedFrame, Encoder, EncoderInput},
     grid::Grid,
     pacer::{PacedFrame, Shown},
     package::{
         Msn, PackagerEvent,
         segment::{SegmentError, Segmenter, SegmenterConfig},
+        track_params::TrackParams,
     },
     picture::{Picture, PicturePool, Size, fit::fit},
     time::{Clock, FrameRate, Span, WallAnchor},
@@ -77,7 +78,7 @@ pub struct Rendition {
     /// A new encoder was opened, and its first frame begins a new run of segments, whose dates have this anchor.
     run_due: Option<WallAnchor>,
     /// What is told to those who take encoded frames; none until the open encoder's first.
-    params: Option<Arc<VideoParams>>,
+    params: Option<Arc<TrackParams>>,
     /// Failures of encoders since a whole segment.
     encoder_failures: u32,
     /// What the last frame of the open encoder shows; none before its first.
@@ -246,7 +247,7 @@ impl Rendition {
             return Err(EncodeError("the encoder gave a frame without parameter sets".to_owned()).into());
         };
         self.parts.status.set_encoder(encoder.name(), &params.codecs());
-        let config = SegmenterConfig { params: params.clone(), grid: self.parts.grid, anchor };
+        let config = SegmenterConfig { params: params.clone().into(), grid: self.parts.grid, anchor };
         match self.segmenter.as_mut() {
             Some(segmenter) => events.extend(segmenter.restart(config)?),
             None => self.segmenter = Some(Segmenter::new(self.parts.first_msn, config)?),
@@ -259,7 +260,9 @@ impl Rendition {
         if encoded.is_empty() || self.parts.frames.is_unheard() {
             return Ok(());
         }
-        let Some(params) = self.params.take().or_else(|| encoder.params().cloned().map(Arc::new)) else { return Ok(()) };
+        let Some(params) = self.params.take().or_else(|| encoder.params().cloned().map(|video| Arc::new(video.into()))) else {
+            return Ok(());
+        };
         let frames: Vec<Encoded> = encoded.iter().map(|frame| Encoded { params: params.clone(), frame: frame.clone() }).collect();
         self.params = Some(params);
         Ok(self.parts.frames.publish(&frames)?)

@@ -1,5 +1,6 @@
 use super::*;
 use crate::{
+    encode::VideoParams,
     package::{InitId, Msn, Part, SegmentStart},
     picture::Size,
     time::{FrameRate, Ticks, WallTime},
@@ -15,18 +16,19 @@ const PART: Span = Span::from_ms(100);
 /// A queue that nothing fills.
 const AMPLE: Bound = Bound::items(1_000_000);
 
-fn params() -> VideoParams {
-    VideoParams {
+fn params() -> TrackParams {
+    let video = VideoParams {
         size: Size::new(64, 48).expect("even"),
         rate: FrameRate::whole(30),
         sps: Bytes::from_static(&[0x67, 66, 0, 10]),
         pps: Bytes::from_static(&[0x68]),
         bitrate_max: 1_000_000,
-    }
+    };
+    video.into()
 }
 
 fn init() -> PackagerEvent {
-    PackagerEvent::Init { id: InitId(1), data: Bytes::from_static(b"init"), params: params() }
+    PackagerEvent::Init { id: InitId(1), data: Bytes::from_static(b"init").into(), params: params() }
 }
 
 /// The events of a segment of three parts of 100 bytes, in the batches in which they come.

@@ -12,7 +12,8 @@ pub(crate) mod footage;
 mod movie;
 
 use crate::{
-    encode::{EncodedFrame, VideoParams},
+    encode::EncodedFrame,
+    package::track_params::TrackParams,
     time::{Span, Ticks, WallTime},
 };
 use bytes::Bytes;
@@ -71,7 +72,7 @@ pub struct FragmentReading {
 }
 
 /// The init segment (EXT-X-MAP): `ftyp` + `moov` without a single sample.
-pub fn init_segment(params: &VideoParams) -> Result<Bytes, CmafError> {
+pub fn init_segment(params: &TrackParams) -> Result<Bytes, CmafError> {
     let ftyp = Ftyp {
         // tfdt and default-base-is-moof came with iso6; cmfc is CMAF's own (ISO 23000-19 §7.2).
         major_brand: FourCC::new(b"iso6"),

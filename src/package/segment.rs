@@ -9,9 +9,10 @@ mod properties;
 use super::{
     InitId, Msn, PackagerEvent, Part, SegmentStart,
     cmaf::{self, CmafError, Place},
+    track_params::TrackParams,
 };
 use crate::{
-    encode::{EncodedFrame, VideoParams},
+    encode::EncodedFrame,
     grid::Grid,
     time::{Ticks, WallAnchor},
 };
@@ -21,7 +22,7 @@ use bytes::Bytes;
 #[derive(Clone, Debug)]
 pub struct SegmenterConfig {
     /// What the frames are.
-    pub params: VideoParams,
+    pub params: TrackParams,
     /// Where they are cut.
     pub grid: Grid,
     /// What time it was.
@@ -175,7 +176,7 @@ impl Segmenter {
         let fragment = cmaf::fragment(self.sequence, place, &self.part)?;
         if self.parts == 0 {
             if let Some(data) = self.unannounced.take() {
-                events.push(PackagerEvent::Init { id: self.init, data, params: self.stretch.params.clone() });
+                events.push(PackagerEvent::Init { id: self.init, data: data.into(), params: self.stretch.params.clone() });
             }
             events.push(PackagerEvent::Start(SegmentStart {
                 msn: self.msn,
@@ -189,7 +190,15 @@ impl Segmenter {
         }
         let duration = self.part.iter().map(|frame| frame.duration).sum();
         let (index, key_len) = (self.parts, fragment.key_len);
-        events.push(PackagerEvent::Part(Part { msn: self.msn, index, at, duration, independent, key_len, data: fragment.data }));
+        events.push(PackagerEvent::Part(Part {
+            msn: self.msn,
+            index,
+            at,
+            duration,
+            independent,
+            key_len,
+            data: fragment.data.into(),
+        }));
         self.part.clear();
         self.parts += 1;
         self.sequence = self.sequence.wrapping_add(1);

@@ -221,7 +221,7 @@ fn told(bus: &Bus) -> Arc<Mutex<Vec<String>>> {
     let told = words.clone();
     bus.events.call("the test", Importance::Essential, move |events| {
         lock(&told).extend(events.iter().map(|event| match event {
-            PackagerEvent::Init { params, .. } => format!("init {}", params.size),
+            PackagerEvent::Init { params, .. } => format!("init {}", params.video().expect("a video track").size),
             PackagerEvent::Start(start) => format!("start@{}{}", start.at.0, if start.discontinuity { "!" } else { "" }),
             PackagerEvent::Part(part) => format!("{}", part.duration.as_ms()),
             PackagerEvent::End(msn) => format!("end{}", msn.0),

@@ -147,7 +147,7 @@ fn times(state: &Snapshot) -> Vec<Times> {
 /// A Period. Its init segment is held as long as one of its segments is.
 fn period(state: &Snapshot, times: &Times) -> Option<Period> {
     let first = times.first;
-    let params = &state.init(first.init)?.params;
+    let params = state.init(first.init)?.params.video()?;
     let timing = Timing::new(params.rate, &state.config);
     let at = first.at.0.max(0) as u64;
     let run = &state.config.run;

@@ -1,6 +1,6 @@
 use super::*;
 use crate::{
-    encode::EncodedFrame,
+    encode::{EncodedFrame, VideoParams},
     grid::Grid,
     package::{
         Msn,
@@ -22,7 +22,7 @@ const WALL: WallTime = WallTime(1_795_191_552_000_000);
 
 fn events(params: &VideoParams, frames: &[EncodedFrame]) -> Vec<PackagerEvent> {
     let anchor = WallAnchor { at: START, wall: WALL };
-    let mut segmenter = Segmenter::new(Msn(1), SegmenterConfig { params: params.clone(), grid: GRID, anchor }).unwrap();
+    let mut segmenter = Segmenter::new(Msn(1), SegmenterConfig { params: params.clone().into(), grid: GRID, anchor }).unwrap();
     let mut events: Vec<PackagerEvent> = frames.iter().flat_map(|frame| segmenter.push(frame.clone()).unwrap()).collect();
     events.extend(segmenter.finish().unwrap());
     events
@@ -243,7 +243,7 @@ fn others_play_the_stream_the_killed_and_the_finished_recording() {
 
     let stream = folder.path().join("stream.mp4");
     let bytes = events.iter().flat_map(|cut| match cut {
-        PackagerEvent::Init { data, .. } | PackagerEvent::Part(Part { data, .. }) => data.to_vec(),
+        PackagerEvent::Init { data, .. } | PackagerEvent::Part(Part { data, .. }) => data.read().unwrap().to_vec(),
         _ => Vec::new(),
     });
     fs::write(&stream, bytes.collect::<Vec<u8>>()).unwrap();

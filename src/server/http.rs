@@ -5,3 +5,4 @@ pub(super) mod bucket;
 pub(super) mod negotiation;
 pub(super) mod reply;
 pub(super) mod stepped;
+pub(super) mod stored;

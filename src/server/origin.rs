@@ -12,7 +12,7 @@ mod reply;
 mod tests;
 
 pub use growth::{Follower, Growth, Stalled};
-pub use reply::Reply;
+pub use reply::{Reply, Rest};
 
 use crate::{
     package::Msn,

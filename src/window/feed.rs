@@ -100,7 +100,7 @@ impl Feed {
 fn part(msn: Msn, index: u32, at: Ticks, key: bool) -> Part {
     static PATTERN: LazyLock<Bytes> = LazyLock::new(|| (0..=255).cycle().take(3256).collect());
     let from = (msn.0 * 16 + u64::from(index)) as usize % 256;
-    let data = PATTERN.slice(from..from + if key { 3000 } else { 1000 });
+    let data = PATTERN.slice(from..from + if key { 3000 } else { 1000 }).into();
     Part { msn, index, at, duration: PART, independent: key, key_len: key.then_some(2500), data }
 }
 
@@ -113,5 +113,5 @@ pub(crate) fn init(id: InitId) -> PackagerEvent {
         pps: Bytes::from_static(&[0x68]),
         bitrate_max: 100_000,
     };
-    PackagerEvent::Init { id, data: Bytes::from(vec![id.0 as u8; 700]), params }
+    PackagerEvent::Init { id, data: vec![id.0 as u8; 700].into(), params: params.into() }
 }

@@ -10,11 +10,9 @@ use super::{
     timeline::Timeline,
 };
 use crate::{
-    encode::VideoParams,
-    package::{InitId, PackagerEvent, Part, SegmentStart},
+    package::{InitId, PackagerEvent, Part, SegmentStart, media_bytes::MediaBytes, track_params::TrackParams},
     time::{Span, Ticks, WallTime},
 };
-use bytes::Bytes;
 use std::{collections::VecDeque, sync::Arc};
 
 /// Segments that stay listed whatever the span (Apple's authoring specification 8.11).
@@ -26,9 +24,9 @@ pub struct Init {
     /// Its number.
     pub id: InitId,
     /// The bytes served.
-    pub data: Bytes,
+    pub data: MediaBytes,
     /// What it describes.
-    pub params: VideoParams,
+    pub params: TrackParams,
 }
 
 /// Whether a segment's text carries its EXT-X-MAP.

@@ -3,6 +3,7 @@
 use super::{CmafError, HEADER_LEN, Sample, TRACK, unwritable};
 use crate::{
     encode::VideoParams,
+    package::track_params::TrackParams,
     time::{Span, TICKS_PER_S, WallTime},
 };
 use bytes::Bytes;
@@ -72,7 +73,7 @@ impl SampleTable {
 
     /// All of a progressive file that stands before its first frame: `ftyp`, `moov`, the header of `mdat`. The frames' bytes
     /// follow, in order. `created` is the wall time of the first frame, if known.
-    pub fn file_head(&self, params: &VideoParams, created: Option<WallTime>) -> Result<Bytes, CmafError> {
+    pub fn file_head(&self, params: &TrackParams, created: Option<WallTime>) -> Result<Bytes, CmafError> {
         let ftyp = Ftyp {
             major_brand: FourCC::new(b"isom"),
             minor_version: 0,
@@ -91,7 +92,7 @@ impl SampleTable {
         Ok(out.into())
     }
 
-    fn write(&self, out: &mut Vec<u8>, params: &VideoParams, created: Option<WallTime>, start: u64) -> Result<(), CmafError> {
+    fn write(&self, out: &mut Vec<u8>, params: &TrackParams, created: Option<WallTime>, start: u64) -> Result<(), CmafError> {
         let at = self.chunk_starts.iter().map(|chunk| start + chunk);
         // The last chunk decides, with room for the head: 32-bit offsets where they reach, for every reader knows them.
         let wide = self.payload + (1 << 30) > u64::from(u32::MAX);
@@ -111,7 +112,7 @@ impl SampleTable {
 }
 
 /// `moov` of an init segment: no duration, no samples, and `mvex` that says that fragments follow.
-pub(super) fn write_fragmented(out: &mut Vec<u8>, params: &VideoParams) -> Result<(), CmafError> {
+pub(super) fn write_fragmented(out: &mut Vec<u8>, params: &TrackParams) -> Result<(), CmafError> {
     // A fragmented track has an empty stco (ISO 14496-12 §8.7.5: exactly one of stco and co64).
     let stbl = Stbl { stco: Some(Stco::default()), ..Stbl::default() };
     let trex = Trex { track_id: TRACK, default_sample_description_index: 1, ..Trex::default() };
@@ -119,7 +120,8 @@ pub(super) fn write_fragmented(out: &mut Vec<u8>, params: &VideoParams) -> Resul
     write(out, &moov)
 }
 
-fn moov(params: &VideoParams, stbl: Stbl, duration: Span, created_s: u64) -> Result<Moov, CmafError> {
+fn moov(params: &TrackParams, stbl: Stbl, duration: Span, created_s: u64) -> Result<Moov, CmafError> {
+    let TrackParams::Video(params) = params;
     let (width, height) = (params.size.width() as u16, params.size.height() as u16);
     let (timescale, duration) = (TICKS_PER_S as u32, duration.0 as u64);
     let dates = (created_s, created_s);

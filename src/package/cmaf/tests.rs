@@ -3,6 +3,7 @@ use super::{
     *,
 };
 use crate::{
+    encode::VideoParams,
     picture::Size,
     time::{FrameRate, WallTime},
 };
@@ -10,7 +11,7 @@ use mp4_atom::Moov;
 use proptest::prelude::*;
 
 /// A High profile SPS and PPS of libx264 for 640x480 at 30 fps.
-pub(crate) fn params() -> VideoParams {
+pub(crate) fn video() -> VideoParams {
     VideoParams {
         size: Size::new(640, 480).unwrap(),
         rate: FrameRate::whole(30),
@@ -22,6 +23,10 @@ pub(crate) fn params() -> VideoParams {
 
 fn frame(at: i64, duration: i64, key: bool, data: &'static [u8]) -> EncodedFrame {
     EncodedFrame { at: Ticks(at), duration: Span(duration), key, data: Bytes::from_static(data) }
+}
+
+fn params() -> TrackParams {
+    video().into()
 }
 
 #[test]
@@ -83,8 +88,8 @@ fn a_finished_file_beyond_4_gib_has_wide_offsets() {
 
 #[test]
 fn a_baseline_stream_has_no_chroma_fields_in_its_avcc() {
-    let baseline = VideoParams { sps: Bytes::from_static(&[0x67, 66, 0xc0, 30, 1]), ..params() };
-    let text = dump(&init_segment(&baseline).unwrap());
+    let baseline = VideoParams { sps: Bytes::from_static(&[0x67, 66, 0xc0, 30, 1]), ..video() };
+    let text = dump(&init_segment(&baseline.into()).unwrap());
     assert!(text.contains("profile_constraints_level=42c01e length_size_minus_one=ff sps=6742c01e01 pps=68ebe3cb22c0\n"), "{text}");
 }
 
@@ -114,9 +119,9 @@ fn unusable_frames_and_parameters_are_refused_with_a_sentence() {
     );
     assert_eq!(refuse(frame(5, 0, true, b"x")), "the frame at media time 5 cannot be packaged: its duration is 0 ticks");
     assert_eq!(refuse(frame(5, 1, true, b"")), "the frame at media time 5 cannot be packaged: it has 0 bytes");
-    let init = |sps, pps| init_segment(&VideoParams { sps, pps, ..params() }).unwrap_err().to_string();
-    assert_eq!(init(Bytes::from_static(b"abc"), params().pps), "the encoder's SPS cannot be used: it has 3 bytes");
-    assert_eq!(init(params().sps, Bytes::new()), "the encoder's parameter sets cannot be used: 15 and 0 bytes");
+    let init = |sps, pps| init_segment(&VideoParams { sps, pps, ..video() }.into()).unwrap_err().to_string();
+    assert_eq!(init(Bytes::from_static(b"abc"), video().pps), "the encoder's SPS cannot be used: it has 3 bytes");
+    assert_eq!(init(video().sps, Bytes::new()), "the encoder's parameter sets cannot be used: 15 and 0 bytes");
 }
 
 proptest! {

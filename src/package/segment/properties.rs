@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::{
+    encode::VideoParams,
     picture::Size,
     time::{FrameRate, Span, WallTime},
 };
@@ -21,7 +22,7 @@ pub(super) fn stretch(format: u8) -> SegmenterConfig {
         pps: Bytes::from_static(&[0x68, 1]),
         bitrate_max: 1_000_000,
     };
-    SegmenterConfig { params, grid: GRID, anchor: ANCHOR }
+    SegmenterConfig { params: params.into(), grid: GRID, anchor: ANCHOR }
 }
 
 pub(super) fn frame(at: i64, duration: i64, key: bool) -> EncodedFrame {
@@ -219,23 +220,21 @@ impl Walk {
         assert!(part.independent || part.index > 0, "a segment begins with a key frame");
         assert!(part.duration > Span::ZERO && part.duration <= self.grid.part_target());
         assert!(!self.short, "only a segment's last part is short");
-        let reading = cmaf::read_fragment(&part.data).unwrap();
+        let data = part.data.read().unwrap();
+        let reading = cmaf::read_fragment(&data).unwrap();
         let (samples, start) = (&reading.samples, reading.payload_start);
         self.short = samples.len() < self.grid.part_frames as usize;
-        let moof = part.data.windows(4).position(|four| four == b"moof").unwrap() - 4;
+        let moof = data.windows(4).position(|four| four == b"moof").unwrap() - 4;
         assert_eq!(moof > 0, part.index == 0, "only a segment begins with something else");
         if moof > 0 {
-            assert!(
-                part.data[4..].starts_with(b"styp") && part.data[28..].starts_with(b"prft"),
-                "its type, and when it was captured"
-            );
+            assert!(data[4..].starts_with(b"styp") && data[28..].starts_with(b"prft"), "its type, and when it was captured");
         }
-        assert_eq!(reading.head_at(part.at).unwrap(), &part.data[moof..start], "tfdt");
-        assert_eq!(&part.data[moof + 20..moof + 24], u32::to_be_bytes(self.sequence), "mfhd");
+        assert_eq!(reading.head_at(part.at).unwrap(), &data[moof..start], "tfdt");
+        assert_eq!(&data[moof + 20..moof + 24], u32::to_be_bytes(self.sequence), "mfhd");
         assert_eq!(samples.iter().map(|sample| i64::from(sample.duration)).sum::<i64>(), part.duration.0);
         assert_eq!(part.independent, samples[0].key);
         assert_eq!(part.key_len, part.independent.then(|| start as u32 + samples[0].size));
-        self.payload.extend_from_slice(&part.data[start..]);
+        self.payload.extend_from_slice(&data[start..]);
         (self.index, self.sequence, self.end) = (self.index + 1, self.sequence + 1, Some(part.at + part.duration));
         (self.frames, self.span) = (self.frames + samples.len() as u64, self.span + part.duration);
     }

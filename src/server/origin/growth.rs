@@ -1,7 +1,8 @@
 //! A growing segment, part by part: what a DASH client reads while the camera still films it.
 
 use crate::{
-    package::Msn,
+    package::{Msn, media_bytes::MediaBytes},
+    server::http::stored::load,
     window::{Place, Window, state::State},
 };
 use bytes::Bytes;
@@ -26,7 +27,7 @@ pub struct Stalled(Msn);
 /// Where a segment stands to a [`Growth`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Progress {
-    Part(Bytes),
+    Part(MediaBytes),
     Ahead,
     Whole,
     Gone,
@@ -79,7 +80,8 @@ impl Follower {
         match step.await {
             Ok(Progress::Part(data)) => {
                 self.growth.next += 1;
-                Some(Ok(data))
+                // A part that cannot be read breaks the answer off, too.
+                Some(load(data).await.map_err(|_| Stalled(growth.msn)))
             }
             Ok(Progress::Whole) => None,
             Ok(Progress::Gone | Progress::Ahead) | Err(_) => Some(Err(Stalled(growth.msn))),

@@ -7,9 +7,10 @@ use crate::server::{
         answer::{Answer, Call},
         reply::{list_of, not_found, respond, text_of},
         stepped::{Stepped, Steps},
+        stored::Stored,
     },
     net::body::AnswerBody,
-    origin::{self, Follower, Method, Reply, Resolution, Stalled},
+    origin::{self, Follower, Method, Reply, Resolution, Rest, Stalled},
     routes::Route,
 };
 use crate::window::WAITERS_MAX;
@@ -50,19 +51,22 @@ pub(in crate::server) fn answer(Call { shared, peer, request }: Call) -> Answer 
     }
 }
 
-fn finish(shared: &Shared, served: &Served, peer: IpAddr, reply: Reply) -> Response<AnswerBody> {
+fn finish(shared: &Shared, served: &Served, peer: IpAddr, mut reply: Reply) -> Response<AnswerBody> {
     if reply.status < 400 {
         served.note_viewer(peer);
     }
     if reply.status == 503 && served.camera.window.waiters() >= WAITERS_MAX {
         shared.tell_crowd();
     }
-    match reply.rest.map(|growth| Follower::new(served.camera.window.clone(), growth)) {
-        Some(Some(follower)) => respond(reply).map(|_| AnswerBody::stream(Stepped::new(follower))),
-        Some(None) => {
-            shared.tell_crowd();
-            respond(Reply::crowded())
-        }
+    match reply.rest.take() {
+        Some(Rest::Growth(growth)) => match Follower::new(served.camera.window.clone(), growth) {
+            Some(follower) => respond(reply).map(|_| AnswerBody::stream(Stepped::new(follower))),
+            None => {
+                shared.tell_crowd();
+                respond(Reply::crowded())
+            }
+        },
+        Some(Rest::Stored(pieces)) => respond(reply).map(|_| AnswerBody::stream(Stepped::new(Stored::new(pieces)))),
         None => {
             if reply.status == 200 {
                 shared.mirror.note(&reply.body);

@@ -2,7 +2,7 @@
 
 use super::{Awaited, Growth, Method, Request, Resolution, range};
 use crate::{
-    package::Msn,
+    package::{Msn, media_bytes::MediaBytes},
     playlist::{Kind, Page},
     server::http::negotiation::{self, entity_tag, is_known},
     time::{Span, TICKS_PER_S, WallTime},
@@ -25,8 +25,17 @@ pub struct Reply {
     pub headers: Vec<(&'static str, String)>,
     /// The pieces of the body, to be written in order; shared with the window, never copied. Empty for HEAD.
     pub body: Vec<Bytes>,
-    /// What follows the pieces as it comes; there is no `Content-Length` then, not for HEAD either.
-    pub rest: Option<Growth>,
+    /// What the body is instead of these pieces.
+    pub rest: Option<Rest>,
+}
+
+/// A body that is not all in memory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Rest {
+    /// A segment, part by part as it grows; there is no `Content-Length` then, not for HEAD either.
+    Growth(Growth),
+    /// Pieces of which some lie in a file, to be read as they are sent.
+    Stored(Vec<MediaBytes>),
 }
 
 /// How long shared caches keep an answer (rfc8216bis appendix B.1), in halves of a target duration.
@@ -52,6 +61,15 @@ impl Lifetime {
 impl Reply {
     fn new(status: u16, body: Vec<Bytes>) -> Reply {
         Reply { status, headers: vec![("content-length", length(&body).to_string())], body, rest: None }
+    }
+
+    /// With bytes of the stream, which need not be in memory.
+    fn of_media(status: u16, pieces: Vec<MediaBytes>) -> Reply {
+        if let Some(body) = pieces.iter().map(|piece| piece.memory().cloned()).collect() {
+            return Reply::new(status, body);
+        }
+        let headers = vec![("content-length", media_length(&pieces).to_string())];
+        Reply { status, headers, body: Vec::new(), rest: Some(Rest::Stored(pieces)) }
     }
 
     pub(super) fn with(mut self, name: &'static str, value: impl Into<String>) -> Reply {
@@ -102,9 +120,14 @@ impl Reply {
     pub(super) fn for_method(mut self, request: &Request) -> Reply {
         if request.method == Method::Head {
             self.body.clear();
+            self.rest = self.rest.filter(|rest| matches!(rest, Rest::Growth(_)));
         }
         self
     }
+}
+
+fn media_length(pieces: &[MediaBytes]) -> u64 {
+    pieces.iter().map(|piece| piece.len() as u64).sum()
 }
 
 fn length(pieces: &[Bytes]) -> u64 {
@@ -129,7 +152,7 @@ pub(super) enum Found {
     /// A playlist of this version or a later one, and for how many seconds it may be kept.
     Page(Kind, u64, u64),
     /// Bytes of a type that never change.
-    Media(&'static str, Vec<Bytes>, Kept),
+    Media(&'static str, Vec<MediaBytes>, Kept),
     /// A segment that grows.
     Growing(&'static str, Msn, Kept),
 }
@@ -190,9 +213,9 @@ fn page(request: &Request, page: &Page, kind: &'static str, lifetime_s: u64) -> 
 }
 
 /// An init segment, a segment or a part: bytes that never change under their name, fetchable as long as `keep` says.
-fn media(request: &Request, kind: &'static str, pieces: &[Bytes], keep: Kept) -> Reply {
+fn media(request: &Request, kind: &'static str, pieces: &[MediaBytes], keep: Kept) -> Reply {
     let tag = entity_tag(&request.name, None);
-    let len = length(pieces);
+    let len = media_length(pieces);
     // RFC 9110 §13.2.2: If-None-Match comes before Range.
     let reply = if is_known(request.if_none_match.as_deref(), &tag) {
         not_modified()
@@ -202,8 +225,8 @@ fn media(request: &Request, kind: &'static str, pieces: &[Bytes], keep: Kept) ->
         let is_of_this = request.if_range.as_deref().is_none_or(|named| named.trim() == tag);
         let range = request.range.as_deref().filter(|_| request.method == Method::Get && is_of_this);
         match range::asked(range, len) {
-            range::Asked::Whole => Reply::new(200, pieces.to_vec()).with("content-type", kind),
-            range::Asked::Bytes(first, last) => Reply::new(206, range::slice(pieces, first, last))
+            range::Asked::Whole => Reply::of_media(200, pieces.to_vec()).with("content-type", kind),
+            range::Asked::Bytes(first, last) => Reply::of_media(206, range::slice(pieces, first, last))
                 .with("content-type", kind)
                 .with("content-range", format!("bytes {first}-{last}/{len}")),
             range::Asked::Nothing => {
@@ -220,7 +243,7 @@ fn media(request: &Request, kind: &'static str, pieces: &[Bytes], keep: Kept) ->
 fn growing(request: &Request, kind: &'static str, msn: Msn, keep: Kept) -> Reply {
     let mut reply = Reply::new(200, Vec::new()).with("content-type", kind);
     reply.headers.retain(|(name, _)| *name != "content-length");
-    reply.rest = Some(Growth { msn, next: 0 });
+    reply.rest = Some(Rest::Growth(Growth { msn, next: 0 }));
     keep.tell(reply).for_method(request)
 }
 

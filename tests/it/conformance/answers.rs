@@ -33,7 +33,7 @@ fn state(seed: u8) -> State {
         pps: Bytes::from_static(&[0x68]),
         bitrate_max: 1_000_000,
     };
-    state.push(PackagerEvent::Init { id: InitId(1), data: Bytes::from_static(b"init"), params });
+    state.push(PackagerEvent::Init { id: InitId(1), data: Bytes::from_static(b"init").into(), params: params.into() });
     for n in 0..u64::from(seed % 128) {
         let (at, wall) = (Ticks(0) + part_target * n as i64, WallTime(1_795_191_552_000_000) + part_target * n as i64);
         let (msn, index) = (Msn(n / PARTS + 1), (n % PARTS) as u32);
@@ -41,7 +41,7 @@ fn state(seed: u8) -> State {
         if index == 0 {
             state.push(PackagerEvent::Start(SegmentStart { msn, at, wall, init: InitId(1), discontinuity: false }));
         }
-        let (independent, data) = (index == 0, Bytes::from_static(b"a part of forty-two bytes, for all we know"));
+        let (independent, data) = (index == 0, Bytes::from_static(b"a part of forty-two bytes, for all we know").into());
         state.push(PackagerEvent::Part(Part {
             msn,
             index,

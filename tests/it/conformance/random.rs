@@ -92,7 +92,7 @@ impl Live {
             pps: Bytes::from_static(&[0x68]),
             bitrate_max: 1_000_000,
         };
-        PackagerEvent::Init { id: InitId(self.init), data: Bytes::from(vec![self.init as u8; 64]), params }
+        PackagerEvent::Init { id: InitId(self.init), data: vec![self.init as u8; 64].into(), params: params.into() }
     }
 
     fn part(&mut self) {
@@ -112,7 +112,7 @@ impl Live {
         self.clock.advance(duration);
         let key = self.index.is_multiple_of(5);
         let len = if key { 300 } else { 100 + self.msn as usize % 7 };
-        let data = Bytes::from(format!("{:>len$}", format!("{}.{} ", self.msn, self.index)));
+        let data = format!("{:>len$}", format!("{}.{} ", self.msn, self.index)).into_bytes().into();
         events.push(PackagerEvent::Part(Part {
             msn: Msn(self.msn),
             index: self.index,

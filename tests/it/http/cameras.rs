@@ -24,13 +24,13 @@ fn publish(camera: &Camera, clock: &ManualClock, msn: u64) {
     };
     let (at, wall, init) = (clock.now(), clock.wall(), InitId(1));
     let mut events = vec![
-        PackagerEvent::Init { id: init, data: Bytes::from(camera.name.to_string()), params },
+        PackagerEvent::Init { id: init, data: camera.name.to_string().into_bytes().into(), params: params.into() },
         PackagerEvent::Start(SegmentStart { msn: Msn(msn), at, wall, init, discontinuity: false }),
     ];
     let duration = Span::from_ms(200);
     events.extend((0..10).map(|index| {
         let key = index == 0;
-        let data = Bytes::from(format!("{} {msn}.{index};", camera.name));
+        let data = format!("{} {msn}.{index};", camera.name).into_bytes().into();
         PackagerEvent::Part(Part {
             msn: Msn(msn),
             index,

@@ -11,7 +11,7 @@ use hlscam::{
 use tokio::{io::AsyncReadExt, net::TcpStream};
 
 fn bytes_of(msn: u64, parts: std::ops::Range<u32>) -> Vec<u8> {
-    parts.flat_map(|index| part(msn, index).data).collect()
+    parts.flat_map(|index| part(msn, index).data.read().expect("it is in memory")).collect()
 }
 
 /// Publishes parts of segment 4 up to the one before `to`, and its end if that is all.

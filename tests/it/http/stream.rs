@@ -18,7 +18,7 @@ pub(super) const PARTS: u32 = 10;
 
 pub(super) fn part(msn: u64, index: u32) -> Part {
     let n = (msn as i64 - 1) * i64::from(PARTS) + i64::from(index);
-    let data = Bytes::from(format!("[{msn}.{index}]").repeat(1000));
+    let data = format!("[{msn}.{index}]").repeat(1000).into_bytes().into();
     let independent = index.is_multiple_of(5);
     Part { msn: Msn(msn), index, at: Ticks(0) + PART * n, duration: PART, independent, key_len: independent.then_some(100), data }
 }
@@ -32,11 +32,56 @@ pub(super) fn publish(server: &Running, last: u64) {
         pps: Bytes::from_static(&[0x68, 0xee]),
         bitrate_max: 2_000_000,
     };
-    server.window.push(PackagerEvent::Init { id: InitId(1), data: Bytes::from_static(b"init"), params });
+    server.window.push(PackagerEvent::Init { id: InitId(1), data: Bytes::from_static(b"init").into(), params: params.into() });
     for msn in 1..=last {
         open(server, msn);
         server.window.push_all((1..PARTS).map(|index| PackagerEvent::Part(part(msn, index))).chain([PackagerEvent::End(Msn(msn))]));
     }
+}
+
+/// Publishes a segment whose parts are stretches of one file.
+fn publish_from_file(server: &Running, msn: u64) -> Vec<u8> {
+    use hlscam::{
+        package::media_bytes::{FileRange, MediaBytes},
+        time::Clock,
+    };
+    use std::{io::Write, sync::Arc};
+    let parts: Vec<Part> = (0..PARTS).map(|index| part(msn, index)).collect();
+    let whole: Vec<u8> = parts.iter().flat_map(|part| part.data.read().expect("it is in memory")).collect();
+    let mut file = tempfile::tempfile().expect("a file");
+    // As in an archive, where other segments stand before it.
+    file.write_all(b"before").and_then(|()| file.write_all(&whole)).expect("there is room");
+    let (file, mut offset) = (Arc::new(file), 6);
+    let start = SegmentStart { msn: Msn(msn), at: parts[0].at, wall: server.clock.wall(), init: InitId(1), discontinuity: false };
+    let stored = parts.into_iter().map(|part| {
+        let len = part.data.len();
+        let data = MediaBytes::File(FileRange::new(file.clone(), offset, len));
+        offset += len as u64;
+        PackagerEvent::Part(Part { data, ..part })
+    });
+    let events: Vec<PackagerEvent> =
+        [PackagerEvent::Start(start)].into_iter().chain(stored).chain([PackagerEvent::End(Msn(msn))]).collect();
+    server.window.push_all(events);
+    whole
+}
+
+#[tokio::test]
+async fn what_lies_in_a_file_is_answered_as_what_lies_in_memory() {
+    let server = start(Limits::default());
+    publish(&server, 3);
+    let whole = publish_from_file(&server, 4);
+    let (held, stored) = (server.get("/cam/seg-t-3.m4s").await, server.get("/cam/seg-t-4.m4s").await);
+    assert!(stored.body == whole && held.body.len() == whole.len());
+    for name in ["content-length", "content-type", "accept-ranges", "connection"] {
+        assert_eq!(stored.header(name), held.header(name), "{name}");
+    }
+    let range = server.ask("GET", "/cam/seg-t-4.m4s", "range: bytes=4990-5009\r\n").await;
+    assert_eq!((range.status, range.header("content-length")), (206, "20"));
+    assert_eq!(range.body, &whole[4990..=5009], "of two parts");
+    let part = server.get("/cam/part-t-4.1.m4s").await;
+    assert_eq!(part.body, &whole[5000..10_000]);
+    let head = server.ask("HEAD", "/cam/seg-t-4.m4s", "").await;
+    assert_eq!((head.header("content-length"), head.body.len()), (stored.header("content-length"), 0));
 }
 
 /// Begins a segment with its first part.
@@ -66,7 +111,7 @@ async fn a_player_finds_its_way_from_the_first_playlist_to_the_media() {
     assert_eq!((media.status, media.header("content-type")), (200, "application/vnd.apple.mpegurl"));
     let segment = server.get(&format!("/cam/{}", uri_in(media.text(), ".m4s"))).await;
     assert_eq!((segment.status, segment.header("content-type")), (200, "video/iso.segment"));
-    let whole: Vec<u8> = (0..PARTS).flat_map(|index| part(1, index).data).collect();
+    let whole: Vec<u8> = (0..PARTS).flat_map(|index| part(1, index).data.read().expect("it is in memory")).collect();
     assert_eq!(segment.body, whole, "a segment is its parts");
     assert_eq!(segment.header("content-length"), whole.len().to_string());
     assert_eq!(segment.header("x-content-type-options"), "nosniff");

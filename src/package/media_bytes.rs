@@ -1,0 +1,152 @@
+//! The bytes of an init segment or a part: in memory, or a stretch of a file. What passes them on need not know which.
+
+use bytes::Bytes;
+use std::{fmt, fs::File, io, ops::Range, sync::Arc};
+
+/// The bytes of an init segment or a part; cheap to copy, for they are shared.
+#[derive(Clone, PartialEq, Eq)]
+pub enum MediaBytes {
+    /// In memory.
+    Memory(Bytes),
+    /// In a file.
+    File(FileRange),
+}
+
+/// A stretch of a file that is never changed while somebody holds it.
+#[derive(Clone)]
+pub struct FileRange {
+    file: Arc<File>,
+    offset: u64,
+    len: usize,
+}
+
+impl FileRange {
+    /// So many bytes from an offset on; the file has them.
+    pub fn new(file: Arc<File>, offset: u64, len: usize) -> FileRange {
+        FileRange { file, offset, len }
+    }
+
+    /// Reads them; whoever calls waits for the disk.
+    fn read(&self) -> io::Result<Bytes> {
+        let mut bytes = vec![0; self.len];
+        read_exact_at(&self.file, &mut bytes, self.offset)?;
+        Ok(bytes.into())
+    }
+}
+
+#[cfg(unix)]
+fn read_exact_at(file: &File, bytes: &mut [u8], offset: u64) -> io::Result<()> {
+    std::os::unix::fs::FileExt::read_exact_at(file, bytes, offset)
+}
+
+#[cfg(windows)]
+fn read_exact_at(file: &File, mut bytes: &mut [u8], mut offset: u64) -> io::Result<()> {
+    while !bytes.is_empty() {
+        let n = std::os::windows::fs::FileExt::seek_read(file, bytes, offset)?;
+        if n == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        (bytes, offset) = (&mut bytes[n..], offset + n as u64);
+    }
+    Ok(())
+}
+
+impl PartialEq for FileRange {
+    fn eq(&self, other: &FileRange) -> bool {
+        Arc::ptr_eq(&self.file, &other.file) && (self.offset, self.len) == (other.offset, other.len)
+    }
+}
+
+impl Eq for FileRange {}
+
+impl MediaBytes {
+    /// How many.
+    pub fn len(&self) -> usize {
+        match self {
+            MediaBytes::Memory(bytes) => bytes.len(),
+            MediaBytes::File(range) => range.len,
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Those in memory; `None` if they must be read.
+    pub fn memory(&self) -> Option<&Bytes> {
+        match self {
+            MediaBytes::Memory(bytes) => Some(bytes),
+            MediaBytes::File(_) => None,
+        }
+    }
+
+    /// Some of them, shared; the range lies within.
+    pub fn slice(&self, range: Range<usize>) -> MediaBytes {
+        match self {
+            MediaBytes::Memory(bytes) => MediaBytes::Memory(bytes.slice(range)),
+            MediaBytes::File(FileRange { file, offset, .. }) => {
+                MediaBytes::File(FileRange { file: file.clone(), offset: offset + range.start as u64, len: range.len() })
+            }
+        }
+    }
+
+    /// All of them in memory. Where they lie in a file, whoever calls waits for the disk.
+    pub fn read(&self) -> io::Result<Bytes> {
+        match self {
+            MediaBytes::Memory(bytes) => Ok(bytes.clone()),
+            MediaBytes::File(range) => range.read(),
+        }
+    }
+}
+
+impl From<Bytes> for MediaBytes {
+    fn from(bytes: Bytes) -> MediaBytes {
+        MediaBytes::Memory(bytes)
+    }
+}
+
+impl From<Vec<u8>> for MediaBytes {
+    fn from(bytes: Vec<u8>) -> MediaBytes {
+        MediaBytes::Memory(bytes.into())
+    }
+}
+
+/// Debug prints the shape, not the bytes.
+impl fmt::Debug for MediaBytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            MediaBytes::Memory(bytes) => write!(f, "{} bytes", bytes.len()),
+            MediaBytes::File(range) => write!(f, "{} bytes of a file, from {}", range.len, range.offset),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    #[test]
+    fn a_stretch_of_a_file_and_of_memory_are_read_alike() {
+        let mut file = tempfile::tempfile().expect("a file");
+        file.write_all(b"0123456789").expect("there is room");
+        let stored = MediaBytes::File(FileRange::new(Arc::new(file), 2, 6));
+        let held = MediaBytes::from(b"234567".to_vec());
+        for bytes in [&stored, &held] {
+            assert_eq!((bytes.len(), &bytes.read().expect("it is there")[..]), (6, &b"234567"[..]));
+            let middle = bytes.slice(1..4);
+            assert_eq!((middle.len(), &middle.slice(1..3).read().expect("it is there")[..]), (3, &b"45"[..]));
+            assert!(bytes.slice(2..2).is_empty());
+        }
+        assert!(stored.memory().is_none() && held.memory().is_some() && stored != held);
+        assert_eq!(stored.slice(0..2), stored.slice(0..2));
+    }
+
+    #[test]
+    fn a_file_that_was_cut_short_is_an_error() {
+        let file = tempfile::tempfile().expect("a file");
+        let stored = MediaBytes::File(FileRange::new(Arc::new(file), 0, 1));
+        assert_eq!(stored.read().map_err(|error| error.kind()), Err(io::ErrorKind::UnexpectedEof));
+    }
+}
