@@ -134,11 +134,11 @@ impl Mp4File {
         }
     }
 
-    /// Takes the next cut of the stream. Who joins a running stream pushes its current `Init` first, then from any cut on: parts
+    /// Takes the next event of the packager. Who joins a running stream pushes its current `Init` first, then from any event on: parts
     /// before the first `Init` and the first independent part are left out. After [`RecordError::Io`] the file is whole up to the
     /// part before; a caller that goes on gets a recording with a hole.
-    pub fn push(&mut self, cut: &PackagerEvent) -> Result<(), RecordError> {
-        match cut {
+    pub fn push(&mut self, event: &PackagerEvent) -> Result<(), RecordError> {
+        match event {
             PackagerEvent::Init { data, params, .. } => self.begin(&read(data)?, params),
             PackagerEvent::Start(start) => {
                 self.segment = Some(*start);

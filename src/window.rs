@@ -138,19 +138,19 @@ impl Window {
         state.config = Arc::new(self.settled.get_or_init(|| config).clone());
     }
 
-    /// Takes one cut from the segmenter.
-    pub fn push(&self, cut: PackagerEvent) {
-        self.push_all([cut]);
+    /// Takes one event of the packager.
+    pub fn push(&self, event: PackagerEvent) {
+        self.push_all([event]);
     }
 
     /// Takes events that belong together, such as a segment's last part and its end: no reader sees a state between them.
     pub fn push_all(&self, events: impl IntoIterator<Item = PackagerEvent>) {
         self.change(|state| {
             let mut seen = false;
-            for cut in events {
+            for event in events {
                 // An init segment and a segment without parts are not listed, so they make no version.
-                seen |= matches!(cut, PackagerEvent::Part(_) | PackagerEvent::End(_));
-                state.push(cut);
+                seen |= matches!(event, PackagerEvent::Part(_) | PackagerEvent::End(_));
+                state.push(event);
             }
             seen
         });

@@ -52,9 +52,9 @@ pub(super) fn run(config: &CameraConfig, record: &RecordConfig, console: &Consol
     let written = Arc::new(Gauge::default());
     let write: Write = {
         let (recorder, written) = (recorder.clone(), written.clone());
-        Box::new(move |cut| {
+        Box::new(move |event| {
             let mut recorder = lock(&recorder);
-            let goes_on = recorder.take(cut);
+            let goes_on = recorder.take(event);
             written.set(recorder.frames());
             goes_on
         })
@@ -104,22 +104,22 @@ impl Recorder {
         finished + self.file.as_ref().map_or(0, Mp4File::frames)
     }
 
-    /// Writes what was cut; `false` when no more can be written.
-    fn take(&mut self, cut: &PackagerEvent) -> bool {
+    /// Writes an event of the packager; `false` when no more can be written.
+    fn take(&mut self, event: &PackagerEvent) -> bool {
         if self.error.is_none() {
-            self.error = self.push(cut).err();
+            self.error = self.push(event).err();
         }
         self.error.is_none()
     }
 
-    fn push(&mut self, cut: &PackagerEvent) -> Result<(), RecordError> {
+    fn push(&mut self, event: &PackagerEvent) -> Result<(), RecordError> {
         let Some(file) = self.file.as_mut() else { return Ok(()) };
-        match file.push(cut) {
+        match file.push(event) {
             Err(RecordError::FormatChanged(_)) if self.recordings.len() < FILES_MAX => {
                 self.recordings.extend(self.file.take().map(Mp4File::finish).transpose()?);
                 let path = numbered(&self.output, self.recordings.len() as u32 + 1);
                 tracing::info!("the picture's format changed; recording goes on in {}", path.display());
-                self.file.insert(Mp4File::create(&path, self.overwrite)?).push(cut)
+                self.file.insert(Mp4File::create(&path, self.overwrite)?).push(event)
             }
             result => result,
         }

@@ -106,7 +106,7 @@ pub fn check(frame: &EncodedFrame) -> Result<(), CmafError> {
 
 /// Where a part stands in its segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum Position {
     /// It is the first: `styp` and `prft` go before it. Its first frame was captured then.
     First(WallTime),
     /// Others stand before it.
@@ -115,15 +115,15 @@ pub enum Place {
 
 /// One part of these frames, which follow each other without a gap. `sequence` goes up by one from part to part (`mfhd`).
 /// The frames' bytes are copied once, into the one allocation that becomes the result.
-pub fn fragment(sequence: u32, place: Place, frames: &[EncodedFrame]) -> Result<Fragment, CmafError> {
+pub fn fragment(sequence: u32, place: Position, frames: &[EncodedFrame]) -> Result<Fragment, CmafError> {
     let Some(first) = frames.first() else {
         return Err(CmafError("a part cannot be made of no frames".to_owned()));
     };
     frames.iter().try_for_each(check)?;
     let payload: usize = frames.iter().map(|frame| frame.data.len()).sum();
     let preamble = match place {
-        Place::First(captured) => preamble(captured, first.at)?,
-        Place::Later => Vec::new(),
+        Position::First(captured) => preamble(captured, first.at)?,
+        Position::Later => Vec::new(),
     };
     let head = fragment_head(moof(sequence, first, frames), payload)?;
 

@@ -8,7 +8,7 @@ mod properties;
 
 use super::{
     InitId, Msn, PackagerEvent, Part, SegmentStart,
-    cmaf::{self, CmafError, Place},
+    cmaf::{self, CmafError, Position},
     track_params::TrackParams,
 };
 use crate::{
@@ -172,7 +172,7 @@ impl Segmenter {
         let wall = self.stretch.anchor.wall_at(at);
         // Dates are told in milliseconds. What is finer would put the window's begin behind the date that was told of it.
         let told = wall.whole_ms();
-        let place = if self.parts == 0 { Place::First(wall) } else { Place::Later };
+        let place = if self.parts == 0 { Position::First(wall) } else { Position::Later };
         let fragment = cmaf::fragment(self.sequence, place, &self.part)?;
         if self.parts == 0 {
             if let Some(data) = self.unannounced.take() {
@@ -304,7 +304,7 @@ mod tests {
     fn wall_times_follow_the_anchor_and_not_the_sequence_number() {
         let mut segmenter = Segmenter::new(Msn(41), stretch(1)).unwrap();
         let starts = |events: Vec<PackagerEvent>| {
-            events.into_iter().find_map(|cut| if let PackagerEvent::Start(start) = cut { Some(start) } else { None })
+            events.into_iter().find_map(|event| if let PackagerEvent::Start(start) = event { Some(start) } else { None })
         };
         segmenter.push(frame(90_000, 3000, true)).unwrap();
         let start = starts(segmenter.push(frame(93_000, 3000, false)).unwrap()).unwrap();

@@ -58,7 +58,7 @@ fn folder() -> (TempDir, PathBuf) {
 
 fn record(path: &Path, events: &[PackagerEvent]) -> Mp4File {
     let mut file = Mp4File::create(path, Overwrite::Refuse).unwrap();
-    events.iter().for_each(|cut| file.push(cut).unwrap());
+    events.iter().for_each(|event| file.push(event).unwrap());
     file
 }
 
@@ -112,7 +112,7 @@ fn an_existing_file_is_refused_or_replaced() {
     assert_eq!(fs::read(&path).unwrap(), b"precious");
 
     let mut file = Mp4File::create(&path, Overwrite::Replace).unwrap();
-    synthetic(6, 0).iter().for_each(|cut| file.push(cut).unwrap());
+    synthetic(6, 0).iter().for_each(|event| file.push(event).unwrap());
     file.finish().unwrap();
     assert!(fs::read(&path).unwrap().ends_with(&payload(0..6)));
 }
@@ -181,7 +181,7 @@ fn a_torn_write_is_cut_back_to_whole_boxes() {
     if let Some(path) = std::env::var_os(TORN_PATH) {
         let path = PathBuf::from(path);
         let mut file = Mp4File::create(&path, Overwrite::Refuse).unwrap();
-        let error = synthetic(300, 0).iter().find_map(|cut| file.push(cut).err()).unwrap();
+        let error = synthetic(300, 0).iter().find_map(|event| file.push(event).err()).unwrap();
         assert!(error.to_string().contains("the file system takes no larger file; record to another disk"), "{error}");
         let (len, grown) = (file.len, fs::read(&path).unwrap());
         assert!(file.frames() > 0 && len == grown.len() as u64 && !dump(&grown).is_empty());
@@ -228,7 +228,7 @@ fn a_link_stays_a_link() {
     fs::write(folder.path().join("real.mp4"), "").unwrap();
     std::os::unix::fs::symlink("real.mp4", &path).unwrap();
     let mut file = Mp4File::create(&path, Overwrite::Replace).unwrap();
-    synthetic(6, 0).iter().for_each(|cut| file.push(cut).unwrap());
+    synthetic(6, 0).iter().for_each(|event| file.push(event).unwrap());
     file.finish().unwrap();
     assert!(fs::symlink_metadata(&path).unwrap().is_symlink());
     assert!(fs::read(folder.path().join("real.mp4")).unwrap().ends_with(&payload(0..6)));
@@ -242,7 +242,7 @@ fn others_play_the_stream_the_killed_and_the_finished_recording() {
     let name = path.to_str().unwrap();
 
     let stream = folder.path().join("stream.mp4");
-    let bytes = events.iter().flat_map(|cut| match cut {
+    let bytes = events.iter().flat_map(|event| match event {
         PackagerEvent::Init { data, .. } | PackagerEvent::Part(Part { data, .. }) => data.read().unwrap().to_vec(),
         _ => Vec::new(),
     });

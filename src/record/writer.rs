@@ -102,11 +102,11 @@ mod tests {
         let written = Arc::<Mutex<Vec<String>>>::default();
         let write: Write = Box::new({
             let written = written.clone();
-            move |cut| {
+            move |event| {
                 // Each write takes until the test lets it; all go through once the test has let go.
                 gate.recv().ok();
                 let mut written = lock(&written);
-                written.push(match cut {
+                written.push(match event {
                     PackagerEvent::Start(start) => format!("start{}", start.msn.0),
                     PackagerEvent::Part(part) => format!("{}.{}", part.msn.0, part.index),
                     PackagerEvent::End(msn) => format!("end{}", msn.0),

@@ -201,12 +201,12 @@ impl State {
         (self.now, self.wall) = (now, wall);
     }
 
-    /// Takes one cut. Nothing is taken after the end.
-    pub fn push(&mut self, cut: PackagerEvent) {
+    /// Takes one event of the packager. Nothing is taken after the end.
+    pub fn push(&mut self, event: PackagerEvent) {
         if self.ended {
             return;
         }
-        match cut {
+        match event {
             PackagerEvent::Init { id, data, params } => Arc::make_mut(&mut self.inits).push_back(Init { id, data, params }),
             PackagerEvent::Start(start) => self.start(start),
             PackagerEvent::Part(part) => self.part(part),

@@ -37,7 +37,7 @@ fn the_init_segment_is_as_drawn() {
 #[test]
 fn a_part_with_a_key_frame_is_as_drawn() {
     let frames = [frame(900_000, 3000, true, b"key!!"), frame(903_000, 3000, false, b"one"), frame(906_000, 3000, false, b"four")];
-    let part = fragment(7, Place::First(WallTime(1_795_191_552_500_000)), &frames).unwrap();
+    let part = fragment(7, Position::First(WallTime(1_795_191_552_500_000)), &frames).unwrap();
     check_golden("part-key.boxes", &dump(&part.data));
     assert_eq!(part.key_len, Some(part.data.len() as u32 - 7));
     assert!(part.data[..part.key_len.unwrap() as usize].ends_with(b"key!!"));
@@ -48,8 +48,8 @@ fn a_part_with_a_key_frame_is_as_drawn() {
 fn a_part_without_a_key_frame_is_as_drawn() {
     // Beyond 32 bits of media time: 13 hours 15 minutes.
     let frames = [frame(1 << 32, 3000, false, b"one"), frame((1 << 32) + 3000, 3000, false, b"two")];
-    let part = fragment(u32::MAX, Place::Later, &frames).unwrap();
-    let first = fragment(1, Place::First(WallTime(0)), &frames).unwrap();
+    let part = fragment(u32::MAX, Position::Later, &frames).unwrap();
+    let first = fragment(1, Position::First(WallTime(0)), &frames).unwrap();
     assert!(dump(&first.data).contains("\nprft 32 version=1 flags=000018 track=1 ntp=83aa7e8000000000 time=4294967296\n"));
     check_golden("part-delta.boxes", &dump(&part.data));
     assert_eq!(part.key_len, None);
@@ -58,7 +58,7 @@ fn a_part_without_a_key_frame_is_as_drawn() {
 #[test]
 fn a_part_of_uneven_frames_with_a_late_key_is_as_drawn() {
     let frames = [frame(0, 12_857, true, b"key"), frame(12_857, 12_857, false, b"one"), frame(25_714, 12_858, true, b"key2")];
-    check_golden("part-uneven.boxes", &dump(&fragment(1, Place::Later, &frames).unwrap().data));
+    check_golden("part-uneven.boxes", &dump(&fragment(1, Position::Later, &frames).unwrap().data));
 }
 
 #[test]
@@ -111,8 +111,8 @@ fn moov_len(init: &[u8]) -> usize {
 
 #[test]
 fn unusable_frames_and_parameters_are_refused_with_a_sentence() {
-    let refuse = |frame| fragment(1, Place::Later, &[frame]).unwrap_err().to_string();
-    assert_eq!(fragment(1, Place::Later, &[]).unwrap_err().to_string(), "a part cannot be made of no frames");
+    let refuse = |frame| fragment(1, Position::Later, &[frame]).unwrap_err().to_string();
+    assert_eq!(fragment(1, Position::Later, &[]).unwrap_err().to_string(), "a part cannot be made of no frames");
     assert_eq!(
         refuse(frame(-1, 3000, true, b"x")),
         "the frame at media time -1 cannot be packaged: it is before the stream's start"
@@ -139,9 +139,9 @@ proptest! {
             at += duration;
             frame
         }).collect();
-        let part = fragment(sequence, Place::Later, &frames).unwrap();
+        let part = fragment(sequence, Position::Later, &frames).unwrap();
         let reading = read_fragment(&part.data).unwrap();
-        let first = fragment(sequence, Place::First(WallTime(start)), &frames).unwrap();
+        let first = fragment(sequence, Position::First(WallTime(start)), &frames).unwrap();
         prop_assert!(first.data.ends_with(&part.data) && read_fragment(&first.data).unwrap().samples == reading.samples);
         prop_assert_eq!(first.key_len, part.key_len.map(|len| len + (first.data.len() - part.data.len()) as u32));
         let expected: Vec<Sample> = shapes.iter()
@@ -154,12 +154,12 @@ proptest! {
         let moved: Vec<EncodedFrame> = frames.iter()
             .map(|frame| EncodedFrame { at: Ticks(frame.at.0 - start), ..frame.clone() }).collect();
         let retimed = [reading.head_at(Ticks(0)).unwrap(), bytes].concat();
-        prop_assert_eq!(retimed, fragment(sequence, Place::Later, &moved).unwrap().data.to_vec());
+        prop_assert_eq!(retimed, fragment(sequence, Position::Later, &moved).unwrap().data.to_vec());
     }
 
     #[test]
     fn reading_damaged_parts_never_panics(mut cut in 0_usize..200, flip in any::<(u8, u8)>()) {
-        let mut data = fragment(1, Place::First(WallTime(0)), &[frame(0, 1, true, b"key"), frame(1, 1, false, b"one")]).unwrap().data.to_vec();
+        let mut data = fragment(1, Position::First(WallTime(0)), &[frame(0, 1, true, b"key"), frame(1, 1, false, b"one")]).unwrap().data.to_vec();
         let at = usize::from(flip.0) % data.len();
         data[at] ^= flip.1;
         cut = cut.min(data.len());

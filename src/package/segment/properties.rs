@@ -32,7 +32,7 @@ pub(super) fn frame(at: i64, duration: i64, key: bool) -> EncodedFrame {
 
 /// Runs a script, a character per event: `K` a key frame, `.` another frame, `g` one that begins a tick late, `R` a restart with a
 /// new format, `C` a restart with a new clock anchor, `E` the end, `D` tells the dropped frames; `|` is for the eye. Result, a word
-/// per cut: `init1`, `start2!@18000/2` (msn, `!` discontinuity, media time, init if not 1), `part2.0@18000+6000K` (msn.index, media
+/// per event: `init1`, `start2!@18000/2` (msn, `!` discontinuity, media time, init if not 1), `part2.0@18000+6000K` (msn.index, media
 /// time + duration, `K` independent), `end2`, `[an error]`.
 pub(super) fn run(script: &str) -> String {
     let mut segmenter = Some(Segmenter::new(Msn(1), stretch(0)).unwrap());
@@ -65,8 +65,8 @@ pub(super) fn run(script: &str) -> String {
     words.join(" ")
 }
 
-fn word(cut: &PackagerEvent) -> String {
-    match cut {
+fn word(event: &PackagerEvent) -> String {
+    match event {
         PackagerEvent::Init { id, .. } => format!("init{}", id.0),
         PackagerEvent::Start(start) => {
             let mut word = format!("start{}{}@{}", start.msn.0, if start.discontinuity { "!" } else { "" }, start.at.0);
@@ -161,7 +161,7 @@ struct Walk {
     open: Option<SegmentStart>,
     next_msn: u64,
     init: u32,
-    /// The init segment that the last cut announced.
+    /// The init segment that the last event announced.
     announced: Option<InitId>,
     sequence: u32,
     index: u32,
@@ -190,8 +190,8 @@ impl Walk {
             frames: 0,
             span: Span::ZERO,
         };
-        for cut in events {
-            match cut {
+        for event in events {
+            match event {
                 PackagerEvent::Init { id, .. } => {
                     assert!(walk.open.is_none() && walk.announced.is_none() && id.0 == walk.init + 1);
                     (walk.init, walk.announced) = (id.0, Some(*id));
@@ -262,7 +262,7 @@ proptest! {
     fn full_parts_and_segments_have_the_length_of_the_grid(grid in grids(), segments in 1_u32..5) {
         let frames = (0..grid.segment_frames() * segments).map(|n| Event::Frame(1, n == 0)).collect::<Vec<_>>();
         let events = drive(grid, Msn(1), 0, &frames).events;
-        let parts = events.iter().filter_map(|cut| if let PackagerEvent::Part(part) = cut { Some((part.at, part.duration)) } else { None });
+        let parts = events.iter().filter_map(|event| if let PackagerEvent::Part(part) = event { Some((part.at, part.duration)) } else { None });
         let starts = |n: u32| Ticks::default() + grid.rate.frame_start(i64::from(n * grid.part_frames));
         let expected = (0..segments * grid.segment_parts).map(|n| (starts(n), starts(n + 1).since(starts(n))));
         prop_assert_eq!(parts.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
