@@ -4,6 +4,7 @@
 mod camera;
 mod cli;
 mod conformance;
+#[cfg(all(target_os = "linux", feature = "ffmpeg", feature = "opencv"))]
 mod dates;
 #[cfg(all(target_os = "linux", feature = "ffmpeg", feature = "opencv"))]
 mod ending;
