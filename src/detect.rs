@@ -11,10 +11,12 @@ use std::{
 
 pub mod bars;
 pub mod blazeface;
+mod cells;
 #[cfg(feature = "opencv")]
 pub mod haar;
 mod hit;
 pub mod kind;
+mod motion;
 pub mod still;
 pub mod track;
 pub mod watcher;

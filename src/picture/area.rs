@@ -29,6 +29,17 @@ pub struct BoundingBox {
     pub height: u32,
 }
 
+impl BoundingBox {
+    /// How much of what both cover together they have in common (intersection over union), from 0 to 1.
+    pub fn overlap(self, other: BoundingBox) -> f64 {
+        let common = |a: u32, a_length: u32, b: u32, b_length: u32| (a + a_length).min(b + b_length).saturating_sub(a.max(b));
+        let both = f64::from(common(self.x, self.width, other.x, other.width))
+            * f64::from(common(self.y, self.height, other.y, other.height));
+        let of = |area: BoundingBox| f64::from(area.width) * f64::from(area.height);
+        both / (of(self) + of(other) - both)
+    }
+}
+
 /// What nothing may be drawn over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeepClear {
