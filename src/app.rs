@@ -1,6 +1,7 @@
 //! Wiring only: builds what a command needs out of the stages, starts it, and ends it. Nothing is decided here.
 
 mod bench;
+mod cgroup;
 mod detect;
 mod interrupt;
 mod limits;

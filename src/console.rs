@@ -192,8 +192,15 @@ pub fn answer(text: &str) -> ExitCode {
 
 /// Tells why it ends, and gives the exit code to end with.
 pub fn error(sentence: &dyn Display, code: u8) -> ExitCode {
-    say(&format!("error: {sentence:#}"));
+    let sentence = format!("{sentence:#}");
+    // What is wrong with what was typed may be told in several lines; a failure is told in one, whatever the name of a file has in it.
+    say(&format!("error: {}", if code == EXIT_FAILED { one_line(&sentence) } else { sentence }));
     ExitCode::from(code)
+}
+
+/// Control characters as Rust writes them.
+fn one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() }).collect()
 }
 
 /// A panic is a bug: it is told in one sentence instead of a trace, which `RUST_BACKTRACE=1` adds.

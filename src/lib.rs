@@ -13,6 +13,7 @@
 pub mod camera_name;
 mod drill;
 mod host;
+mod plain_file;
 mod sync;
 pub mod time;
 

@@ -7,14 +7,17 @@
 //! OpenCV does there is done anew in `cascade.rs`, with the same result in half the time.
 
 use super::{BoundingBox, DetectError, Detector, Expected, Hit, Luma, SYSTEM_CASCADES, kind::Kind};
-use crate::detect::CascadeSpec;
+use crate::{detect::CascadeSpec, plain_file};
 use opencv::{
     core::{self, FileStorage, Mat, Rect, Size, ToInputArray},
     imgproc,
     objdetect::CascadeClassifier,
     prelude::*,
 };
-use std::path::{Path, PathBuf};
+use std::{
+    io::ErrorKind,
+    path::{Path, PathBuf},
+};
 
 mod cascade;
 mod file;
@@ -240,17 +243,15 @@ fn find_system(name: &str) -> Result<PathBuf, DetectError> {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, DetectError> {
-    use std::io::Read;
-    let mut bytes = Vec::new();
-    let read = std::fs::File::open(path).and_then(|file| file.take(CASCADE_BYTES_MAX + 1).read_to_end(&mut bytes));
-    let name = path.display();
-    match read {
-        Ok(length) if length as u64 > CASCADE_BYTES_MAX => Err(DetectError(format!(
-            "cannot use {name} for detection: it is larger than any cascade; pass a cascade file of OpenCV"
-        ))),
-        Ok(_) => Ok(bytes),
-        Err(error) => Err(DetectError(format!("cannot read the cascade {name}: {error}; pass the path of a readable file"))),
-    }
+    plain_file::read(path, CASCADE_BYTES_MAX).map_err(|error| {
+        let name = path.display();
+        DetectError(match error.kind() {
+            ErrorKind::FileTooLarge => {
+                format!("cannot use {name} for detection: it is larger than any cascade; pass a cascade file of OpenCV")
+            }
+            _ => format!("cannot read the cascade {name}: {error}; pass the path of a readable file"),
+        })
+    })
 }
 
 /// A classifier from a text of ours, or one that [`file::checked`] wrote; `None` if it is none.

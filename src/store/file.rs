@@ -84,9 +84,19 @@ pub(super) fn open(folder: &Path) -> Result<Option<Connection>> {
     match fs::create_dir_all(folder) {
         Ok(()) => {}
         Err(error) if matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) => return Ok(None),
+        Err(error) if matches!(error.kind(), ErrorKind::AlreadyExists | ErrorKind::NotADirectory) => {
+            let why = format!("cannot create the folder --storage {shown}: it is a file, or lies below one; pass a folder");
+            return Err(StoreError::new(why));
+        }
         Err(error) => {
             let why = format!("cannot create the folder --storage {shown}: {error}; pass one that hlscam may write to");
             return Err(StoreError::new(why));
+        }
+    }
+    // SQLite would wait for the writer of a pipe for ever.
+    for name in [FILE_NAME.to_owned(), format!("{FILE_NAME}-wal"), format!("{FILE_NAME}-journal")] {
+        if fs::metadata(folder.join(&name)).is_ok_and(|facts| !facts.is_file()) {
+            return Err(fault("open the markers", &format!("{name} is no plain file; move it away")));
         }
     }
     match opened(&folder.join(FILE_NAME)) {

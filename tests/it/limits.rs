@@ -8,7 +8,9 @@ use crate::{
 use std::{
     net::TcpStream,
     os::unix::fs::PermissionsExt,
+    path::PathBuf,
     process::{Command, Output, Stdio},
+    sync::atomic::{AtomicUsize, Ordering},
     thread,
 };
 
@@ -158,9 +160,85 @@ fn too_little_memory_is_a_sentence_wherever_it_is_asked_for() {
     }
 }
 
+/// None, less than a page table of a picture has, and a usual one.
 #[test]
 fn locked_memory_is_not_needed() {
-    let mut streaming = Streaming::searching(hlscam_after("ulimit -l 0"), "test", "face");
+    for kilobytes in [0, 64, 1024] {
+        let mut streaming = Streaming::searching(hlscam_after(&format!("ulimit -l {kilobytes}")), "test", "face");
+        streaming.signal("-TERM");
+        assert_eq!(streaming.ends().code(), Some(0), "{kilobytes} KiB");
+    }
+}
+
+/// A control group with a limit, removed when dropped.
+struct Group {
+    folder: PathBuf,
+}
+
+impl Group {
+    /// None where the system lets us make none.
+    fn new(kind: &str, limits: [(&str, &str); 2]) -> Option<Group> {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let name = format!("hlscam-test-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        // The second version has one tree, the first one for each kind.
+        for (parent, (file, limit)) in
+            [PathBuf::from("/sys/fs/cgroup"), PathBuf::from("/sys/fs/cgroup").join(kind)].into_iter().zip(limits)
+        {
+            let group = Group { folder: parent.join(&name) };
+            let is_made = parent.join("cgroup.procs").exists() && std::fs::create_dir(&group.folder).is_ok();
+            if is_made && std::fs::write(group.folder.join(file), limit).is_ok() {
+                return Some(group);
+            }
+        }
+        eprintln!("skipped: no control group of {kind} can be made here");
+        None
+    }
+
+    /// The binary in it.
+    fn hlscam(&self) -> Command {
+        hlscam_after(&format!("echo $$ > '{}'", self.folder.join("cgroup.procs").display()))
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        std::fs::remove_dir(&self.folder).ok();
+    }
+}
+
+/// The kernel kills who takes more memory than its container has, and refuses threads and processes beyond the limit.
+#[test]
+fn too_small_a_container_is_a_sentence_at_the_start() {
+    for (mebibytes, size, expect) in [
+        (24, "320x240", "the system gives this program 24 MiB of memory, and it needs 40 MiB"),
+        (32, "320x240", "the system gives this program 32 MiB of memory, and it needs 40 MiB"),
+        (96, "1920x1080", "the system gives this program 96 MiB of memory, and pictures of 1920x1080 need 112 MiB"),
+    ] {
+        let bytes = (mebibytes << 20).to_string();
+        let Some(group) = Group::new("memory", [("memory.max", &bytes), ("memory.limit_in_bytes", &bytes)]) else { return };
+        let mut command = group.hlscam();
+        command.args(["--device", "test", "--port", "0", "--size", size]).stderr(Stdio::piped());
+        let last = refusal(&command.output().expect("it is built"), &format!("{mebibytes} MiB"));
+        assert!(last.starts_with(&format!("error: {expect}")), "{last}");
+    }
+    let bytes = (64 << 20).to_string();
+    if let Some(group) = Group::new("memory", [("memory.max", &bytes), ("memory.limit_in_bytes", &bytes)]) {
+        // What its window may have fits in, however much was asked for.
+        let mut streaming = Streaming::searching(group.hlscam(), "test", "face");
+        streaming.wait_until("there are segments", |status| status["window"]["segments"].as_u64() > Some(2));
+        streaming.signal("-TERM");
+        assert_eq!(streaming.ends().code(), Some(0));
+    }
+    for threads in [2, 8] {
+        let limit = threads.to_string();
+        let Some(group) = Group::new("pids", [("pids.max", &limit), ("pids.max", &limit)]) else { return };
+        let mut command = group.hlscam();
+        command.args(["--device", "test", "--detect", "none", "--port", "0"]).stderr(Stdio::piped());
+        let last = refusal(&command.output().expect("it is built"), &format!("{threads} tasks"));
+        assert!(last.contains("threads, and it needs 10: ") && last.contains("the container's limit of processes"), "{last}");
+    }
+    let Some(group) = Group::new("pids", [("pids.max", "12"), ("pids.max", "12")]) else { return };
+    let mut streaming = Streaming::start(group.hlscam(), "test");
     streaming.signal("-TERM");
     assert_eq!(streaming.ends().code(), Some(0));
 }

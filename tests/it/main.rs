@@ -11,6 +11,8 @@ mod ending;
 mod http;
 #[cfg(all(target_os = "linux", feature = "ffmpeg", feature = "opencv"))]
 mod limits;
+#[cfg(all(target_os = "linux", feature = "ffmpeg", feature = "opencv"))]
+mod named_files;
 #[cfg(all(feature = "ffmpeg", feature = "opencv"))]
 mod pipeline;
 #[cfg(all(feature = "ffmpeg", feature = "opencv"))]

@@ -15,6 +15,8 @@ const AT_ONCE = Number(process.env.PLAYERS_AT_ONCE ?? 6);
 const START_MS = 60_000;
 /** How long a player must have played before the program ends: GStreamer 1.22 wants more than one segment. */
 const PLAYED_MS = 8_000;
+/** Segments that are there before a player comes: GStreamer 1.22 may stand still with one, FFmpeg's DASH in the first 5 (docs/players.md). */
+const SEGMENTS = 6;
 /** A player that plays again within this goes on by itself; its distance from live comes on top, for that is what it plays out first. */
 const GOES_ON_MS = 10_000;
 /** How long one that does not is watched, so that the table can tell "late" from "never". */
@@ -41,18 +43,37 @@ after(async () => {
   host?.stop();
 });
 
+/** The program has that many segments. */
+const untilWarm = (server) => until(`${SEGMENTS} segments`, async () => {
+  const { window } = await (await fetch(new URL('/api/status', server.url))).json();
+  return { done: window.segments >= SEGMENTS, seen: window.segments };
+}, START_MS);
+
 /** The capture time of the newest picture shown, once it is later than `than`. */
 const untilShown = (session, than, deadlineMs) => until(`a picture of after ${new Date(than).toISOString()}`, async () => {
   const strip = await session.read();
   return { done: strip !== null && strip.capturedMs > than, seen: strip };
 }, deadlineMs);
 
-/** Restarts the program under one player: how long after its return the player shows a picture of the new run; STRANDED when it does not. */
-async function restart(player, running, { signal, awayMs }) {
+/** A player that has played for a while, and its last picture. One that does not begin is another test's, and is begun anew. */
+async function playing(player, triesLeft = 2) {
   const session = await player.start();
   try {
     const first = await untilShown(session, 0, START_MS);
-    const before = await untilShown(session, first.capturedMs + PLAYED_MS, START_MS);
+    return { session, before: await untilShown(session, first.capturedMs + PLAYED_MS, START_MS) };
+  } catch (error) {
+    await session.stop();
+    if (triesLeft === 0) {
+      throw error;
+    }
+    return playing(player, triesLeft - 1);
+  }
+}
+
+/** Restarts the program under one player: how long after its return the player shows a picture of the new run; STRANDED when it does not. */
+async function restart(player, running, { signal, awayMs }) {
+  const { session, before } = await playing(player);
+  try {
     await endServer(running.server, signal);
     const endedMs = Date.now();
     await sleep(awayMs);
@@ -86,7 +107,7 @@ describe('a player goes on after a restart', { concurrency: AT_ONCE }, () => {
       const took = [];
       try {
         for (const how of RESTARTS) {
-          await untilReady(running.server);
+          await untilWarm(running.server);
           took.push(await restart(player, running, how));
         }
       } finally {
@@ -99,6 +120,6 @@ describe('a player goes on after a restart', { concurrency: AT_ONCE }, () => {
 });
 
 test('each_goes_on_by_itself_or_the_document_says_why_not', () => {
-  const strandedOnly = keepRestarts(results, RESTARTS, GOES_ON_MS);
-  assert.deepEqual(strandedOnly, [], 'players that do not go on and that RESTART_NOTES says nothing of');
+  const unexplained = keepRestarts(results, RESTARTS, GOES_ON_MS);
+  assert.deepEqual(unexplained, [], 'players that do not go on, and stranded.mjs does not say why');
 });

@@ -3,6 +3,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { whyStranded } from './stranded.mjs';
 import { latencyMs } from './watch.mjs';
 
 const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
@@ -30,16 +31,16 @@ export function keepTable(watched) {
 /** A player that shows nothing of the new run. */
 export const STRANDED = Infinity;
 
-/** Why a player does not go on after a restart, whatever the server does. By player and protocol. */
-const RESTART_NOTES = {};
-
-/** Writes the table of restarts beside the build, and gives the players that do not go on and have no note. */
+/** Writes the table of restarts beside the build, and gives what is not told of why a player does not go on, try by try. */
 export function keepRestarts(results, restarts, goesOnMs) {
   const cell = (ms) => (ms === STRANDED ? 'no' : `${(ms / 1000).toFixed(1)} s`);
-  const head = ['player', 'protocol', ...restarts.map(({ signal, awayMs }) => `${signal}, ${awayMs === 0 ? 'at once' : `${awayMs / 1000} s later`}`), 'notes'];
-  const note = ({ name, protocol }) => RESTART_NOTES[`${name}, ${protocol}`] ?? '';
-  const rows = [...results].sort((a, b) => a.name.localeCompare(b.name)).map((result) => [result.name, result.protocol, ...result.took.map(cell), note(result)]);
+  const shown = ({ signal, awayMs }) => `${signal}, ${awayMs === 0 ? 'at once' : `${awayMs / 1000} s later`}`;
+  const reasons = (result) => restarts.map((restart, at) => (result.took[at] > goesOnMs ? whyStranded(result, restart) : null));
+  const head = ['player', 'protocol', ...restarts.map(shown), 'why not'];
+  // What ENDLIST says is the same in every row.
+  const why = (result) => [...new Set(reasons(result).filter((reason, at) => reason && restarts[at].signal !== 'SIGTERM'))].join('; ');
+  const rows = [...results].sort((a, b) => a.name.localeCompare(b.name)).map((result) => [result.name, result.protocol, ...result.took.map(cell), why(result)]);
   mkdirSync(FOLDER, { recursive: true });
   writeFileSync(path.join(FOLDER, 'restarts.md'), [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |\n`).join(''));
-  return results.filter((result) => result.took.some((ms) => ms > goesOnMs) && note(result) === '').map(({ name, protocol, took }) => `${name}, ${protocol}: ${took.map(cell).join(', ')}`);
+  return results.flatMap((result) => reasons(result).flatMap((reason, at) => (reason === '' ? [`${result.name}, ${result.protocol}: ${shown(restarts[at])}: ${cell(result.took[at])}`] : [])));
 }

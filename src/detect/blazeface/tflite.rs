@@ -8,8 +8,9 @@ use super::{
     decode::{Form, NUMBERS_PER_ANCHOR},
     graph::{ANY, Graph, NUMBERS_MAX, Operation, Operator, Range, Tensor, TensorId, Window},
 };
+use crate::plain_file;
 use flatbuffer::{Broken, List, Table};
-use std::{fs::File, io::Read, path::Path};
+use std::{io::ErrorKind, path::Path};
 
 mod flatbuffer;
 mod sparse;
@@ -86,13 +87,10 @@ impl Model {
 
 /// The bytes of a model file; what is larger than a model is not read. The reason if not, as the second half of a sentence.
 pub fn load(path: &Path) -> Result<Vec<u8>, String> {
-    let read = || {
-        let mut bytes = Vec::new();
-        // A device file would never end.
-        File::open(path)?.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map(|_| bytes)
-    };
-    let bytes = read().map_err(|error| error.to_string())?;
-    if bytes.len() as u64 > FILE_BYTES_MAX { Err(format!("it has more than {} MiB", FILE_BYTES_MAX >> 20)) } else { Ok(bytes) }
+    plain_file::read(path, FILE_BYTES_MAX).map_err(|error| match error.kind() {
+        ErrorKind::FileTooLarge => format!("it has more than {} MiB", FILE_BYTES_MAX >> 20),
+        _ => error.to_string(),
+    })
 }
 
 fn refuse<T>(reason: String) -> Result<T, ModelError> {

@@ -123,6 +123,17 @@ impl Drop for Capture {
 
 /// Starts `device` with `choice` and waits for its first picture, which is then in the inbox.
 pub(super) fn start(device: &Device, choice: &Choice, clock: Arc<dyn Clock>) -> Result<(Agreed, Inbox, Capture), Failure> {
+    let (opened, choice) = (device.clone(), choice.clone());
+    start_within(START_MAX, device, clock, move || platform::grabber(&opened, &choice))
+}
+
+/// The same by any driver: `open` is called on the thread, and may not return.
+fn start_within(
+    longest: Duration,
+    device: &Device,
+    clock: Arc<dyn Clock>,
+    open: impl FnOnce() -> Result<(Agreed, Box<dyn Grab>), Failure> + Send + 'static,
+) -> Result<(Agreed, Inbox, Capture), Failure> {
     if is_stuck(&device.path) {
         return Err(Failure::said("its driver still holds the try before this one"));
     }
@@ -131,10 +142,10 @@ pub(super) fn start(device: &Device, choice: &Choice, clock: Arc<dyn Clock>) -> 
     let (ended_sender, ended) = bounded(0);
     let stop = Arc::new(AtomicBool::new(false));
     let thread = thread::Builder::new().name(format!("camera {}", device.index)).spawn({
-        let (device, choice, stop) = (device.clone(), choice.clone(), stop.clone());
+        let stop = stop.clone();
         move || {
             let _ended: Sender<()> = ended_sender;
-            let run = AssertUnwindSafe(|| run(&device, &choice, clock.as_ref(), &started, &outbox, &stop));
+            let run = AssertUnwindSafe(|| run(open, clock.as_ref(), &started, &outbox, &stop));
             if catch_unwind(run).is_err() {
                 let failure = Failure::said("its driver's library has failed");
                 let _nobody_waits = started.try_send(Err(failure.clone()));
@@ -144,21 +155,20 @@ pub(super) fn start(device: &Device, choice: &Choice, clock: Arc<dyn Clock>) -> 
     });
     let thread = thread.map_err(|error| Failure::of_io(&error))?;
     let capture = Capture { node: device.path.clone(), stop, ended, thread: Some(thread) };
-    match first.recv_timeout(START_MAX) {
+    match first.recv_timeout(longest) {
         Ok(agreed) => Ok((agreed?, inbox, capture)),
-        Err(_) => Err(Failure::said(format!("it sends no picture within {} s", START_MAX.as_secs()))),
+        Err(_) => Err(Failure::said(format!("it sends no picture within {} s", longest.as_secs()))),
     }
 }
 
 fn run(
-    device: &Device,
-    choice: &Choice,
+    open: impl FnOnce() -> Result<(Agreed, Box<dyn Grab>), Failure>,
     clock: &dyn Clock,
     started: &Sender<Result<Agreed, Failure>>,
     outbox: &Outbox,
     stop: &AtomicBool,
 ) {
-    let (agreed, mut grabber) = match platform::grabber(device, choice) {
+    let (agreed, mut grabber) = match open() {
         Ok(both) => both,
         Err(failure) => return answer(started, Err(failure)),
     };
@@ -220,6 +230,41 @@ mod tests {
         assert!(is_stuck(node) && !is_stuck(Path::new("/dev/video-of-another")));
         drop(ending);
         assert!(!is_stuck(node));
+    }
+
+    #[test]
+    fn a_driver_that_hangs_in_open_holds_one_thread_for_each_camera_however_often_it_is_tried() {
+        use std::sync::atomic::AtomicUsize;
+        let clock: Arc<dyn Clock> = Arc::new(crate::time::SystemClock::start());
+        let (release, hang) = bounded::<()>(0);
+        let entered = Arc::new(AtomicUsize::new(0));
+        let tried = |index: u32| {
+            let path = format!("/dev/video-that-hangs-{index}").into();
+            let device = Device { index, path, stable_path: None, name: "Fake".to_owned(), formats: Vec::new() };
+            let (hang, entered) = (hang.clone(), entered.clone());
+            let open = move || {
+                entered.fetch_add(1, Ordering::Relaxed);
+                // Until the other end is dropped.
+                hang.recv().ok();
+                Err(Failure::said("it has let go"))
+            };
+            let tried = start_within(Duration::from_millis(50), &device, clock.clone(), open);
+            tried.map(drop).expect_err("it hangs").text
+        };
+        for index in [0, 1] {
+            assert!(tried(index).contains("it sends no picture"));
+            for _ in 0..20 {
+                assert!(tried(index).contains("its driver still holds the try before this one"));
+            }
+        }
+        assert_eq!(entered.load(Ordering::Relaxed), 2, "threads that are in a driver");
+        // A driver that lets go gives its thread back, and is tried again.
+        drop(release);
+        let begin = clock.now();
+        while tried(0).contains("still holds") {
+            assert!(clock.now().since(begin) < crate::time::Span::from_ms(20_000), "it is never tried again");
+        }
+        assert_eq!(entered.load(Ordering::Relaxed), 3);
     }
 
     #[test]

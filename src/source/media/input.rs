@@ -58,8 +58,8 @@ impl Input {
     pub(super) fn open(path: &Path, stop: &Stop) -> Result<Input, OpenError> {
         ffmpeg::settle();
         let name = path.display();
-        let reader = Reader::open(path, stop.clone())
-            .map_err(|error| OpenError(format!("cannot open {name}: {error}; check the path, or try --device test")))?;
+        let reader =
+            Reader::open(path, stop.clone()).map_err(|error| OpenError(format!("cannot open {name}: {error}; check the path")))?;
         let kind = reader.kind();
         let failed = |error: Error| OpenError(format!("cannot read {name} as a video: {error}; name a file that FFmpeg plays"));
         let demuxer = demuxer(path, reader, stop).map_err(failed)?;
