@@ -17,10 +17,10 @@ use crate::{
     config::{Command, Listing},
     console::{self, Console, listing},
     source::camera,
-    time::Span,
+    time::{Clock, Span, SystemClock},
 };
 use interrupt::Interrupt;
-use std::ops::ControlFlow;
+use std::{ops::ControlFlow, sync::Arc};
 
 /// Why a command failed: one sentence.
 #[derive(Debug, thiserror::Error)]
@@ -34,16 +34,18 @@ fn failed(error: impl std::fmt::Display) -> Failure {
 
 /// Does what was asked.
 pub fn run(command: Command, console: &Console) -> Result<(), Failure> {
+    // The one clock of the program; all below take any.
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
     #[cfg(unix)]
     signal::make_file_limit_an_error().map_err(failed)?;
     if matches!(command, Command::Stream(..) | Command::Record(..)) {
         limits::ensure()?;
     }
     match command {
-        Command::Stream(config, server, events) => live::run(&config, &server, &events, console),
+        Command::Stream(config, server, events) => live::run(&config, (&server, &events), clock, console),
         Command::Devices(form) => devices(form),
-        Command::Bench(config, form) => bench::run(&config, form),
-        Command::Record(config, record) => record::run(&config, &record, console),
+        Command::Bench(config, form) => bench::run(&config, clock, form),
+        Command::Record(config, record) => record::run(&config, &record, clock, console),
         Command::Detect(config) => detect::run(&config),
     }
 }

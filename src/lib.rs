@@ -13,6 +13,8 @@
 pub mod camera_name;
 mod drill;
 mod host;
+#[cfg(test)]
+mod missing;
 mod plain_file;
 mod sync;
 pub mod time;

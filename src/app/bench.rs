@@ -17,7 +17,7 @@ use crate::{
     source::{Pace, Source, SourceError, SourceFormat, SourceSpec, Stop, open_file},
     status::{Asked, Status},
     sync::lock,
-    time::{Clock, Span, SystemClock, Ticks},
+    time::{Clock, Span, Ticks},
 };
 use crossbeam_channel::Sender;
 use serde::Serialize;
@@ -49,11 +49,11 @@ struct Stages {
 }
 
 /// Runs the file through and prints the report.
-pub(super) fn run(config: &CameraConfig, listing: Listing) -> Result<(), Failure> {
+pub(super) fn run(config: &CameraConfig, clock: Arc<dyn Clock>, listing: Listing) -> Result<(), Failure> {
     let SourceSpec::File(path) = &config.source else {
         return Err(Failure("bench takes a file".to_owned()));
     };
-    let report = measure(path, config)?;
+    let report = measure(path, config, clock)?;
     let text = match listing {
         Listing::Json => serde_json::to_string(&report).unwrap_or_default(),
         Listing::Text => text(&report),
@@ -117,11 +117,10 @@ impl Bench {
     }
 }
 
-fn measure(path: &Path, config: &CameraConfig) -> Result<Report, Failure> {
+fn measure(path: &Path, config: &CameraConfig, clock: Arc<dyn Clock>) -> Result<Report, Failure> {
     let source = open_file(path, Pace::Unpaced, PicturePool::default(), Stop::default()).map_err(failed)?;
     let format: SourceFormat = source.format().clone();
     let rate = config.wish.rate.unwrap_or(format.rate);
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
     let newest = Arc::new(Mutex::new(Arc::new(Detection::default())));
     let (sender, hiding) = hiding(config).unzip();
     let detections = Detections {

@@ -13,7 +13,7 @@ use crate::{
     hooks::{Hooks, HooksConfig},
     server::{self, AccessConfig, Limits, Listener, ServerConfig, Site},
     store::last_run::LastRun,
-    time::{Clock, Span, SystemClock},
+    time::{Clock, Span},
     window::History,
 };
 use std::{
@@ -33,11 +33,15 @@ const SERVER_THREADS: usize = 2;
 
 /// Runs the stream. The port is taken first, then the store and the cascade are opened, then the source: what fails fastest is told
 /// first.
-pub(super) fn run(config: &CameraConfig, server: &ServerConfig, events: &EventsConfig, console: &Console) -> Result<(), Failure> {
+pub(super) fn run(
+    config: &CameraConfig,
+    (server, events): (&ServerConfig, &EventsConfig),
+    clock: Arc<dyn Clock>,
+    console: &Console,
+) -> Result<(), Failure> {
     let interrupt = Interrupt::install()?;
     let listener = server::bind(server).map_err(failed)?;
     let address = listener.local_addr();
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
     let last_run = LastRun::of(address.port(), config.name.as_str());
     let history = History { bytes_max: limits::window_bytes(config.history.bytes_max), ..config.history };
     let (waiting, source) =

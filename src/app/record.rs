@@ -15,7 +15,7 @@ use crate::{
         writer::{self, Write},
     },
     sync::lock,
-    time::{Clock, Span, SystemClock},
+    time::{Clock, Span},
 };
 use std::{
     path::PathBuf,
@@ -26,13 +26,12 @@ use std::{
 const FILES_MAX: usize = 1000;
 
 /// Records until the time is over, the source ends, or the user ends it.
-pub(super) fn run(config: &CameraConfig, record: &RecordConfig, console: &Console) -> Result<(), Failure> {
+pub(super) fn run(config: &CameraConfig, record: &RecordConfig, clock: Arc<dyn Clock>, console: &Console) -> Result<(), Failure> {
     let interrupt = Interrupt::install()?;
     // Told before anything is opened; the file itself is made, or emptied, only once there is something to record.
     if record.overwrite == Overwrite::Refuse && record.output.exists() {
         return Err(failed(RecordError::Exists(record.output.clone())));
     }
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
     let (flow, source) = Flow::new(config, clock, Box::new(|_| ())).map_err(failed)?;
     let Some(capture) = open_source(source, &interrupt, || ())? else {
         return Err(Failure("ended before the source was open; nothing was recorded".to_owned()));

@@ -185,7 +185,17 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let pid_file = folder.path().join("pid");
         let command = format!("sleep 1000 & echo $! > {}; wait", pid_file.display());
-        assert_eq!(after(&command, Duration::from_millis(300), 1).await, (0, 1));
+        let began = async {
+            while !std::fs::read_to_string(&pid_file).is_ok_and(|pid| pid.ends_with('\n')) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            // Its time is over when it has begun, however long that took.
+            tokio::time::pause();
+            tokio::time::advance(TIMEOUT).await;
+            tokio::time::resume();
+        };
+        let (ended, ()) = tokio::join!(after(&command, TIMEOUT, 1), began);
+        assert_eq!(ended, (0, 1));
         let pid = std::fs::read_to_string(pid_file).expect("it began").trim().to_owned();
         let is_running =
             || std::process::Command::new("kill").args(["-0", &pid]).stderr(Stdio::null()).status().expect("kill").success();

@@ -153,7 +153,7 @@ mod tests {
     use crate::{events::News, time::WallTime};
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt},
-        net::TcpListener,
+        net::{TcpListener, TcpSocket},
     };
 
     #[test]
@@ -221,8 +221,10 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_server_that_is_not_there_costs_events_and_nothing_else() {
-        // Nobody listens on a port that was just given back.
-        let port = TcpListener::bind("127.0.0.1:0").await.and_then(|listener| listener.local_addr()).expect("a port").port();
+        // Nobody listens there, and nobody else can.
+        let held = TcpSocket::new_v4().expect("a socket");
+        held.bind(([127, 0, 0, 1], 0).into()).expect("a port");
+        let port = held.local_addr().expect("it is bound").port();
         let target = Endpoint::parse(&format!("http://127.0.0.1:{port}/")).expect("an address");
         let (events, counts) = (ring(), Arc::new(HookCounts::default()));
         (0..1003).for_each(|_| events.publish(WallTime(0), News::CameraLost("a test")));

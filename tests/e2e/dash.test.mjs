@@ -59,7 +59,14 @@ pageTest('dash_js_plays_on_over_a_discontinuity', { ...FOREIGN_PLAYER, timeout: 
   await untilNewer(page, first.capturedMs + WATCHED_MS / 2, WATCHED_MS * 2);
   // As a computer that slept.
   running.server.child.kill('SIGSTOP');
-  await new Promise((resolve) => setTimeout(resolve, HELD_MS));
+  await until(
+    'the picture stands for so long',
+    async () => {
+      const strip = await readStrip(page);
+      return { done: strip !== null && strip.ageMs > HELD_MS + LATENCY_MAX_MS, seen: strip?.ageMs };
+    },
+    LIVE_MS,
+  );
   running.server.child.kill('SIGCONT');
   const woken = Date.now();
   const periods = await until(

@@ -216,18 +216,27 @@ async fn what_is_too_long_or_no_http_is_refused_at_once() {
     assert_eq!(server.get("/healthz").await.status, 200);
 }
 
+/// In this time a client on this computer has sent what it wants to, however busy that is.
+const UNHURRIED: Duration = Duration::from_secs(2);
+
 #[tokio::test]
 async fn a_connection_that_brings_no_whole_request_is_closed() {
-    let server = start(Limits { first_request: Duration::from_millis(50), ..Limits::default() });
-    for (start, expect) in
-        [("", ""), ("P", ""), ("PRI * HTTP/2.0\r\n", ""), ("G", "408"), ("GET / HTTP/1.1\r\nhost: te", "408"), ("HEAD /", "408")]
-    {
+    let server = start(Limits { first_request: UNHURRIED, ..Limits::default() });
+    let check = async |start: &str, expect: &str| {
         let mut stream = server.connect().await;
         send(&mut stream, start).await;
         let bytes = read_all(&mut stream).await;
         let status = if bytes.is_empty() { String::new() } else { Answer::parse(&bytes).status.to_string() };
         assert_eq!(status, expect, "{start:?}");
-    }
+    };
+    tokio::join!(
+        check("", ""),
+        check("P", ""),
+        check("PRI * HTTP/2.0\r\n", ""),
+        check("G", "408"),
+        check("GET / HTTP/1.1\r\nhost: te", "408"),
+        check("HEAD /", "408"),
+    );
 }
 
 #[tokio::test]
@@ -240,8 +249,7 @@ async fn a_connection_that_brings_no_further_request_is_closed() {
 
 #[tokio::test]
 async fn an_idle_http_2_connection_is_closed() {
-    let idle = Duration::from_millis(50);
-    let server = start(Limits { first_request: idle, idle, ..Limits::default() });
+    let server = start(Limits { first_request: UNHURRIED, idle: Duration::from_millis(50), ..Limits::default() });
     let (client, connection) = soon(h2::client::handshake(server.connect().await)).await.expect("HTTP/2");
     let ended = tokio::spawn(connection);
     let mut client = soon(client.ready()).await.expect("ready");

@@ -14,7 +14,12 @@ mod limits;
 #[cfg(all(target_os = "linux", feature = "ffmpeg", feature = "opencv"))]
 mod named_files;
 #[cfg(all(feature = "ffmpeg", feature = "opencv"))]
+mod manual_clock;
+#[path = "../../src/missing.rs"]
+mod missing;
+#[cfg(all(feature = "ffmpeg", feature = "opencv"))]
 mod pipeline;
+mod ports;
 #[cfg(all(feature = "ffmpeg", feature = "opencv"))]
 mod privacy;
 #[cfg(all(unix, feature = "ffmpeg", feature = "opencv"))]

@@ -163,7 +163,7 @@ pub(crate) fn ffmpeg(program: &str, args: &[&str]) -> Option<String> {
     let output = match Command::new(program).args(args).stdin(Stdio::null()).output() {
         Ok(output) => output,
         Err(_) => {
-            eprintln!("skipped: no {program} here");
+            crate::missing::left_out(&format!("no {program} here"));
             return None;
         }
     };

@@ -59,7 +59,7 @@ fn several_cascades_take_turns_and_a_head_is_found_once() {
     let Ok(mut detector) =
         HaarDetector::new(&[CascadeSpec::System("cat"), CascadeSpec::System("profile"), CascadeSpec::Face], WIDTH)
     else {
-        eprintln!("skipped: opencv-data is not installed");
+        crate::missing::left_out("opencv-data is not installed");
         return;
     };
     let picture = scene.draw(Strip { unix_ms: 1_795_191_552_123, number: 0 }, Ticks(0), &pool);
@@ -189,7 +189,7 @@ fn clip(name: &str) -> Option<Vec<u8>> {
     match output {
         Ok(output) if output.status.success() => Some(output.stdout),
         _ => {
-            eprintln!("skipped: ffmpeg does not run");
+            crate::missing::left_out("ffmpeg does not run");
             None
         }
     }

@@ -2,6 +2,7 @@
 
 use crate::{
     encode::{EncodedFrame, VideoParams},
+    missing::left_out,
     picture::Size,
     time::{FrameRate, Ticks},
 };
@@ -16,7 +17,7 @@ pub(crate) fn tool(name: &str, args: &[&str]) -> Option<Output> {
     match Command::new(name).args(args).output() {
         Ok(output) => Some(output),
         Err(error) => {
-            eprintln!("skipped: {name} cannot be run: {error}");
+            left_out(&format!("{name} cannot be run: {error}"));
             None
         }
     }
@@ -39,7 +40,7 @@ pub(crate) fn footage(frames: u32, start: Ticks) -> Option<(VideoParams, Vec<Enc
     args.extend(["-preset", "veryfast", "-profile:v", "high", "-g", &gop, "-x264-params", x264, "-f", "h264", "-"]);
     let output = tool("ffmpeg", &args)?;
     if !output.status.success() {
-        eprintln!("skipped: this ffmpeg cannot encode: {}", String::from_utf8_lossy(&output.stderr).trim());
+        left_out(&format!("this ffmpeg cannot encode: {}", String::from_utf8_lossy(&output.stderr).trim()));
         return None;
     }
     Some(from_annex_b(&output.stdout, start))

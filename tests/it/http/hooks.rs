@@ -1,6 +1,10 @@
 //! Hooks against the real thing: a receiver of HTTP, a command, and mosquitto where it is installed.
 
 use super::running::{DEADLINE, Running, soon, start};
+use crate::{
+    missing::left_out,
+    ports::{closed_port, free_port},
+};
 use hlscam::{
     detect::kind::Kind,
     hooks::{Hooks, HooksConfig, HooksCounts, broker, webhook},
@@ -8,7 +12,6 @@ use hlscam::{
 };
 use std::{
     io::{BufRead, BufReader},
-    net::TcpListener,
     path::Path,
     process::{Child, Command, Stdio},
     sync::mpsc::{Receiver, channel},
@@ -27,22 +30,19 @@ async fn post(server: &Running, body: &str) -> String {
     marker["id"].as_str().expect("a text").to_owned()
 }
 
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port").port()
-}
-
 #[tokio::test]
 async fn a_marker_reaches_a_webhook_and_a_command_although_the_others_are_not_there() {
     let server = start(Limits::default());
     let receiver = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("events.jsonl");
+    let (_closed, port) = closed_port();
     let config = HooksConfig {
         webhook: Some(
             webhook::Endpoint::parse(&format!("http://{}/hook", receiver.local_addr().expect("it"))).expect("an address"),
         ),
         exec: Some(format!("cat >> '{}'", file.display())),
-        broker: Some(broker::BrokerAddress::parse(&format!("mqtt://127.0.0.1:{}", free_port())).expect("an address")),
+        broker: Some(broker::BrokerAddress::parse(&format!("mqtt://127.0.0.1:{port}")).expect("an address")),
     };
     let counts = HooksCounts::default();
     let hooks = Hooks::start(config, &server.journal, &counts, vec![]);
@@ -90,7 +90,7 @@ impl Mosquitto {
         let (config, passwords) = (folder.join("mosquitto.conf"), folder.join("passwords"));
         let made = Command::new("mosquitto_passwd").args(["-b", "-c"]).arg(&passwords).args(["cam", "p@ss"]).status();
         if !made.is_ok_and(|made| made.success()) {
-            eprintln!("skipped: no mosquitto here");
+            left_out("no mosquitto here");
             return None;
         }
         // It must not become another user, who could not read our folder.

@@ -1,6 +1,7 @@
 //! The texts of docs/proxy.md, run by the programs that they are for; and the real binary as they reach it.
 
 use super::running::{Answer, DEADLINE, Running, read_all, send, soon, start_with};
+use crate::{missing::left_out, ports::free_port};
 use hlscam::server::{AccessConfig, Limits, authority::Host};
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -37,15 +38,11 @@ fn snippet(language: &str, server: &Running, port: u16) -> String {
     text.replace("listen 80;", &format!("listen 127.0.0.1:{port};"))
 }
 
-fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port").port()
-}
-
 /// Where the program is; `None`, and a line saying so, where it is not installed.
 fn program(names: &[&'static str]) -> Option<&'static str> {
     let found = names.iter().copied().find(|name| Path::new(name).exists());
     if found.is_none() {
-        eprintln!("skipped: none of {names:?} here");
+        left_out(&format!("none of {names:?} here"));
     }
     found
 }
@@ -142,7 +139,7 @@ async fn the_text_for_caddy_works() {
 async fn the_text_for_apache_works() {
     let Some(apache) = program(&["/usr/sbin/apache2", "/usr/sbin/httpd"]) else { return };
     let modules = ["/usr/lib/apache2/modules", "/usr/lib64/httpd/modules"].into_iter().find(|path| Path::new(path).exists());
-    let Some(modules) = modules else { return eprintln!("skipped: Apache's modules are not where they are in Debian or Fedora") };
+    let Some(modules) = modules else { return left_out("Apache's modules are not where they are in Debian or Fedora") };
     let (server, port, folder) = (server(), free_port(), tempfile::tempdir().expect("a folder"));
     let here = folder.path().display();
     // Which of these are built in differs between systems.

@@ -57,7 +57,7 @@ fn the_same_windows_pass_as_in_opencv() {
 fn trees_of_one_node_and_other_windows_pass_as_in_opencv() {
     for name in ["haarcascade_frontalface_default.xml", "haarcascade_profileface.xml", "haarcascade_eye.xml"] {
         let Ok(path) = find_system(name) else {
-            eprintln!("skipped: opencv-data is not installed");
+            crate::missing::left_out("opencv-data is not installed");
             return;
         };
         let xml = std::fs::read_to_string(path).expect("readable");

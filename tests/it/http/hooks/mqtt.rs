@@ -1,7 +1,8 @@
 //! What subscribers of a broker see: sensors that are right after a crash, a lost camera, a broken link; moments; two programs on one topic.
 
-use super::{Messages, Mosquitto, free_port, post};
+use super::{Messages, Mosquitto, post};
 use crate::http::running::{Running, soon, start};
+use crate::ports::free_port;
 use hlscam::{
     capture::SourceState,
     detect::kind::Kind,

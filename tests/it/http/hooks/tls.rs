@@ -1,7 +1,7 @@
 //! The binary's hooks over TLS, against mosquitto and a server of OpenSSL's.
 
-use super::{Mosquitto, free_port};
-use crate::support;
+use super::Mosquitto;
+use crate::{missing::left_out, ports::free_port, support};
 use std::{
     io::{Read, Write},
     net::TcpStream,
@@ -24,7 +24,7 @@ fn certificate(folder: &Path) -> Option<(PathBuf, PathBuf)> {
     ]);
     let made = command.arg("-out").arg(&certificate).arg("-keyout").arg(&key).stderr(Stdio::null()).status();
     if made.is_err() {
-        eprintln!("skipped: no openssl here");
+        left_out("no openssl here");
         return None;
     }
     assert!(made.is_ok_and(|made| made.success()), "{command:?}");
