@@ -39,11 +39,11 @@ use crate::{drill, panics::Panics};
 use auth::gate::Ends;
 use net::{
     admission::{Admission, Permit, Refusal},
-    burst::Burst,
     connection::{Protocols, converse},
     faults::Fault,
     files::Budget,
     limits::FAREWELL_TIMEOUT,
+    log_throttle::LogThrottle,
     outlet::Outlet,
 };
 use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
@@ -115,8 +115,8 @@ struct Door {
     admission: Arc<Admission>,
     farewells: Arc<Semaphore>,
     stopped: watch::Receiver<()>,
-    refused: Burst,
-    failed: Burst,
+    refused: LogThrottle,
+    failed: LogThrottle,
 }
 
 impl Door {
@@ -130,8 +130,8 @@ impl Door {
             admission: Admission::new(budget.connections, limits.connections_per_address),
             farewells: Arc::new(Semaphore::new(budget.farewells)),
             stopped,
-            refused: Burst::default(),
-            failed: Burst::default(),
+            refused: LogThrottle::default(),
+            failed: LogThrottle::default(),
         }
     }
 
@@ -150,7 +150,7 @@ impl Door {
                     Refusal::AddressFull(_) => {
                         self.site.faults().note(Fault::TooMany, peer.ip(), self.site.now(), &refusal);
                     }
-                    Refusal::Full(_) if self.refused.begins(self.site.now()) => {
+                    Refusal::Full(_) if self.refused.allows(self.site.now()) => {
                         tracing::warn!(%peer, "connections are turned away: {refusal}");
                     }
                     Refusal::Full(_) => {}
@@ -181,7 +181,7 @@ impl Door {
         if matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset) {
             return;
         }
-        if self.failed.begins(self.site.now()) {
+        if self.failed.allows(self.site.now()) {
             tracing::error!("connections cannot be accepted now: {error}; trying on");
         }
         sleep(ACCEPT_PAUSE).await;

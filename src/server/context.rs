@@ -3,7 +3,7 @@
 use super::{
     auth::gate::Gate,
     http::{bucket::Bucket, reply::plain},
-    net::{admission::Admission, burst::Burst, faults::Faults, mirror::Mirror, under_way::UnderWay, viewers::Viewers},
+    net::{admission::Admission, faults::Faults, log_throttle::LogThrottle, mirror::Mirror, under_way::UnderWay, viewers::Viewers},
     origin::Reply,
     page::assets::Asset,
     routes::Route,
@@ -64,7 +64,7 @@ pub(super) struct Shared {
     pub(super) under_way: Arc<UnderWay>,
     pub(super) files: Files,
     pub(super) changes: Mutex<Bucket>,
-    pub(super) crowd: Mutex<Burst>,
+    pub(super) crowd: Mutex<LogThrottle>,
 }
 
 /// The files of the page by their paths.
@@ -124,7 +124,7 @@ impl Shared {
     }
 
     pub(super) fn tell_crowd(&self) {
-        if lock(&self.crowd).begins(self.clock.now()) {
+        if lock(&self.crowd).allows(self.clock.now()) {
             tracing::warn!("requests are turned away: {WAITERS_MAX} wait for the stream already, the most");
         }
     }

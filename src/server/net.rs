@@ -2,12 +2,12 @@
 
 pub(super) mod admission;
 pub(super) mod body;
-pub(super) mod burst;
 pub(super) mod connection;
 pub(super) mod faults;
 pub(super) mod files;
 pub(super) mod limits;
 pub(super) mod listener;
+pub(super) mod log_throttle;
 pub(super) mod metered;
 pub(super) mod mirror;
 pub(super) mod outlet;

@@ -7,7 +7,7 @@ use crate::{
         AccessConfig, AllowedOrigins,
         authority::{Authority, Origin},
         http::reply::{RESOURCE_POLICY, no_content, plain, respond, text_of},
-        net::{body::AnswerBody, burst::Burst},
+        net::{body::AnswerBody, log_throttle::LogThrottle},
         origin::Reply,
     },
     sync::lock,
@@ -60,8 +60,8 @@ pub(in crate::server) struct Gate {
 /// Refusals that the log has told.
 #[derive(Debug, Default)]
 struct Told {
-    names: Burst,
-    pages: Burst,
+    names: LogThrottle,
+    pages: LogThrottle,
 }
 
 /// The value of Access-Control-Allow-Origin on what pages of other origins may read; none if no page may.
@@ -157,13 +157,13 @@ impl Gate {
     }
 
     fn tell_name(&self, name: &str, now: Ticks) {
-        if lock(&self.told).names.begins(now) {
+        if lock(&self.told).names.allows(now) {
             tracing::warn!("hlscam was asked for under the name {:?}, and refused; --host-name lets it answer there", shown(name));
         }
     }
 
     fn tell_page(&self, origin: &str, now: Ticks) {
-        if lock(&self.told).pages.begins(now) {
+        if lock(&self.told).pages.allows(now) {
             tracing::warn!(
                 "a page of {:?} was refused; --allow-origin lets a page of another origin show the stream",
                 shown(origin)
