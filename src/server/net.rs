@@ -1,5 +1,6 @@
 //! Connections: sockets, deadlines, limits, and how bytes go out.
 
+pub(super) mod activity;
 pub(super) mod admission;
 pub(super) mod body;
 pub(super) mod connection;
@@ -11,6 +12,5 @@ pub(super) mod log_throttle;
 pub(super) mod metered;
 pub(super) mod mirror;
 pub(super) mod outlet;
-pub(super) mod pulse;
 pub(super) mod under_way;
 pub(super) mod viewers;

@@ -4,11 +4,11 @@
 //! connections on which nothing moves, are watched here. Who began a request and did not end it in time is told so.
 
 use super::{
+    activity::{Activity, ActivityCounts, OpenRequest},
     body::{AnswerBody, Broken, Pieces},
     faults::Fault,
     limits::{FAREWELL_TIMEOUT, Limits},
     metered::{Metered, Version},
-    pulse::{Beat, OpenRequest, Pulse},
     under_way::{Line, Place},
 };
 use crate::server::{auth::gate::Ends, site::Site};
@@ -111,12 +111,12 @@ pub(in crate::server) async fn converse<I>(
 ) where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let pulse = Arc::new(Pulse::default());
+    let activity = Arc::new(Activity::default());
     let (back, mut returned) = oneshot::channel();
-    let io = Metered::new(io, pulse.clone(), back);
+    let io = Metered::new(io, activity.clone(), back);
     let peer = ends.peer;
-    let ended = talk(io, ends, site.clone(), protocols, limits, stop, &pulse).await;
-    let is_slow = ended == Ended::InSilence && pulse.has_half_a_request();
+    let ended = talk(io, ends, site.clone(), protocols, limits, stop, &activity).await;
+    let is_slow = ended == Ended::InSilence && activity.has_half_a_request();
     if is_slow {
         site.faults().note(Fault::TooSlow, ends.peer, site.now(), &"its request did not come whole in time");
     }
@@ -144,7 +144,7 @@ async fn talk<I>(
     protocols: Arc<Protocols>,
     limits: Limits,
     mut stop: watch::Receiver<()>,
-    pulse: &Arc<Pulse>,
+    activity: &Arc<Activity>,
 ) -> Ended
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -159,7 +159,7 @@ where
     };
     let service = service_fn(|request: Request<Incoming>| {
         // The request is gone before its answer is waited for, so that its buffer can take the next one.
-        let (open, answer) = (pulse.request(), site.answer(ends, request));
+        let (open, answer) = (activity.request(), site.answer(ends, request));
         let (site, line) = (site.clone(), line.clone());
         async move {
             let (answer, place) = site.place(answer.await, &line);
@@ -175,7 +175,7 @@ where
             return Ended::ByWord;
         }
     };
-    let (mut last, mut stopping) = (Beat::default(), false);
+    let (mut last, mut stopping) = (ActivityCounts::default(), false);
     loop {
         tokio::select! {
             ended = talk.as_mut() => {
@@ -195,12 +195,12 @@ where
                 return Ended::ByWord;
             }
             () = check.as_mut() => {
-                let beat = pulse.beat();
-                if beat.is_dead_since(last) {
+                let counts = activity.counts();
+                if counts.is_dead_since(last) {
                     tracing::debug!(%peer, "connection dropped: nothing moves on it");
                     return Ended::InSilence;
                 }
-                last = beat;
+                last = counts;
                 check.as_mut().reset(Instant::now() + limits.idle);
             }
         }

@@ -1,6 +1,6 @@
 //! A connection's bytes on their way to and from hyper: counted, and looked at first for the version of HTTP.
 
-use super::pulse::Pulse;
+use super::activity::Activity;
 use std::{
     io,
     pin::Pin,
@@ -26,7 +26,7 @@ pub(in crate::server) enum Version {
 pub(in crate::server) struct Metered<I> {
     /// There until it is dropped.
     io: Option<I>,
-    pulse: Arc<Pulse>,
+    activity: Arc<Activity>,
     back: Option<oneshot::Sender<I>>,
     /// What was looked at already, up to `ahead_len`, and is still to be read.
     ahead: [u8; PREFACE.len()],
@@ -43,8 +43,8 @@ impl<I> Drop for Metered<I> {
 }
 
 impl<I: Unpin> Metered<I> {
-    pub(in crate::server) fn new(io: I, pulse: Arc<Pulse>, back: oneshot::Sender<I>) -> Metered<I> {
-        Metered { io: Some(io), pulse, back: Some(back), ahead: [0; PREFACE.len()], ahead_len: 0 }
+    pub(in crate::server) fn new(io: I, activity: Arc<Activity>, back: oneshot::Sender<I>) -> Metered<I> {
+        Metered { io: Some(io), activity, back: Some(back), ahead: [0; PREFACE.len()], ahead_len: 0 }
     }
 
     fn io(&mut self) -> Pin<&mut I> {
@@ -53,7 +53,7 @@ impl<I: Unpin> Metered<I> {
 
     fn wrote(&self, result: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         if let Poll::Ready(Ok(n)) = result {
-            self.pulse.wrote(n);
+            self.activity.wrote(n);
         }
         result
     }
@@ -67,7 +67,7 @@ impl<I: AsyncRead + Unpin> Metered<I> {
         let io = self.io.as_mut().expect("it is there until it is dropped");
         while self.ahead_len < PREFACE.len() {
             let read = io.read(&mut self.ahead[self.ahead_len..]).await?;
-            self.pulse.read(&self.ahead[self.ahead_len..][..read]);
+            self.activity.read(&self.ahead[self.ahead_len..][..read]);
             self.ahead_len += read;
             if read == 0 || !PREFACE.starts_with(&self.ahead[..self.ahead_len]) {
                 return Ok(Version::Http1);
@@ -87,7 +87,7 @@ impl<I: AsyncRead + Unpin> AsyncRead for Metered<I> {
         }
         let before = buf.filled().len();
         let result = if buf.remaining() > 0 || given == 0 { self.io().poll_read(cx, buf) } else { Poll::Pending };
-        self.pulse.read(&buf.filled()[before..]);
+        self.activity.read(&buf.filled()[before..]);
         // What went wrong or was not there is told the next time.
         if given > 0 { Poll::Ready(Ok(())) } else { result }
     }

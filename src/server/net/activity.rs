@@ -7,7 +7,7 @@ use std::sync::{
 
 /// What has moved on a connection so far.
 #[derive(Debug, Default)]
-pub(in crate::server) struct Pulse {
+pub(in crate::server) struct Activity {
     bytes: AtomicU64,
     requests: AtomicU64,
     answered: AtomicU64,
@@ -17,15 +17,15 @@ pub(in crate::server) struct Pulse {
     may_be_http_2: AtomicBool,
 }
 
-/// The counts of a [`Pulse`] at one moment.
+/// The counts of a [`Activity`] at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in crate::server) struct Beat {
+pub(in crate::server) struct ActivityCounts {
     bytes: u64,
     requests: u64,
     open: bool,
 }
 
-impl Pulse {
+impl Activity {
     pub(in crate::server) fn request(self: &Arc<Self>) -> OpenRequest {
         self.requests.fetch_add(1, Ordering::Relaxed);
         self.unasked.store(0, Ordering::Relaxed);
@@ -45,26 +45,26 @@ impl Pulse {
 
     /// Whether a request of HTTP/1 was begun and not ended, and nothing else is under way.
     pub(in crate::server) fn has_half_a_request(&self) -> bool {
-        self.unasked.load(Ordering::Relaxed) > 0 && !self.beat().open && !self.may_be_http_2.load(Ordering::Relaxed)
+        self.unasked.load(Ordering::Relaxed) > 0 && !self.counts().open && !self.may_be_http_2.load(Ordering::Relaxed)
     }
 
-    pub(in crate::server) fn beat(&self) -> Beat {
+    pub(in crate::server) fn counts(&self) -> ActivityCounts {
         let requests = self.requests.load(Ordering::Relaxed);
         let open = self.answered.load(Ordering::Relaxed) != requests;
-        Beat { bytes: self.bytes.load(Ordering::Relaxed), requests, open }
+        ActivityCounts { bytes: self.bytes.load(Ordering::Relaxed), requests, open }
     }
 }
 
-impl Beat {
+impl ActivityCounts {
     /// With a request open, a byte must have moved since; without one, a request must have come.
-    pub(in crate::server) fn is_dead_since(self, last: Beat) -> bool {
+    pub(in crate::server) fn is_dead_since(self, last: ActivityCounts) -> bool {
         if self.open { self.bytes == last.bytes } else { self.requests == last.requests }
     }
 }
 
 /// A request whose answer is not out yet; dropping it counts it as answered.
 #[derive(Debug)]
-pub(in crate::server) struct OpenRequest(Arc<Pulse>);
+pub(in crate::server) struct OpenRequest(Arc<Activity>);
 
 impl Drop for OpenRequest {
     fn drop(&mut self) {
@@ -79,8 +79,8 @@ mod tests {
     #[test]
     fn a_connection_is_dead_when_nothing_moved_between_two_checks() {
         let check = |last: (u64, u64), now: (u64, u64, bool), dead: bool| {
-            let last = Beat { bytes: last.0, requests: last.1, open: false };
-            let now = Beat { bytes: now.0, requests: now.1, open: now.2 };
+            let last = ActivityCounts { bytes: last.0, requests: last.1, open: false };
+            let now = ActivityCounts { bytes: now.0, requests: now.1, open: now.2 };
             assert_eq!(now.is_dead_since(last), dead, "{last:?} {now:?}");
         };
         check((0, 0), (0, 0, false), true);
@@ -95,17 +95,17 @@ mod tests {
     #[test]
     fn half_a_request_is_what_came_since_the_last_one_and_is_no_http_2() {
         let check = |first: &[u8], expect| {
-            let pulse = Arc::new(Pulse::default());
-            assert!(!pulse.has_half_a_request());
-            pulse.read(first);
-            assert_eq!(pulse.has_half_a_request(), expect);
-            let open = pulse.request();
-            pulse.read(b"G");
-            assert!(!pulse.has_half_a_request(), "an answer is under way");
+            let activity = Arc::new(Activity::default());
+            assert!(!activity.has_half_a_request());
+            activity.read(first);
+            assert_eq!(activity.has_half_a_request(), expect);
+            let open = activity.request();
+            activity.read(b"G");
+            assert!(!activity.has_half_a_request(), "an answer is under way");
             drop(open);
-            assert_eq!(pulse.has_half_a_request(), expect);
-            drop(pulse.request());
-            assert!(!pulse.has_half_a_request());
+            assert_eq!(activity.has_half_a_request(), expect);
+            drop(activity.request());
+            assert!(!activity.has_half_a_request());
         };
         check(b"GET /", true);
         check(b"PRI * HTTP/2.0", false);
@@ -113,10 +113,10 @@ mod tests {
 
     #[test]
     fn an_answer_dropped_half_way_is_no_longer_open() {
-        let pulse = Arc::new(Pulse::default());
-        let open = pulse.request();
-        assert!(pulse.beat().open);
+        let activity = Arc::new(Activity::default());
+        let open = activity.request();
+        assert!(activity.counts().open);
         drop(open);
-        assert_eq!(pulse.beat(), Beat { bytes: 0, requests: 1, open: false });
+        assert_eq!(activity.counts(), ActivityCounts { bytes: 0, requests: 1, open: false });
     }
 }
