@@ -8,7 +8,7 @@ use super::{
     body::{AnswerBody, Broken, Pieces},
     faults::Fault,
     limits::{FAREWELL_TIMEOUT, Limits},
-    metered::{Metered, Version},
+    prefaced_io::{PrefacedIo, Version},
     under_way::{Line, Place},
 };
 use crate::server::{auth::gate::Ends, site::Site};
@@ -113,7 +113,7 @@ pub(in crate::server) async fn converse<I>(
 {
     let activity = Arc::new(Activity::default());
     let (back, mut returned) = oneshot::channel();
-    let io = Metered::new(io, activity.clone(), back);
+    let io = PrefacedIo::new(io, activity.clone(), back);
     let peer = ends.peer;
     let ended = talk(io, ends, site.clone(), protocols, limits, stop, &activity).await;
     let is_slow = ended == Ended::InSilence && activity.has_half_a_request();
@@ -138,7 +138,7 @@ enum Ended {
 }
 
 async fn talk<I>(
-    mut io: Metered<I>,
+    mut io: PrefacedIo<I>,
     ends: Ends,
     site: Arc<Site>,
     protocols: Arc<Protocols>,

@@ -23,7 +23,7 @@ pub(in crate::server) enum Version {
 }
 
 /// A stream of bytes that counts what moves. Whoever drops it gives the stream back.
-pub(in crate::server) struct Metered<I> {
+pub(in crate::server) struct PrefacedIo<I> {
     /// There until it is dropped.
     io: Option<I>,
     activity: Arc<Activity>,
@@ -33,7 +33,7 @@ pub(in crate::server) struct Metered<I> {
     ahead_len: usize,
 }
 
-impl<I> Drop for Metered<I> {
+impl<I> Drop for PrefacedIo<I> {
     fn drop(&mut self) {
         if let (Some(io), Some(back)) = (self.io.take(), self.back.take()) {
             // Nobody takes it back when the server ends.
@@ -42,9 +42,9 @@ impl<I> Drop for Metered<I> {
     }
 }
 
-impl<I: Unpin> Metered<I> {
-    pub(in crate::server) fn new(io: I, activity: Arc<Activity>, back: oneshot::Sender<I>) -> Metered<I> {
-        Metered { io: Some(io), activity, back: Some(back), ahead: [0; PREFACE.len()], ahead_len: 0 }
+impl<I: Unpin> PrefacedIo<I> {
+    pub(in crate::server) fn new(io: I, activity: Arc<Activity>, back: oneshot::Sender<I>) -> PrefacedIo<I> {
+        PrefacedIo { io: Some(io), activity, back: Some(back), ahead: [0; PREFACE.len()], ahead_len: 0 }
     }
 
     fn io(&mut self) -> Pin<&mut I> {
@@ -59,7 +59,7 @@ impl<I: Unpin> Metered<I> {
     }
 }
 
-impl<I: AsyncRead + Unpin> Metered<I> {
+impl<I: AsyncRead + Unpin> PrefacedIo<I> {
     /// What the peer speaks, by its first bytes; they are read again afterwards. A peer that leaves before it said enough speaks HTTP/1.
     ///
     /// hyper-util's `auto` does the same, but hands those bytes over alone, and hyper then makes its buffer twice as large.
@@ -77,7 +77,7 @@ impl<I: AsyncRead + Unpin> Metered<I> {
     }
 }
 
-impl<I: AsyncRead + Unpin> AsyncRead for Metered<I> {
+impl<I: AsyncRead + Unpin> AsyncRead for PrefacedIo<I> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let given = self.ahead_len.min(buf.remaining());
         if given > 0 {
@@ -93,7 +93,7 @@ impl<I: AsyncRead + Unpin> AsyncRead for Metered<I> {
     }
 }
 
-impl<I: AsyncWrite + Unpin> AsyncWrite for Metered<I> {
+impl<I: AsyncWrite + Unpin> AsyncWrite for PrefacedIo<I> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let result = self.io().poll_write(cx, bytes);
         self.wrote(result)
@@ -126,7 +126,7 @@ mod tests {
     async fn met(pieces: &[&[u8]]) -> (Version, Vec<u8>) {
         let (mut client, server) = tokio::io::duplex(1024);
         let (back, _) = oneshot::channel();
-        let mut metered = Metered::new(server, Arc::default(), back);
+        let mut prefaced = PrefacedIo::new(server, Arc::default(), back);
         let send = async {
             for piece in pieces {
                 client.write_all(piece).await.expect("there is room");
@@ -134,9 +134,9 @@ mod tests {
             }
             drop(client);
         };
-        let (version, ()) = tokio::join!(metered.version(), send);
+        let (version, ()) = tokio::join!(prefaced.version(), send);
         let mut read = Vec::new();
-        metered.read_to_end(&mut read).await.expect("a duplex does not fail");
+        prefaced.read_to_end(&mut read).await.expect("a duplex does not fail");
         (version.expect("a duplex does not fail"), read)
     }
 
@@ -158,13 +158,13 @@ mod tests {
     async fn what_was_looked_at_comes_with_what_follows_and_in_any_portions() {
         let (mut client, server) = tokio::io::duplex(1024);
         let (back, _) = oneshot::channel();
-        let mut metered = Metered::new(server, Arc::default(), back);
+        let mut prefaced = PrefacedIo::new(server, Arc::default(), back);
         let request = b"GET /cam/video.m3u8?_HLS_msn=7 HTTP/1.1\r\n\r\n";
         client.write_all(request).await.expect("there is room");
-        assert_eq!(metered.version().await.expect("it does not fail"), Version::Http1);
+        assert_eq!(prefaced.version().await.expect("it does not fail"), Version::Http1);
         let (mut small, mut large) = ([0; 5], [0; 1024]);
-        assert_eq!(metered.read(&mut small).await.expect("it is there"), 5);
-        let rest = metered.read(&mut large).await.expect("it is there");
+        assert_eq!(prefaced.read(&mut small).await.expect("it is there"), 5);
+        let rest = prefaced.read(&mut large).await.expect("it is there");
         assert_eq!([&small[..], &large[..rest]].concat(), request, "in one go");
     }
 }
