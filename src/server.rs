@@ -44,7 +44,7 @@ use net::{
     files::Budget,
     limits::FAREWELL_TIMEOUT,
     log_throttle::LogThrottle,
-    outlet::Outlet,
+    sendfile::SendfileStream,
 };
 use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 use tokio::{
@@ -170,8 +170,8 @@ impl Door {
         async move {
             drill::pass("connection");
             // TLS with ALPN would be accepted here: all below takes any stream of bytes.
-            let outlet = Outlet::new(stream, site.mirror().clone());
-            converse(outlet, ends, site, protocols, limits, stopped).await;
+            let stream = SendfileStream::new(stream, site.mirror().clone());
+            converse(stream, ends, site, protocols, limits, stopped).await;
             drop(permit);
         }
     }

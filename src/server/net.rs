@@ -10,7 +10,7 @@ pub(super) mod limits;
 pub(super) mod listener;
 pub(super) mod log_throttle;
 pub(super) mod mirror;
-pub(super) mod outlet;
 pub(super) mod prefaced_io;
+pub(super) mod sendfile;
 pub(super) mod under_way;
 pub(super) mod viewers;

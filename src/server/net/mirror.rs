@@ -1,5 +1,5 @@
 //! Copies of what many clients ask for, in files in memory: the system sends a file without copying it once more for each client
-//! (`sendfile`), which for a segment is a quarter of the whole cost. [`outlet`](super::outlet) uses them. Linux only; elsewhere nothing is
+//! (`sendfile`), which for a segment is a quarter of the whole cost. [`sendfile`](super::sendfile) uses them. Linux only; elsewhere nothing is
 //! ever held here.
 //!
 //! A piece is known by the address of its bytes: it is kept alive here, so no other bytes can be at that address. A file is written once

@@ -13,14 +13,14 @@ use tokio::{
 };
 
 /// The connection.
-pub(in crate::server) struct Outlet {
+pub(in crate::server) struct SendfileStream {
     stream: TcpStream,
     mirror: Arc<Mirror>,
 }
 
-impl Outlet {
-    pub(in crate::server) fn new(stream: TcpStream, mirror: Arc<Mirror>) -> Outlet {
-        Outlet { stream, mirror }
+impl SendfileStream {
+    pub(in crate::server) fn new(stream: TcpStream, mirror: Arc<Mirror>) -> SendfileStream {
+        SendfileStream { stream, mirror }
     }
 
     /// The first of the slices that lies in a file, with the stretch of it that they come to.
@@ -70,13 +70,13 @@ fn send_file(_: &TcpStream, _: &Stretch) -> io::Result<usize> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-impl AsyncRead for Outlet {
+impl AsyncRead for SendfileStream {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_read(cx, buf)
     }
 }
 
-impl AsyncWrite for Outlet {
+impl AsyncWrite for SendfileStream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(cx, bytes)
     }
@@ -122,7 +122,7 @@ mod tests {
         net::{TcpListener, TcpStream},
     };
 
-    /// Sends all slices through an outlet and gives what comes out at the other end.
+    /// Sends all slices through such a stream and gives what comes out at the other end.
     async fn sent(mirror: &Arc<Mirror>, slices: &[&[u8]]) -> Vec<u8> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
         let address = listener.local_addr().expect("it is bound");
@@ -133,7 +133,7 @@ mod tests {
             all
         });
         let (stream, _) = listener.accept().await.expect("a client");
-        let mut outlet = Outlet::new(stream, mirror.clone());
+        let mut stream = SendfileStream::new(stream, mirror.clone());
         let len = slices.iter().map(|slice| slice.len()).sum::<usize>();
         let mut done = 0;
         while done < len {
@@ -145,9 +145,9 @@ mod tests {
                 left.push(IoSlice::new(&slice[from..]));
             }
             let left: Vec<IoSlice<'_>> = left.into_iter().filter(|slice| !slice.is_empty()).collect();
-            done += poll_fn(|cx| Pin::new(&mut outlet).poll_write_vectored(cx, &left)).await.expect("the client reads");
+            done += poll_fn(|cx| Pin::new(&mut stream).poll_write_vectored(cx, &left)).await.expect("the client reads");
         }
-        drop(outlet);
+        drop(stream);
         reader.await.expect("no panic")
     }
 
@@ -181,10 +181,10 @@ mod tests {
         let client = TcpStream::connect(listener.local_addr().expect("it is bound")).await.expect("it listens");
         let (stream, _) = listener.accept().await.expect("a client");
         drop(client);
-        let mut outlet = Outlet::new(stream, mirror);
+        let mut stream = SendfileStream::new(stream, mirror);
         let write = async {
             loop {
-                poll_fn(|cx| Pin::new(&mut outlet).poll_write_vectored(cx, &[IoSlice::new(&piece[0])])).await?;
+                poll_fn(|cx| Pin::new(&mut stream).poll_write_vectored(cx, &[IoSlice::new(&piece[0])])).await?;
             }
         };
         let error: io::Result<()> = tokio::time::timeout(std::time::Duration::from_secs(10), write).await.expect("it is noticed");
