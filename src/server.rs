@@ -122,7 +122,7 @@ struct Door {
 impl Door {
     fn new(site: Site, limits: Limits, stopped: watch::Receiver<()>) -> Door {
         let budget = Budget::of_system(limits.connections);
-        site.mirror().set_files_max(budget.copies);
+        site.cache().set_files_max(budget.copies);
         Door {
             site: Arc::new(site),
             protocols: Arc::new(Protocols::new(&limits)),
@@ -170,7 +170,7 @@ impl Door {
         async move {
             drill::pass("connection");
             // TLS with ALPN would be accepted here: all below takes any stream of bytes.
-            let stream = SendfileStream::new(stream, site.mirror().clone());
+            let stream = SendfileStream::new(stream, site.cache().clone());
             converse(stream, ends, site, protocols, limits, stopped).await;
             drop(permit);
         }

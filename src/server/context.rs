@@ -3,7 +3,10 @@
 use super::{
     auth::gate::Gate,
     http::{bucket::Bucket, reply::plain},
-    net::{admission::Admission, faults::Faults, log_throttle::LogThrottle, mirror::Mirror, under_way::UnderWay, viewers::Viewers},
+    net::{
+        admission::Admission, faults::Faults, log_throttle::LogThrottle, memfd_cache::MemfdCache, under_way::UnderWay,
+        viewers::Viewers,
+    },
     origin::Reply,
     page::assets::Asset,
     routes::Route,
@@ -50,7 +53,7 @@ pub(super) struct Shared {
     /// One at least.
     pub(super) cameras: Vec<Arc<Served>>,
     pub(super) clock: Arc<dyn Clock>,
-    pub(super) mirror: Arc<Mirror>,
+    pub(super) cache: Arc<MemfdCache>,
     pub(super) faults: Faults,
     /// Bugs of the accept loop and of connections.
     pub(super) panics: Panics,

@@ -9,7 +9,7 @@ pub(super) mod files;
 pub(super) mod limits;
 pub(super) mod listener;
 pub(super) mod log_throttle;
-pub(super) mod mirror;
+pub(super) mod memfd_cache;
 pub(super) mod prefaced_io;
 pub(super) mod sendfile;
 pub(super) mod under_way;

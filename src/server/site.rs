@@ -12,7 +12,7 @@ use super::{
         admission::Admission,
         body::{AnswerBody, Pieces},
         faults::Faults,
-        mirror::Mirror,
+        memfd_cache::MemfdCache,
         under_way::{Line, Place},
     },
     origin::Reply,
@@ -59,7 +59,7 @@ impl Site {
         let shared = Arc::new(Shared {
             cameras: context::served(cameras),
             clock: cameras.first().clock.clone(),
-            mirror: Arc::default(),
+            cache: Arc::default(),
             faults: Faults::default(),
             panics: Panics::default(),
             writers: Panics::default(),
@@ -123,8 +123,8 @@ impl Site {
     }
 
     /// Copies of what many ask for.
-    pub(super) fn mirror(&self) -> &Arc<Mirror> {
-        &self.shared.mirror
+    pub(super) fn cache(&self) -> &Arc<MemfdCache> {
+        &self.shared.cache
     }
 
     /// Keep the texts of the playlists up with the windows, each for as long as it is polled.

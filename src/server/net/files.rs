@@ -1,7 +1,7 @@
 //! The budget of open files: connections, farewells, copies in memory, and what is kept for cameras, hooks and the store come out of the
 //! one limit that the system has for this process.
 
-use super::{limits::FAREWELLS_MAX, mirror};
+use super::{limits::FAREWELLS_MAX, memfd_cache};
 
 /// Most files that are kept for what is no connection and no copy: cameras and recordings that are opened again, commands of hooks (four
 /// each), the store. A full server must not keep a lost camera from being opened again.
@@ -25,7 +25,7 @@ impl Budget {
     /// For this process, which has opened all else that it needs; at most `connections` of them.
     pub(in crate::server) fn of_system(connections: usize) -> Budget {
         let Some(free) = free() else {
-            return Budget { connections, farewells: FAREWELLS_MAX, copies: mirror::FILES_MAX };
+            return Budget { connections, farewells: FAREWELLS_MAX, copies: memfd_cache::FILES_MAX };
         };
         let budget = Budget::of(free, connections);
         if budget.connections < connections {
@@ -41,7 +41,7 @@ impl Budget {
     fn of(free: usize, connections: usize) -> Budget {
         let left = free - (free / 4).clamp(RESERVED_MIN, RESERVED_MAX).min(free);
         let farewells = (left / 16).clamp(1, FAREWELLS_MAX);
-        let copies = (left / 8).min(mirror::FILES_MAX);
+        let copies = (left / 8).min(memfd_cache::FILES_MAX);
         // One is accepted before it is known that it is too many. Whatever there is, somebody must be able to watch.
         Budget { connections: left.saturating_sub(farewells + copies + 1).clamp(1, connections.max(1)), farewells, copies }
     }

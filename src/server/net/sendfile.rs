@@ -1,6 +1,6 @@
-//! A TCP connection that sends from a file in memory what the [`mirror`](super::mirror) holds, and everything else as it comes.
+//! A TCP connection that sends from a file in memory what the [`memfd_cache`](super::memfd_cache) holds, and everything else as it comes.
 
-use super::mirror::{LEN_MIN, Mirror, Stretch};
+use super::memfd_cache::{FileRange, LEN_MIN, MemfdCache};
 use std::{
     io::{self, IoSlice},
     pin::Pin,
@@ -15,23 +15,23 @@ use tokio::{
 /// The connection.
 pub(in crate::server) struct SendfileStream {
     stream: TcpStream,
-    mirror: Arc<Mirror>,
+    cache: Arc<MemfdCache>,
 }
 
 impl SendfileStream {
-    pub(in crate::server) fn new(stream: TcpStream, mirror: Arc<Mirror>) -> SendfileStream {
-        SendfileStream { stream, mirror }
+    pub(in crate::server) fn new(stream: TcpStream, cache: Arc<MemfdCache>) -> SendfileStream {
+        SendfileStream { stream, cache }
     }
 
     /// The first of the slices that lies in a file, with the stretch of it that they come to.
-    fn in_file(&self, slices: &[IoSlice<'_>]) -> Option<(usize, Stretch)> {
+    fn in_file(&self, slices: &[IoSlice<'_>]) -> Option<(usize, FileRange)> {
         let before = slices.iter().position(|slice| slice.len() >= LEN_MIN)?;
-        Some((before, self.mirror.find(slices[before..].iter().map(|slice| &slice[..]))?))
+        Some((before, self.cache.find(slices[before..].iter().map(|slice| &slice[..]))?))
     }
 }
 
 /// Sends what is before the file, such as the head of an answer, and then from the file; gives what went out, which may be less.
-fn send(stream: &TcpStream, before: &[IoSlice<'_>], stretch: &Stretch) -> io::Result<usize> {
+fn send(stream: &TcpStream, before: &[IoSlice<'_>], stretch: &FileRange) -> io::Result<usize> {
     let wanted: usize = before.iter().map(|slice| slice.len()).sum();
     if wanted > 0 {
         let sent = send_more(stream, before)?;
@@ -55,7 +55,7 @@ fn send_more(stream: &TcpStream, slices: &[IoSlice<'_>]) -> io::Result<usize> {
 }
 
 #[cfg(target_os = "linux")]
-fn send_file(stream: &TcpStream, stretch: &Stretch) -> io::Result<usize> {
+fn send_file(stream: &TcpStream, stretch: &FileRange) -> io::Result<usize> {
     let mut offset = stretch.offset;
     Ok(rustix::fs::sendfile(stream, &*stretch.file, Some(&mut offset), stretch.len)?)
 }
@@ -66,7 +66,7 @@ fn send_more(_: &TcpStream, _: &[IoSlice<'_>]) -> io::Result<usize> {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn send_file(_: &TcpStream, _: &Stretch) -> io::Result<usize> {
+fn send_file(_: &TcpStream, _: &FileRange) -> io::Result<usize> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
@@ -123,7 +123,7 @@ mod tests {
     };
 
     /// Sends all slices through such a stream and gives what comes out at the other end.
-    async fn sent(mirror: &Arc<Mirror>, slices: &[&[u8]]) -> Vec<u8> {
+    async fn sent(cache: &Arc<MemfdCache>, slices: &[&[u8]]) -> Vec<u8> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
         let address = listener.local_addr().expect("it is bound");
         let reader = tokio::spawn(async move {
@@ -133,7 +133,7 @@ mod tests {
             all
         });
         let (stream, _) = listener.accept().await.expect("a client");
-        let mut stream = SendfileStream::new(stream, mirror.clone());
+        let mut stream = SendfileStream::new(stream, cache.clone());
         let len = slices.iter().map(|slice| slice.len()).sum::<usize>();
         let mut done = 0;
         while done < len {
@@ -153,35 +153,35 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_sent_is_the_same_with_and_without_files() {
-        let mirror = Arc::new(Mirror::default());
+        let cache = Arc::new(MemfdCache::default());
         // Far more than a socket takes at once, so writes are cut short anywhere.
         let pieces: Vec<Bytes> = (0..6u8).map(|n| (0..=255).cycle().skip(n.into()).take(1_000_003).collect()).collect();
         let head = b"HTTP/1.1 200 OK\r\n\r\n".as_slice();
         let slices: Vec<&[u8]> = [head].into_iter().chain(pieces.iter().map(|piece| &piece[..])).chain([head]).collect();
         let expect = slices.concat();
         for copies in 0..3 {
-            assert!(sent(&mirror, &slices).await == expect, "after {copies} requests");
-            mirror.note(&pieces);
+            assert!(sent(&cache, &slices).await == expect, "after {copies} requests");
+            cache.note(&pieces);
         }
         #[cfg(target_os = "linux")]
-        assert!(mirror.find([&pieces[5][..]].into_iter()).is_some(), "the last time, it came from a file");
+        assert!(cache.find([&pieces[5][..]].into_iter()).is_some(), "the last time, it came from a file");
         // Of two files, and a piece that has none between them.
-        mirror.note(&pieces[2..3]);
-        mirror.note(&pieces[2..3]);
-        assert!(sent(&mirror, &slices).await == expect);
+        cache.note(&pieces[2..3]);
+        cache.note(&pieces[2..3]);
+        assert!(sent(&cache, &slices).await == expect);
     }
 
     #[tokio::test]
     async fn a_client_that_left_is_an_error() {
-        let mirror = Arc::new(Mirror::default());
+        let cache = Arc::new(MemfdCache::default());
         let piece = [Bytes::from(vec![7; 1 << 20])];
-        mirror.note(&piece);
-        mirror.note(&piece);
+        cache.note(&piece);
+        cache.note(&piece);
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
         let client = TcpStream::connect(listener.local_addr().expect("it is bound")).await.expect("it listens");
         let (stream, _) = listener.accept().await.expect("a client");
         drop(client);
-        let mut stream = SendfileStream::new(stream, mirror);
+        let mut stream = SendfileStream::new(stream, cache);
         let write = async {
             loop {
                 poll_fn(|cx| Pin::new(&mut stream).poll_write_vectored(cx, &[IoSlice::new(&piece[0])])).await?;

@@ -69,7 +69,7 @@ fn finish(shared: &Shared, served: &Served, peer: IpAddr, mut reply: Reply) -> R
         Some(Rest::Stored(pieces)) => respond(reply).map(|_| AnswerBody::stream(Stepped::new(Stored::new(pieces)))),
         None => {
             if reply.status == 200 {
-                shared.mirror.note(&reply.body);
+                shared.cache.note(&reply.body);
             }
             respond(reply)
         }

@@ -29,7 +29,7 @@ const ONCE_MAX: usize = 64;
 
 /// The copies.
 #[derive(Debug, Default)]
-pub(in crate::server) struct Mirror {
+pub(in crate::server) struct MemfdCache {
     held: Mutex<Held>,
 }
 
@@ -37,7 +37,7 @@ pub(in crate::server) struct Mirror {
 struct Held {
     files_max: usize,
     /// By the address of the first byte.
-    places: BTreeMap<usize, Place>,
+    regions: BTreeMap<usize, Region>,
     /// Oldest first, with their lengths.
     files: VecDeque<(Arc<File>, usize)>,
     len: usize,
@@ -46,26 +46,26 @@ struct Held {
 
 impl Default for Held {
     fn default() -> Held {
-        Held { files_max: FILES_MAX, places: BTreeMap::new(), files: VecDeque::new(), len: 0, once: VecDeque::new() }
+        Held { files_max: FILES_MAX, regions: BTreeMap::new(), files: VecDeque::new(), len: 0, once: VecDeque::new() }
     }
 }
 
 #[derive(Debug)]
-struct Place {
+struct Region {
     piece: Bytes,
     file: Arc<File>,
     offset: u64,
 }
 
-/// A stretch of a file.
+/// A range of bytes of a file.
 #[derive(Debug)]
-pub(in crate::server) struct Stretch {
+pub(in crate::server) struct FileRange {
     pub(in crate::server) file: Arc<File>,
     pub(in crate::server) offset: u64,
     pub(in crate::server) len: usize,
 }
 
-impl Mirror {
+impl MemfdCache {
     /// Holds so many files at most from now on.
     pub(in crate::server) fn set_files_max(&self, files_max: usize) {
         lock(&self.held).files_max = files_max;
@@ -96,26 +96,26 @@ impl Mirror {
     }
 
     /// The stretch of a file that holds the first of these, and those after it as far as they follow there too.
-    pub(in crate::server) fn find<'a>(&self, slices: impl Iterator<Item = &'a [u8]>) -> Option<Stretch> {
+    pub(in crate::server) fn find<'a>(&self, slices: impl Iterator<Item = &'a [u8]>) -> Option<FileRange> {
         let held = lock(&self.held);
-        held.run(slices).map(|(file, offset, len)| Stretch { file: file.clone(), offset, len })
+        held.run(slices).map(|(file, offset, len)| FileRange { file: file.clone(), offset, len })
     }
 }
 
 impl Held {
-    fn place(&self, bytes: &[u8]) -> Option<(&Arc<File>, u64)> {
+    fn region(&self, bytes: &[u8]) -> Option<(&Arc<File>, u64)> {
         let from = bytes.as_ptr().addr();
-        let (start, place) = self.places.range(..=from).next_back()?;
+        let (start, region) = self.regions.range(..=from).next_back()?;
         let skipped = from - start;
-        (skipped + bytes.len() <= place.piece.len()).then(|| (&place.file, place.offset + skipped as u64))
+        (skipped + bytes.len() <= region.piece.len()).then(|| (&region.file, region.offset + skipped as u64))
     }
 
     fn run<'a>(&self, mut slices: impl Iterator<Item = &'a [u8]>) -> Option<(&Arc<File>, u64, usize)> {
         let first = slices.next().filter(|slice| !slice.is_empty())?;
-        let (file, offset) = self.place(first)?;
+        let (file, offset) = self.region(first)?;
         let mut len = first.len();
         for slice in slices {
-            match self.place(slice) {
+            match self.region(slice) {
                 Some((other, at)) if Arc::ptr_eq(other, file) && at == offset + len as u64 => len += slice.len(),
                 _ => break,
             }
@@ -127,14 +127,14 @@ impl Held {
         while (self.len + len > LEN_MAX || self.files.len() >= self.files_max)
             && let Some((oldest, oldest_len)) = self.files.pop_front()
         {
-            self.places.retain(|_, place| !Arc::ptr_eq(&place.file, &oldest));
+            self.regions.retain(|_, region| !Arc::ptr_eq(&region.file, &oldest));
             self.len -= oldest_len;
         }
         self.len += len;
         self.files.push_back((file.clone(), len));
         let mut offset = 0;
         for piece in pieces {
-            self.places.insert(address(piece), Place { piece: piece.clone(), file: file.clone(), offset });
+            self.regions.insert(address(piece), Region { piece: piece.clone(), file: file.clone(), offset });
             offset += piece.len() as u64;
         }
     }
@@ -165,81 +165,81 @@ mod tests {
         Bytes::from(vec![fill; len])
     }
 
-    fn twice(mirror: &Mirror, pieces: &[Bytes]) {
-        mirror.note(pieces);
-        mirror.note(pieces);
+    fn twice(cache: &MemfdCache, pieces: &[Bytes]) {
+        cache.note(pieces);
+        cache.note(pieces);
     }
 
-    fn find(mirror: &Mirror, bytes: &[u8]) -> Option<Stretch> {
-        mirror.find([bytes].into_iter())
+    fn find(cache: &MemfdCache, bytes: &[u8]) -> Option<FileRange> {
+        cache.find([bytes].into_iter())
     }
 
-    fn run_len(mirror: &Mirror, pieces: &[Bytes]) -> usize {
-        mirror.find(pieces.iter().map(|piece| &piece[..])).map_or(0, |stretch| stretch.len)
+    fn run_len(cache: &MemfdCache, pieces: &[Bytes]) -> usize {
+        cache.find(pieces.iter().map(|piece| &piece[..])).map_or(0, |stretch| stretch.len)
     }
 
     #[test]
     fn what_is_asked_for_twice_is_found_with_any_stretch_of_it() {
-        let mirror = Mirror::default();
+        let cache = MemfdCache::default();
         let pieces = [piece(1, 40_000), piece(2, 50_000)];
-        mirror.note(&pieces);
-        assert_eq!(run_len(&mirror, &pieces), 0);
-        mirror.note(&pieces);
-        assert_eq!(run_len(&mirror, &pieces), 90_000);
-        let found = find(&mirror, &pieces[1][10_000..20_000]).expect("it is held");
+        cache.note(&pieces);
+        assert_eq!(run_len(&cache, &pieces), 0);
+        cache.note(&pieces);
+        assert_eq!(run_len(&cache, &pieces), 90_000);
+        let found = find(&cache, &pieces[1][10_000..20_000]).expect("it is held");
         let mut read = vec![0; 10_000];
         found.file.read_exact_at(&mut read, found.offset).expect("it is all there");
         assert_eq!((found.offset, found.len, read), (50_000, 10_000, vec![2; 10_000]));
-        assert!(find(&mirror, &piece(1, 40_000)).is_none(), "the same text elsewhere is another piece");
-        assert!(find(&mirror, &[]).is_none());
+        assert!(find(&cache, &piece(1, 40_000)).is_none(), "the same text elsewhere is another piece");
+        assert!(find(&cache, &[]).is_none());
     }
 
     #[test]
     fn a_segment_gets_a_file_of_its_own_though_its_parts_have_theirs() {
-        let mirror = Mirror::default();
+        let cache = MemfdCache::default();
         let pieces = [piece(1, 40_000), piece(2, 50_000)];
-        pieces.iter().for_each(|piece| twice(&mirror, std::slice::from_ref(piece)));
-        assert_eq!(run_len(&mirror, &pieces), 40_000);
-        twice(&mirror, &pieces);
-        assert_eq!(run_len(&mirror, &pieces), 90_000);
-        twice(&mirror, &pieces);
-        assert_eq!(mirror.held.lock().unwrap().files.len(), 3);
+        pieces.iter().for_each(|piece| twice(&cache, std::slice::from_ref(piece)));
+        assert_eq!(run_len(&cache, &pieces), 40_000);
+        twice(&cache, &pieces);
+        assert_eq!(run_len(&cache, &pieces), 90_000);
+        twice(&cache, &pieces);
+        assert_eq!(cache.held.lock().unwrap().files.len(), 3);
     }
 
     #[test]
     fn the_oldest_go_when_there_is_no_room() {
-        let mirror = Mirror::default();
+        let cache = MemfdCache::default();
         let pieces: Vec<Bytes> = (0..20).map(|n| piece(n, 1 << 20)).collect();
-        pieces.iter().for_each(|piece| twice(&mirror, std::slice::from_ref(piece)));
-        let kept: Vec<bool> = pieces.iter().map(|piece| find(&mirror, piece).is_some()).collect();
+        pieces.iter().for_each(|piece| twice(&cache, std::slice::from_ref(piece)));
+        let kept: Vec<bool> = pieces.iter().map(|piece| find(&cache, piece).is_some()).collect();
         assert_eq!(kept, [vec![false; 12], vec![true; 8]].concat());
-        assert_eq!(mirror.held.lock().unwrap().places.len(), 8);
+        assert_eq!(cache.held.lock().unwrap().regions.len(), 8);
     }
 
     #[test]
     fn what_is_short_or_too_long_gets_no_file() {
-        let mirror = Mirror::default();
+        let cache = MemfdCache::default();
         for pieces in [vec![piece(1, 1000)], vec![], vec![piece(1, LEN_MAX + 1)]] {
-            twice(&mirror, &pieces);
+            twice(&cache, &pieces);
         }
-        assert!(mirror.held.lock().unwrap().files.is_empty());
+        assert!(cache.held.lock().unwrap().files.is_empty());
     }
 
     #[test]
     fn no_more_files_are_held_than_the_budget_has() {
-        let mirror = Mirror::default();
-        mirror.set_files_max(2);
+        let cache = MemfdCache::default();
+        cache.set_files_max(2);
         for n in 0..5 {
             let pieces = [piece(n, LEN_MIN)];
-            mirror.note(&pieces);
-            mirror.note(&pieces);
-            assert!(mirror.find([&pieces[0][..]].into_iter()).is_some(), "the newest has a file");
+            cache.note(&pieces);
+            cache.note(&pieces);
+            assert!(cache.find([&pieces[0][..]].into_iter()).is_some(), "the newest has a file");
         }
-        assert_eq!(mirror.held.lock().expect("no panic").files.len(), 2);
-        mirror.set_files_max(0);
+        assert_eq!(cache.held.lock().expect("no panic").files.len(), 2);
+        cache.set_files_max(0);
         let pieces = [piece(9, LEN_MIN)];
-        mirror.note(&pieces);
-        mirror.note(&pieces);
-        assert!(mirror.find([&pieces[0][..]].into_iter()).is_none());
+        cache.note(&pieces);
+        cache.note(&pieces);
+        assert!(cache.find([&pieces[0][..]].into_iter()).is_none());
     }
 }
