@@ -42,7 +42,7 @@ use net::{
     connection::{Protocols, converse},
     faults::Fault,
     files::Budget,
-    limits::FAREWELL_TIMEOUT,
+    limits::REJECTION_TIMEOUT,
     log_throttle::LogThrottle,
     sendfile::SendfileStream,
 };
@@ -71,22 +71,22 @@ const VIEWERS_INTERVAL: Duration = Duration::from_secs(1);
 pub async fn serve(listener: Listener, site: Site, limits: Limits, shutdown: impl Future<Output = ()>) -> io::Result<()> {
     let socket = listener.into_tokio()?;
     let (stop, stopped) = watch::channel(());
-    let mut door = Door::new(site, limits, stopped);
+    let mut acceptor = Acceptor::new(site, limits, stopped);
     let mut tasks = JoinSet::new();
     let mut viewers_due = interval(VIEWERS_INTERVAL);
     let mut writers = JoinSet::new();
-    door.site.writers().into_iter().for_each(|writer| _ = writers.spawn(writer));
-    let site = door.site.clone();
+    acceptor.site.writers().into_iter().for_each(|writer| _ = writers.spawn(writer));
+    let site = acceptor.site.clone();
     let panics = site.panics();
     let mut shutdown = pin!(shutdown);
     loop {
         tokio::select! {
             () = &mut shutdown => break,
             accepted = socket.accept() => match accepted {
-                Ok((stream, peer)) => if !panics.turn(|| door.receive(stream, peer, &mut tasks)) {
+                Ok((stream, peer)) => if !panics.turn(|| acceptor.receive(stream, peer, &mut tasks)) {
                     return Err(io::Error::other("the server meets a bug with each connection"));
                 },
-                Err(error) => door.pause_after(error).await,
+                Err(error) => acceptor.pause_after(error).await,
             },
             Some(ended) = tasks.join_next() => note_panic(ended, panics),
             _ = viewers_due.tick() => if !panics.turn(|| site.tick(limits.patience)) {
@@ -108,27 +108,27 @@ pub async fn serve(listener: Listener, site: Site, limits: Limits, shutdown: imp
 }
 
 /// What stands between the socket and the connections.
-struct Door {
+struct Acceptor {
     site: Arc<Site>,
     protocols: Arc<Protocols>,
     limits: Limits,
     admission: Arc<Admission>,
-    farewells: Arc<Semaphore>,
+    rejections: Arc<Semaphore>,
     stopped: watch::Receiver<()>,
     refused: LogThrottle,
     failed: LogThrottle,
 }
 
-impl Door {
-    fn new(site: Site, limits: Limits, stopped: watch::Receiver<()>) -> Door {
+impl Acceptor {
+    fn new(site: Site, limits: Limits, stopped: watch::Receiver<()>) -> Acceptor {
         let budget = Budget::of_system(limits.connections);
         site.cache().set_files_max(budget.copies);
-        Door {
+        Acceptor {
             site: Arc::new(site),
             protocols: Arc::new(Protocols::new(&limits)),
             limits,
             admission: Admission::new(budget.connections, limits.connections_per_address),
-            farewells: Arc::new(Semaphore::new(budget.farewells)),
+            rejections: Arc::new(Semaphore::new(budget.rejections)),
             stopped,
             refused: LogThrottle::default(),
             failed: LogThrottle::default(),
@@ -143,7 +143,7 @@ impl Door {
         }
         match self.admission.admit(peer.ip()) {
             Ok(permit) => {
-                tasks.spawn(self.welcome(stream, peer, permit));
+                tasks.spawn(self.serve_later(stream, peer, permit));
             }
             Err(refusal) => {
                 match refusal {
@@ -155,16 +155,16 @@ impl Door {
                     }
                     Refusal::Full(_) => {}
                 }
-                if let Ok(farewell) = self.farewells.clone().try_acquire_owned() {
-                    tasks.spawn(turn_away(stream, refusal, farewell));
+                if let Ok(rejection) = self.rejections.clone().try_acquire_owned() {
+                    tasks.spawn(reject(stream, refusal, rejection));
                 } else {
-                    turn_away_at_once(stream, refusal);
+                    reject_at_once(stream, refusal);
                 }
             }
         }
     }
 
-    fn welcome(&self, stream: TcpStream, peer: SocketAddr, permit: Permit) -> impl Future<Output = ()> + Send + use<> {
+    fn serve_later(&self, stream: TcpStream, peer: SocketAddr, permit: Permit) -> impl Future<Output = ()> + Send + use<> {
         let (site, protocols, limits, stopped) = (self.site.clone(), self.protocols.clone(), self.limits, self.stopped.clone());
         let ends = Ends { peer: peer.ip(), local: stream.local_addr().ok().map(|local| local.ip()) };
         async move {
@@ -189,9 +189,9 @@ impl Door {
 }
 
 /// Tells a client why it is turned away. Its request is read and dropped, for closing over unread bytes would destroy the answer.
-async fn turn_away(mut stream: TcpStream, refusal: Refusal, farewell: OwnedSemaphorePermit) {
-    let answer = farewell_of(refusal);
-    let told = timeout(FAREWELL_TIMEOUT, async {
+async fn reject(mut stream: TcpStream, refusal: Refusal, rejection: OwnedSemaphorePermit) {
+    let answer = rejection_of(refusal);
+    let told = timeout(REJECTION_TIMEOUT, async {
         stream.write_all(answer.as_bytes()).await?;
         stream.shutdown().await?;
         let mut unread = [0; 1024];
@@ -201,11 +201,11 @@ async fn turn_away(mut stream: TcpStream, refusal: Refusal, farewell: OwnedSemap
     if !matches!(told.await, Ok(Ok(()))) {
         tracing::debug!("a client left before it was told why it was turned away");
     }
-    drop(farewell);
+    drop(rejection);
 }
 
 /// Tells it without waiting, in a flood: most have sent their request by then, and hear why.
-fn turn_away_at_once(stream: TcpStream, refusal: Refusal) {
+fn reject_at_once(stream: TcpStream, refusal: Refusal) {
     use std::io::{Read, Write};
     /// Bytes of a request that are read and dropped; a longer one may lose the answer.
     const READ_MAX: u64 = 4096;
@@ -213,7 +213,7 @@ fn turn_away_at_once(stream: TcpStream, refusal: Refusal) {
         let drain = |stream: &std::net::TcpStream| io::copy(&mut stream.take(READ_MAX), &mut io::sink());
         // It ends when nothing more has come, which is what is wanted.
         drain(&stream).ok();
-        stream.write_all(farewell_of(refusal).as_bytes())?;
+        stream.write_all(rejection_of(refusal).as_bytes())?;
         stream.shutdown(std::net::Shutdown::Write)?;
         drain(&stream).ok();
         Ok(())
@@ -224,7 +224,7 @@ fn turn_away_at_once(stream: TcpStream, refusal: Refusal) {
 }
 
 /// What a client is told that is turned away.
-fn farewell_of(refusal: Refusal) -> String {
+fn rejection_of(refusal: Refusal) -> String {
     let text = format!("{refusal}; try again soon\n");
     let status = match refusal {
         Refusal::Full(_) => "503 Service Unavailable",
@@ -258,8 +258,8 @@ mod tests {
             let door = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
             let mut client = TcpStream::connect(door.local_addr().expect("it listens")).await.expect("connects");
             let (stream, _) = door.accept().await.expect("somebody came");
-            let farewell = Arc::new(Semaphore::new(1)).try_acquire_owned().expect("there is one");
-            let told = tokio::spawn(turn_away(stream, refusal, farewell));
+            let rejection = Arc::new(Semaphore::new(1)).try_acquire_owned().expect("there is one");
+            let told = tokio::spawn(reject(stream, refusal, rejection));
             let mut answer = String::new();
             client.read_to_string(&mut answer).await.expect("text");
             drop(client);
@@ -282,7 +282,7 @@ mod tests {
         client.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.expect("it fits");
         let (stream, _) = door.accept().await.expect("somebody came");
         stream.readable().await.expect("it has asked");
-        turn_away_at_once(stream, Refusal::Full(8));
+        reject_at_once(stream, Refusal::Full(8));
         let mut answer = String::new();
         client.read_to_string(&mut answer).await.expect("text, and no reset");
         assert!(answer.starts_with("HTTP/1.1 503 ") && answer.ends_with("; try again soon\n"), "{answer}");

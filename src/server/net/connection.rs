@@ -7,7 +7,7 @@ use super::{
     activity::{Activity, ActivityCounts, OpenRequest},
     body::{AnswerBody, Broken, Pieces},
     faults::Fault,
-    limits::{FAREWELL_TIMEOUT, Limits},
+    limits::{Limits, REJECTION_TIMEOUT},
     prefaced_io::{PrefacedIo, Version},
     under_way::{Line, Place},
 };
@@ -122,7 +122,7 @@ pub(in crate::server) async fn converse<I>(
     }
     if is_slow
         && let Ok(mut io) = returned.try_recv()
-        && !matches!(timeout(FAREWELL_TIMEOUT, io.write_all(TOO_SLOW)).await, Ok(Ok(())))
+        && !matches!(timeout(REJECTION_TIMEOUT, io.write_all(TOO_SLOW)).await, Ok(Ok(())))
     {
         tracing::debug!(%peer, "a client left before it was told that it is too slow");
     }

@@ -1,7 +1,7 @@
-//! The budget of open files: connections, farewells, copies in memory, and what is kept for cameras, hooks and the store come out of the
+//! The budget of open files: connections, rejections, copies in memory, and what is kept for cameras, hooks and the store come out of the
 //! one limit that the system has for this process.
 
-use super::{limits::FAREWELLS_MAX, memfd_cache};
+use super::{limits::REJECTIONS_MAX, memfd_cache};
 
 /// Most files that are kept for what is no connection and no copy: cameras and recordings that are opened again, commands of hooks (four
 /// each), the store. A full server must not keep a lost camera from being opened again.
@@ -16,7 +16,7 @@ pub(in crate::server) struct Budget {
     /// Connections that are served.
     pub(in crate::server) connections: usize,
     /// Connections that are told why they are turned away.
-    pub(in crate::server) farewells: usize,
+    pub(in crate::server) rejections: usize,
     /// Copies of answers in memory.
     pub(in crate::server) copies: usize,
 }
@@ -25,7 +25,7 @@ impl Budget {
     /// For this process, which has opened all else that it needs; at most `connections` of them.
     pub(in crate::server) fn of_system(connections: usize) -> Budget {
         let Some(free) = free() else {
-            return Budget { connections, farewells: FAREWELLS_MAX, copies: memfd_cache::FILES_MAX };
+            return Budget { connections, rejections: REJECTIONS_MAX, copies: memfd_cache::FILES_MAX };
         };
         let budget = Budget::of(free, connections);
         if budget.connections < connections {
@@ -40,10 +40,10 @@ impl Budget {
     /// Shares out `free` files. Copies save copying, and must not cost a viewer his place.
     fn of(free: usize, connections: usize) -> Budget {
         let left = free - (free / 4).clamp(RESERVED_MIN, RESERVED_MAX).min(free);
-        let farewells = (left / 16).clamp(1, FAREWELLS_MAX);
+        let rejections = (left / 16).clamp(1, REJECTIONS_MAX);
         let copies = (left / 8).min(memfd_cache::FILES_MAX);
         // One is accepted before it is known that it is too many. Whatever there is, somebody must be able to watch.
-        Budget { connections: left.saturating_sub(farewells + copies + 1).clamp(1, connections.max(1)), farewells, copies }
+        Budget { connections: left.saturating_sub(rejections + copies + 1).clamp(1, connections.max(1)), rejections, copies }
     }
 }
 
@@ -70,8 +70,8 @@ mod tests {
 
     #[test]
     fn the_shares_fit_the_limit_whatever_it_is() {
-        let check = |free: usize, connections: usize, farewells: usize, copies: usize| {
-            assert_eq!(Budget::of(free, 8192), Budget { connections, farewells, copies }, "{free}");
+        let check = |free: usize, connections: usize, rejections: usize, copies: usize| {
+            assert_eq!(Budget::of(free, 8192), Budget { connections, rejections, copies }, "{free}");
         };
         // Limits of 64, 256, 1024 and 16,384, of which a stream has 17 itself.
         check(47, 28, 2, 4);
@@ -79,8 +79,8 @@ mod tests {
         check(1007, 715, 54, 109);
         check(16_367, 8192, 64, 256);
         for free in RESERVED_MIN + 3..3000 {
-            let Budget { connections, farewells, copies } = Budget::of(free, 8192);
-            assert!(connections + farewells + copies + 1 + RESERVED_MIN <= free, "{free}");
+            let Budget { connections, rejections, copies } = Budget::of(free, 8192);
+            assert!(connections + rejections + copies + 1 + RESERVED_MIN <= free, "{free}");
         }
     }
 

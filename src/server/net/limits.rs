@@ -23,10 +23,10 @@ pub const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(2);
 
 /// Clients at a time that are told why they are turned away; more are just closed.
-pub(in crate::server) const FAREWELLS_MAX: usize = 64;
+pub(in crate::server) const REJECTIONS_MAX: usize = 64;
 
 /// Time in which a client that is turned away must have read why.
-pub(in crate::server) const FAREWELL_TIMEOUT: Duration = Duration::from_secs(1);
+pub(in crate::server) const REJECTION_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The limits of the server; the default is the constants above, tests take shorter ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
