@@ -39,7 +39,7 @@ use crate::{drill, panics::Panics};
 use auth::gate::Ends;
 use net::{
     admission::{Admission, Permit, Refusal},
-    connection::{Protocols, converse},
+    connection::{Protocols, serve_connection},
     faults::Fault,
     files::Budget,
     limits::REJECTION_TIMEOUT,
@@ -171,7 +171,7 @@ impl Acceptor {
             drill::pass("connection");
             // TLS with ALPN would be accepted here: all below takes any stream of bytes.
             let stream = SendfileStream::new(stream, site.cache().clone());
-            converse(stream, ends, site, protocols, limits, stopped).await;
+            serve_connection(stream, ends, site, protocols, limits, stopped).await;
             drop(permit);
         }
     }

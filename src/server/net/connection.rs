@@ -71,13 +71,13 @@ impl Protocols {
     }
 }
 
-/// A conversation in the version of HTTP that the peer began with.
-trait Conversation: Future<Output = hyper::Result<()>> + Send {
+/// A connection served in the version of HTTP that the peer began with.
+trait Serving: Future<Output = hyper::Result<()>> + Send {
     /// Ends it after the answers that are under way.
     fn end_soon(self: Pin<&mut Self>);
 }
 
-impl<I, S> Conversation for http1::Connection<I, S>
+impl<I, S> Serving for http1::Connection<I, S>
 where
     Self: Future<Output = hyper::Result<()>> + Send,
     I: Read + Write + Unpin,
@@ -88,7 +88,7 @@ where
     }
 }
 
-impl<I, S> Conversation for http2::Connection<I, S, TokioExecutor>
+impl<I, S> Serving for http2::Connection<I, S, TokioExecutor>
 where
     Self: Future<Output = hyper::Result<()>> + Send,
     I: Read + Write + Unpin,
@@ -101,7 +101,7 @@ where
 }
 
 /// Answers the requests that come over `io` until the peer leaves, a deadline passes, or `stop` closes and all answers are out.
-pub(in crate::server) async fn converse<I>(
+pub(in crate::server) async fn serve_connection<I>(
     io: I,
     ends: Ends,
     site: Arc<Site>,
@@ -115,7 +115,7 @@ pub(in crate::server) async fn converse<I>(
     let (back, mut returned) = oneshot::channel();
     let io = PrefacedIo::new(io, activity.clone(), back);
     let peer = ends.peer;
-    let ended = talk(io, ends, site.clone(), protocols, limits, stop, &activity).await;
+    let ended = serve_requests(io, ends, site.clone(), protocols, limits, stop, &activity).await;
     let is_slow = ended == Ended::InSilence && activity.has_half_a_request();
     if is_slow {
         site.faults().note(Fault::TooSlow, ends.peer, site.now(), &"its request did not come whole in time");
@@ -137,7 +137,7 @@ enum Ended {
     InSilence,
 }
 
-async fn talk<I>(
+async fn serve_requests<I>(
     mut io: PrefacedIo<I>,
     ends: Ends,
     site: Arc<Site>,
@@ -167,7 +167,7 @@ where
         }
     });
     // What each version needs is on the heap: HTTP/2 is large, and rare.
-    let mut talk: Pin<Box<dyn Conversation + '_>> = match version {
+    let mut serving: Pin<Box<dyn Serving + '_>> = match version {
         Ok(Version::Http1) => Box::pin(protocols.http_1.serve_connection(TokioIo::new(io), service)),
         Ok(Version::Http2) => Box::pin(protocols.http_2.serve_connection(TokioIo::new(io), service)),
         Err(error) => {
@@ -178,7 +178,7 @@ where
     let (mut last, mut stopping) = (ActivityCounts::default(), false);
     loop {
         tokio::select! {
-            ended = talk.as_mut() => {
+            ended = serving.as_mut() => {
                 let Err(error) = ended else { return Ended::ByWord };
                 tracing::debug!(%peer, %error, "connection ended");
                 if breaks_rules(&error) {
@@ -188,7 +188,7 @@ where
             }
             _ = stop.changed(), if !stopping => {
                 stopping = true;
-                talk.as_mut().end_soon();
+                serving.as_mut().end_soon();
             }
             () = line.ended() => {
                 tracing::debug!(%peer, "connection dropped: an answer on it goes out too slowly");
