@@ -4,15 +4,15 @@
 //! The server decodes a request into a [`Request`], calls [`respond`], and writes the [`Reply`] as it stands.
 
 mod directives;
-mod growth;
 pub(super) mod handler;
 mod range;
 mod reply;
+mod tail;
 #[cfg(test)]
 mod tests;
 
-pub use growth::{Follower, Growth, Stalled};
 pub use reply::{Reply, Rest};
+pub use tail::{SegmentTail, Stalled, TailReader};
 
 use crate::{
     package::Msn,

@@ -10,7 +10,7 @@ use crate::server::{
         stored::Stored,
     },
     net::body::AnswerBody,
-    origin::{self, Follower, Method, Reply, Resolution, Rest, Stalled},
+    origin::{self, Method, Reply, Resolution, Rest, Stalled, TailReader},
     routes::Route,
 };
 use crate::window::WAITERS_MAX;
@@ -59,8 +59,8 @@ fn finish(shared: &Shared, served: &Served, peer: IpAddr, mut reply: Reply) -> R
         shared.tell_crowd();
     }
     match reply.rest.take() {
-        Some(Rest::Growth(growth)) => match Follower::new(served.camera.window.clone(), growth) {
-            Some(follower) => respond(reply).map(|_| AnswerBody::stream(Stepped::new(follower))),
+        Some(Rest::SegmentTail(tail)) => match TailReader::new(served.camera.window.clone(), tail) {
+            Some(reader) => respond(reply).map(|_| AnswerBody::stream(Stepped::new(reader))),
             None => {
                 shared.tell_crowd();
                 respond(Reply::crowded())
@@ -77,10 +77,10 @@ fn finish(shared: &Shared, served: &Served, peer: IpAddr, mut reply: Reply) -> R
 }
 
 /// A growing segment ends when it is whole, and is broken off when that does not come about, so that no cache keeps half of one.
-impl Steps for Follower {
+impl Steps for TailReader {
     type Error = Stalled;
 
     fn next(&mut self) -> impl Future<Output = Option<Result<Bytes, Stalled>>> + Send {
-        Follower::next(self)
+        TailReader::next(self)
     }
 }

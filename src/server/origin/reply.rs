@@ -1,6 +1,6 @@
 //! Replies: status, headers and the pieces of the body.
 
-use super::{Awaited, Growth, Method, Request, Resolution, range};
+use super::{Awaited, Method, Request, Resolution, SegmentTail, range};
 use crate::{
     package::{Msn, media_bytes::MediaBytes},
     playlist::{Kind, Page},
@@ -33,7 +33,7 @@ pub struct Reply {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Rest {
     /// A segment, part by part as it grows; there is no `Content-Length` then, not for HEAD either.
-    Growth(Growth),
+    SegmentTail(SegmentTail),
     /// Pieces of which some lie in a file, to be read as they are sent.
     Stored(Vec<MediaBytes>),
 }
@@ -120,7 +120,7 @@ impl Reply {
     pub(super) fn for_method(mut self, request: &Request) -> Reply {
         if request.method == Method::Head {
             self.body.clear();
-            self.rest = self.rest.filter(|rest| matches!(rest, Rest::Growth(_)));
+            self.rest = self.rest.filter(|rest| matches!(rest, Rest::SegmentTail(_)));
         }
         self
     }
@@ -243,7 +243,7 @@ fn media(request: &Request, kind: &'static str, pieces: &[MediaBytes], keep: Kep
 fn growing(request: &Request, kind: &'static str, msn: Msn, keep: Kept) -> Reply {
     let mut reply = Reply::new(200, Vec::new()).with("content-type", kind);
     reply.headers.retain(|(name, _)| *name != "content-length");
-    reply.rest = Some(Rest::Growth(Growth { msn, next: 0 }));
+    reply.rest = Some(Rest::SegmentTail(SegmentTail { msn, next: 0 }));
     keep.tell(reply).for_method(request)
 }
 

@@ -357,7 +357,7 @@ fn the_growing_segment_is_sent_as_it_grows_and_the_next_ones_are_waited_for() {
         assert_eq!((reply.status, header(&reply, "content-type")), (200, Some("video/iso.segment")));
         assert_eq!((header(&reply, "content-length"), header(&reply, "accept-ranges")), (None, None));
         assert!(header(&reply, "cache-control").is_some_and(|value| value.ends_with(", immutable")));
-        assert_eq!((reply.body, reply.rest), (vec![], Some(Rest::Growth(Growth { msn: Msn(11), next: 0 }))));
+        assert_eq!((reply.body, reply.rest), (vec![], Some(Rest::SegmentTail(SegmentTail { msn: Msn(11), next: 0 }))));
     }
     check(&feed, "seg-r-12.m4s", "wait");
     check(&feed, "seg-r-13.m4s", "wait");

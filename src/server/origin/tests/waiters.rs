@@ -127,7 +127,7 @@ async fn one_waiter_too_many_is_told_to_come_again() {
         );
     }
     assert_eq!(respond(&playlists(&feed), get("video.m3u8")).await.status, 200, "who need not wait is served");
-    assert!(Follower::new(feed.window.clone(), Growth { msn: Msn(11), next: 0 }).is_none());
+    assert!(TailReader::new(feed.window.clone(), SegmentTail { msn: Msn(11), next: 0 }).is_none());
     places.pop();
     let playlists = playlists(&feed);
     let waiter = tokio::spawn(async move { respond(&playlists, get("part-r-11.2.m4s")).await });

@@ -11,7 +11,7 @@ use tokio::{sync::watch, time::timeout};
 
 /// What is still to come of a segment: its parts from a place on, until it is whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Growth {
+pub struct SegmentTail {
     /// The segment.
     pub msn: Msn,
     /// The part that comes next.
@@ -24,7 +24,7 @@ pub struct Growth {
 #[error("segment {} could not be sent to its end", .0.0)]
 pub struct Stalled(Msn);
 
-/// Where a segment stands to a [`Growth`].
+/// Where a segment stands to a [`SegmentTail`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Progress {
     Part(MediaBytes),
@@ -33,7 +33,7 @@ enum Progress {
     Gone,
 }
 
-impl Growth {
+impl SegmentTail {
     fn progress(self, state: &State) -> Progress {
         if let Some((_, part)) = state.find_part(self.msn, self.next) {
             return Progress::Part(part.data.clone());
@@ -49,28 +49,28 @@ impl Growth {
 /// One client that reads a growing segment. It holds no bytes: each part is taken from the window when there is room to send it, so a
 /// slow client costs no memory. Dropping it frees its place.
 #[derive(Debug)]
-pub struct Follower {
+pub struct TailReader {
     window: Arc<Window>,
     versions: watch::Receiver<u64>,
-    growth: Growth,
+    tail: SegmentTail,
     _place: Place,
 }
 
-impl Follower {
-    /// One that begins where `growth` says; `None` when too many wait already.
-    pub fn new(window: Arc<Window>, growth: Growth) -> Option<Follower> {
-        Some(Follower { versions: window.versions(), _place: window.place()?, window, growth })
+impl TailReader {
+    /// One that begins where `tail` says; `None` when too many wait already.
+    pub fn new(window: Arc<Window>, tail: SegmentTail) -> Option<TailReader> {
+        Some(TailReader { versions: window.versions(), _place: window.place()?, window, tail })
     }
 
     /// The next part, when it is there; `None` after the last.
     pub async fn next(&mut self) -> Option<Result<Bytes, Stalled>> {
-        let (window, versions, growth) = (&self.window, &mut self.versions, self.growth);
+        let (window, versions, tail) = (&self.window, &mut self.versions, self.tail);
         let patience = (window.config().target_duration() * 3).to_duration();
         let step = timeout(patience, async {
             loop {
                 // Marked as seen before the look, so that no version falls between the two.
                 versions.borrow_and_update();
-                match window.read(|state| growth.progress(state)) {
+                match window.read(|state| tail.progress(state)) {
                     // The window outlives this borrow of it, so its sender is there.
                     Progress::Ahead => _ = versions.changed().await,
                     other => return other,
@@ -79,12 +79,12 @@ impl Follower {
         });
         match step.await {
             Ok(Progress::Part(data)) => {
-                self.growth.next += 1;
+                self.tail.next += 1;
                 // A part that cannot be read breaks the answer off, too.
-                Some(load(data).await.map_err(|_| Stalled(growth.msn)))
+                Some(load(data).await.map_err(|_| Stalled(tail.msn)))
             }
             Ok(Progress::Whole) => None,
-            Ok(Progress::Gone | Progress::Ahead) | Err(_) => Some(Err(Stalled(growth.msn))),
+            Ok(Progress::Gone | Progress::Ahead) | Err(_) => Some(Err(Stalled(tail.msn))),
         }
     }
 }
@@ -102,17 +102,17 @@ mod tests {
         feed
     }
 
-    fn follow(feed: &Feed, msn: u64) -> Follower {
-        Follower::new(feed.window.clone(), Growth { msn: Msn(msn), next: 0 }).expect("there is room")
+    fn follow(feed: &Feed, msn: u64) -> TailReader {
+        TailReader::new(feed.window.clone(), SegmentTail { msn: Msn(msn), next: 0 }).expect("there is room")
     }
 
-    async fn is_waiting(follower: &mut Follower) -> bool {
-        timeout(Duration::from_millis(1), follower.next()).await.is_err()
+    async fn is_waiting(reader: &mut TailReader) -> bool {
+        timeout(Duration::from_millis(1), reader.next()).await.is_err()
     }
 
     /// Takes a part if there is one; says whether there was none.
-    async fn has_no_more(follower: &mut Follower, lens: &mut Vec<usize>) -> bool {
-        match timeout(Duration::from_millis(1), follower.next()).await {
+    async fn has_no_more(reader: &mut TailReader, lens: &mut Vec<usize>) -> bool {
+        match timeout(Duration::from_millis(1), reader.next()).await {
             Ok(Some(part)) => lens.push(part.expect("it does not stall").len()),
             Ok(None) | Err(_) => return true,
         }
@@ -122,51 +122,51 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn parts_come_one_by_one_until_the_segment_is_whole() {
         let mut feed = feed(2);
-        let mut follower = follow(&feed, 2);
+        let mut reader = follow(&feed, 2);
         let mut lens = Vec::new();
         for next in [".", ".", ".|", ""] {
-            while !has_no_more(&mut follower, &mut lens).await {}
+            while !has_no_more(&mut reader, &mut lens).await {}
             feed.push(next);
         }
         assert_eq!(lens, [3000, 1000, 1000, 1000, 1000]);
-        assert_eq!(follower.next().await, None);
+        assert_eq!(reader.next().await, None);
     }
 
     #[tokio::test(start_paused = true)]
     async fn the_end_of_the_stream_makes_the_segment_whole() {
         let feed = feed(1);
-        let mut follower = follow(&feed, 2);
-        assert_eq!(follower.next().await.map(|part| part.map(|data| data.len())), Some(Ok(3000)));
-        assert!(is_waiting(&mut follower).await);
+        let mut reader = follow(&feed, 2);
+        assert_eq!(reader.next().await.map(|part| part.map(|data| data.len())), Some(Ok(3000)));
+        assert!(is_waiting(&mut reader).await);
         feed.window.end();
-        assert_eq!(follower.next().await, None);
+        assert_eq!(reader.next().await, None);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_stream_that_stands_still_breaks_it_off() {
         let feed = feed(1);
-        let mut follower = follow(&feed, 2);
-        follower.next().await;
+        let mut reader = follow(&feed, 2);
+        reader.next().await;
         let begin = tokio::time::Instant::now();
-        assert_eq!(follower.next().await, Some(Err(Stalled(Msn(2)))));
+        assert_eq!(reader.next().await, Some(Err(Stalled(Msn(2)))));
         assert_eq!(begin.elapsed().as_millis() / 10, 300);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_client_overtaken_by_the_window_is_broken_off() {
         let mut feed = feed(1);
-        let mut follower = follow(&feed, 2);
-        follower.next().await;
+        let mut reader = follow(&feed, 2);
+        reader.next().await;
         feed.push("....|").push(&"K....|".repeat(60));
-        assert_eq!(follower.next().await, Some(Err(Stalled(Msn(2)))));
+        assert_eq!(reader.next().await, Some(Err(Stalled(Msn(2)))));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_client_that_goes_away_frees_its_place() {
         let feed = feed(1);
-        let follower = follow(&feed, 2);
+        let reader = follow(&feed, 2);
         assert_eq!(feed.window.waiters(), 1);
-        drop(follower);
+        drop(reader);
         assert_eq!(feed.window.waiters(), 0);
     }
 }
