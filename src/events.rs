@@ -16,7 +16,7 @@ pub const EVENTS_MAX: usize = 1000;
 
 /// What happened.
 #[derive(Clone, Debug, PartialEq)]
-pub enum News {
+pub enum EventKind {
     /// A marker begins.
     MarkerBegin(Marker),
     /// An open marker says more, or a marker was edited.
@@ -37,26 +37,26 @@ pub enum News {
     StreamEnded(&'static str),
 }
 
-impl News {
+impl EventKind {
     /// Its name in all protocols.
     pub fn name(&self) -> &'static str {
         match self {
-            News::MarkerBegin(_) => "marker-begin",
-            News::MarkerChange(_) => "marker-change",
-            News::MarkerEnd(_) => "marker-end",
-            News::MarkerRemoved(_) => "marker-removed",
-            News::CameraLost(_) => "camera-lost",
-            News::CameraBack(_) => "camera-back",
-            News::StorageLost(_) => "storage-lost",
-            News::StorageBack(_) => "storage-back",
-            News::StreamEnded(_) => "stream-ended",
+            EventKind::MarkerBegin(_) => "marker-begin",
+            EventKind::MarkerChange(_) => "marker-change",
+            EventKind::MarkerEnd(_) => "marker-end",
+            EventKind::MarkerRemoved(_) => "marker-removed",
+            EventKind::CameraLost(_) => "camera-lost",
+            EventKind::CameraBack(_) => "camera-back",
+            EventKind::StorageLost(_) => "storage-lost",
+            EventKind::StorageBack(_) => "storage-back",
+            EventKind::StreamEnded(_) => "stream-ended",
         }
     }
 
     /// The marker as it is now.
     pub fn marker(&self) -> Option<&Marker> {
         match self {
-            News::MarkerBegin(marker) | News::MarkerChange(marker) | News::MarkerEnd(marker) => Some(marker),
+            EventKind::MarkerBegin(marker) | EventKind::MarkerChange(marker) | EventKind::MarkerEnd(marker) => Some(marker),
             _ => None,
         }
     }
@@ -70,7 +70,7 @@ pub struct Event {
     /// When it happened.
     pub at: WallTime,
     /// What happened.
-    pub news: News,
+    pub kind: EventKind,
     /// Its data as JSON, written once for all.
     pub json: String,
     /// The stream was ending: a marker of the detector ended because nobody looks any more, not because nobody is there.
@@ -91,18 +91,19 @@ struct Data<'a> {
 }
 
 impl Event {
-    fn new(camera: &CameraName, number: u64, at: WallTime, news: News, is_of_end: bool) -> Event {
-        let id = if let News::MarkerRemoved(id) = &news { Some(id.as_str()) } else { None };
-        let reason = match &news {
-            News::CameraLost(reason) | News::CameraBack(reason) | News::StorageBack(reason) | News::StreamEnded(reason) => {
-                Some(*reason)
-            }
-            News::StorageLost(reason) => Some(reason.as_str()),
+    fn new(camera: &CameraName, number: u64, at: WallTime, kind: EventKind, is_of_end: bool) -> Event {
+        let id = if let EventKind::MarkerRemoved(id) = &kind { Some(id.as_str()) } else { None };
+        let reason = match &kind {
+            EventKind::CameraLost(reason)
+            | EventKind::CameraBack(reason)
+            | EventKind::StorageBack(reason)
+            | EventKind::StreamEnded(reason) => Some(*reason),
+            EventKind::StorageLost(reason) => Some(reason.as_str()),
             _ => None,
         };
-        let data = Data { at, camera, marker: news.marker(), id, reason };
+        let data = Data { at, camera, marker: kind.marker(), id, reason };
         let json = serde_json::to_string(&data).expect("texts, numbers and JSON values can be written as JSON");
-        Event { number, at, news, json, is_of_end }
+        Event { number, at, kind, json, is_of_end }
     }
 }
 
@@ -141,12 +142,12 @@ impl Events {
     }
 
     /// Tells all who listen. Nothing is told after the close.
-    pub fn publish(&self, at: WallTime, news: News) {
+    pub fn publish(&self, at: WallTime, kind: EventKind) {
         let mut ring = self.ring();
         if ring.closed {
             return;
         }
-        let event = Event::new(&self.camera, ring.next, at, news, ring.ending);
+        let event = Event::new(&self.camera, ring.next, at, kind, ring.ending);
         ring.next += 1;
         if ring.events.len() == EVENTS_MAX {
             ring.events.pop_front();
@@ -265,7 +266,7 @@ mod tests {
     }
 
     fn publish(events: &Events, n: usize) {
-        (0..n).for_each(|_| events.publish(WallTime(0), News::CameraLost("a test")));
+        (0..n).for_each(|_| events.publish(WallTime(0), EventKind::CameraLost("a test")));
     }
 
     /// What a listener has heard by now: numbers, and `-n` for n missed.
@@ -329,11 +330,11 @@ mod tests {
 
     #[test]
     fn data_is_as_documented() {
-        let event = |news| Event::new(&CameraName::default(), 1, WallTime(1_500_000), news, false).json;
+        let event = |kind| Event::new(&CameraName::default(), 1, WallTime(1_500_000), kind, false).json;
         assert_eq!(
-            event(News::MarkerRemoved("face-1".to_owned())),
+            event(EventKind::MarkerRemoved("face-1".to_owned())),
             r#"{"at":"1970-01-01T00:00:01.500Z","camera":"cam","id":"face-1"}"#
         );
-        assert_eq!(event(News::StreamEnded("over")), r#"{"at":"1970-01-01T00:00:01.500Z","camera":"cam","reason":"over"}"#);
+        assert_eq!(event(EventKind::StreamEnded("over")), r#"{"at":"1970-01-01T00:00:01.500Z","camera":"cam","reason":"over"}"#);
     }
 }

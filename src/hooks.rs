@@ -203,7 +203,7 @@ async fn kept<Hook: Future<Output = ()> + Send + 'static>(
 /// An event as a hook gets it: its data, its name and its id in one object.
 fn payload(events: &Events, event: &Event) -> String {
     let rest = event.json.strip_prefix('{').unwrap_or_default();
-    format!("{{\"event\":\"{}\",\"event_id\":\"{}\",{rest}", event.news.name(), events.id(event))
+    format!("{{\"event\":\"{}\",\"event_id\":\"{}\",{rest}", event.kind.name(), events.id(event))
 }
 
 /// The event of what was heard; what was missed is counted.
@@ -226,13 +226,13 @@ fn ring() -> Arc<Events> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{events::News, time::WallTime};
+    use crate::{events::EventKind, time::WallTime};
 
     #[tokio::test]
     async fn a_payload_is_the_data_with_name_and_id() {
         let events = ring();
         let mut listener = events.listen();
-        events.publish(WallTime(0), News::CameraBack("pictures come again"));
+        events.publish(WallTime(0), EventKind::CameraBack("pictures come again"));
         let event = listener.next().await.and_then(|heard| event_of(heard, &HookCounts::default())).expect("an event");
         assert_eq!(
             payload(&events, &event),

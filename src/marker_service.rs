@@ -26,7 +26,7 @@ use crate::{
     counter::{Counter, Gauge},
     detect::Detection,
     drill,
-    events::{Events, News},
+    events::{EventKind, Events},
     marker::{
         Fractions, Maker, Marker,
         draft::{Draft, Edit},
@@ -312,7 +312,7 @@ impl Keeper {
         let over = self.observer.finish();
         self.take(over);
         self.close_all();
-        self.events.publish(self.parts.clock.wall(), News::StreamEnded(reason));
+        self.events.publish(self.parts.clock.wall(), EventKind::StreamEnded(reason));
         self.events.close();
         self.feed.close();
     }
@@ -394,7 +394,7 @@ impl Keeper {
     fn change(&mut self, sighting: &Sighting) -> Result<(), StoreError> {
         let Some(marker) = self.sighted(sighting)? else { return Ok(()) };
         self.parts.store.save(&marker)?;
-        self.events.publish(self.parts.clock.wall(), News::MarkerChange(marker));
+        self.events.publish(self.parts.clock.wall(), EventKind::MarkerChange(marker));
         Ok(())
     }
 
@@ -424,9 +424,9 @@ impl Keeper {
         self.counts.begun.bump();
         self.mark(&marker);
         let at = self.parts.clock.wall();
-        self.events.publish(at, News::MarkerBegin(marker.clone()));
+        self.events.publish(at, EventKind::MarkerBegin(marker.clone()));
         if marker.end.is_some() {
-            self.events.publish(at, News::MarkerEnd(marker.clone()));
+            self.events.publish(at, EventKind::MarkerEnd(marker.clone()));
         }
         Ok(marker)
     }
@@ -435,7 +435,7 @@ impl Keeper {
     fn close(&mut self, marker: Marker) -> Result<(), StoreError> {
         if self.parts.store.save(&marker)? {
             self.mark(&marker);
-            self.events.publish(self.parts.clock.wall(), News::MarkerEnd(marker));
+            self.events.publish(self.parts.clock.wall(), EventKind::MarkerEnd(marker));
         }
         Ok(())
     }
@@ -460,7 +460,7 @@ impl Keeper {
         if !std::mem::replace(&mut self.is_failing, true) {
             tracing::error!("{error}; the stream goes on, and further failures are only counted");
             self.counts.set_trouble(Some(error.to_string()));
-            self.events.publish(self.parts.clock.wall(), News::StorageLost(error.to_string()));
+            self.events.publish(self.parts.clock.wall(), EventKind::StorageLost(error.to_string()));
         }
         None
     }
@@ -486,13 +486,13 @@ impl Keeper {
         let since = if let Sight::Lost { since, .. } = *self.sight.borrow() { Some(since) } else { None };
         self.sight.send_replace(Sight::Lost { reason, since: since.unwrap_or(now) });
         if since.is_none() {
-            self.events.publish(now, News::CameraLost(reason));
+            self.events.publish(now, EventKind::CameraLost(reason));
         }
     }
 
     fn turn_live(&mut self) {
         if let Sight::Lost { .. } = self.sight.send_replace(Sight::Live) {
-            self.events.publish(self.parts.clock.wall(), News::CameraBack("pictures come again"));
+            self.events.publish(self.parts.clock.wall(), EventKind::CameraBack("pictures come again"));
         }
     }
 }

@@ -150,11 +150,11 @@ impl Group {
 #[cfg(all(test, unix))]
 mod tests {
     use super::{super::ring, *};
-    use crate::{events::News, time::WallTime};
+    use crate::{events::EventKind, time::WallTime};
 
     async fn after(command: &str, limit: Duration, n_events: usize) -> (u64, u64) {
         let (events, counts) = (ring(), Arc::new(HookCounts::default()));
-        (0..n_events).for_each(|_| events.publish(WallTime(0), News::CameraLost("a test")));
+        (0..n_events).for_each(|_| events.publish(WallTime(0), EventKind::CameraLost("a test")));
         events.close();
         let listener = events.listen_after("");
         run(command.to_owned(), limit, (events, listener), counts.clone()).await;

@@ -150,7 +150,7 @@ fn base64(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::{super::ring, *};
-    use crate::{events::News, time::WallTime};
+    use crate::{events::EventKind, time::WallTime};
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt},
         net::{TcpListener, TcpSocket},
@@ -204,7 +204,7 @@ mod tests {
         let (target, received) = receiver(vec!["200 OK", "503 Busy", "204 No Content", "400 Bad", "201 Created"]).await;
         let (events, counts) = (ring(), Arc::new(HookCounts::default()));
         for reason in ["a", "b", "c", "d"] {
-            events.publish(WallTime(0), News::CameraLost(reason));
+            events.publish(WallTime(0), EventKind::CameraLost(reason));
         }
         events.close();
         let listener = events.listen_after("");
@@ -227,12 +227,12 @@ mod tests {
         let port = held.local_addr().expect("it is bound").port();
         let target = Endpoint::parse(&format!("http://127.0.0.1:{port}/")).expect("an address");
         let (events, counts) = (ring(), Arc::new(HookCounts::default()));
-        (0..1003).for_each(|_| events.publish(WallTime(0), News::CameraLost("a test")));
+        (0..1003).for_each(|_| events.publish(WallTime(0), EventKind::CameraLost("a test")));
         let mut late = events.listen_after("r-1");
         assert!(late.next().await.is_some_and(|heard| event_of(heard, &counts).is_none()));
         assert_eq!(counts.dropped.get(), 2);
         let few = ring();
-        (0..2).for_each(|_| few.publish(WallTime(0), News::CameraLost("a test")));
+        (0..2).for_each(|_| few.publish(WallTime(0), EventKind::CameraLost("a test")));
         few.close();
         let listener = few.listen_after("");
         run(target, (few, listener), counts.clone()).await;

@@ -168,7 +168,7 @@ impl Keeper {
             self.close(marker.clone()).map_err(AskError::Unkept)?;
         } else {
             self.parts.store.save(&marker).map_err(AskError::Unkept)?;
-            self.events.publish(self.parts.clock.wall(), News::MarkerChange(marker.clone()));
+            self.events.publish(self.parts.clock.wall(), EventKind::MarkerChange(marker.clone()));
         }
         self.count();
         Ok(marker)
@@ -186,7 +186,7 @@ impl Keeper {
             marker.end = Some(now.max(marker.begin));
             self.mark(&marker);
         }
-        self.events.publish(now, News::MarkerRemoved(id));
+        self.events.publish(now, EventKind::MarkerRemoved(id));
         self.count();
         Ok(())
     }

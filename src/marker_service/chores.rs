@@ -32,7 +32,7 @@ impl Keeper {
         self.counts.set_trouble(None);
         let back = "markers are kept again";
         tracing::info!("{back}");
-        self.events.publish(self.parts.clock.wall(), News::StorageBack(back));
+        self.events.publish(self.parts.clock.wall(), EventKind::StorageBack(back));
         true
     }
 

@@ -46,7 +46,7 @@ impl Bench {
     async fn hear(&mut self) -> (&'static str, serde_json::Value) {
         let heard = tokio::time::timeout(std::time::Duration::from_secs(20), self.heard.next()).await.expect("in time");
         match heard {
-            Some(Heard::Event(event)) => (event.news.name(), serde_json::from_str(&event.json).expect("it is JSON")),
+            Some(Heard::Event(event)) => (event.kind.name(), serde_json::from_str(&event.json).expect("it is JSON")),
             other => panic!("{other:?}"),
         }
     }

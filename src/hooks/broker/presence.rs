@@ -2,7 +2,7 @@
 
 use crate::{
     detect::kind::Kind,
-    events::{Event, News},
+    events::{Event, EventKind},
     marker::{Maker, Marker, parts_of},
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -66,12 +66,12 @@ impl Presence {
 
     /// Takes an event, and says what it changes.
     pub(super) fn take(&mut self, event: &Event) -> Option<Change> {
-        if let News::MarkerRemoved(id) = &event.news {
+        if let EventKind::MarkerRemoved(id) = &event.kind {
             let kind = parts_of(id)?.0.to_owned();
             self.0.get_mut(&kind)?.open.remove(id);
             return Some(Change { kind, moment: None });
         }
-        let marker = event.news.marker()?;
+        let marker = event.kind.marker()?;
         let known = self.entry(&marker.kind)?;
         let newest = serde_json::to_string(marker).ok();
         let is_moment = marker.end == Some(marker.begin) && !known.open.contains(&marker.id);
@@ -84,7 +84,7 @@ impl Presence {
             // Who was there when nobody looked any more may be there still: the next run sees.
             known.open.remove(&marker.id);
         }
-        let moment = newest.filter(|_| is_moment && matches!(event.news, News::MarkerBegin(_)));
+        let moment = newest.filter(|_| is_moment && matches!(event.kind, EventKind::MarkerBegin(_)));
         Some(Change { kind: marker.kind.clone(), moment })
     }
 
@@ -126,8 +126,8 @@ mod tests {
         }
     }
 
-    fn event(news: News, is_of_end: bool) -> Event {
-        Event { number: 1, at: AT, news, json: String::new(), is_of_end }
+    fn event(kind: EventKind, is_of_end: bool) -> Event {
+        Event { number: 1, at: AT, kind, json: String::new(), is_of_end }
     }
 
     fn is_open(presence: &Presence, kind: &str) -> bool {
@@ -137,30 +137,30 @@ mod tests {
     #[test]
     fn what_lasts_is_there_until_the_last_of_it_has_ended() {
         let mut presence = Presence::of(&[Kind::FACE]);
-        let mut take = |news| presence.take(&event(news, false)).map(|change| (change.kind, change.moment.is_some()));
-        assert_eq!(take(News::MarkerBegin(marker("door-1", Maker::Api, None))), Some(("door".to_owned(), false)));
-        take(News::MarkerBegin(marker("door-2", Maker::Api, None)));
-        take(News::MarkerEnd(marker("door-1", Maker::Api, Some(AT + Span::from_ms(5)))));
+        let mut take = |kind| presence.take(&event(kind, false)).map(|change| (change.kind, change.moment.is_some()));
+        assert_eq!(take(EventKind::MarkerBegin(marker("door-1", Maker::Api, None))), Some(("door".to_owned(), false)));
+        take(EventKind::MarkerBegin(marker("door-2", Maker::Api, None)));
+        take(EventKind::MarkerEnd(marker("door-1", Maker::Api, Some(AT + Span::from_ms(5)))));
         assert!(is_open(&presence, "door"));
-        presence.take(&event(News::MarkerRemoved("door-2".to_owned()), false));
+        presence.take(&event(EventKind::MarkerRemoved("door-2".to_owned()), false));
         assert!(!is_open(&presence, "door") && presence.get("door").is_some_and(|door| door.lasts && !door.has_moments));
-        assert_eq!(presence.take(&event(News::MarkerRemoved("window-1".to_owned()), false)), None);
-        assert_eq!(presence.take(&event(News::CameraLost("a test"), false)), None);
+        assert_eq!(presence.take(&event(EventKind::MarkerRemoved("window-1".to_owned()), false)), None);
+        assert_eq!(presence.take(&event(EventKind::CameraLost("a test"), false)), None);
     }
 
     #[test]
     fn a_moment_is_told_once_and_needs_no_sensor() {
         let mut presence = Presence::default();
         let bell = marker("bell-1", Maker::Api, Some(AT));
-        let begin = presence.take(&event(News::MarkerBegin(bell.clone()), false)).expect("a change");
+        let begin = presence.take(&event(EventKind::MarkerBegin(bell.clone()), false)).expect("a change");
         assert!(begin.moment.is_some_and(|json| json.contains("\"bell-1\"")));
-        let end = presence.take(&event(News::MarkerEnd(bell), false)).expect("a change");
+        let end = presence.take(&event(EventKind::MarkerEnd(bell), false)).expect("a change");
         assert_eq!(end.moment, None);
         let known = presence.get("bell").expect("it is known");
         assert!(known.has_moments && !known.lasts && !known.is_open() && known.newest.is_some());
         // One that was open, and is ended where it began, lasted.
-        presence.take(&event(News::MarkerBegin(marker("door-2", Maker::Api, None)), false));
-        presence.take(&event(News::MarkerEnd(marker("door-2", Maker::Api, Some(AT))), false));
+        presence.take(&event(EventKind::MarkerBegin(marker("door-2", Maker::Api, None)), false));
+        presence.take(&event(EventKind::MarkerEnd(marker("door-2", Maker::Api, Some(AT))), false));
         assert!(presence.get("door").is_some_and(|door| door.lasts && !door.has_moments));
     }
 
@@ -168,8 +168,8 @@ mod tests {
     fn who_is_there_at_the_end_of_the_stream_may_be_there_at_the_next_start() {
         let mut presence = Presence::default();
         for (id, source) in [("face-1", Maker::Detector), ("door-2", Maker::Api)] {
-            presence.take(&event(News::MarkerBegin(marker(id, source, None)), false));
-            presence.take(&event(News::MarkerEnd(marker(id, source, Some(AT + Span::from_ms(5)))), true));
+            presence.take(&event(EventKind::MarkerBegin(marker(id, source, None)), false));
+            presence.take(&event(EventKind::MarkerEnd(marker(id, source, Some(AT + Span::from_ms(5)))), true));
         }
         assert!(is_open(&presence, "face") && !is_open(&presence, "door"));
     }
@@ -178,7 +178,7 @@ mod tests {
     fn kinds_are_bounded_and_a_second_look_counts() {
         let mut presence = Presence::default();
         for n in 0..KINDS_MAX + 5 {
-            presence.take(&event(News::MarkerBegin(marker(&format!("kind{n}-1"), Maker::Api, None)), false));
+            presence.take(&event(EventKind::MarkerBegin(marker(&format!("kind{n}-1"), Maker::Api, None)), false));
         }
         assert_eq!(presence.kinds().count(), KINDS_MAX);
         presence.look_again(vec![marker("kind3-1", Maker::Api, None), marker("other-1", Maker::Api, None)]);

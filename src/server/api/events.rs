@@ -99,7 +99,7 @@ impl Reader {
             match self {
                 Reader::Events(events, listener) => Some(match listener.next().await? {
                     Heard::Event(event) => {
-                        format!("id: {}\nevent: {}\ndata: {}\n\n", events.id(&event), event.news.name(), event.json)
+                        format!("id: {}\nevent: {}\ndata: {}\n\n", events.id(&event), event.kind.name(), event.json)
                     }
                     // Without an id: it is of this connection alone.
                     Heard::Missed(count) => format!("event: missed\ndata: {{\"count\":{count}}}\n\n"),

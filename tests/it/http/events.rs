@@ -2,7 +2,7 @@
 
 use super::running::{Running, send, soon, start};
 use hlscam::{
-    events::News,
+    events::EventKind,
     server::{Limits, SUBSCRIBERS_MAX, SUBSCRIBERS_OF_PROXY_MAX},
     time::Clock,
 };
@@ -51,7 +51,7 @@ impl Client {
 }
 
 fn publish(server: &Running, reason: &'static str) {
-    server.journal.events.publish(server.clock.wall(), News::CameraLost(reason));
+    server.journal.events.publish(server.clock.wall(), EventKind::CameraLost(reason));
 }
 
 #[tokio::test]
