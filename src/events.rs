@@ -127,7 +127,7 @@ pub struct Events {
 
 /// What a listener gets.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Heard {
+pub enum Received {
     /// An event.
     Event(Arc<Event>),
     /// It was too slow for so many events.
@@ -223,7 +223,7 @@ pub struct Listener {
 
 impl Listener {
     /// The next event, when it is there; `None` after the last. Nothing is lost when this is dropped half-way.
-    pub async fn next(&mut self) -> Option<Heard> {
+    pub async fn next(&mut self) -> Option<Received> {
         loop {
             self.versions.borrow_and_update();
             match self.look() {
@@ -239,7 +239,7 @@ impl Listener {
         self.next < self.events.ring().next
     }
 
-    fn look(&mut self) -> Option<Heard> {
+    fn look(&mut self) -> Option<Received> {
         let ring = self.events.ring();
         let oldest = ring.next - ring.events.len() as u64;
         let from_oldest = std::mem::take(&mut self.from_oldest);
@@ -248,12 +248,12 @@ impl Listener {
             self.next = oldest;
             // Who never heard any of them was not too slow.
             if !from_oldest {
-                return Some(Heard::Missed(missed));
+                return Some(Received::Missed(missed));
             }
         }
         let event = ring.events.get((self.next - oldest) as usize)?.clone();
         self.next += 1;
-        Some(Heard::Event(event))
+        Some(Received::Event(event))
     }
 }
 
@@ -274,8 +274,8 @@ mod tests {
         let mut all = Vec::new();
         while let Ok(Some(heard)) = tokio::time::timeout(std::time::Duration::from_millis(1), listener.next()).await {
             all.push(match heard {
-                Heard::Event(event) => event.number as i64,
-                Heard::Missed(n) => -(n as i64),
+                Received::Event(event) => event.number as i64,
+                Received::Missed(n) => -(n as i64),
             });
         }
         all

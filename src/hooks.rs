@@ -11,7 +11,7 @@ pub mod webhook;
 use crate::{
     counter::{Counter, Gauge},
     detect::kind::Kind,
-    events::{Event, Events, Heard, Listener},
+    events::{Event, Events, Listener, Received},
     host,
     marker_service::MarkerService,
     panics::{Panics, PanicsReport},
@@ -207,10 +207,10 @@ fn payload(events: &Events, event: &Event) -> String {
 }
 
 /// The event of what was heard; what was missed is counted.
-fn event_of(heard: Heard, counts: &HookCounts) -> Option<Arc<Event>> {
+fn event_of(heard: Received, counts: &HookCounts) -> Option<Arc<Event>> {
     match heard {
-        Heard::Event(event) => Some(event),
-        Heard::Missed(count) => {
+        Received::Event(event) => Some(event),
+        Received::Missed(count) => {
             counts.dropped.add(count);
             None
         }

@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
     detect::kind::Kind,
-    events::Heard,
+    events::Received,
     store::Place,
     time::ManualClock,
     window::feed::{BEGIN, Feed as WindowFeed, config},
@@ -46,7 +46,7 @@ impl Bench {
     async fn hear(&mut self) -> (&'static str, serde_json::Value) {
         let heard = tokio::time::timeout(std::time::Duration::from_secs(20), self.heard.next()).await.expect("in time");
         match heard {
-            Some(Heard::Event(event)) => (event.kind.name(), serde_json::from_str(&event.json).expect("it is JSON")),
+            Some(Received::Event(event)) => (event.kind.name(), serde_json::from_str(&event.json).expect("it is JSON")),
             other => panic!("{other:?}"),
         }
     }

@@ -6,7 +6,7 @@ use hlscam::{
     camera::{Camera, CameraConfig, Cameras, Live},
     capture, cli,
     config::{Command, read},
-    events::{Event, Heard, Listener},
+    events::{Event, Listener, Received},
     server::{AccessConfig, Limits, ServerConfig, Site, bind, serve},
     store::Place,
     time::{Clock, ManualClock, Span, WallTime},
@@ -115,7 +115,7 @@ impl Stage {
     fn next_event(&self, listener: &mut Listener) -> Event {
         let next = async { tokio::time::timeout(crate::support::DEADLINE, listener.next()).await };
         match self.runtime.block_on(next).expect("in time").expect("it goes on") {
-            Heard::Event(event) => (*event).clone(),
+            Received::Event(event) => (*event).clone(),
             other => panic!("{other:?}"),
         }
     }

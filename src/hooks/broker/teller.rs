@@ -15,7 +15,7 @@ use crate::{
     counter::Gauge,
     detect::kind::Kind,
     drill,
-    events::{EVENTS_MAX, Event, Heard, Listener},
+    events::{EVENTS_MAX, Event, Listener, Received},
     hooks::{HookCounts, homeassistant, payload},
     marker_service::{MarkerService, Sight},
     store::Query,
@@ -318,10 +318,10 @@ impl Teller {
     }
 
     /// Takes an event; `is_now` is false for what happened while nobody could be told.
-    async fn hear(&mut self, heard: Heard, is_now: bool) {
+    async fn hear(&mut self, heard: Received, is_now: bool) {
         let event = match heard {
-            Heard::Event(event) => event,
-            Heard::Missed(count) => {
+            Received::Event(event) => event,
+            Received::Missed(count) => {
                 self.counts.dropped.add(count);
                 return self.look_again().await;
             }

@@ -2,7 +2,7 @@
 //! the next event when there is room to send one, so a slow client stalls nobody.
 
 use crate::{
-    events::{Events, Heard, Listener},
+    events::{Events, Listener, Received},
     marker_service::FeedReader,
     server::{
         context::Shared,
@@ -98,11 +98,11 @@ impl Reader {
         let next = async {
             match self {
                 Reader::Events(events, listener) => Some(match listener.next().await? {
-                    Heard::Event(event) => {
+                    Received::Event(event) => {
                         format!("id: {}\nevent: {}\ndata: {}\n\n", events.id(&event), event.kind.name(), event.json)
                     }
                     // Without an id: it is of this connection alone.
-                    Heard::Missed(count) => format!("event: missed\ndata: {{\"count\":{count}}}\n\n"),
+                    Received::Missed(count) => format!("event: missed\ndata: {{\"count\":{count}}}\n\n"),
                 }),
                 Reader::Detections(reader) => Some(format!("event: detection\ndata: {}\n\n", reader.next().await?)),
             }
