@@ -28,7 +28,7 @@ const ZSTD_LEVEL: i32 = 9;
 
 /// A coding. Sending a text as it is, `identity`, is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Coding {
+pub enum ContentCoding {
     /// `zstd`, RFC 8878.
     Zstd,
     /// `br`, RFC 7932.
@@ -37,44 +37,44 @@ pub enum Coding {
     Gzip,
 }
 
-impl Coding {
+impl ContentCoding {
     /// All of them, best first: zstd is as small as brotli here, and takes half the time on both sides.
-    pub const ALL: [Coding; 3] = [Coding::Zstd, Coding::Brotli, Coding::Gzip];
+    pub const ALL: [ContentCoding; 3] = [ContentCoding::Zstd, ContentCoding::Brotli, ContentCoding::Gzip];
 
     /// Its name in `Accept-Encoding` and `Content-Encoding`.
     pub fn name(self) -> &'static str {
         match self {
-            Coding::Zstd => "zstd",
-            Coding::Brotli => "br",
-            Coding::Gzip => "gzip",
+            ContentCoding::Zstd => "zstd",
+            ContentCoding::Brotli => "br",
+            ContentCoding::Gzip => "gzip",
         }
     }
 
     /// What stands before the first stretch.
     fn head(self) -> &'static [u8] {
         match self {
-            Coding::Zstd => &[],
-            Coding::Brotli => BROTLI_HEADER,
-            Coding::Gzip => GZIP_HEADER,
+            ContentCoding::Zstd => &[],
+            ContentCoding::Brotli => BROTLI_HEADER,
+            ContentCoding::Gzip => GZIP_HEADER,
         }
     }
 
     fn squeeze(self, text: &[u8]) -> Bytes {
         match self {
-            Coding::Zstd => {
+            ContentCoding::Zstd => {
                 zstd::bulk::compress(text, ZSTD_LEVEL).expect("zstd of memory into memory fails only without memory").into()
             }
-            Coding::Brotli => brotli(text),
-            Coding::Gzip => deflate(text),
+            ContentCoding::Brotli => brotli(text),
+            ContentCoding::Gzip => deflate(text),
         }
     }
 
     /// What stands behind the last stretch.
     fn tail(self, crc: &Crc) -> Bytes {
         match self {
-            Coding::Zstd => Bytes::new(),
-            Coding::Brotli => Bytes::from_static(BROTLI_END),
-            Coding::Gzip => [DEFLATE_END, &crc.sum().to_le_bytes(), &crc.amount().to_le_bytes()].concat().into(),
+            ContentCoding::Zstd => Bytes::new(),
+            ContentCoding::Brotli => Bytes::from_static(BROTLI_END),
+            ContentCoding::Gzip => [DEFLATE_END, &crc.sum().to_le_bytes(), &crc.amount().to_le_bytes()].concat().into(),
         }
     }
 }
@@ -83,7 +83,7 @@ impl Coding {
 #[derive(Debug)]
 pub struct Stretch {
     text: Bytes,
-    packed: [OnceLock<Bytes>; Coding::ALL.len()],
+    packed: [OnceLock<Bytes>; ContentCoding::ALL.len()],
     crc: Crc,
 }
 
@@ -95,12 +95,12 @@ impl Stretch {
 
     /// Compresses in every coding, so that nobody waits for it later.
     pub fn pack(&self) {
-        for coding in Coding::ALL {
+        for coding in ContentCoding::ALL {
             self.packed(coding);
         }
     }
 
-    fn packed(&self, coding: Coding) -> &Bytes {
+    fn packed(&self, coding: ContentCoding) -> &Bytes {
         self.packed[coding as usize].get_or_init(|| coding.squeeze(&self.text))
     }
 
@@ -113,7 +113,7 @@ impl Stretch {
 /// A body in a coding, written from its front to its end.
 #[derive(Debug)]
 pub struct Packer {
-    coding: Coding,
+    coding: ContentCoding,
     out: Vec<Bytes>,
     /// What is not compressed yet.
     plain: Vec<u8>,
@@ -122,7 +122,7 @@ pub struct Packer {
 
 impl Packer {
     /// An empty body.
-    pub fn new(coding: Coding) -> Packer {
+    pub fn new(coding: ContentCoding) -> Packer {
         Packer { coding, out: vec![Bytes::from_static(coding.head())], plain: Vec::new(), crc: Crc::new() }
     }
 
@@ -191,14 +191,14 @@ fn brotli(mut text: &[u8]) -> Bytes {
 
 /// For tests: what a client makes of a body.
 #[cfg(test)]
-pub(crate) fn unpack(coding: Coding, body: &[u8]) -> Vec<u8> {
+pub(crate) fn unpack(coding: ContentCoding, body: &[u8]) -> Vec<u8> {
     use std::io::Read;
     let mut text = Vec::new();
     let read = match coding {
-        Coding::Zstd => zstd::stream::copy_decode(body, &mut text),
-        Coding::Brotli => brotli::BrotliDecompress(&mut &body[..], &mut text),
+        ContentCoding::Zstd => zstd::stream::copy_decode(body, &mut text),
+        ContentCoding::Brotli => brotli::BrotliDecompress(&mut &body[..], &mut text),
         // `GzDecoder` reads one member only, as browsers do.
-        Coding::Gzip => flate2::read::GzDecoder::new(body).read_to_end(&mut text).map(|_| ()),
+        ContentCoding::Gzip => flate2::read::GzDecoder::new(body).read_to_end(&mut text).map(|_| ()),
     };
     read.unwrap_or_else(|error| panic!("{coding:?}: {error}"));
     text
@@ -214,7 +214,7 @@ mod tests {
         fn what_is_joined_unpacks_to_the_whole(pieces in prop::collection::vec((any::<bool>(), "[a-c]{0,3}|(#EXTINF:[0-9]\n){0,90}|.{0,40}"), 1..12)) {
             let whole: String = pieces.iter().map(|(_, text)| text.as_str()).collect();
             prop_assume!(!whole.is_empty());
-            for coding in Coding::ALL {
+            for coding in ContentCoding::ALL {
                 let mut packer = Packer::new(coding);
                 for (is_frozen, text) in &pieces {
                     match is_frozen {

@@ -12,7 +12,7 @@ mod tests;
 pub mod texts;
 
 use crate::{
-    coding::Coding,
+    coding::ContentCoding,
     drill,
     encode::VBV_SPAN,
     sync::lock,
@@ -93,7 +93,7 @@ impl Kind {
 pub struct Page {
     pieces: Vec<Piece>,
     tag: String,
-    packed: [OnceLock<Vec<Bytes>>; Coding::ALL.len()],
+    packed: [OnceLock<Vec<Bytes>>; ContentCoding::ALL.len()],
 }
 
 impl Page {
@@ -107,7 +107,7 @@ impl Page {
     }
 
     /// The text in a coding, compressed on the first call only; who asks meanwhile waits for that, for it takes milliseconds.
-    pub fn packed(&self, coding: Coding) -> &[Bytes] {
+    pub fn packed(&self, coding: ContentCoding) -> &[Bytes] {
         self.packed[coding as usize].get_or_init(|| pack(coding, &self.pieces))
     }
 

@@ -4,7 +4,7 @@
 //! compression of 5 MB. So finished stretches of [`CHUNK_ENTRIES`] entries are frozen and compressed once, on their own and in every
 //! coding, and a page is a list of such stretches.
 
-use crate::coding::{Coding, Packer, Stretch};
+use crate::coding::{ContentCoding, Packer, Stretch};
 use bytes::Bytes;
 use std::{collections::VecDeque, sync::Arc};
 
@@ -31,7 +31,7 @@ impl Piece {
 }
 
 /// The pieces in one coding. Frozen ones are taken as they are; runs of plain ones are compressed together.
-pub fn pack(coding: Coding, pieces: &[Piece]) -> Vec<Bytes> {
+pub fn pack(coding: ContentCoding, pieces: &[Piece]) -> Vec<Bytes> {
     let mut packer = Packer::new(coding);
     for piece in pieces {
         match piece {
@@ -128,7 +128,7 @@ mod tests {
         pieces.iter().map(|piece| std::str::from_utf8(piece.text()).unwrap()).collect()
     }
 
-    fn unpacked(coding: Coding, pieces: &[Piece]) -> String {
+    fn unpacked(coding: ContentCoding, pieces: &[Piece]) -> String {
         String::from_utf8(unpack(coding, &pack(coding, pieces).concat())).unwrap()
     }
 
@@ -151,7 +151,7 @@ mod tests {
             let expect: String = model.iter().skip(from).cloned().collect();
             let pieces = roll.pieces(from);
             prop_assert_eq!(&text(&pieces), &expect);
-            for coding in Coding::ALL.into_iter().filter(|_| !expect.is_empty()) {
+            for coding in ContentCoding::ALL.into_iter().filter(|_| !expect.is_empty()) {
                 prop_assert_eq!(unpacked(coding, &pieces), expect.as_str());
             }
         }
@@ -164,7 +164,7 @@ mod tests {
         let pieces = roll.pieces(0);
         assert_eq!(pieces.len(), 43_200 / CHUNK_ENTRIES);
         assert!(pieces.iter().all(|piece| matches!(piece, Piece::Frozen(_))));
-        for coding in Coding::ALL {
+        for coding in ContentCoding::ALL {
             assert_eq!(unpacked(coding, &pieces), text(&pieces));
         }
     }

@@ -1,21 +1,21 @@
 //! What a request says of the form of its answer: the coding that it takes (RFC 9110 §12.5.3), and what it has already (§13.1.2). Pure.
 
-use crate::coding::Coding;
+use crate::coding::ContentCoding;
 
 /// The coding to answer in, of those that we have: the one that weighs most, ours first where they weigh the same; `None` to send the
 /// text as it is. What is malformed weighs nothing.
-pub(in crate::server) fn coding(accept_encoding: Option<&str>) -> Option<Coding> {
+pub(in crate::server) fn coding(accept_encoding: Option<&str>) -> Option<ContentCoding> {
     let accept = accept_encoding?;
-    let weight = |coding: Coding| {
+    let weight = |coding: ContentCoding| {
         let named = match coding {
             // §8.4.1.3: an old name of the same.
-            Coding::Gzip => weight_of(accept, "gzip").or(weight_of(accept, "x-gzip")),
-            Coding::Brotli | Coding::Zstd => weight_of(accept, coding.name()),
+            ContentCoding::Gzip => weight_of(accept, "gzip").or(weight_of(accept, "x-gzip")),
+            ContentCoding::Brotli | ContentCoding::Zstd => weight_of(accept, coding.name()),
         };
         named.or(weight_of(accept, "*")).unwrap_or(0)
     };
     let mut best = (None, weight_of(accept, "identity").unwrap_or(0));
-    for coding in Coding::ALL {
+    for coding in ContentCoding::ALL {
         let weight = weight(coding);
         // Who takes it plain and packed alike gets it packed.
         if weight > best.1 || (weight == best.1 && weight > 0 && best.0.is_none()) {
@@ -45,7 +45,7 @@ fn thousandths(q: &str) -> Option<u32> {
 }
 
 /// The entity tag of a text in a coding: strong tags differ by coding (§8.8.3.3).
-pub(in crate::server) fn entity_tag(base: &str, coding: Option<Coding>) -> String {
+pub(in crate::server) fn entity_tag(base: &str, coding: Option<ContentCoding>) -> String {
     match coding {
         Some(coding) => format!("\"{base}-{}\"", coding.name()),
         None => format!("\"{base}\""),
@@ -66,7 +66,7 @@ mod tests {
     #[test]
     fn the_coding_that_weighs_most_is_taken() {
         let check = |accept: &str, expect: &str| {
-            assert_eq!(coding(Some(accept)).map_or("identity", Coding::name), expect, "{accept}");
+            assert_eq!(coding(Some(accept)).map_or("identity", ContentCoding::name), expect, "{accept}");
         };
         check("gzip", "gzip");
         check("x-gzip", "gzip");
@@ -113,6 +113,9 @@ mod tests {
         check("\"a-gzip\"", false);
         check("", false);
         assert!(!is_known(None, "\"a\""));
-        assert_eq!((entity_tag("a", None), entity_tag("a", Some(Coding::Brotli))), ("\"a\"".to_owned(), "\"a-br\"".to_owned()));
+        assert_eq!(
+            (entity_tag("a", None), entity_tag("a", Some(ContentCoding::Brotli))),
+            ("\"a\"".to_owned(), "\"a-br\"".to_owned())
+        );
     }
 }

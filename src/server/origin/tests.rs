@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    coding::{Coding, unpack},
+    coding::{ContentCoding, unpack},
     time::Span,
     window::{
         WindowConfig,
@@ -286,7 +286,7 @@ fn playlists_are_compressed_when_asked_and_say_the_same() {
         let plain = reply(&feed, &get(target));
         assert_eq!((header(&plain, "content-encoding"), header(&plain, "vary")), (None, Some("Accept-Encoding")));
         let mut tags = HashSet::from([header(&plain, "etag").map(str::to_owned)]);
-        for coding in Coding::ALL {
+        for coding in ContentCoding::ALL {
             let packed = reply(&feed, &Request { accept_encoding: Some(coding.name().to_owned()), ..get(target) });
             assert_eq!(
                 (header(&packed, "content-encoding"), header(&packed, "vary")),

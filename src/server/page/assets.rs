@@ -1,7 +1,7 @@
 //! The page, embedded: the binary needs nothing beside it.
 
 use crate::camera_name::CameraName;
-use crate::coding::{Coding, Packer};
+use crate::coding::{ContentCoding, Packer};
 use crate::server::{
     http::{
         negotiation::{self, entity_tag, is_known},
@@ -45,7 +45,7 @@ const SCRIPTS: &[(&str, &[u8])] = &built!["viewer.js", "shared-worker.js", "hls.
 pub(in crate::server) struct Asset {
     name: &'static str,
     plain: Bytes,
-    packed: [OnceLock<Bytes>; Coding::ALL.len()],
+    packed: [OnceLock<Bytes>; ContentCoding::ALL.len()],
     /// Names the content.
     hash: String,
 }
@@ -115,7 +115,7 @@ impl Asset {
         Reply { status: 200, headers, body: vec![body], rest: None }
     }
 
-    fn packed(&self, coding: Coding) -> &Bytes {
+    fn packed(&self, coding: ContentCoding) -> &Bytes {
         self.packed[coding as usize].get_or_init(|| {
             let mut packer = Packer::new(coding);
             packer.add(&self.plain);
@@ -185,7 +185,7 @@ mod tests {
         check("*", None, 304);
         check("\"other\"", None, 200);
         check(&tag, Some("gzip"), 200);
-        for coding in Coding::ALL {
+        for coding in ContentCoding::ALL {
             let reply = asset.reply(None, Some(coding.name()));
             assert_eq!(header(&reply, "content-encoding").as_deref(), Some(coding.name()));
             assert_eq!(unpack(coding, &reply.body.concat()), asset.plain);
