@@ -4,9 +4,9 @@
 
 pub mod dash;
 pub mod hls;
+pub mod incremental;
 mod lines;
 pub mod name;
-pub mod roll;
 #[cfg(test)]
 mod tests;
 pub mod texts;
@@ -25,8 +25,8 @@ use crate::{
 };
 use bytes::Bytes;
 use hls::{Flag, Seconds};
+use incremental::{Piece, pack};
 use name::Name;
-use roll::{Piece, pack};
 use std::{
     fmt::{self, Display, Write},
     hash::{DefaultHasher, Hasher},
@@ -90,15 +90,15 @@ impl Kind {
 
 /// A rendered playlist: pieces to be sent in order, shared by all who asked.
 #[derive(Debug)]
-pub struct Page {
+pub struct RenderedPlaylist {
     pieces: Vec<Piece>,
     tag: String,
     packed: [OnceLock<Vec<Bytes>>; ContentCoding::ALL.len()],
 }
 
-impl Page {
-    fn new(pieces: Vec<Piece>, tag: String) -> Page {
-        Page { pieces, tag, packed: Default::default() }
+impl RenderedPlaylist {
+    fn new(pieces: Vec<Piece>, tag: String) -> RenderedPlaylist {
+        RenderedPlaylist { pieces, tag, packed: Default::default() }
     }
 
     /// The text.
@@ -137,7 +137,7 @@ impl Playlists {
 
     /// A playlist of a version or a later one, written on the first call only; who asks meanwhile waits for that. `None` before the first
     /// whole segment.
-    pub fn page(&self, kind: Kind, version: u64) -> Option<Arc<Page>> {
+    pub fn page(&self, kind: Kind, version: u64) -> Option<Arc<RenderedPlaylist>> {
         let mut texts = lock(&self.texts);
         if texts.version() < version {
             let snapshot = self.window.snapshot(texts.next());
@@ -271,7 +271,7 @@ fn sequence(state: &Snapshot, text: &mut String, first: u64, skip: Option<hls::S
     }
 }
 
-fn video(texts: &Texts, state: &Snapshot, extent: Extent) -> Page {
+fn video(texts: &Texts, state: &Snapshot, extent: Extent) -> RenderedPlaylist {
     let skipped = if extent == Extent::Full { 0 } else { state.skippable };
     // A delta that skips nothing is the full playlist.
     let extent = if skipped == 0 { Extent::Full } else { extent };
@@ -307,7 +307,7 @@ fn video(texts: &Texts, state: &Snapshot, extent: Extent) -> Page {
     page(state, Kind::Video(extent), text, texts.video.pieces(skipped), tail)
 }
 
-fn iframes(texts: &Texts, state: &Snapshot, extent: Extent) -> Page {
+fn iframes(texts: &Texts, state: &Snapshot, extent: Extent) -> RenderedPlaylist {
     let skipped = if extent == Extent::Full { 0 } else { state.skippable };
     let shown = |skipped| state.listed_from(skipped).map(|segment| segment.key_count).sum::<u64>();
     let hidden = if skipped == 0 { 0 } else { state.sums.key_frames - shown(skipped) };
@@ -331,14 +331,14 @@ fn iframes(texts: &Texts, state: &Snapshot, extent: Extent) -> Page {
     page(state, Kind::IFrames(extent), text, texts.iframes.pieces(skipped), tail)
 }
 
-fn page(state: &Snapshot, kind: Kind, head: String, body: Vec<Piece>, tail: String) -> Page {
+fn page(state: &Snapshot, kind: Kind, head: String, body: Vec<Piece>, tail: String) -> RenderedPlaylist {
     let mut pieces = vec![Piece::Plain(Bytes::from(head))];
     pieces.extend(body);
     pieces.push(Piece::Plain(Bytes::from(tail)));
-    Page::new(pieces, format!("{}-{}-{}", state.config.run, state.version, kind.index()))
+    RenderedPlaylist::new(pieces, format!("{}-{}-{}", state.config.run, state.version, kind.index()))
 }
 
-fn multivariant(state: &Snapshot) -> Page {
+fn multivariant(state: &Snapshot) -> RenderedPlaylist {
     let mut text = String::with_capacity(512);
     line(&mut text, Flag::M3u);
     line(&mut text, Flag::IndependentSegments);
@@ -366,11 +366,11 @@ fn multivariant(state: &Snapshot) -> Page {
 }
 
 /// A page that seldom changes: its tag is that of its text, so that a client that asks often gets 304.
-fn still(state: &Snapshot, text: String) -> Page {
+fn still(state: &Snapshot, text: String) -> RenderedPlaylist {
     let mut hasher = DefaultHasher::new();
     hasher.write(text.as_bytes());
     let tag = format!("{}-{:016x}", state.config.run, hasher.finish());
-    Page::new(vec![Piece::Plain(Bytes::from(text))], tag)
+    RenderedPlaylist::new(vec![Piece::Plain(Bytes::from(text))], tag)
 }
 
 /// The highest frame rate of the formats in the window.

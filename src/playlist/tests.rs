@@ -29,7 +29,7 @@ pub(super) fn text_of(playlists: &Playlists, kind: Kind) -> String {
     plain
 }
 
-fn newest(playlists: &Playlists, kind: Kind) -> Option<Arc<Page>> {
+fn newest(playlists: &Playlists, kind: Kind) -> Option<Arc<RenderedPlaylist>> {
     playlists.page(kind, playlists.window().read(|state| state.version))
 }
 
@@ -210,6 +210,6 @@ fn a_delta_of_a_day_is_small_and_a_version_is_rendered_once() {
         assert!(delta < 3000 && size(FULL) < 3000 * 20, "{coding:?}: {delta} bytes");
     }
     assert!(Arc::ptr_eq(&page(FULL), &page(FULL)));
-    let packed = |page: Arc<Page>| ContentCoding::ALL.map(|coding| page.packed(coding).as_ptr());
+    let packed = |page: Arc<RenderedPlaylist>| ContentCoding::ALL.map(|coding| page.packed(coding).as_ptr());
     assert_eq!(packed(page(FULL)), packed(page(FULL)));
 }

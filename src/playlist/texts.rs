@@ -1,7 +1,10 @@
 //! What is written of a window's playlists, kept from version to version: text that does not change any more, the lines of date ranges, and
 //! the playlists of one version as they are asked for.
 
-use super::{Kind, Page, dash, entry, iframe_entry, iframes, lines::Lines, multivariant, roll::Roll, still, video};
+use super::{
+    Kind, RenderedPlaylist, dash, entry, iframe_entry, iframes, incremental::IncrementalText, lines::Lines, multivariant, still,
+    video,
+};
 use crate::{coding::Stretch, package::Msn, window::snapshot::Snapshot};
 use std::sync::Arc;
 
@@ -13,12 +16,12 @@ pub struct Texts {
     /// Number of the first segment in the rolls.
     first: u64,
     /// The listed segments whose parts are not listed any more.
-    pub(super) video: Roll,
+    pub(super) video: IncrementalText,
     /// The key frames of all listed segments, an entry per segment.
-    pub(super) iframes: Roll,
+    pub(super) iframes: IncrementalText,
     pub(super) lines: Lines,
     published: dash::published::Published,
-    pages: [Option<Arc<Page>>; Kind::COUNT],
+    pages: [Option<Arc<RenderedPlaylist>>; Kind::COUNT],
 }
 
 impl Texts {
@@ -70,7 +73,7 @@ impl Texts {
     }
 
     /// A playlist of the version, written on the first call only. `None` before the first whole segment.
-    pub fn page(&mut self, kind: Kind) -> Option<Arc<Page>> {
+    pub fn page(&mut self, kind: Kind) -> Option<Arc<RenderedPlaylist>> {
         let Texts { snapshot, published, .. } = self;
         let snapshot = snapshot.as_ref().filter(|snapshot| snapshot.listed_len > 0)?;
         let kind = if snapshot.ended { kind.full() } else { kind };

@@ -16,7 +16,7 @@ pub use tail::{SegmentTail, Stalled, TailReader};
 
 use crate::{
     package::Msn,
-    playlist::{Extent, Kind, Page, Playlists, name::Name, texts::Texts},
+    playlist::{Extent, Kind, Playlists, RenderedPlaylist, name::Name, texts::Texts},
     time::{Span, TICKS_PER_S},
     window::{WindowConfig, state::State},
 };
@@ -134,7 +134,7 @@ pub fn resolve(request: &Request, state: &State) -> Resolution {
 }
 
 /// A playlist of a state, written for this one request.
-fn page_of(state: &State, kind: Kind) -> Option<Arc<Page>> {
+fn page_of(state: &State, kind: Kind) -> Option<Arc<RenderedPlaylist>> {
     let mut texts = Texts::default();
     texts.follow(state.snapshot(texts.next()));
     texts.page(kind)

@@ -3,7 +3,7 @@
 use super::{Awaited, Method, Request, Resolution, SegmentTail, range};
 use crate::{
     package::{Msn, media_bytes::MediaBytes},
-    playlist::{Kind, Page},
+    playlist::{Kind, RenderedPlaylist},
     server::http::negotiation::{self, entity_tag, is_known},
     time::{Span, TICKS_PER_S, WallTime},
     window::{WindowConfig, state::State},
@@ -159,7 +159,7 @@ pub(super) enum Found {
 
 impl Found {
     /// Makes the answer: here playlists are written and compressed, once for all who ask, and headers written.
-    pub(super) fn resolve(self, request: &Request, write: impl FnOnce(Kind, u64) -> Option<Arc<Page>>) -> Resolution {
+    pub(super) fn resolve(self, request: &Request, write: impl FnOnce(Kind, u64) -> Option<Arc<RenderedPlaylist>>) -> Resolution {
         Resolution::Ready(match self {
             Found::Await(awaited) => return Resolution::Await(awaited),
             Found::Refused(status, why, lifetime_s) => Reply::error(status, why, lifetime_s).for_method(request),
@@ -196,7 +196,7 @@ impl Kept {
 }
 
 /// A playlist.
-fn page(request: &Request, page: &Page, kind: &'static str, lifetime_s: u64) -> Reply {
+fn page(request: &Request, page: &RenderedPlaylist, kind: &'static str, lifetime_s: u64) -> Reply {
     let coding = negotiation::coding(request.accept_encoding.as_deref());
     let tag = entity_tag(page.tag(), coding);
     let mut reply = if is_known(request.if_none_match.as_deref(), &tag) {

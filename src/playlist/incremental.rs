@@ -44,7 +44,7 @@ pub fn pack(coding: ContentCoding, pieces: &[Piece]) -> Vec<Bytes> {
 
 /// The text itself. Appending and cutting cost O(1), amortised over a chunk.
 #[derive(Debug, Default)]
-pub struct Roll {
+pub struct IncrementalText {
     frozen: VecDeque<(Arc<Stretch>, Vec<usize>)>,
     /// Entries that are cut from the front of the first chunk.
     cut: usize,
@@ -55,7 +55,7 @@ pub struct Roll {
     fresh: Vec<Arc<Stretch>>,
 }
 
-impl Roll {
+impl IncrementalText {
     /// Entries in it.
     pub fn len(&self) -> usize {
         self.len
@@ -124,7 +124,7 @@ mod tests {
     use crate::coding::unpack;
     use proptest::prelude::*;
 
-    fn text(pieces: &[Piece]) -> String {
+    fn written(pieces: &[Piece]) -> String {
         pieces.iter().map(|piece| std::str::from_utf8(piece.text()).unwrap()).collect()
     }
 
@@ -135,22 +135,22 @@ mod tests {
     proptest! {
         #[test]
         fn a_roll_is_the_text_of_its_entries_and_its_codings_unpack_to_it(steps in prop::collection::vec(0..5u8, 0..500), from in 0..40usize) {
-            let mut roll = Roll::default();
+            let mut text = IncrementalText::default();
             let mut model = VecDeque::new();
             for (n, step) in steps.iter().enumerate() {
                 if *step == 0 {
-                    roll.pop();
+                    text.pop();
                     model.pop_front();
                 } else {
                     let entry = format!("entry {n}\n").repeat(usize::from(*step) - 1);
-                    roll.push(&entry);
+                    text.push(&entry);
                     model.push_back(entry);
                 }
             }
-            prop_assert_eq!(roll.len(), model.len());
+            prop_assert_eq!(text.len(), model.len());
             let expect: String = model.iter().skip(from).cloned().collect();
-            let pieces = roll.pieces(from);
-            prop_assert_eq!(&text(&pieces), &expect);
+            let pieces = text.pieces(from);
+            prop_assert_eq!(&written(&pieces), &expect);
             for coding in ContentCoding::ALL.into_iter().filter(|_| !expect.is_empty()) {
                 prop_assert_eq!(unpacked(coding, &pieces), expect.as_str());
             }
@@ -159,13 +159,13 @@ mod tests {
 
     #[test]
     fn a_long_roll_is_served_from_few_shared_pieces() {
-        let mut roll = Roll::default();
-        (0..43_200).for_each(|n| roll.push(&format!("#EXTINF:2.00000,\nseg-r-{n}.m4s\n")));
-        let pieces = roll.pieces(0);
+        let mut text = IncrementalText::default();
+        (0..43_200).for_each(|n| text.push(&format!("#EXTINF:2.00000,\nseg-r-{n}.m4s\n")));
+        let pieces = text.pieces(0);
         assert_eq!(pieces.len(), 43_200 / CHUNK_ENTRIES);
         assert!(pieces.iter().all(|piece| matches!(piece, Piece::Frozen(_))));
         for coding in ContentCoding::ALL {
-            assert_eq!(unpacked(coding, &pieces), text(&pieces));
+            assert_eq!(unpacked(coding, &pieces), written(&pieces));
         }
     }
 }
