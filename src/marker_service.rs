@@ -5,19 +5,19 @@
 //! |---|---|---|
 //! | detector's runs | [`RUNS_MAX`] | the newest is left out and counted; a marker lasts much longer than a run |
 //! | turns of the camera | 64, in the status | the oldest is left out |
-//! | questions of clients | [`ASKS_MAX`] | the client is told to come again |
+//! | commands of clients | [`COMMANDS_MAX`] | the client is told to come again |
 //!
-//! Runs come before questions, so a long answer delays an event by its own time at most.
+//! Runs come before commands, so a long answer delays an event by its own time at most.
 
-mod asks;
 mod chores;
 mod clock;
+mod commands;
 mod feed;
 #[cfg(test)]
 mod tests;
 
-pub use asks::{Ask, AskError, MarkerPage, OPEN_MAX, PAGE_LEN_MAX};
 pub use chores::{CHORES_INTERVAL, OPEN_SPAN_MAX, TOUCH_INTERVAL};
+pub use commands::{Command, CommandError, MarkerPage, OPEN_MAX, PAGE_LEN_MAX};
 pub use feed::{Feed, FeedReader};
 
 use crate::{
@@ -52,8 +52,8 @@ use tokio::sync::{oneshot, watch};
 pub const LIST_LEN_MAX: usize = 10_000;
 /// Runs that wait: 6 s of them at 10 a second, longer than any answer takes.
 pub const RUNS_MAX: usize = 64;
-/// Questions that wait; each takes milliseconds.
-pub const ASKS_MAX: usize = 64;
+/// Commands that wait; each takes milliseconds.
+pub const COMMANDS_MAX: usize = 64;
 /// Open markers are looked at this often when nothing comes.
 const LOOK_INTERVAL: Span = Span::from_ms(100);
 
@@ -175,14 +175,14 @@ pub struct MarkerService {
     pub counts: Arc<MarkerCounts>,
     /// Whether pictures come.
     pub sight: watch::Receiver<Sight>,
-    asks: Sender<Ask>,
+    commands: Sender<Command>,
     stop: Mutex<Option<(Sender<&'static str>, JoinHandle<()>)>>,
 }
 
 impl MarkerService {
     /// Starts the thread `markers`. The runs come from `runs`, whose counts it shares.
     pub fn start(parts: MarkerServiceParts, runs: &Runs) -> io::Result<Arc<MarkerService>> {
-        let ((asks, asked), (stop, stopped)) = (bounded(ASKS_MAX), bounded(1));
+        let ((commands, asked), (stop, stopped)) = (bounded(COMMANDS_MAX), bounded(1));
         let events = Arc::new(Events::new(parts.run.clone(), parts.camera.clone()));
         let (camera, feed, counts) = (parts.camera.clone(), Arc::new(Feed::default()), runs.counts.clone());
         let (looks, sight) = watch::channel(Sight::NotYet);
@@ -204,7 +204,7 @@ impl MarkerService {
             parts,
         };
         let thread = std::thread::Builder::new().name("markers".to_owned()).spawn(move || keeper.run(&asked, &stopped))?;
-        Ok(Arc::new(MarkerService { camera, events, feed, counts, sight, asks, stop: Mutex::new(Some((stop, thread))) }))
+        Ok(Arc::new(MarkerService { camera, events, feed, counts, sight, commands, stop: Mutex::new(Some((stop, thread))) }))
     }
 
     /// Ends all markers, tells that the stream has ended and why, and joins the thread.
@@ -225,42 +225,45 @@ impl MarkerService {
     }
 
     /// The markers that are asked for, and where the next ones begin.
-    pub async fn list(&self, query: Query) -> Result<(Vec<Marker>, Option<Cursor>), AskError> {
-        self.ask(|reply| Ask::List(query, reply)).await
+    pub async fn list(&self, query: Query) -> Result<(Vec<Marker>, Option<Cursor>), CommandError> {
+        self.command(|reply| Command::List(query, reply)).await
     }
 
     /// The same as JSON, as much as fits into [`PAGE_LEN_MAX`].
-    pub async fn page(&self, query: Query) -> Result<MarkerPage, AskError> {
-        self.ask(|reply| Ask::Page(query, reply)).await
+    pub async fn page(&self, query: Query) -> Result<MarkerPage, CommandError> {
+        self.command(|reply| Command::Page(query, reply)).await
     }
 
     /// The marker of that id.
-    pub async fn find(&self, id: String) -> Result<Marker, AskError> {
-        self.ask(|reply| Ask::Find(id, reply)).await
+    pub async fn find(&self, id: String) -> Result<Marker, CommandError> {
+        self.command(|reply| Command::Find(id, reply)).await
     }
 
     /// Makes a marker.
-    pub async fn add(&self, draft: Draft) -> Result<Marker, AskError> {
-        self.ask(|reply| Ask::Add(draft, reply)).await
+    pub async fn add(&self, draft: Draft) -> Result<Marker, CommandError> {
+        self.command(|reply| Command::Add(draft, reply)).await
     }
 
     /// Changes a marker.
-    pub async fn edit(&self, id: String, edit: Edit) -> Result<Marker, AskError> {
-        self.ask(|reply| Ask::Edit(id, edit, reply)).await
+    pub async fn edit(&self, id: String, edit: Edit) -> Result<Marker, CommandError> {
+        self.command(|reply| Command::Edit(id, edit, reply)).await
     }
 
     /// Removes a marker.
-    pub async fn remove(&self, id: String) -> Result<(), AskError> {
-        self.ask(|reply| Ask::Remove(id, reply)).await
+    pub async fn remove(&self, id: String) -> Result<(), CommandError> {
+        self.command(|reply| Command::Remove(id, reply)).await
     }
 
-    async fn ask<T>(&self, ask: impl FnOnce(oneshot::Sender<Result<T, AskError>>) -> Ask) -> Result<T, AskError> {
+    async fn command<T>(
+        &self,
+        command: impl FnOnce(oneshot::Sender<Result<T, CommandError>>) -> Command,
+    ) -> Result<T, CommandError> {
         let (reply, answer) = oneshot::channel();
-        self.asks.try_send(ask(reply)).map_err(|error| match error {
-            TrySendError::Full(_) => AskError::Busy,
-            TrySendError::Disconnected(_) => AskError::Ended,
+        self.commands.try_send(command(reply)).map_err(|error| match error {
+            TrySendError::Full(_) => CommandError::Busy,
+            TrySendError::Disconnected(_) => CommandError::Ended,
         })?;
-        answer.await.unwrap_or(Err(AskError::Ended))
+        answer.await.unwrap_or(Err(CommandError::Ended))
     }
 }
 
@@ -287,12 +290,12 @@ struct Keeper {
 }
 
 impl Keeper {
-    fn run(mut self, asks: &Receiver<Ask>, stop: &Receiver<&'static str>) {
+    fn run(mut self, commands: &Receiver<Command>, stop: &Receiver<&'static str>) {
         let (runs, turns) = (self.parts.runs.clone(), self.parts.capture.turns());
         let mut panics_in_a_row = 0;
         let reason = loop {
             // A bug in one turn is not the end of all markers: the next turn begins anew.
-            match catch_unwind(AssertUnwindSafe(|| self.pass(asks, &runs, &turns, stop))) {
+            match catch_unwind(AssertUnwindSafe(|| self.pass(commands, &runs, &turns, stop))) {
                 Ok(Some(reason)) => break reason,
                 Ok(None) => panics_in_a_row = 0,
                 Err(_) => {
@@ -320,7 +323,7 @@ impl Keeper {
     /// One turn of the thread; why it is the last, if it is.
     fn pass(
         &mut self,
-        asks: &Receiver<Ask>,
+        commands: &Receiver<Command>,
         runs: &Receiver<Detection>,
         turns: &Receiver<SourceState>,
         stop: &Receiver<&'static str>,
@@ -330,7 +333,7 @@ impl Keeper {
             recv(stop) -> reason => return Some(reason.unwrap_or("the program ends")),
             recv(turns) -> state => state.into_iter().for_each(|state| self.turn(state)),
             recv(runs) -> run => run.iter().for_each(|run| self.see(run)),
-            recv(asks) -> ask => ask.into_iter().for_each(|ask| self.answer(ask)),
+            recv(commands) -> command => command.into_iter().for_each(|command| self.answer(command)),
             default(LOOK_INTERVAL.to_duration()) => {}
         }
         self.follow_clock();

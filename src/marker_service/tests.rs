@@ -118,14 +118,14 @@ async fn clients_make_change_end_and_remove_markers() {
     let end = Edit { end: Some(BEGIN + Span::from_ms(900)), ..Edit::default() };
     bench.journal.edit(door.id.clone(), end.clone()).await.expect("ended");
     assert_eq!(bench.hear().await.0, "marker-end");
-    assert!(matches!(bench.journal.edit(door.id.clone(), end.clone()).await, Err(AskError::Conflict(_))));
+    assert!(matches!(bench.journal.edit(door.id.clone(), end.clone()).await, Err(CommandError::Conflict(_))));
     let bell = bench.journal.add(draft("bell", BEGIN, Some(BEGIN))).await.expect("made");
     assert_eq!((bench.hear().await.0, bench.hear().await.0), ("marker-begin", "marker-end"));
     bench.journal.remove(bell.id.clone()).await.expect("removed");
     let (name, told) = bench.hear().await;
     assert_eq!((name, &told["id"]), ("marker-removed", &json!(bell.id)));
-    assert!(matches!(bench.journal.remove(bell.id.clone()).await, Err(AskError::NotFound(_))));
-    assert!(matches!(bench.journal.edit("door-5".to_owned(), end).await, Err(AskError::NotFound(_))));
+    assert!(matches!(bench.journal.remove(bell.id.clone()).await, Err(CommandError::NotFound(_))));
+    assert!(matches!(bench.journal.edit("door-5".to_owned(), end).await, Err(CommandError::NotFound(_))));
     let query =
         Query { camera: CameraName::default(), from: BEGIN, to: BEGIN + Span::from_ms(600), kinds: vec![], limit: 10, after: None };
     let (found, next) = bench.journal.list(query).await.expect("a list");
@@ -162,7 +162,7 @@ async fn a_step_of_the_clock_ends_what_is_open_and_begins_it_anew() {
         let end = Edit { end: Some(BEGIN + step + Span::from_ms(2500)), ..Edit::default() };
         let ended = bench.journal.edit(door.id.clone(), end.clone()).await.expect("ended");
         assert!(ended.id != door.id && ended.begin == BEGIN + step + Span::from_ms(2000));
-        assert!(matches!(bench.journal.edit(door.id, end).await, Err(AskError::Conflict(_))), "once");
+        assert!(matches!(bench.journal.edit(door.id, end).await, Err(CommandError::Conflict(_))), "once");
     }
 }
 
@@ -213,9 +213,9 @@ async fn markers_leave_with_the_window() {
     while bench.journal.list(query.clone()).await.expect("a list").0.len() > 1 {
         assert!(tokio::time::Instant::now() < deadline);
     }
-    assert!(matches!(bench.journal.find(old.id).await, Err(AskError::NotFound(_))));
+    assert!(matches!(bench.journal.find(old.id).await, Err(CommandError::NotFound(_))));
     assert!(bench.journal.find(open.id).await.is_ok());
-    assert!(matches!(bench.journal.add(draft("bell", BEGIN, Some(BEGIN))).await, Err(AskError::Past(_))));
+    assert!(matches!(bench.journal.add(draft("bell", BEGIN, Some(BEGIN))).await, Err(CommandError::Past(_))));
 }
 
 #[tokio::test]
@@ -228,7 +228,7 @@ async fn stored_markers_outlive_window_and_run() {
     let open = bench.journal.add(draft("door", BEGIN + Span::from_ms(59_000), None)).await.expect("made");
     assert!(!bench.playlist().contains(&old.id), "it lies before the window");
     bench.journal.end("a test");
-    assert!(matches!(bench.journal.find(old.id.clone()).await, Err(AskError::Ended)));
+    assert!(matches!(bench.journal.find(old.id.clone()).await, Err(CommandError::Ended)));
     let bench = bench_at(&place, Keep::Newest);
     assert!(bench.journal.find(old.id).await.is_ok());
     assert_eq!(bench.journal.find(open.id).await.expect("kept").end, Some(BEGIN + Span::from_ms(60_000)));
@@ -272,7 +272,7 @@ async fn storage_that_goes_away_is_told_and_so_is_its_return() {
     assert_eq!((bench.hear().await.0, bench.hear().await.0), ("marker-begin", "marker-end"));
     std::fs::remove_dir_all(&folder).expect("it goes");
     for _ in 0..2 {
-        assert!(matches!(bench.journal.add(bell()).await, Err(AskError::Unkept(_))));
+        assert!(matches!(bench.journal.add(bell()).await, Err(CommandError::Unkept(_))));
     }
     let (name, told) = bench.hear().await;
     assert!(name == "storage-lost" && told["reason"].as_str().is_some_and(|why| why.contains("markers.sqlite")), "{name} {told}");
@@ -282,7 +282,7 @@ async fn storage_that_goes_away_is_told_and_so_is_its_return() {
     assert_eq!(bench.hear().await.0, "storage-back", "told once that it was lost");
     assert_eq!(bench.journal.counts.trouble(), None);
     bench.journal.add(bell()).await.expect("made");
-    // Without anybody who asks, too.
+    // Without anybody who commands, too.
     std::fs::remove_dir_all(&folder).expect("it goes");
     assert_eq!((bench.hear().await.0, bench.hear().await.0), ("marker-begin", "marker-end"));
     bench.clock.advance(CHORES_INTERVAL);
@@ -355,7 +355,7 @@ async fn clients_cannot_leave_markers_open_without_end() {
     for _ in 0..OPEN_MAX {
         bench.journal.add(draft("door", BEGIN, None)).await.expect("made");
     }
-    assert!(matches!(bench.journal.add(draft("door", BEGIN, None)).await, Err(AskError::TooManyOpen)));
+    assert!(matches!(bench.journal.add(draft("door", BEGIN, None)).await, Err(CommandError::TooManyOpen)));
     bench.journal.add(draft("door", BEGIN, Some(BEGIN))).await.expect("an ended one is no burden");
     bench.clock.advance(OPEN_SPAN_MAX + CHORES_INTERVAL);
     let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(20);

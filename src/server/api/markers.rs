@@ -8,7 +8,7 @@ use crate::{
         draft::{self, AHEAD_MAX, BODY_LEN_MAX},
         is_kind,
     },
-    marker_service::{AskError, LIST_LEN_MAX, MarkerPage},
+    marker_service::{CommandError, LIST_LEN_MAX, MarkerPage},
     server::{
         context::Shared,
         http::{
@@ -88,7 +88,7 @@ pub(in crate::server) fn list(Call { shared, request, .. }: Call) -> Answer {
     };
     Answer::held(async move {
         // Held until the answer is counted among those under way.
-        let Ok(_turn) = shared.pages.acquire().await else { return refused(&AskError::Ended) };
+        let Ok(_turn) = shared.pages.acquire().await else { return refused(&CommandError::Ended) };
         camera.markers.page(query).await.map_or_else(|error| refused(&error), listing)
     })
 }
@@ -171,21 +171,21 @@ async fn body_of(shared: &Shared, request: Request<Incoming>) -> Result<Bytes, R
     }
 }
 
-fn answer(marker: Result<Marker, AskError>, status: u16) -> Reply {
+fn answer(marker: Result<Marker, CommandError>, status: u16) -> Reply {
     match marker {
         Ok(marker) => json(status, &marker),
         Err(error) => refused(&error),
     }
 }
 
-fn refused(error: &AskError) -> Reply {
+fn refused(error: &CommandError) -> Reply {
     let status = match error {
-        AskError::Past(_) => 400,
-        AskError::NotFound(_) => 404,
-        AskError::Conflict(_) => 409,
-        AskError::TooManyOpen => 429,
-        AskError::Store(_) => 500,
-        AskError::Unkept(_) | AskError::Busy | AskError::Ended => 503,
+        CommandError::Past(_) => 400,
+        CommandError::NotFound(_) => 404,
+        CommandError::Conflict(_) => 409,
+        CommandError::TooManyOpen => 429,
+        CommandError::Store(_) => 500,
+        CommandError::Unkept(_) | CommandError::Busy | CommandError::Ended => 503,
     };
     let text = format!("{error}\n");
     if matches!(status, 429 | 503) { later(status, text, RETRY_AFTER_S) } else { plain(status, text) }

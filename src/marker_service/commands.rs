@@ -1,4 +1,4 @@
-//! What clients ask of the journal, and what it answers.
+//! What clients may command the thread of the markers to do, and what it answers.
 
 use super::*;
 
@@ -17,14 +17,14 @@ pub struct MarkerPage {
     pub next: Option<Cursor>,
 }
 
-/// A question, and where its answer goes.
+/// A command, and where its answer goes.
 #[derive(Debug)]
-pub enum Ask {
-    /// Which markers are there?
+pub enum Command {
+    /// List markers.
     List(Query, Reply<(Vec<Marker>, Option<Cursor>)>),
     /// The same, written as JSON row by row, so that an answer is in memory once.
     Page(Query, Reply<MarkerPage>),
-    /// Which is the one of that id?
+    /// Find the one of that id.
     Find(String, Reply<Marker>),
     /// Make one.
     Add(Draft, Reply<Marker>),
@@ -35,11 +35,11 @@ pub enum Ask {
 }
 
 /// Where an answer goes; a client that is gone does not matter.
-pub(super) type Reply<T> = oneshot::Sender<Result<T, AskError>>;
+pub(super) type Reply<T> = oneshot::Sender<Result<T, CommandError>>;
 
-/// Why a question has no good answer.
+/// Why a command was not carried out.
 #[derive(Debug, thiserror::Error)]
-pub enum AskError {
+pub enum CommandError {
     /// There is no marker of that id.
     #[error("there is no marker {0}; it may have been removed, or have left the window")]
     NotFound(String),
@@ -67,48 +67,48 @@ pub enum AskError {
 }
 
 impl Keeper {
-    pub(super) fn answer(&mut self, ask: Ask) {
+    pub(super) fn answer(&mut self, command: Command) {
         self.follow_clock();
-        match ask {
-            Ask::List(query, reply) => {
-                let answer = self.parts.store.list(&query).map_err(AskError::from);
+        match command {
+            Command::List(query, reply) => {
+                let answer = self.parts.store.list(&query).map_err(CommandError::from);
                 self.reply(reply, answer);
             }
-            Ask::Page(query, reply) => {
-                let answer = self.page(&query).map_err(AskError::from);
+            Command::Page(query, reply) => {
+                let answer = self.page(&query).map_err(CommandError::from);
                 self.reply(reply, answer);
             }
-            Ask::Find(id, reply) => {
-                let found = self.parts.store.find(&id).map_err(AskError::from);
-                self.reply(reply, found.and_then(|found| found.ok_or(AskError::NotFound(id))));
+            Command::Find(id, reply) => {
+                let found = self.parts.store.find(&id).map_err(CommandError::from);
+                self.reply(reply, found.and_then(|found| found.ok_or(CommandError::NotFound(id))));
             }
-            Ask::Add(draft, reply) => {
+            Command::Add(draft, reply) => {
                 let answer = self.post(draft);
                 self.reply(reply, answer);
             }
-            Ask::Edit(id, edit, reply) => {
+            Command::Edit(id, edit, reply) => {
                 let answer = self.patch(id, edit);
                 self.reply(reply, answer);
             }
-            Ask::Remove(id, reply) => {
+            Command::Remove(id, reply) => {
                 let answer = self.delete(id);
                 self.reply(reply, answer);
             }
         }
     }
 
-    fn reply<T>(&mut self, reply: Reply<T>, answer: Result<T, AskError>) {
+    fn reply<T>(&mut self, reply: Reply<T>, answer: Result<T, CommandError>) {
         let answer = match answer {
-            Err(AskError::Store(error)) => {
+            Err(CommandError::Store(error)) => {
                 let error = self.parts.store.named(error);
                 self.note_misread(&error);
-                Err(AskError::Store(error))
+                Err(CommandError::Store(error))
             }
-            Err(AskError::Unkept(error)) => {
+            Err(CommandError::Unkept(error)) => {
                 let error = self.parts.store.named(error);
                 let told = error.clone();
                 self.note(Err::<(), _>(error));
-                Err(AskError::Unkept(told))
+                Err(CommandError::Unkept(told))
             }
             other => other,
         };
@@ -129,11 +129,11 @@ impl Keeper {
         Ok(MarkerPage { json, next })
     }
 
-    fn post(&mut self, draft: Draft) -> Result<Marker, AskError> {
+    fn post(&mut self, draft: Draft) -> Result<Marker, CommandError> {
         let Draft { kind, text, begin, end, data } = draft;
         match (end, self.parts.window.first_wall()) {
-            (Some(end), Some(first)) if end < first && self.parts.keep == Keep::Window => return Err(AskError::Past(first)),
-            (None, _) if self.n_open_of_clients()? >= OPEN_MAX => return Err(AskError::TooManyOpen),
+            (Some(end), Some(first)) if end < first && self.parts.keep == Keep::Window => return Err(CommandError::Past(first)),
+            (None, _) if self.n_open_of_clients()? >= OPEN_MAX => return Err(CommandError::TooManyOpen),
             _ => {}
         }
         let new = Marker {
@@ -149,7 +149,7 @@ impl Keeper {
             best: None,
             data,
         };
-        let marker = self.add(new).map_err(AskError::Unkept)?;
+        let marker = self.add(new).map_err(CommandError::Unkept)?;
         self.count();
         Ok(marker)
     }
@@ -158,16 +158,16 @@ impl Keeper {
         Ok(self.parts.store.open_ones()?.iter().filter(|marker| marker.source == Maker::Api).count())
     }
 
-    fn patch(&mut self, id: String, edit: Edit) -> Result<Marker, AskError> {
+    fn patch(&mut self, id: String, edit: Edit) -> Result<Marker, CommandError> {
         let id = if edit.end.is_some() { self.successor(id) } else { id };
-        let Some(mut marker) = self.parts.store.find(&id)? else { return Err(AskError::NotFound(id)) };
+        let Some(mut marker) = self.parts.store.find(&id)? else { return Err(CommandError::NotFound(id)) };
         let was_open = marker.end.is_none();
-        edit.apply(&mut marker).map_err(|conflict| AskError::Conflict(conflict.0))?;
+        edit.apply(&mut marker).map_err(|conflict| CommandError::Conflict(conflict.0))?;
         if was_open && marker.end.is_some() {
             self.forget_successor(&marker.id);
-            self.close(marker.clone()).map_err(AskError::Unkept)?;
+            self.close(marker.clone()).map_err(CommandError::Unkept)?;
         } else {
-            self.parts.store.save(&marker).map_err(AskError::Unkept)?;
+            self.parts.store.save(&marker).map_err(CommandError::Unkept)?;
             self.events.publish(self.parts.clock.wall(), EventKind::MarkerChange(marker.clone()));
         }
         self.count();
@@ -175,11 +175,11 @@ impl Keeper {
     }
 
     /// What the playlists list stays there until its dates leave the window (§6.2.1); an open one gets its end, or it never would.
-    fn delete(&mut self, id: String) -> Result<(), AskError> {
+    fn delete(&mut self, id: String) -> Result<(), CommandError> {
         // One that cannot be read can be removed.
         let marker = self.parts.store.find(&id).unwrap_or(None);
-        if !self.parts.store.remove(&id).map_err(AskError::Unkept)? {
-            return Err(AskError::NotFound(id));
+        if !self.parts.store.remove(&id).map_err(CommandError::Unkept)? {
+            return Err(CommandError::NotFound(id));
         }
         let now = self.today();
         if let Some(mut marker) = marker.filter(|marker| marker.end.is_none()) {
