@@ -9,16 +9,16 @@
 //!
 //! Runs come before commands, so a long answer delays an event by its own time at most.
 
-mod chores;
 mod clock;
 mod commands;
 mod feed;
+mod maintenance;
 #[cfg(test)]
 mod tests;
 
-pub use chores::{CHORES_INTERVAL, OPEN_SPAN_MAX, TOUCH_INTERVAL};
 pub use commands::{Command, CommandError, MarkerPage, OPEN_MAX, PAGE_LEN_MAX};
 pub use feed::{Feed, FeedReader};
+pub use maintenance::{MAINTENANCE_INTERVAL, OPEN_SPAN_MAX, TOUCH_INTERVAL};
 
 use crate::{
     camera_name::CameraName,
@@ -191,7 +191,7 @@ impl MarkerService {
             held: HashMap::new(),
             sight: looks,
             dates: clock::Dates::default(),
-            chores_at: parts.clock.now(),
+            maintained_at: parts.clock.now(),
             touched_at: parts.clock.now(),
             bound: None,
             is_failing: false,
@@ -275,7 +275,7 @@ struct Keeper {
     held: HashMap<String, String>,
     sight: watch::Sender<Sight>,
     dates: clock::Dates,
-    chores_at: Ticks,
+    maintained_at: Ticks,
     touched_at: Ticks,
     /// What is kept of this run's numbers.
     bound: Option<FirstNumbers>,
@@ -340,7 +340,7 @@ impl Keeper {
         let now = self.parts.clock.now();
         let over = self.observer.pass(now);
         self.take(over);
-        self.do_chores(now);
+        self.maintain(now);
         None
     }
 
@@ -453,7 +453,7 @@ impl Keeper {
     }
 
     /// Counts what the store refuses to keep, and tells the first of a burst: a full disk would fill the log too. The burst ends when the
-    /// store [recovers](Keeper::do_chores).
+    /// store [recovers](Keeper::maintain).
     fn note<T>(&mut self, done: Result<T, StoreError>) -> Option<T> {
         let error = match done {
             Ok(value) => return Some(value),

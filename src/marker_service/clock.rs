@@ -1,4 +1,4 @@
-//! What the journal does when the wall clock is set: a marker has dates of one clock, so that its length is that of the monotonic one.
+//! What the service does when the wall clock is set: a marker has dates of one clock, so that its length is that of the monotonic one.
 //! What is open ends at the step and begins anew behind it.
 
 use super::*;
@@ -7,7 +7,7 @@ use crate::{
     window::timeline::{Stretch, has_stepped},
 };
 
-/// The clock that the playlists go by, as far as the journal has followed it.
+/// The clock that the playlists go by, as far as the service has followed it.
 #[derive(Debug, Default)]
 pub(super) struct Dates {
     /// The newest stretch that was seen.

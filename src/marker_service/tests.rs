@@ -180,7 +180,7 @@ async fn what_a_clock_that_was_ahead_has_dated_is_listed_until_it_cannot_be_watc
     assert!(!bench.playlist().contains(&bell.id));
     let is_gone = async {
         while bench.journal.find(bell.id.clone()).await.is_ok() {
-            bench.clock.advance(CHORES_INTERVAL);
+            bench.clock.advance(MAINTENANCE_INTERVAL);
             tokio::task::yield_now().await;
         }
     };
@@ -243,7 +243,7 @@ async fn numbers_are_kept_ahead_of_a_run_and_exact_at_its_end() {
     // Another process reads the file at any time; here, once the journal lets it go.
     let kept = || Store::open(&place, BEGIN).expect("the file").numbers("cam").expect("it works").expect("they are kept");
     bench.window.push("K....|!K....|K....|");
-    bench.clock.advance(CHORES_INTERVAL);
+    bench.clock.advance(MAINTENANCE_INTERVAL);
     // Answered after a turn that did the chores.
     for _ in 0..2 {
         bench.journal.add(draft("bell", BEGIN, Some(BEGIN))).await.expect("made");
@@ -278,14 +278,14 @@ async fn storage_that_goes_away_is_told_and_so_is_its_return() {
     assert!(name == "storage-lost" && told["reason"].as_str().is_some_and(|why| why.contains("markers.sqlite")), "{name} {told}");
     assert!(bench.journal.counts.trouble().is_some());
     std::fs::create_dir(&folder).expect("a folder");
-    bench.clock.advance(CHORES_INTERVAL);
+    bench.clock.advance(MAINTENANCE_INTERVAL);
     assert_eq!(bench.hear().await.0, "storage-back", "told once that it was lost");
     assert_eq!(bench.journal.counts.trouble(), None);
     bench.journal.add(bell()).await.expect("made");
     // Without anybody who commands, too.
     std::fs::remove_dir_all(&folder).expect("it goes");
     assert_eq!((bench.hear().await.0, bench.hear().await.0), ("marker-begin", "marker-end"));
-    bench.clock.advance(CHORES_INTERVAL);
+    bench.clock.advance(MAINTENANCE_INTERVAL);
     assert_eq!(bench.hear().await.0, "storage-lost");
 }
 
@@ -357,7 +357,7 @@ async fn clients_cannot_leave_markers_open_without_end() {
     }
     assert!(matches!(bench.journal.add(draft("door", BEGIN, None)).await, Err(CommandError::TooManyOpen)));
     bench.journal.add(draft("door", BEGIN, Some(BEGIN))).await.expect("an ended one is no burden");
-    bench.clock.advance(OPEN_SPAN_MAX + CHORES_INTERVAL);
+    bench.clock.advance(OPEN_SPAN_MAX + MAINTENANCE_INTERVAL);
     let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(20);
     while bench.journal.counts.open.get() > 0 {
         assert!(tokio::time::Instant::now() < deadline);

@@ -1,22 +1,22 @@
-//! What the journal does from time to time: forget, close, count, and remember that it lives.
+//! What the service does from time to time: forget, close, count, and remember that it lives.
 
 use super::*;
 
-/// Chores are done this often.
-pub const CHORES_INTERVAL: Span = Span::from_ms(1000);
+/// Maintenance is done this often.
+pub const MAINTENANCE_INTERVAL: Span = Span::from_ms(1000);
 /// What a killed run knows of the end of its open markers is at most so old.
 pub const TOUCH_INTERVAL: Span = Span::from_ms(5000);
 /// A marker that is open for longer than this is closed: whoever should have ended it is gone.
 pub const OPEN_SPAN_MAX: Span = Span::from_ms(24 * 3_600_000);
 
 impl Keeper {
-    pub(super) fn do_chores(&mut self, now: Ticks) {
-        if now.since(self.chores_at) < CHORES_INTERVAL {
+    pub(super) fn maintain(&mut self, now: Ticks) {
+        if now.since(self.maintained_at) < MAINTENANCE_INTERVAL {
             return;
         }
-        self.chores_at = now;
+        self.maintained_at = now;
         if !self.is_failing || self.recover() {
-            let done = self.chores(now);
+            let done = self.tidy_up(now);
             self.note(done);
         }
         self.count();
@@ -36,7 +36,7 @@ impl Keeper {
         true
     }
 
-    fn chores(&mut self, now: Ticks) -> Result<(), StoreError> {
+    fn tidy_up(&mut self, now: Ticks) -> Result<(), StoreError> {
         self.parts.store.trouble().map_or(Ok(()), Err)?;
         let wall = self.today();
         self.forget_stale()?;
