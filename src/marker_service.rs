@@ -1,5 +1,5 @@
 //! The thread `markers`: it watches what the detector follows, keeps the markers in the store, and tells of them: to the ring of events,
-//! to the playlists, to those who read single detections. Nobody waits for it but those who ask it something.
+//! to the playlists, to those who read single detections. Nobody waits for it but those who send it a command.
 //!
 //! | queue | bound | when full |
 //! |---|---|---|

@@ -1,4 +1,4 @@
-//! The rolling window of parts and segments: the only shared mutable state. The segmenter's thread pushes, the server's tasks read and
+//! The rolling window of parts and segments. The segmenter's thread pushes, the server's tasks read and
 //! wait. A standard mutex guards it (no await and no I/O under it); a `watch` wakes those who wait for the next version.
 //!
 //! What it never does: decide what a request means (`server::origin`) or how a playlist reads (`playlist`). Who has much to do with what is

@@ -244,7 +244,7 @@ async fn numbers_are_kept_ahead_of_a_run_and_exact_at_its_end() {
     let kept = || Store::open(&place, BEGIN).expect("the file").numbers("cam").expect("it works").expect("they are kept");
     bench.window.push("K....|!K....|K....|");
     bench.clock.advance(MAINTENANCE_INTERVAL);
-    // Answered after a turn that did the chores.
+    // Answered after a turn that did the maintenance.
     for _ in 0..2 {
         bench.journal.add(draft("bell", BEGIN, Some(BEGIN))).await.expect("made");
     }
@@ -282,7 +282,7 @@ async fn storage_that_goes_away_is_told_and_so_is_its_return() {
     assert_eq!(bench.hear().await.0, "storage-back", "told once that it was lost");
     assert_eq!(bench.journal.counts.trouble(), None);
     bench.journal.add(bell()).await.expect("made");
-    // Without anybody who commands, too.
+    // Without anybody who asks, too.
     std::fs::remove_dir_all(&folder).expect("it goes");
     assert_eq!((bench.hear().await.0, bench.hear().await.0), ("marker-begin", "marker-end"));
     bench.clock.advance(MAINTENANCE_INTERVAL);

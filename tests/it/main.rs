@@ -11,12 +11,12 @@ mod ending;
 mod http;
 #[cfg(all(target_os = "linux", feature = "ffmpeg", feature = "opencv"))]
 mod limits;
-#[cfg(all(target_os = "linux", feature = "ffmpeg", feature = "opencv"))]
-mod named_files;
 #[cfg(all(feature = "ffmpeg", feature = "opencv"))]
 mod manual_clock;
 #[path = "../../src/missing.rs"]
 mod missing;
+#[cfg(all(target_os = "linux", feature = "ffmpeg", feature = "opencv"))]
+mod named_files;
 #[cfg(all(feature = "ffmpeg", feature = "opencv"))]
 mod pipeline;
 mod ports;
@@ -28,6 +28,7 @@ mod source;
 mod storage;
 #[cfg(all(feature = "ffmpeg", feature = "opencv"))]
 mod support;
+mod systems;
 mod tidy;
 #[cfg(all(feature = "ffmpeg", feature = "opencv"))]
 mod two_cameras;

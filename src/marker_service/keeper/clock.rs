@@ -88,7 +88,7 @@ impl Keeper {
         self.dates.successors.get(&id).cloned().unwrap_or(id)
     }
 
-    /// A marker is over: nobody commands for what went on for it.
+    /// A marker is over: nobody asks for what went on for it.
     pub(super) fn forget_successor(&mut self, id: &str) {
         self.dates.successors.retain(|_, last| last != id);
     }

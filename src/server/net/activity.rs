@@ -17,7 +17,7 @@ pub(in crate::server) struct Activity {
     may_be_http_2: AtomicBool,
 }
 
-/// The counts of a [`Activity`] at one moment.
+/// The counts of an [`Activity`] at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::server) struct ActivityCounts {
     bytes: u64,

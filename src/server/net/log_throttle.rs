@@ -2,7 +2,7 @@
 
 use crate::time::{Span, Ticks};
 
-/// Events closer than this are one throttle.
+/// Events closer than this are one burst.
 const QUIET_GAP: Span = Span::from_ms(10_000);
 
 /// Tells the first of many like events.
