@@ -3,7 +3,8 @@
  */
 
 import { ageText, clockText } from './shell/clock.js';
-import { PLAYLIST_URL, engineMaker, engineName } from './player/engines.js';
+import { KEY_FRAMES_URL, PLAYLIST_URL, engineMaker, engineName } from './player/engines.js';
+import { KeyFrames } from './player/key-frames.js';
 import { KeyMap } from './shell/keys.js';
 import { keepScreenOn, shouldLoadAnew } from './shell/kiosk.js';
 import { optionsOf } from './shell/options.js';
@@ -33,7 +34,8 @@ const player = new Player(video, { newEngine: engineMaker(engine, shared.open), 
 const keys = new KeyMap();
 const meter = new FrameMeter();
 const link = new ThinLink();
-const stills = new Stills(still, PLAYLIST_URL);
+const keyFrames = new KeyFrames(KEY_FRAMES_URL);
+const stills = new Stills(still, keyFrames);
 let thin = false;
 let source = UNKNOWN_SOURCE;
 let ageShown = '';
@@ -133,7 +135,7 @@ function controls() {
     { keys: ['Home'], text: 'Oldest picture', run: () => player.seekToTime(player.window?.startMs ?? 0) },
     { keys: ['End'], text: 'Live', run: () => player.jumpToLive() },
   );
-  connectTimeline(player, keys, shared, (newestMs) => seenUntil({ contact: server.contact, source }, newestMs));
+  connectTimeline({ player, keys, shared, keyFrames, seenUntil: (newestMs) => seenUntil({ contact: server.contact, source }, newestMs) });
   connectControls(player, keys);
 }
 

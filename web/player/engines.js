@@ -8,8 +8,9 @@ import { NativeEngine } from './native-engine.js';
 
 /** The camera that the page shows: the server writes its name into the page. */
 const CAMERA = document.body.dataset.camera ?? 'cam';
-/** Both relative to the page. */
+/** All relative to the page. */
 export const PLAYLIST_URL = `${CAMERA}/index.m3u8`;
+export const KEY_FRAMES_URL = `${CAMERA}/iframes.m3u8`;
 const MANIFEST_URL = `${CAMERA}/index.mpd`;
 
 /**

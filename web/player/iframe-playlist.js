@@ -1,49 +1,74 @@
 /**
- * Where the newest key frame is, as the playlists tell it (RFC 8216bis §4.4.3.6 and §4.4.6.3). Pure.
+ * Where key frames are, as the I-frame playlist (RFC 8216bis §4.4.3.6) and the init segment tell it. Pure.
  */
 
 /**
- * The first I-frame playlist that a multivariant playlist names.
- * @param {string} text @param {string} base the playlist's own address
- * @returns {{url: string, codecs: string} | null}
+ * @typedef {object} KeyFrame
+ * @property {string} key names it among all
+ * @property {string} url of the segment that has it
+ * @property {number} from @property {number} length bytes of it
+ * @property {string} initUrl
+ * @property {number} capturedMs
  */
-export function listOf(text, base) {
-  const attributes = text.match(/^#EXT-X-I-FRAME-STREAM-INF:(.*)$/m)?.[1] ?? '';
-  const value = (/** @type {string} */ name) => attributes.match(new RegExp(`(?:^|,)${name}="([^"]*)"`))?.[1];
-  const [uri, codecs] = [value('URI'), value('CODECS')];
-  return uri && codecs ? { url: new URL(uri, base).href, codecs } : null;
-}
 
 /**
- * The last frame of an I-frame playlist.
+ * The key frames that an I-frame playlist lists, in their order. A frame without a date of its own follows the one before it.
  * @param {string} text @param {string} base the playlist's own address
- * @returns {{key: string, url: string, initUrl: string, from: number, length: number, capturedMs: number | null} | null}
+ * @returns {KeyFrame[]}
  */
-export function frameOf(text, base) {
-  const lines = text.split('\n');
-  const at = lastIndex(lines, /^[^#]/);
-  const before = lines.slice(0, Math.max(at, 0));
-  const last = (/** @type {RegExp} */ tag) => before[lastIndex(before, tag)]?.match(tag) ?? null;
-  const [map, range] = [last(/^#EXT-X-MAP:.*URI="([^"]*)"/), last(/^#EXT-X-BYTERANGE:(\d+)@(\d+)/)];
-  if (at < 0 || map === null || range === null) {
-    return null;
+export function keyFramesOf(text, base) {
+  /** @type {KeyFrame[]} */
+  const frames = [];
+  let [initUrl, date, duration] = ['', NaN, 0];
+  /** @type {number[]} */
+  let range = [];
+  for (const line of text.split('\n')) {
+    const value = line.slice(line.indexOf(':') + 1);
+    if (line.startsWith('#EXT-X-MAP:')) {
+      initUrl = new URL(value.match(/URI="([^"]*)"/)?.[1] ?? '', base).href;
+    } else if (line.startsWith('#EXT-X-PROGRAM-DATE-TIME:')) {
+      date = Date.parse(value);
+    } else if (line.startsWith('#EXTINF:')) {
+      duration = Number.parseFloat(value);
+    } else if (line.startsWith('#EXT-X-BYTERANGE:')) {
+      range = value.split('@').map(Number);
+    } else if (line !== '' && !line.startsWith('#')) {
+      const [length, from] = range;
+      const url = new URL(line, base).href;
+      if (initUrl !== '' && from >= 0 && !Number.isNaN(date)) {
+        frames.push({ key: `${url}@${from}`, url, from, length, initUrl, capturedMs: date });
+      }
+      date += duration * 1000;
+    }
   }
-  const capturedMs = dateOf(before);
-  const [length, from] = [Number(range[1]), Number(range[2])];
-  const url = new URL(lines[at], base).href;
-  return { key: `${url}@${from}`, url, initUrl: new URL(map[1], base).href, from, length, capturedMs };
+  return frames;
 }
 
-/** The date of the last frame: the last date told, and how long the frames since then last. @param {string[]} before the last frame's own line */
-function dateOf(before) {
-  const dated = lastIndex(before, /^#EXT-X-PROGRAM-DATE-TIME:/);
-  const date = Date.parse(before[dated]?.slice('#EXT-X-PROGRAM-DATE-TIME:'.length) ?? '');
-  const lengths = before.slice(dated + 1).flatMap((line) => (line.startsWith('#EXTINF:') ? [Number.parseFloat(line.slice('#EXTINF:'.length))] : []));
-  const past = lengths.slice(0, -1).reduce((sum, s) => sum + s, 0);
-  return Number.isNaN(date) ? null : date + past * 1000;
+/**
+ * The last frame that was captured by then, or null.
+ * @param {readonly KeyFrame[]} frames @param {number} at
+ */
+export function keyFrameAt(frames, at) {
+  let [low, high] = [0, frames.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (frames[middle].capturedMs <= at) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  return frames[low - 1] ?? null;
 }
 
-/** The last line that matches, or -1. @param {string[]} lines @param {RegExp} pattern */
-function lastIndex(lines, pattern) {
-  return lines.reduce((last, line, at) => (pattern.test(line) ? at : last), -1);
+/**
+ * The codec that an init segment is for, as `isTypeSupported` wants it (RFC 6381 §3.3); null when it is not H.264.
+ * @param {Uint8Array} init
+ */
+export function codecOf(init) {
+  const name = [...'avcC'].map((letter) => letter.charCodeAt(0));
+  const at = init.findIndex((_, i) => name.every((byte, j) => init[i + j] === byte));
+  // Behind the name stand the version of the record, the profile, its constraints and the level (ISO/IEC 14496-15 §5.3.3.1).
+  const level = at < 0 ? [] : [...init.subarray(at + 5, at + 8)];
+  return level.length < 3 ? null : `avc1.${level.map((byte) => byte.toString(16).padStart(2, '0')).join('')}`;
 }

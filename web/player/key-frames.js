@@ -1,137 +1,79 @@
 /**
- * Key frames of the stream by hls.js's I-frame player, which loads nothing else. It follows the player from one hls.js to the next.
+ * Key frames of the stream, each asked for alone: the pictures of the timeline, and the newest one for links that are too thin for more.
  */
 
-import { GRAIN_MS } from './thumbnails.js';
+import { codecOf, keyFrameAt, keyFramesOf } from './iframe-playlist.js';
 
-/** Width of a picture in device pixels: sharp in the preview, of which the list's are halves. */
-const WIDTH = 240;
-/** Longest wait for one: the playlist of a day is some hundred kilobytes, then comes the frame. */
-const PATIENCE_MS = 5000;
-/** Unused for this long, it stops asking for its playlist, which can be a long one. */
-const IDLE_MS = 4000;
-/** The newest picture that is worth asking for: the playlist of key frames lists whole segments only. */
-const NEWEST_MS = 2500;
+/** The list is asked for again no sooner than this for a moment that it does not have: that of a day is some hundred kilobytes. */
+const LIST_AGAIN_MS = 2000;
 
-/** @typedef {import('hls.js').HlsIFramesOnly} IFramePlayer */
-/** @typedef {Pick<import('hls.js').Fragment, 'programDateTime'>} Dated */
+/** @typedef {import('./iframe-playlist.js').KeyFrame} KeyFrame */
 
-/**
- * When the key frame was captured that is shown at a moment: each segment begins with one, and has more at the distance that they come
- * at. Pure.
- * @param {readonly Dated[]} segments in their order
- * @param {number} at
- */
-export function keyFrameOf(segments, at) {
-  let [low, high] = [0, segments.length - 1];
-  while (low < high) {
-    const middle = Math.ceil((low + high) / 2);
-    if ((segments[middle].programDateTime ?? Infinity) <= at) {
-      low = middle;
-    } else {
-      high = middle - 1;
-    }
-  }
-  const start = segments[low]?.programDateTime ?? 0;
-  return start + Math.floor((at - start) / GRAIN_MS) * GRAIN_MS;
-}
-
-/** Draws key frames. */
+/** Finds key frames and draws them. */
 export class KeyFrames {
-  #player;
-  #video = document.createElement('video');
-  /** @type {IFramePlayer | null} */
-  #frames = null;
-  /** @type {import('hls.js').default | null} */
-  #of = null;
-  #idle = 0;
+  #playlistUrl;
+  /** @type {KeyFrame[]} */
+  #frames = [];
+  #listedAt = -Infinity;
+  /** The init segment used last: one is the same for all of a run. @type {{url: string, bytes: Uint8Array<ArrayBuffer>} | null} */
+  #init = null;
 
-  /** @param {import('./player.js').Player} player */
-  constructor(player) {
-    this.#player = player;
-    this.#video.muted = true;
-    player.addEventListener('change', () => player.hls !== this.#of && this.#drop());
+  /** @param {string} playlistUrl of the I-frame playlist */
+  constructor(playlistUrl) {
+    this.#playlistUrl = new URL(playlistUrl, document.baseURI).href;
   }
 
-  /** The moments that a picture can be had of; none before the live picture is there, which comes first. @returns {import('../timeline/timeline.js').Stretch | null} */
-  get range() {
-    const { window, captureTime, paused } = this.#player;
-    return window && (paused || captureTime !== null) ? { from: window.startMs, to: window.endMs - NEWEST_MS } : null;
+  /** The newest there is, or null. @param {AbortSignal} signal */
+  async newest(signal) {
+    await this.#list(signal);
+    return this.#frames.at(-1) ?? null;
   }
 
-  /** The key frame that is shown at a moment, by the time of its capture. @param {number} at */
-  keyOf(at) {
-    return keyFrameOf(this.#player.hls?.latestLevelDetails?.fragments ?? [], at);
+  /** The one that is shown at a moment, or null. @param {number} at @param {AbortSignal} signal */
+  async at(at, signal) {
+    const known = keyFrameAt(this.#frames, at);
+    // Behind the last of the list there may be others by now.
+    if ((known === null || known === this.#frames.at(-1)) && performance.now() - this.#listedAt > LIST_AGAIN_MS) {
+      await this.#list(signal);
+      return keyFrameAt(this.#frames, at);
+    }
+    return known;
   }
 
   /**
-   * The key frame that is shown at that moment, drawn small; null when it cannot be had.
-   * @param {number} at
-   * @returns {Promise<HTMLCanvasElement | null>}
+   * Draws a key frame. Fails when it cannot be had, and asks for the list anew then.
+   * @param {KeyFrame} frame @param {HTMLCanvasElement} canvas @param {AbortSignal} signal
+   * @param {number} [width] in pixels; as it is when left out
    */
-  async draw(at) {
-    const position = this.#positionOf(at);
-    const frames = this.#ready();
-    if (position === null || frames === null) {
-      return null;
+  async draw(frame, canvas, signal, width) {
+    try {
+      if (this.#init?.url !== frame.initUrl) {
+        this.#init = { url: frame.initUrl, bytes: await bytes(frame.initUrl, signal) };
+      }
+      const init = this.#init.bytes;
+      const media = await bytes(frame.url, signal, { range: `bytes=${frame.from}-${frame.from + frame.length - 1}` });
+      await withPicture([init, media], codecOf(init), signal, (video) => drawOn(canvas, video, width ?? video.videoWidth));
+    } catch (error) {
+      this.#init = null;
+      this.#listedAt = -Infinity;
+      this.#frames = [];
+      throw error;
     }
-    clearTimeout(this.#idle);
-    const shown = this.#shown();
-    frames.loadMediaAt(position);
-    const done = await shown;
-    this.#idle = window.setTimeout(() => this.#frames?.stopLoad(), IDLE_MS);
-    return done ? this.#drawn() : null;
   }
 
-  /** @param {number} at */
-  #positionOf(at) {
-    const { range } = this;
-    return range === null || at < range.from || at > range.to ? null : this.#player.positionAt(at);
+  /** @param {AbortSignal} signal */
+  async #list(signal) {
+    const text = await (await ask(this.#playlistUrl, signal)).text();
+    this.#frames = keyFramesOf(text, this.#playlistUrl);
+    this.#listedAt = performance.now();
   }
+}
 
-  #ready() {
-    const { hls } = this.#player;
-    if (this.#frames === null && hls !== null) {
-      this.#frames = hls.createIFramePlayer();
-      this.#of = hls;
-      this.#frames?.attachMedia(this.#video);
-    }
-    return this.#frames;
-  }
-
-  /** Whether a frame was sought and is there, in time. @returns {Promise<boolean>} */
-  #shown() {
-    return new Promise((resolve) => {
-      const finish = (/** @type {boolean} */ done) => {
-        clearTimeout(timer);
-        this.#video.removeEventListener('seeked', seeked);
-        resolve(done);
-      };
-      const seeked = () => this.#video.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA && finish(true);
-      const timer = setTimeout(() => {
-        // Whatever it hangs on, a new one does not.
-        this.#drop();
-        finish(false);
-      }, PATIENCE_MS);
-      this.#video.addEventListener('seeked', seeked);
-    });
-  }
-
-  #drawn() {
-    const { videoWidth, videoHeight } = this.#video;
-    const canvas = document.createElement('canvas');
-    canvas.width = WIDTH;
-    canvas.height = Math.round((WIDTH * videoHeight) / videoWidth);
-    canvas.getContext('2d')?.drawImage(this.#video, 0, 0, canvas.width, canvas.height);
-    return canvas;
-  }
-
-  #drop() {
-    clearTimeout(this.#idle);
-    this.#frames?.destroy();
-    this.#frames = null;
-    this.#of = null;
-  }
+/** @param {HTMLCanvasElement} canvas @param {HTMLVideoElement} video @param {number} width */
+function drawOn(canvas, video, width) {
+  canvas.width = width;
+  canvas.height = Math.round((width * video.videoHeight) / video.videoWidth);
+  canvas.getContext('2d')?.drawImage(video, 0, 0, canvas.width, canvas.height);
 }
 
 /** Shows a picture in another canvas. @param {HTMLCanvasElement} canvas @param {HTMLCanvasElement} picture */
@@ -139,4 +81,54 @@ export function copyTo(canvas, picture) {
   canvas.width = picture.width;
   canvas.height = picture.height;
   canvas.getContext('2d')?.drawImage(picture, 0, 0);
+}
+
+/** @param {string} url @param {AbortSignal} signal @param {Record<string, string>} [headers] */
+async function ask(url, signal, headers = {}) {
+  const response = await fetch(url, { signal, headers });
+  if (!response.ok) {
+    throw new Error(`${url}: ${response.status}`);
+  }
+  return response;
+}
+
+/** @param {string} url @param {AbortSignal} signal @param {Record<string, string>} [headers] */
+const bytes = async (url, signal, headers) => new Uint8Array(await (await ask(url, signal, headers)).arrayBuffer());
+
+/**
+ * Uses a video that shows one key frame. WebCodecs would do with less, but browsers offer it to secure origins only.
+ * @param {Uint8Array<ArrayBuffer>[]} pieces @param {string | null} codec @param {AbortSignal} signal
+ * @param {(video: HTMLVideoElement) => void} use
+ */
+async function withPicture(pieces, codec, signal, use) {
+  const source = new MediaSource();
+  const address = URL.createObjectURL(source);
+  const video = Object.assign(document.createElement('video'), { muted: true, src: address });
+  try {
+    await event(source, 'sourceopen', signal);
+    const buffer = source.addSourceBuffer(`video/mp4; codecs="${codec}"`);
+    for (const piece of pieces) {
+      const appended = event(buffer, 'updateend', signal);
+      buffer.appendBuffer(piece);
+      await appended;
+    }
+    source.endOfStream();
+    const sought = event(video, 'seeked', signal);
+    video.currentTime = buffer.buffered.start(0);
+    await sought;
+    use(video);
+  } finally {
+    video.removeAttribute('src');
+    video.load();
+    URL.revokeObjectURL(address);
+  }
+}
+
+/** @param {EventTarget} target @param {string} name @param {AbortSignal} signal */
+function event(target, name, signal) {
+  return new Promise((resolve, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+    target.addEventListener(name, () => resolve(undefined), { once: true, signal });
+    target.addEventListener('error', () => reject(new Error(`${name} did not come`)), { once: true, signal });
+  });
 }

@@ -1,8 +1,6 @@
 /**
- * A picture now and then, for links that are too thin for the stream: the newest key frame of the I-frame playlist, drawn on a canvas.
+ * A picture now and then, for links that are too thin for the stream: the newest key frame, drawn on a canvas.
  */
-
-import { frameOf, listOf } from './iframe-playlist.js';
 
 /** From the beginning of one picture to that of the next; one that takes longer is followed by the next at once. */
 const EVERY_MS = 2000;
@@ -16,17 +14,15 @@ export class Stills {
   /** Capture time of the picture shown; null before the first. @type {number | null} */
   captureTime = null;
   #canvas;
-  #playlistUrl;
+  #keyFrames;
   /** @type {AbortController | null} */
   #running = null;
-  /** The init segment, which is the same for all of a run. @type {{url: string, bytes: ArrayBuffer} | null} */
-  #init = null;
-  #shownUrl = '';
+  #shown = '';
 
-  /** @param {HTMLCanvasElement} canvas @param {string} playlistUrl of the multivariant playlist */
-  constructor(canvas, playlistUrl) {
+  /** @param {HTMLCanvasElement} canvas @param {import('./key-frames.js').KeyFrames} keyFrames */
+  constructor(canvas, keyFrames) {
     this.#canvas = canvas;
-    this.#playlistUrl = new URL(playlistUrl, document.baseURI).href;
+    this.#keyFrames = keyFrames;
   }
 
   get running() {
@@ -44,7 +40,7 @@ export class Stills {
     this.#running?.abort();
     this.#running = null;
     this.captureTime = null;
-    this.#shownUrl = '';
+    this.#shown = '';
     this.#canvas.hidden = true;
   }
 
@@ -60,87 +56,13 @@ export class Stills {
 
   /** @param {AbortSignal} signal */
   async #next(signal) {
-    const top = listOf(await text(this.#playlistUrl, signal), this.#playlistUrl);
-    const frame = top && frameOf(await text(top.url, signal), top.url);
-    if (!top || !frame || frame.key === this.#shownUrl) {
+    const frame = await this.#keyFrames.newest(signal);
+    if (frame === null || frame.key === this.#shown) {
       return;
     }
-    if (this.#init?.url !== frame.initUrl) {
-      this.#init = { url: frame.initUrl, bytes: await bytes(frame.initUrl, signal) };
-    }
-    const media = await bytes(frame.url, signal, { range: `bytes=${frame.from}-${frame.from + frame.length - 1}` });
-    const picture = await decoded({ codecs: top.codecs, pieces: [this.#init.bytes, media], signal });
-    try {
-      this.#draw(picture.video);
-    } finally {
-      picture.done();
-    }
-    this.captureTime = frame.capturedMs;
-    this.#shownUrl = frame.key;
-  }
-
-  /** @param {HTMLVideoElement} video */
-  #draw(video) {
-    this.#canvas.width = video.videoWidth;
-    this.#canvas.height = video.videoHeight;
-    this.#canvas.getContext('2d')?.drawImage(video, 0, 0);
+    await this.#keyFrames.draw(frame, this.#canvas, signal);
     this.#canvas.hidden = false;
+    this.captureTime = frame.capturedMs;
+    this.#shown = frame.key;
   }
-}
-
-/** @param {string} url @param {AbortSignal} signal @param {Record<string, string>} [headers] */
-async function ask(url, signal, headers = {}) {
-  const response = await fetch(url, { signal, headers });
-  if (!response.ok) {
-    throw new Error(`${url}: ${response.status}`);
-  }
-  return response;
-}
-
-/** @param {string} url @param {AbortSignal} signal */
-const text = async (url, signal) => (await ask(url, signal)).text();
-
-/** @param {string} url @param {AbortSignal} signal @param {Record<string, string>} [headers] */
-const bytes = async (url, signal, headers) => (await ask(url, signal, headers)).arrayBuffer();
-
-/**
- * A video that shows one key frame. WebCodecs would do with less, but browsers offer it to secure origins only.
- * @param {{codecs: string, pieces: ArrayBuffer[], signal: AbortSignal}} of
- * @returns {Promise<{video: HTMLVideoElement, done: () => void}>}
- */
-async function decoded({ codecs, pieces, signal }) {
-  const source = new MediaSource();
-  const address = URL.createObjectURL(source);
-  const video = Object.assign(document.createElement('video'), { muted: true, src: address });
-  const done = () => {
-    video.removeAttribute('src');
-    video.load();
-    URL.revokeObjectURL(address);
-  };
-  try {
-    await event(source, 'sourceopen', signal);
-    const buffer = source.addSourceBuffer(`video/mp4; codecs="${codecs}"`);
-    for (const piece of pieces) {
-      const appended = event(buffer, 'updateend', signal);
-      buffer.appendBuffer(piece);
-      await appended;
-    }
-    source.endOfStream();
-    const sought = event(video, 'seeked', signal);
-    video.currentTime = buffer.buffered.start(0);
-    await sought;
-    return { video, done };
-  } catch (error) {
-    done();
-    throw error;
-  }
-}
-
-/** @param {EventTarget} target @param {string} name @param {AbortSignal} signal */
-function event(target, name, signal) {
-  return new Promise((resolve, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-    target.addEventListener(name, () => resolve(undefined), { once: true, signal });
-    target.addEventListener('error', () => reject(new Error(`${name} did not come`)), { once: true, signal });
-  });
 }

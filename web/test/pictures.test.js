@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { fontOf } from '../timeline/bar-drawing.js';
-import { keyFrameOf } from '../player/key-frames.js';
+import { keyFrameOf } from '../player/timeline-pictures.js';
 import { lastedText, nothingText } from '../markers/marker-list.js';
 import { markersAt, spansOf } from '../markers/marker-spans.js';
 import { isBlank, pictureAt } from '../markers/marker-store.js';

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { frameOf, listOf } from '../player/iframe-playlist.js';
 import { ThinLink } from '../shell/thin-link.js';
 
 const STEP_MS = 500;
@@ -41,22 +40,4 @@ test('a_link_is_wide_again_when_as_much_comes_as_is_made', () => {
   const link = new ThinLink();
   assert.equal(watched(link, { rate: 0.3, forMs: 20_000 }), true);
   assert.equal(watched(link, { rate: 1, fromMs: 20_500, forMs: 15_000, behindMs: 14_000 }), false);
-});
-
-test('the_newest_key_frame_is_the_last_of_the_playlist_with_its_date_and_range', () => {
-  const top = '#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1,CODECS="avc1.no"\nvideo.m3u8\n'
-    + '#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH=2,CODECS="avc1.640016",RESOLUTION=640x480,URI="iframes.m3u8"\n';
-  assert.deepEqual(listOf(top, 'http://a/cam/index.m3u8'), { url: 'http://a/cam/iframes.m3u8', codecs: 'avc1.640016' });
-  assert.equal(listOf('#EXTM3U\n', 'http://a/'), null);
-  const list = '#EXTM3U\n#EXT-X-MAP:URI="init-r-1.mp4"\n#EXT-X-PROGRAM-DATE-TIME:2026-11-20T16:19:15.000Z\n#EXTINF:1.00000,\n#EXT-X-BYTERANGE:25@0\nseg-r-4.m4s\n'
-    + '#EXTINF:1.00000,\n#EXT-X-BYTERANGE:30@700\nseg-r-4.m4s\n';
-  assert.deepEqual(frameOf(list, 'http://a/cam/iframes.m3u8'), {
-    key: 'http://a/cam/seg-r-4.m4s@700',
-    url: 'http://a/cam/seg-r-4.m4s',
-    initUrl: 'http://a/cam/init-r-1.mp4',
-    from: 700,
-    length: 30,
-    capturedMs: Date.parse('2026-11-20T16:19:16.000Z'),
-  });
-  assert.equal(frameOf('#EXTM3U\n#EXT-X-MAP:URI="init-r-1.mp4"\n', 'http://a/'), null);
 });

@@ -4,7 +4,6 @@
 
 import { clockText } from '../shell/clock.js';
 import { copyLink, followLinks, saveSnapshot } from './save.js';
-import { KeyFrames } from '../player/key-frames.js';
 import { MarkerList } from '../markers/marker-list.js';
 import { Marks } from '../markers/markers.js';
 import { connectNote } from '../markers/note.js';
@@ -12,7 +11,7 @@ import { byId, toast } from '../shell/page.js';
 import { Preview } from './preview.js';
 import { SeekBar } from './seek-bar.js';
 import { Taps } from './double-tap.js';
-import { Thumbnails } from '../player/thumbnails.js';
+import { TimelinePictures } from '../player/timeline-pictures.js';
 
 /** How often bar and list are looked after. */
 const TICK_MS = 200;
@@ -24,20 +23,22 @@ const SPEEDS = [0.25, 0.5, 1, 1.5, 2, 4];
 /** @typedef {import('../player/player.js').Player} Player */
 
 /**
- * @param {Player} player
- * @param {import('../shell/keys.js').KeyMap} keys
- * @param {import('../shell/shared.js').Shared} shared
- * @param {(newestMs: number) => number | null} seenUntil up to when things that go on were seen; null while they go on
+ * @param {object} of
+ * @param {Player} of.player
+ * @param {import('../shell/keys.js').KeyMap} of.keys
+ * @param {import('../shell/shared.js').Shared} of.shared
+ * @param {import('../player/key-frames.js').KeyFrames} of.keyFrames
+ * @param {(newestMs: number) => number | null} of.seenUntil up to when things that go on were seen; null while they go on
  */
-export function connectTimeline(player, keys, shared, seenUntil) {
-  const keyFrames = new KeyFrames(player);
-  const pictures = new Thumbnails((at) => keyFrames.draw(at), (at) => keyFrames.keyOf(at));
+export function connectTimeline({ player, keys, shared, keyFrames, seenUntil }) {
+  const drawn = new TimelinePictures(player, keyFrames);
+  const pictures = drawn.thumbnails;
   const marks = new Marks(player);
   const seen = () => seenUntil(player.window?.endMs ?? Infinity);
   const bar = newBar(player, marks, pictures, seen);
   const goTo = (/** @type {number} */ at) => bar.goTo(at);
   // The live picture comes first: those of the list wait for it.
-  const range = () => (player.facts.stream === 'none' ? null : keyFrames.range);
+  const range = () => (player.facts.stream === 'none' ? null : drawn.range);
   const list = new MarkerList(byId('markers'), marks, { pictures, range, goTo, seenUntil: seen });
   const openNote = connectNote(player, marks);
   connectTools(player, keys);
