@@ -65,6 +65,8 @@ export class HlsEngine {
   #recoveredAt = -Infinity;
   /** @type {import('./playlist-facts.js').Listed | null} */
   #newest = null;
+  /** Another run of the server has begun: its playlist says nothing of the picture that is still shown. */
+  #isOver = false;
   /** Number of the first fragment that is dated by the server's clock of now. */
   #datedFrom = -Infinity;
 
@@ -155,7 +157,7 @@ export class HlsEngine {
   }
 
   get #details() {
-    return this.hls.latestLevelDetails;
+    return this.#isOver ? null : this.hls.latestLevelDetails;
   }
 
   /**
@@ -190,6 +192,7 @@ export class HlsEngine {
     }
     const same = before && listed(details.fragments[before.number - details.startSN]);
     if (isAnotherRun(before, this.#newest, same ?? null)) {
+      this.#isOver = true;
       this.#events.failed();
     } else if (!details.live) {
       this.#events.ended();

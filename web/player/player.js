@@ -245,7 +245,7 @@ export class Player extends EventTarget {
         return void (this.video.currentTime = effect.position);
       case 'seek-past':
         this.#seekDue = effect;
-        return this.#seekPast();
+        return this.#seekPast(effect.position);
       case 'rate':
         return this.#rate.set(effect.rate);
       case 'reset-latency':
@@ -283,15 +283,17 @@ export class Player extends EventTarget {
     this.#tell({ type: 'searched', search, found, now: performance.now() });
   }
 
-  /** A video without metadata does not seek yet, and hls.js would take it to where it begins, so that waits. */
-  #seekPast() {
+  /**
+   * A video without metadata does not seek yet, and hls.js would take it to where it begins, so that waits.
+   * @param {number | null} [known] the position, if it is told by this engine */
+  #seekPast(known = null) {
     if (this.#seekDue === null || this.video.readyState === HTMLMediaElement.HAVE_NOTHING) {
       return;
     }
     const { position, date } = this.#seekDue;
     this.#seekDue = null;
     if (!this.following) {
-      const target = (date === null ? null : this.positionAt(date)) ?? position ?? 0;
+      const target = known ?? (date === null ? null : this.positionAt(date)) ?? position ?? 0;
       this.video.currentTime = Math.max(target, this.#engine?.oldest ?? 0);
     }
   }
