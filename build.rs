@@ -33,7 +33,7 @@ fn main() {
     let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets CARGO_MANIFEST_DIR"));
     page(&root.join("web"), &out);
     let modules = root.join("web/node_modules");
-    for (from, to) in [("hls.js/dist/hls.light.min.js", "hls.js"), ("dashjs/dist/modern/esm/dash.mediaplayer.min.js", "dash.js")] {
+    for (from, to) in [("hls.js/dist/hls.min.js", "hls.js"), ("dashjs/dist/modern/esm/dash.mediaplayer.min.js", "dash.js")] {
         embed(&modules.join(from), &out.join(to), NPM_REMEDY);
     }
     println!("cargo::rustc-check-cfg=cfg(xnnpack)");
