@@ -1,7 +1,7 @@
 // The viewer page in a real browser, on the real binary with its drawn test source.
 
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { describe, test } from 'node:test';
 import {
   LATENCY_MAX_MS, LIVE_MS, NOTICE_MS, PHONE, RETURN_MS, endServer, openPage, pageSays, pageTests, readStrip, screenshot, startServer, until,
   untilAge, untilNewer, untilState,
@@ -125,110 +125,113 @@ async function pauseForLong(page) {
   return held;
 }
 
-pageTest('a_long_pause_is_not_taken_for_a_player_that_stands_still', {}, async ({ page }) => {
-  const held = await pauseForLong(page);
-  const loaded = [];
-  page.on('request', (request) => request.url().endsWith('/index.m3u8') && loaded.push(request.url()));
-  await holdFirstMovement(page, SLOW_MOVE_MS);
-  await page.keyboard.press('k');
-  await untilState(page, ['behind'], NOTICE_MS);
-  const newer = await untilNewer(page, held.capturedMs + 1000, NOTICE_MS);
-  assert.ok(newer.capturedMs < held.capturedMs + LONG_PAUSE_MS, 'it goes on from the picture that was held');
-  assert.deepEqual(loaded, [], 'nothing is loaded anew');
-});
+// They wait for most of their time, each with a page and a server of its own.
+describe('a_page_that_is_left_for_long', { concurrency: true }, () => {
+  pageTest('a_long_pause_is_not_taken_for_a_player_that_stands_still', {}, async ({ page }) => {
+    const held = await pauseForLong(page);
+    const loaded = [];
+    page.on('request', (request) => request.url().endsWith('/index.m3u8') && loaded.push(request.url()));
+    await holdFirstMovement(page, SLOW_MOVE_MS);
+    await page.keyboard.press('k');
+    await untilState(page, ['behind'], NOTICE_MS);
+    const newer = await untilNewer(page, held.capturedMs + 1000, NOTICE_MS);
+    assert.ok(newer.capturedMs < held.capturedMs + LONG_PAUSE_MS, 'it goes on from the picture that was held');
+    assert.deepEqual(loaded, [], 'nothing is loaded anew');
+  });
 
-/** Breaks the player, and waits until it looks for something to play; gives what ends that. */
-async function breakPlayer(page) {
-  let broken = true;
-  await page.route('**/cam/video.m3u8*', (route) => (broken ? route.fulfill({ status: 404 }) : route.continue()));
-  await page.waitForRequest((request) => request.url().endsWith('/index.m3u8'), { timeout: RETURN_MS });
-  return async () => {
-    const built = page.waitForRequest((request) => request.url().endsWith('.mp4'), { timeout: RETURN_MS });
-    broken = false;
-    await built;
-  };
-}
-
-pageTest('a_picture_that_is_held_is_held_by_the_next_player_too', {}, async ({ page }) => {
-  const held = await pauseForLong(page);
-  const mend = await breakPlayer(page);
-  await mend();
-  await until('the same picture is shown', async () => {
-    const seen = await readStrip(page);
-    const done = seen !== null && Math.abs(seen.number - held.number) <= PAUSE_ERROR_FRAMES && !(await isSeeking(page));
-    return { done, seen: { seen, held } };
-  }, NOTICE_MS);
-  assert.equal((await pageSays(page)).state, 'paused');
-  await page.keyboard.press('k');
-  await untilState(page, ['behind'], NOTICE_MS);
-});
-
-pageTest('what_is_wanted_while_the_player_is_broken_is_what_the_next_one_does', {}, async ({ page }) => {
-  await untilState(page, ['live'], LIVE_MS);
-  const { capturedMs } = await untilNewer(page, 0, NOTICE_MS);
-  await untilNewer(page, capturedMs + LONG_PAUSE_MS, LONG_PAUSE_MS + NOTICE_MS);
-  const mend = await breakPlayer(page);
-  await page.keyboard.press('j');
-  await page.keyboard.press('k');
-  const wanted = await page.evaluate(() => document.getElementById('video').currentTime);
-  await untilState(page, ['paused'], NOTICE_MS);
-  await mend();
-  const { capturedMs: shown } = await settled(page);
-  assert.equal((await pageSays(page)).state, 'paused', `wanted ${wanted}`);
-  assert.ok(shown < capturedMs + LONG_PAUSE_MS, 'the past that was asked for');
-  const again = await breakPlayer(page);
-  await page.getByRole('button', { name: 'Jump to live' }).click();
-  await again();
-  await untilState(page, ['live'], LIVE_MS);
-});
-
-/**
- * What a browser does to a page that nobody looks at, and back. Headless browsers cannot hide a page, so the page is told that it is,
- * and then its timers are stopped as those of a hidden page are.
- */
-async function setHidden(page, hidden) {
-  const cdp = await page.context().newCDPSession(page);
-  if (!hidden) {
-    await cdp.send('Page.setWebLifecycleState', { state: 'active' });
+  /** Breaks the player, and waits until it looks for something to play; gives what ends that. */
+  async function breakPlayer(page) {
+    let broken = true;
+    await page.route('**/cam/video.m3u8*', (route) => (broken ? route.fulfill({ status: 404 }) : route.continue()));
+    await page.waitForRequest((request) => request.url().endsWith('/index.m3u8'), { timeout: RETURN_MS });
+    return async () => {
+      const built = page.waitForRequest((request) => request.url().endsWith('.mp4'), { timeout: RETURN_MS });
+      broken = false;
+      await built;
+    };
   }
-  await page.evaluate((value) => {
-    Object.defineProperty(document, 'hidden', { configurable: true, value });
-    if (value) {
-      document.getElementById('video').pause();
+
+  pageTest('a_picture_that_is_held_is_held_by_the_next_player_too', {}, async ({ page }) => {
+    const held = await pauseForLong(page);
+    const mend = await breakPlayer(page);
+    await mend();
+    await until('the same picture is shown', async () => {
+      const seen = await readStrip(page);
+      const done = seen !== null && Math.abs(seen.number - held.number) <= PAUSE_ERROR_FRAMES && !(await isSeeking(page));
+      return { done, seen: { seen, held } };
+    }, NOTICE_MS);
+    assert.equal((await pageSays(page)).state, 'paused');
+    await page.keyboard.press('k');
+    await untilState(page, ['behind'], NOTICE_MS);
+  });
+
+  pageTest('what_is_wanted_while_the_player_is_broken_is_what_the_next_one_does', {}, async ({ page }) => {
+    await untilState(page, ['live'], LIVE_MS);
+    const { capturedMs } = await untilNewer(page, 0, NOTICE_MS);
+    await untilNewer(page, capturedMs + LONG_PAUSE_MS, LONG_PAUSE_MS + NOTICE_MS);
+    const mend = await breakPlayer(page);
+    await page.keyboard.press('j');
+    await page.keyboard.press('k');
+    const wanted = await page.evaluate(() => document.getElementById('video').currentTime);
+    await untilState(page, ['paused'], NOTICE_MS);
+    await mend();
+    const { capturedMs: shown } = await settled(page);
+    assert.equal((await pageSays(page)).state, 'paused', `wanted ${wanted}`);
+    assert.ok(shown < capturedMs + LONG_PAUSE_MS, 'the past that was asked for');
+    const again = await breakPlayer(page);
+    await page.getByRole('button', { name: 'Jump to live' }).click();
+    await again();
+    await untilState(page, ['live'], LIVE_MS);
+  });
+
+  /**
+   * What a browser does to a page that nobody looks at, and back. Headless browsers cannot hide a page, so the page is told that it is,
+   * and then its timers are stopped as those of a hidden page are.
+   */
+  async function setHidden(page, hidden) {
+    const cdp = await page.context().newCDPSession(page);
+    if (!hidden) {
+      await cdp.send('Page.setWebLifecycleState', { state: 'active' });
     }
-    document.dispatchEvent(new Event('visibilitychange'));
-  }, hidden);
-  if (hidden) {
-    await cdp.send('Page.setWebLifecycleState', { state: 'frozen' });
+    await page.evaluate((value) => {
+      Object.defineProperty(document, 'hidden', { configurable: true, value });
+      if (value) {
+        document.getElementById('video').pause();
+      }
+      document.dispatchEvent(new Event('visibilitychange'));
+    }, hidden);
+    if (hidden) {
+      await cdp.send('Page.setWebLifecycleState', { state: 'frozen' });
+    }
+    await cdp.detach();
   }
-  await cdp.detach();
-}
 
-pageTest('a_hidden_page_is_live_again_when_looked_at_but_only_if_it_was', {}, async ({ page }) => {
-  await untilState(page, ['live'], LIVE_MS);
-  await setHidden(page, true);
-  const { capturedMs } = await untilNewer(page, 0, NOTICE_MS);
-  await until('it was hidden for a while', async () => ({ done: Date.now() - capturedMs > HIDDEN_MS }), HIDDEN_MS + NOTICE_MS);
-  const loaded = [];
-  page.on('request', (request) => request.url().endsWith('/index.m3u8') && loaded.push(request.url()));
-  await page.evaluate((afterMs) => {
-    const video = document.getElementById('video');
-    video.play = () => new Promise((done) => setTimeout(done, afterMs)).then(() => HTMLMediaElement.prototype.play.call(video));
-  }, SLOW_PLAY_MS);
-  await setHidden(page, false);
-  await untilNewer(page, capturedMs + HIDDEN_MS, NOTICE_MS);
-  await untilState(page, ['live'], NOTICE_MS);
-  assert.deepEqual(loaded, [], 'what played while nobody looked plays on, and nothing is loaded anew');
-  await page.keyboard.press('ArrowLeft');
-  const past = await untilState(page, ['behind'], NOTICE_MS);
-  await setHidden(page, true);
-  await setHidden(page, false);
-  const { position } = await untilState(page, ['behind'], NOTICE_MS);
-  assert.ok(position < past.position + 2, `no jump: ${past.position}, ${position}`);
-  await until('the past plays on', async () => {
-    const seen = await pageSays(page);
-    return { done: seen.state === 'behind' && seen.position > position + 2.5, seen };
-  }, NOTICE_MS);
+  pageTest('a_hidden_page_is_live_again_when_looked_at_but_only_if_it_was', {}, async ({ page }) => {
+    await untilState(page, ['live'], LIVE_MS);
+    await setHidden(page, true);
+    const { capturedMs } = await untilNewer(page, 0, NOTICE_MS);
+    await until('it was hidden for a while', async () => ({ done: Date.now() - capturedMs > HIDDEN_MS }), HIDDEN_MS + NOTICE_MS);
+    const loaded = [];
+    page.on('request', (request) => request.url().endsWith('/index.m3u8') && loaded.push(request.url()));
+    await page.evaluate((afterMs) => {
+      const video = document.getElementById('video');
+      video.play = () => new Promise((done) => setTimeout(done, afterMs)).then(() => HTMLMediaElement.prototype.play.call(video));
+    }, SLOW_PLAY_MS);
+    await setHidden(page, false);
+    await untilNewer(page, capturedMs + HIDDEN_MS, NOTICE_MS);
+    await untilState(page, ['live'], NOTICE_MS);
+    assert.deepEqual(loaded, [], 'what played while nobody looked plays on, and nothing is loaded anew');
+    await page.keyboard.press('ArrowLeft');
+    const past = await untilState(page, ['behind'], NOTICE_MS);
+    await setHidden(page, true);
+    await setHidden(page, false);
+    const { position } = await untilState(page, ['behind'], NOTICE_MS);
+    assert.ok(position < past.position + 2, `no jump: ${past.position}, ${position}`);
+    await until('the past plays on', async () => {
+      const seen = await pageSays(page);
+      return { done: seen.state === 'behind' && seen.position > position + 2.5, seen };
+    }, NOTICE_MS);
+  });
 });
 
 pageTest('a_step_shows_the_neighbouring_picture_and_a_step_back_the_same_again', {}, async ({ page }) => {
