@@ -135,10 +135,7 @@ fn merged(places: impl Iterator<Item = Place>) -> Vec<Place> {
 }
 
 fn is_same(a: BoundingBox, b: BoundingBox) -> bool {
-    let common = |a: u32, a_length: u32, b: u32, b_length: u32| (a + a_length).min(b + b_length).saturating_sub(a.max(b));
-    let shared = common(a.x, a.width, b.x, b.width) as f64 * common(a.y, a.height, b.y, b.height) as f64;
-    let pixels = |it: BoundingBox| f64::from(it.width) * f64::from(it.height);
-    shared >= MERGE_MIN * pixels(a).min(pixels(b))
+    a.common(b) >= MERGE_MIN * a.pixels().min(b.pixels())
 }
 
 /// The place around two; the larger face has the larger blocks, which hide the smaller one too.

@@ -199,10 +199,7 @@ fn merge_nested(mut hits: Vec<Hit>) -> Vec<Hit> {
 }
 
 fn is_nested(a: BoundingBox, b: BoundingBox) -> bool {
-    let common = |a: u32, a_length: u32, b: u32, b_length: u32| (a + a_length).min(b + b_length).saturating_sub(a.max(b));
-    let shared = common(a.x, a.width, b.x, b.width) as f64 * common(a.y, a.height, b.y, b.height) as f64;
-    let area = |it: BoundingBox| f64::from(it.width) * f64::from(it.height);
-    shared >= NESTED_MIN * area(a).min(area(b))
+    a.common(b) >= NESTED_MIN * a.pixels().min(b.pixels())
 }
 
 /// The scanner of a cascade.

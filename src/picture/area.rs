@@ -30,13 +30,22 @@ pub struct BoundingBox {
 }
 
 impl BoundingBox {
+    /// Pixels that both cover.
+    pub fn common(self, other: BoundingBox) -> f64 {
+        let common = |a: u32, a_length: u32, b: u32, b_length: u32| (a + a_length).min(b + b_length).saturating_sub(a.max(b));
+        let (across, down) = (common(self.x, self.width, other.x, other.width), common(self.y, self.height, other.y, other.height));
+        f64::from(across) * f64::from(down)
+    }
+
+    /// Pixels that it covers.
+    pub fn pixels(self) -> f64 {
+        f64::from(self.width) * f64::from(self.height)
+    }
+
     /// How much of what both cover together they have in common (intersection over union), from 0 to 1.
     pub fn overlap(self, other: BoundingBox) -> f64 {
-        let common = |a: u32, a_length: u32, b: u32, b_length: u32| (a + a_length).min(b + b_length).saturating_sub(a.max(b));
-        let both = f64::from(common(self.x, self.width, other.x, other.width))
-            * f64::from(common(self.y, self.height, other.y, other.height));
-        let of = |area: BoundingBox| f64::from(area.width) * f64::from(area.height);
-        both / (of(self) + of(other) - both)
+        let common = self.common(other);
+        common / (self.pixels() + other.pixels() - common)
     }
 }
 
