@@ -49,17 +49,23 @@ impl Still {
         Still { detector, left_out_max, runs_to_see_all, seen: None, cells: Cells::default(), motion: Motion::default() }
     }
 
-    /// What another search would find; `None` where it may find something else.
-    fn known(&self, seen: &Seen, expected: &[Expected], n_begin: Option<usize>) -> Option<Vec<Hit>> {
+    /// Whether a search may be left out while somebody is followed or something moves. A detector that needs several runs to see everything
+    /// is late enough as it is.
+    fn may_rest(&self) -> bool {
+        self.runs_to_see_all == 1 && self.left_out_max > 0
+    }
+
+    /// What another search would find; `None` where it may find something else. `is_unchanged` tells of a room in which nobody is followed,
+    /// and `n_begin` how many cells begin to move, where that is known.
+    fn known(&self, seen: &Seen, expected: &[Expected], is_unchanged: bool, n_begin: Option<usize>) -> Option<Vec<Hit>> {
         let face_rules = self.detector.face_rules();
         // What might begin a track is looked at again: the next run's noise may deny it.
         let begins = |hit: &Hit| hit.strength >= Rules::of(hit.kind, face_rules).begin;
         let is_room = expected.is_empty() && seen.n_runs >= self.runs_to_see_all && !seen.hits.iter().any(begins);
-        if is_room && seen.n_left_out < self.left_out_max && !seen.cells.differ(&self.cells) {
+        if is_room && is_unchanged && seen.n_left_out < self.left_out_max {
             return Some(seen.hits.clone());
         }
-        // A detector that needs several runs to see everything is late enough as it is.
-        let may_wait = self.runs_to_see_all == 1 && self.left_out_max > 0 && seen.n_left_out == 0 && n_begin? < COMES_IN_MIN;
+        let may_wait = seen.n_left_out == 0 && n_begin? < COMES_IN_MIN;
         match expected {
             [] => (may_wait && is_room).then(|| seen.hits.clone()),
             _ if may_wait && seen.n_as_expected >= SEARCHES_TO_KNOW => as_expected(&seen.hits, expected),
@@ -70,22 +76,29 @@ impl Still {
 
 impl Detector for Still {
     fn detect(&mut self, luma: Luma<'_>, expected: &[Expected]) -> Result<Vec<Hit>, DetectError> {
-        self.cells.measure(luma);
-        let around: Vec<Area> = expected.iter().map(|expected| around(expected.area)).collect();
-        let n_begin = self.motion.begins(&self.cells, &around);
         let before = self.seen.take();
-        let known = before.as_ref().and_then(|seen| self.known(seen, expected, n_begin));
-        if let Some(hits) = known {
+        if !expected.is_empty() && !self.may_rest() {
+            return self.detector.detect(luma, expected);
+        }
+        self.cells.measure(luma);
+        let n_begin = if self.may_rest() {
+            let around: Vec<Area> = expected.iter().map(|expected| around(expected.area)).collect();
+            self.motion.begins(&self.cells, &around)
+        } else {
+            None
+        };
+        let is_unchanged = expected.is_empty() && before.as_ref().is_some_and(|seen| !seen.cells.differ(&self.cells));
+        if let Some(seen) = &before
+            && let Some(hits) = self.known(seen, expected, is_unchanged, n_begin)
+        {
             self.seen = before.map(|seen| Seen { n_left_out: seen.n_left_out + 1, ..seen });
             return Ok(hits);
         }
         let hits = self.detector.detect(luma, expected)?;
         // After a rest, everything is searched once more.
-        let unchanged =
-            before.as_ref().filter(|seen| expected.is_empty() && seen.n_left_out == 0 && !seen.cells.differ(&self.cells));
-        let n_runs = unchanged.map_or(0, |seen| seen.n_runs) + 1;
+        let n_runs = before.as_ref().filter(|seen| is_unchanged && seen.n_left_out == 0).map_or(0, |seen| seen.n_runs) + 1;
         let is_as_expected = !expected.is_empty() && as_expected(&hits, expected).is_some();
-        let n_as_expected = if is_as_expected { before.as_ref().map_or(0, |seen| seen.n_as_expected) + 1 } else { 0 };
+        let n_as_expected = if is_as_expected { before.map_or(0, |seen| seen.n_as_expected) + 1 } else { 0 };
         let cells = std::mem::take(&mut self.cells);
         self.seen = Some(Seen { cells, hits: hits.clone(), n_runs, n_left_out: 0, n_as_expected });
         Ok(hits)
