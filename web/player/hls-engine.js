@@ -5,6 +5,7 @@
 import { bufferedEnd, lacksBeginning } from './buffer.js';
 import { lastStep } from './clock-steps.js';
 import { loadersOn } from './hls-loaders.js';
+import { lastThat } from './last-that.js';
 import { LiveFeed } from './live-feed.js';
 import { isAnotherRun, runOf } from './playlist-facts.js';
 
@@ -161,21 +162,11 @@ export class HlsEngine {
   }
 
   /**
-   * The last fragment that the condition holds for, or the first of all: fragments are in order of position and of date. A day has
-   * very many of them, so it is searched by halves.
+   * The last fragment that the condition holds for, or the first of all: fragments are in order of position and of date.
    * @param {(fragment: import('hls.js').Fragment) => boolean} holds
    */
   #fragmentBefore(holds, fragments = this.#details?.fragments ?? []) {
-    let [low, high] = [0, fragments.length - 1];
-    while (low < high) {
-      const middle = Math.ceil((low + high) / 2);
-      if (holds(fragments[middle])) {
-        low = middle;
-      } else {
-        high = middle - 1;
-      }
-    }
-    return fragments[low];
+    return fragments[Math.max(0, lastThat(fragments, holds))];
   }
 
   /** @param {import('hls.js').LevelDetails} details */

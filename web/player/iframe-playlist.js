@@ -2,6 +2,8 @@
  * Where key frames are, as the I-frame playlist (RFC 8216bis §4.4.3.6) and the init segment tell it. Pure.
  */
 
+import { lastThat } from './last-that.js';
+
 /**
  * @typedef {object} KeyFrame
  * @property {string} key names it among all
@@ -49,16 +51,7 @@ export function keyFramesOf(text, base) {
  * @param {readonly KeyFrame[]} frames @param {number} at
  */
 export function keyFrameAt(frames, at) {
-  let [low, high] = [0, frames.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (frames[middle].capturedMs <= at) {
-      low = middle + 1;
-    } else {
-      high = middle;
-    }
-  }
-  return frames[low - 1] ?? null;
+  return frames[lastThat(frames, ({ capturedMs }) => capturedMs <= at)] ?? null;
 }
 
 /**

@@ -2,6 +2,7 @@
  * The small pictures of the timeline: key frames, kept by thumbnails.js.
  */
 
+import { lastThat } from './last-that.js';
 import { GRAIN_MS, Thumbnails } from './thumbnails.js';
 
 /** Width of a picture in device pixels: sharp in the preview, of which the list's are halves. */
@@ -20,16 +21,8 @@ const NEWEST_MS = 2500;
  * @param {number} at
  */
 export function keyFrameOf(segments, at) {
-  let [low, high] = [0, segments.length - 1];
-  while (low < high) {
-    const middle = Math.ceil((low + high) / 2);
-    if ((segments[middle].programDateTime ?? Infinity) <= at) {
-      low = middle;
-    } else {
-      high = middle - 1;
-    }
-  }
-  const start = segments[low]?.programDateTime ?? 0;
+  const last = lastThat(segments, ({ programDateTime }) => (programDateTime ?? Infinity) <= at);
+  const start = segments[Math.max(0, last)]?.programDateTime ?? 0;
   return start + Math.floor((at - start) / GRAIN_MS) * GRAIN_MS;
 }
 
