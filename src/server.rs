@@ -7,23 +7,27 @@
 
 mod api;
 mod auth;
-mod config;
 mod context;
 mod http;
 mod net;
 pub mod origin;
 mod page;
 mod routes;
-mod site;
 
 pub use api::{
     events::{HEARTBEAT, RETRY_MS, SUBSCRIBERS_MAX, SUBSCRIBERS_OF_PROXY_MAX, SUBSCRIBERS_PER_ADDRESS_MAX},
     markers::{BODY_TIMEOUT, LIMIT_DEFAULT},
 };
-pub use auth::authority;
-pub use config::{AccessConfig, AllowedOrigins, BIND_DEFAULT, PORT_DEFAULT, ServerConfig};
-pub use http::bucket::{CHANGES_BURST, CHANGES_PER_S};
+pub use auth::{
+    access::{AccessConfig, AllowedOrigins},
+    authority,
+};
+pub use http::{
+    bucket::{CHANGES_BURST, CHANGES_PER_S},
+    site::{BODY_LEN_MAX, Site, URI_LEN_MAX},
+};
 pub use net::{
+    config::{BIND_DEFAULT, PORT_DEFAULT, ServerConfig},
     connection::{HEAD_LEN_MAX, STREAMS_MAX},
     limits::{
         CONNECTIONS_MAX, CONNECTIONS_PER_ADDRESS_MAX, FIRST_REQUEST_TIMEOUT, IDLE_TIMEOUT, Limits, NEXT_REQUEST_TIMEOUT,
@@ -33,7 +37,6 @@ pub use net::{
     under_way::{ANSWER_PATIENCE, ANSWER_RATE_MIN, ANSWERS_BYTES_MAX},
     viewers::{VIEWER_SPAN, VIEWERS_MAX},
 };
-pub use site::{BODY_LEN_MAX, Site, URI_LEN_MAX};
 
 use crate::{drill, panics::Panics};
 use auth::gate::Ends;

@@ -4,5 +4,6 @@ pub(super) mod answer;
 pub(super) mod bucket;
 pub(super) mod negotiation;
 pub(super) mod reply;
+pub(super) mod site;
 pub(super) mod stepped;
 pub(super) mod stored;

@@ -3,6 +3,7 @@
 pub(super) mod activity;
 pub(super) mod admission;
 pub(super) mod body;
+pub(super) mod config;
 pub(super) mod connection;
 pub(super) mod faults;
 pub(super) mod files;

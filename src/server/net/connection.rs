@@ -11,7 +11,7 @@ use super::{
     prefaced_io::{PrefacedIo, Version},
     under_way::{Line, Place},
 };
-use crate::server::{auth::gate::Ends, site::Site};
+use crate::server::{Site, auth::gate::Ends};
 use hyper::{
     Request,
     body::{Body as HttpBody, Frame, Incoming, SizeHint},

@@ -1,28 +1,28 @@
 //! Everything that is served: each request goes through the gate and by its route to who answers it, and each answer gets what all carry.
 
 use super::{
-    api::{events, markers},
-    auth::gate::{Ends, Gate, Grant},
-    context::{self, Shared},
-    http::{
-        answer::{Answer, Call},
-        reply::{EMBED_POLICY, SECURITY_HEADERS, later, not_found, plain, respond},
-    },
-    net::{
-        admission::Admission,
-        body::{AnswerBody, Pieces},
-        faults::Faults,
-        memfd_cache::MemfdCache,
-        under_way::{Line, Place},
-    },
-    origin::Reply,
-    page::assets,
-    routes::Route,
+    answer::{Answer, Call},
+    reply::{EMBED_POLICY, SECURITY_HEADERS, later, not_found, plain, respond},
 };
 use crate::{
     camera::{Camera, Cameras},
     panics::Panics,
-    server::AccessConfig,
+    server::{
+        AccessConfig,
+        api::{events, markers},
+        auth::gate::{Ends, Gate, Grant},
+        context::{self, Shared},
+        net::{
+            admission::Admission,
+            body::{AnswerBody, Pieces},
+            faults::Faults,
+            memfd_cache::MemfdCache,
+            under_way::{Line, Place},
+        },
+        origin::Reply,
+        page::assets,
+        routes::Route,
+    },
     time::Ticks,
 };
 use hyper::{
@@ -79,7 +79,7 @@ impl Site {
     }
 
     /// Answers one request that came over a connection with these ends.
-    pub(super) fn answer(self: &Arc<Self>, ends: Ends, request: Request<Incoming>) -> Pending {
+    pub(in crate::server) fn answer(self: &Arc<Self>, ends: Ends, request: Request<Incoming>) -> Pending {
         let pending = |answer: Answer, tail: Tail| Pending { answer, tail, site: self.clone() };
         if let Some(refused) = refusal(&request) {
             return pending(refused.into(), Tail::default());
@@ -105,7 +105,11 @@ impl Site {
     }
 
     /// Counts an answer among those under way until it is out, or turns its client away where there is no room for it.
-    pub(super) fn place(&self, answer: Response<AnswerBody>, line: &Arc<Line>) -> (Response<AnswerBody>, Option<Arc<Place>>) {
+    pub(in crate::server) fn place(
+        &self,
+        answer: Response<AnswerBody>,
+        line: &Arc<Line>,
+    ) -> (Response<AnswerBody>, Option<Arc<Place>>) {
         let is_kept = answer.headers().get(header::CACHE_CONTROL).is_none_or(|value| value != "no-store");
         let Some((holding, len)) = answer.body().holding(is_kept) else { return (answer, None) };
         match self.shared.under_way.begin(holding, len, line) {
@@ -118,17 +122,17 @@ impl Site {
     }
 
     /// Ends the answers whose readers are too slow.
-    pub(super) fn sweep(&self, patience: Duration) {
+    pub(in crate::server) fn sweep(&self, patience: Duration) {
         self.shared.under_way.sweep(patience);
     }
 
     /// Copies of what many ask for.
-    pub(super) fn cache(&self) -> &Arc<MemfdCache> {
+    pub(in crate::server) fn cache(&self) -> &Arc<MemfdCache> {
         &self.shared.cache
     }
 
     /// Keep the texts of the playlists up with the windows, each for as long as it is polled.
-    pub(super) fn writers(&self) -> Vec<impl Future<Output = ()> + Send + use<>> {
+    pub(in crate::server) fn writers(&self) -> Vec<impl Future<Output = ()> + Send + use<>> {
         let writer = |camera: &Arc<Camera>| {
             let (shared, playlists) = (self.shared.clone(), camera.playlists.clone());
             async move {
@@ -143,28 +147,28 @@ impl Site {
     }
 
     /// Bugs of the accept loop and of connections.
-    pub(super) fn panics(&self) -> &Panics {
+    pub(in crate::server) fn panics(&self) -> &Panics {
         &self.shared.panics
     }
 
     /// What is due each second.
-    pub(super) fn tick(&self, patience: Duration) {
+    pub(in crate::server) fn tick(&self, patience: Duration) {
         self.count_viewers();
         self.sweep(patience);
     }
 
     /// What peers do wrong.
-    pub(super) fn faults(&self) -> &Faults {
+    pub(in crate::server) fn faults(&self) -> &Faults {
         &self.shared.faults
     }
 
     /// Monotonic time of the stream's clock.
-    pub(super) fn now(&self) -> Ticks {
+    pub(in crate::server) fn now(&self) -> Ticks {
         self.shared.clock.now()
     }
 
     /// Brings `Status::viewers` up to date, for viewers leave without a word.
-    pub(super) fn count_viewers(&self) {
+    pub(in crate::server) fn count_viewers(&self) {
         self.shared.count_viewers();
     }
 }
@@ -187,7 +191,7 @@ struct Tail {
 }
 
 /// An answer, there or to come, that gets what all answers carry.
-pub(super) struct Pending {
+pub(in crate::server) struct Pending {
     answer: Answer,
     tail: Tail,
     site: Arc<Site>,
