@@ -4,6 +4,7 @@
 
 import { ageText, clockText } from './shell/clock.js';
 import { KEY_FRAMES_URL, PLAYLIST_URL, engineMaker, engineName } from './player/engines.js';
+import { keepSeeksExact } from './player/exact-seek.js';
 import { KeyFrames } from './player/key-frames.js';
 import { KeyMap } from './shell/keys.js';
 import { keepScreenOn, shouldLoadAnew } from './shell/kiosk.js';
@@ -31,6 +32,7 @@ const engine = engineName(options.player);
 const server = new Server();
 const shared = new Shared();
 const player = new Player(video, { newEngine: engineMaker(engine, shared.open), probeUrl: PLAYLIST_URL, heard: (answered) => server.heard(answered) });
+keepSeeksExact(video);
 const keys = new KeyMap();
 const meter = new FrameMeter();
 const link = new ThinLink();

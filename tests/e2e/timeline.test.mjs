@@ -223,6 +223,25 @@ timelineTest('the_keyboard_rewinds_steps_and_zooms', {}, async ({ page }) => {
   await page.getByText('Save this picture').waitFor();
 });
 
+timelineTest('a_step_back_from_the_first_picture_of_a_segment_shows_the_last_of_the_one_before', {}, async ({ page }) => {
+  await page.keyboard.press('k');
+  await untilState(page, ['paused'], NOTICE_MS);
+  const playlist = await (await fetch(new URL('cam/video.m3u8', server.url))).text();
+  const starts = [...playlist.matchAll(/#EXT-X-PROGRAM-DATE-TIME:(.*)/g)].map(([, date]) => Date.parse(date)).filter((ms) => ms < ago(8000));
+  // From the newest to the oldest, for what lies behind is not loaded then.
+  for (const start of starts.slice(-3).reverse()) {
+    await page.evaluate((hash) => (location.hash = hash), link(start + 20));
+    await untilShows(page, start + 20);
+    await until('it stands still', async () => ({ done: await page.evaluate(() => !document.getElementById('video').seeking) }), NOTICE_MS);
+    const { number } = await readStrip(page);
+    await page.keyboard.press(',');
+    await until('the picture before is shown', async () => {
+      const strip = await readStrip(page);
+      return { done: strip?.number === number - 1, seen: { strip, number, ...(await pageSays(page)) } };
+    }, NOTICE_MS);
+  }
+});
+
 timelineTest('the_past_plays_faster_and_live_is_reached_at_its_own_speed', {}, async ({ page }) => {
   const speed = page.getByLabel('Speed');
   await page.keyboard.press('Home');

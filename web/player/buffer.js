@@ -19,6 +19,14 @@ export function bufferedEnd({ buffered, currentTime }) {
 }
 
 /**
+ * Whether the picture at the playhead is in the buffer.
+ * @param {Pick<HTMLVideoElement, 'buffered' | 'currentTime'>} video
+ */
+export function isBuffered({ buffered, currentTime }) {
+  return Array.from({ length: buffered.length }, (_, i) => i).some((i) => buffered.start(i) <= currentTime && currentTime < buffered.end(i));
+}
+
+/**
  * Whether a stretch has its end in the buffer and not its beginning, and the playhead waits in the missing part.
  * @param {Pick<HTMLVideoElement, 'buffered' | 'currentTime'>} video
  * @param {{start: number, end: number}} stretch that the playhead is in

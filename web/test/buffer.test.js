@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { bufferedEnd, lacksBeginning, seekableEnd } from '../player/buffer.js';
+import { bufferedEnd, isBuffered, lacksBeginning, seekableEnd } from '../player/buffer.js';
 
 /** @param {[number, number][]} stretches @returns {TimeRanges} */
 const ranges = (stretches) => ({ length: stretches.length, start: (i) => stretches[i][0], end: (i) => stretches[i][1] });
@@ -18,6 +18,12 @@ const CASES = [
 for (const [name, stretches, currentTime, expected] of CASES) {
   test(`buffer: ${name}`, () => assert.equal(bufferedEnd({ buffered: ranges(stretches), currentTime }), expected));
 }
+
+test('a_picture_is_there_from_its_beginning_on', () => {
+  for (const [currentTime, expect] of [[9.99, false], [10, true], [11.99, true], [12, false], [12.5, false], [13, true]]) {
+    assert.equal(isBuffered({ buffered: ranges([[10, 12], [13, 14]]), currentTime }), expect, String(currentTime));
+  }
+});
 
 test('the_end_that_can_be_played_is_that_of_the_last_stretch', () => {
   assert.equal(seekableEnd({ seekable: ranges([]) }), null);
