@@ -21,11 +21,11 @@ const PREFERENCES = {
   'datareporting.policy.dataSubmissionEnabled': false,
 };
 
-/** Starts Firefox without a window: `command(name, parameters)` sends one command, `stop()` ends it. */
-export async function startFirefox(binary) {
+/** Starts Firefox without a window: `command(name, parameters)` sends one command, `stop()` ends it. `preferences` come on top of its own, `options` on its command line. */
+export async function startFirefox(binary, { preferences = {}, options = [] } = {}) {
   const profile = mkdtempSync(path.join(tmpdir(), 'hlscam-firefox-'));
-  writeFileSync(path.join(profile, 'user.js'), Object.entries(PREFERENCES).map(([name, value]) => `user_pref(${JSON.stringify(name)}, ${JSON.stringify(value)});\n`).join(''));
-  const child = spawn(binary, ['--headless', '--marionette', '--remote-allow-system-access', '--no-remote', '--profile', profile], { env: { ...process.env, HOME: profile }, stdio: 'ignore', detached: true });
+  writeFileSync(path.join(profile, 'user.js'), Object.entries({ ...PREFERENCES, ...preferences }).map(([name, value]) => `user_pref(${JSON.stringify(name)}, ${JSON.stringify(value)});\n`).join(''));
+  const child = spawn(binary, ['--headless', '--marionette', '--remote-allow-system-access', '--no-remote', '--profile', profile, ...options], { env: { ...process.env, HOME: profile }, stdio: 'ignore', detached: true });
   const exited = new Promise((resolve) => child.on('exit', resolve).on('error', resolve));
   const stop = async () => {
     try {
