@@ -4,8 +4,8 @@
 
 use hlscam::{
     camera_name::CameraName,
-    marker::{Maker, Marker},
-    store::{MARKERS_MAX, Place, Query, Store},
+    marker::{Marker, MarkerSource},
+    store::{Location, MARKERS_MAX, Query, Store},
     time::{Clock, Span, SystemClock, WallTime},
 };
 
@@ -16,7 +16,7 @@ const LENGTHS_MS: [i64; 5] = [500, 3000, 20_000, 60_000, 7_200_000];
 
 fn main() {
     let clock = SystemClock::start();
-    let mut store = Store::open(&Place::Memory, BEGIN).expect("memory");
+    let mut store = Store::open(&Location::Memory, BEGIN).expect("memory");
     let spacing_ms = 86_400_000 / MARKERS_MAX as i64;
     let filled = timed(&clock, || {
         for n in 0..MARKERS_MAX as i64 {
@@ -56,7 +56,7 @@ fn marker(begin: WallTime, end: WallTime) -> Marker {
         camera: CameraName::default(),
         kind: "face".to_owned(),
         text: None,
-        source: Maker::Detector,
+        source: MarkerSource::Detector,
         begin,
         end: Some(end),
         count: Some(1),

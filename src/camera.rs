@@ -3,11 +3,11 @@
 
 mod config;
 pub mod flow;
-mod keeping;
 mod live;
+mod markers;
 
 pub use config::CameraConfig;
-pub use live::{Live, Waiting};
+pub use live::{LiveCamera, PendingCamera};
 
 use crate::{
     bus::Bus, camera_name::CameraName, hooks::HooksCounts, marker_service::MarkerService, playlist::Playlists, status::Status,

@@ -17,7 +17,7 @@ mod turns;
 pub use status::{CaptureStatus, SourceState};
 
 use crate::{
-    drill,
+    failpoint,
     picture::{
         Area, Picture, PicturePool, Size, fit,
         mask::{self, Mask},
@@ -278,7 +278,7 @@ impl Taker {
     /// Takes what comes, until the source has ended or the stop is raised.
     fn run(mut self, feeder: &Feeder) {
         while !self.stop.is_raised() {
-            drill::pass("capture");
+            failpoint::hit("capture");
             match feeder.fed.recv_timeout(STOP_WAIT_MAX.to_duration()) {
                 Ok(Fed::Picture(picture, losses)) => {
                     self.count_losses(losses);

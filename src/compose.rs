@@ -16,7 +16,7 @@ mod text;
 
 use boxes::draw_boxes;
 use caption::{draw_clock, draw_labels};
-use pixelate::{hide_all, hide_place};
+use pixelate::{hide_all, hide_area};
 use slate::draw_slate;
 
 /// What is burnt into the picture; nothing by default.

@@ -4,7 +4,7 @@
 
 use crate::{
     camera::CameraConfig, console::Verbosity, detect::DetectConfig, hooks::HooksConfig, record::Overwrite, server::ServerConfig,
-    store::Place, time::Span,
+    store::Location, time::Span,
 };
 use std::path::PathBuf;
 
@@ -71,7 +71,7 @@ pub struct DetectFilesConfig {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventsConfig {
     /// Where markers are kept.
-    pub place: Place,
+    pub place: Location,
     /// Who is told outside of HTTP.
     pub hooks: HooksConfig,
 }

@@ -58,7 +58,7 @@ pub struct Turn {
 
 /// What to tell of a step, in one sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Telling {
+pub enum Notice {
     /// Less is done from now on.
     Less(String),
     /// More is done again.
@@ -114,7 +114,7 @@ impl Governor {
     }
 
     /// Takes note of a turn. Returns what to tell when that changes what is done.
-    pub fn note(&mut self, turn: Turn) -> Option<Telling> {
+    pub fn note(&mut self, turn: Turn) -> Option<Notice> {
         let begun = *self.begun.get_or_insert(turn.now - turn.busy);
         self.busy = self.busy + turn.busy;
         self.shown += turn.shown;
@@ -158,7 +158,7 @@ impl Governor {
         }
     }
 
-    fn step_up(&mut self, now: Ticks) -> Option<Telling> {
+    fn step_up(&mut self, now: Ticks) -> Option<Notice> {
         self.calm = 0;
         let next = match self.shed {
             Shed::Nothing if self.detect_fps.is_some() => Shed::Detection,
@@ -178,10 +178,10 @@ impl Governor {
             self.told[idx] = Some(now);
         }
         self.is_open[idx] |= is_news;
-        is_news.then(|| Telling::Less(self.sentence()))
+        is_news.then(|| Notice::Less(self.sentence()))
     }
 
-    fn step_down(&mut self, now: Ticks) -> Option<Telling> {
+    fn step_down(&mut self, now: Ticks) -> Option<Notice> {
         self.calm += 1;
         let wanted = if self.shed == Shed::Detection { self.calm_wanted } else { CALM_WINDOWS };
         if self.shed == Shed::Nothing || self.calm < wanted {
@@ -195,7 +195,7 @@ impl Governor {
         }
         let is_news = std::mem::take(&mut self.is_open[usize::from(was == Shed::FrameRate)]);
         is_news.then(|| {
-            Telling::More(match was {
+            Notice::More(match was {
                 Shed::FrameRate => "this machine keeps up again: no picture is left out".to_owned(),
                 _ => format!(
                     "this machine has room again: the detector searches {} times a second",
@@ -214,8 +214,8 @@ mod tests {
 
     /// Runs seconds of turns, a letter each: `i` idle, `f` full load that keeps up, `o` overload at 17 of 30. Returns what was shed after
     /// each second and how often something was told.
-    fn check(detect_fps: Option<f64>, script: &str, expected: &str) -> (Governor, Vec<Telling>) {
-        let (mut governor, mut now, mut tellings) = (Governor::new(FPS, detect_fps), Ticks(0), Vec::new());
+    fn check(detect_fps: Option<f64>, script: &str, expected: &str) -> (Governor, Vec<Notice>) {
+        let (mut governor, mut now, mut notices) = (Governor::new(FPS, detect_fps), Ticks(0), Vec::new());
         let mut shed = String::new();
         for second in script.chars() {
             for n in 0..30 {
@@ -225,7 +225,7 @@ mod tests {
                     'f' => (Span(2900), 1, 0),
                     _ => (Span(3000), u64::from(n < 17), u64::from(n >= 17)),
                 };
-                tellings.extend(governor.note(Turn { now, busy, shown, left_out }));
+                notices.extend(governor.note(Turn { now, busy, shown, left_out }));
             }
             shed.push(match governor.shed() {
                 Shed::Nothing => '-',
@@ -234,16 +234,16 @@ mod tests {
             });
         }
         assert_eq!(shed, expected, "{script}");
-        (governor, tellings)
+        (governor, notices)
     }
 
     #[test]
     fn detection_goes_first_then_pictures_and_they_come_back_in_the_other_order() {
         // The second in which a change begins is judged a turn late.
-        let (governor, tellings) = check(Some(10.0), "iiooooiiiiiiii", "---drrrrdd----");
+        let (governor, notices) = check(Some(10.0), "iiooooiiiiiiii", "---drrrrdd----");
         assert_eq!(governor.sentence(), "");
-        let [Telling::Less(busy), Telling::Less(slow), Telling::More(fast), Telling::More(room)] = &tellings[..] else {
-            panic!("{tellings:?}")
+        let [Notice::Less(busy), Notice::Less(slow), Notice::More(fast), Notice::More(room)] = &notices[..] else {
+            panic!("{notices:?}")
         };
         assert_eq!(busy, "this machine is busy: the detector searches 2.5 instead of 10 times a second");
         assert!(slow.starts_with("this machine manages 17 of 30 fps: "), "{slow}");
@@ -258,15 +258,15 @@ mod tests {
 
     #[test]
     fn a_machine_that_just_keeps_up_is_left_as_it_is() {
-        let (_, tellings) = check(Some(10.0), "ffffff", "------");
-        assert_eq!(tellings, []);
+        let (_, notices) = check(Some(10.0), "ffffff", "------");
+        assert_eq!(notices, []);
         check(Some(10.0), "ooofffffff", "drrrrrrrrr");
     }
 
     #[test]
     fn a_machine_at_its_limit_is_not_told_again_and_again_and_the_detector_waits_longer_each_time() {
-        let (_, tellings) = check(Some(10.0), &"oiii".repeat(5), "dd--ddddrrddrrddrrdd");
-        let less = tellings.iter().filter(|telling| matches!(telling, Telling::Less(_))).count();
-        assert_eq!((less, tellings.len()), (2, 4), "each once, and its end: {tellings:?}");
+        let (_, notices) = check(Some(10.0), &"oiii".repeat(5), "dd--ddddrrddrrddrrdd");
+        let less = notices.iter().filter(|notice| matches!(notice, Notice::Less(_))).count();
+        assert_eq!((less, notices.len()), (2, 4), "each once, and its end: {notices:?}");
     }
 }

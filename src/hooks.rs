@@ -153,28 +153,28 @@ pub struct Hooks {
 
 impl Hooks {
     /// Starts what is asked for; must be called inside a runtime. `kinds` are those that the detector may find.
-    pub fn start(config: HooksConfig, journal: &Arc<MarkerService>, counts: &HooksCounts, kinds: Vec<Kind>) -> Hooks {
+    pub fn start(config: HooksConfig, markers: &Arc<MarkerService>, counts: &HooksCounts, kinds: Vec<Kind>) -> Hooks {
         let mut tasks = JoinSet::new();
         if let Some(target) = config.webhook {
-            let (events, counts) = (journal.events.clone(), counts.webhook.clone());
+            let (events, counts) = (markers.events.clone(), counts.webhook.clone());
             tasks.spawn(kept(events, counts.clone(), move |heard| webhook::run(target.clone(), heard, counts.clone())));
         }
         if let Some(command) = config.exec {
-            let (events, counts) = (journal.events.clone(), counts.exec.clone());
+            let (events, counts) = (markers.events.clone(), counts.exec.clone());
             tasks
                 .spawn(kept(events, counts.clone(), move |heard| exec::run(command.clone(), exec::TIMEOUT, heard, counts.clone())));
         }
         if let Some(target) = config.broker {
             let (counts, shared) = (counts.broker.clone(), counts.topic_shared.clone());
-            let (journal, events) = (journal.clone(), journal.events.clone());
+            let (markers, events) = (markers.clone(), markers.events.clone());
             tasks.spawn(kept(events, counts.clone(), move |(_, listener)| {
-                broker::run(target.clone(), journal.clone(), listener, (counts.clone(), shared.clone()), kinds.clone())
+                broker::run(target.clone(), markers.clone(), listener, (counts.clone(), shared.clone()), kinds.clone())
             }));
         }
         Hooks { tasks }
     }
 
-    /// Waits until the last events are told, but not for long. The journal must have ended.
+    /// Waits until the last events are told, but not for long. The markers must have ended.
     pub async fn end(mut self) {
         if timeout(END_GRACE, async { while self.tasks.join_next().await.is_some() {} }).await.is_err() {
             tracing::warn!("a hook did not end within {} s, and is broken off", END_GRACE.as_secs());

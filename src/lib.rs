@@ -11,7 +11,7 @@
 
 // Vocabulary: names, time, pictures and numbers. It knows nothing of the product.
 pub mod camera_name;
-mod drill;
+mod failpoint;
 mod host;
 #[cfg(test)]
 mod missing;

@@ -22,7 +22,7 @@ pub struct Marker {
     /// For people.
     pub text: Option<String>,
     /// Who made it.
-    pub source: Maker,
+    pub source: MarkerSource,
     /// Since when.
     pub begin: WallTime,
     /// Until when; not before `begin`. None while it goes on.
@@ -42,7 +42,7 @@ pub struct Marker {
 /// Who made a marker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Maker {
+pub enum MarkerSource {
     /// Our own detector.
     Detector,
     /// A client of the HTTP interface.
@@ -132,7 +132,7 @@ mod tests {
             camera: CameraName::default(),
             kind: "face".to_owned(),
             text: None,
-            source: Maker::Detector,
+            source: MarkerSource::Detector,
             begin: WallTime(1_795_191_552_123_000),
             end: None,
             count: Some(2),

@@ -10,23 +10,23 @@
 //! Runs come before commands, so a long answer delays an event by its own time at most.
 
 mod feed;
-mod keeper;
 #[cfg(test)]
 mod tests;
+mod worker;
 
 pub use feed::{Feed, FeedReader};
-pub use keeper::commands::{Command, CommandError, MarkerPage, OPEN_MAX, PAGE_LEN_MAX};
-pub use keeper::maintenance::{MAINTENANCE_INTERVAL, OPEN_SPAN_MAX, TOUCH_INTERVAL};
+pub use worker::commands::{Command, CommandError, MarkerPage, OPEN_MAX, PAGE_LEN_MAX};
+pub use worker::maintenance::{MAINTENANCE_INTERVAL, OPEN_SPAN_MAX, TOUCH_INTERVAL};
 
 use crate::{
     camera_name::CameraName,
     capture::{CaptureStatus, SourceState},
     counter::{Counter, Gauge},
     detect::Detection,
-    drill,
     events::{EventKind, Events},
+    failpoint,
     marker::{
-        Fractions, Maker, Marker,
+        Fractions, Marker, MarkerSource,
         draft::{Draft, Edit},
         observer::{Observer, Seen, Sighting, Step},
         range::date_range,
@@ -37,7 +37,6 @@ use crate::{
     window::{Window, numbers::FirstNumbers, ranges::Origin},
 };
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, select_biased};
-use keeper::Keeper;
 use std::{
     collections::HashMap,
     io,
@@ -46,6 +45,7 @@ use std::{
     thread::JoinHandle,
 };
 use tokio::sync::{oneshot, watch};
+use worker::Worker;
 
 /// Most markers in one answer: some 3 MB; with much data in them fewer, see [`PAGE_LEN_MAX`].
 pub const LIST_LEN_MAX: usize = 10_000;
@@ -78,17 +78,17 @@ pub struct MarkerCounts {
     pub failed: Counter,
     /// Markers in the store that cannot be read.
     pub unreadable: Gauge,
-    trouble: Mutex<Option<String>>,
+    storage_error: Mutex<Option<String>>,
 }
 
 impl MarkerCounts {
     /// Why markers cannot be kept at the moment.
-    pub fn trouble(&self) -> Option<String> {
-        lock(&self.trouble).clone()
+    pub fn storage_error(&self) -> Option<String> {
+        lock(&self.storage_error).clone()
     }
 
-    fn set_trouble(&self, trouble: Option<String>) {
-        *lock(&self.trouble) = trouble;
+    fn set_storage_error(&self, storage_error: Option<String>) {
+        *lock(&self.storage_error) = storage_error;
     }
 }
 
@@ -99,7 +99,7 @@ pub struct MarkerServiceParts {
     /// Where markers are kept.
     pub store: Store,
     /// Whether they stay there when they leave the window.
-    pub keep: Keep,
+    pub retention: Retention,
     /// What the detector's runs found.
     pub runs: Receiver<Detection>,
     /// Where the playlists come from.
@@ -116,7 +116,7 @@ pub struct MarkerServiceParts {
 
 /// How long markers are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Keep {
+pub enum Retention {
     /// As long as the window shows them.
     Window,
     /// Until [`MARKERS_MAX`] newer ones are there.
@@ -125,10 +125,10 @@ pub enum Keep {
 
 /// Whether pictures come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Sight {
+pub enum SignalState {
     /// None has come yet.
     #[default]
-    NotYet,
+    Pending,
     /// They come.
     Live,
     /// They came, and do not come any more.
@@ -173,7 +173,7 @@ pub struct MarkerService {
     /// What it has done.
     pub counts: Arc<MarkerCounts>,
     /// Whether pictures come.
-    pub sight: watch::Receiver<Sight>,
+    pub signal: watch::Receiver<SignalState>,
     commands: Sender<Command>,
     stop: Mutex<Option<(Sender<&'static str>, JoinHandle<()>)>>,
 }
@@ -184,11 +184,11 @@ impl MarkerService {
         let ((commands, asked), (stop, stopped)) = (bounded(COMMANDS_MAX), bounded(1));
         let events = Arc::new(Events::new(parts.run.clone(), parts.camera.clone()));
         let (camera, feed, counts) = (parts.camera.clone(), Arc::new(Feed::default()), runs.counts.clone());
-        let (looks, sight) = watch::channel(Sight::NotYet);
+        let (looks, signal) = watch::channel(SignalState::Pending);
         // Its own sender of runs keeps their queue open where nothing is searched.
-        let keeper = Keeper::new(parts, runs.sender.clone(), (events.clone(), feed.clone(), counts.clone()), looks);
-        let thread = std::thread::Builder::new().name("markers".to_owned()).spawn(move || keeper.run(&asked, &stopped))?;
-        Ok(Arc::new(MarkerService { camera, events, feed, counts, sight, commands, stop: Mutex::new(Some((stop, thread))) }))
+        let worker = Worker::new(parts, runs.sender.clone(), (events.clone(), feed.clone(), counts.clone()), looks);
+        let thread = std::thread::Builder::new().name("markers".to_owned()).spawn(move || worker.run(&asked, &stopped))?;
+        Ok(Arc::new(MarkerService { camera, events, feed, counts, signal, commands, stop: Mutex::new(Some((stop, thread))) }))
     }
 
     /// Ends all markers, tells that the stream has ended and why, and joins the thread.

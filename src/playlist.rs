@@ -13,8 +13,8 @@ pub mod texts;
 
 use crate::{
     coding::ContentCoding,
-    drill,
     encode::VBV_SPAN,
+    failpoint,
     sync::lock,
     time::Span,
     window::{
@@ -151,7 +151,7 @@ impl Playlists {
         let mut versions = self.window.versions();
         // The window outlives this borrow of it, so its sender is there.
         while versions.changed().await.is_ok() {
-            drill::pass("playlists");
+            failpoint::hit("playlists");
             self.keep_up();
         }
     }

@@ -38,7 +38,7 @@ pub use net::{
     viewers::{VIEWER_SPAN, VIEWERS_MAX},
 };
 
-use crate::{drill, panics::Panics};
+use crate::{failpoint, panics::Panics};
 use auth::gate::Ends;
 use net::{
     admission::{Admission, Permit, Refusal},
@@ -139,7 +139,7 @@ impl Acceptor {
     }
 
     fn receive(&mut self, stream: TcpStream, peer: SocketAddr, tasks: &mut JoinSet<()>) {
-        drill::pass("accept");
+        failpoint::hit("accept");
         // A part is sent the moment it is whole; waiting for more to fill a packet would cost up to 40 ms.
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%peer, %error, "TCP_NODELAY not set");
@@ -171,7 +171,7 @@ impl Acceptor {
         let (site, protocols, limits, stopped) = (self.site.clone(), self.protocols.clone(), self.limits, self.stopped.clone());
         let ends = Ends { peer: peer.ip(), local: stream.local_addr().ok().map(|local| local.ip()) };
         async move {
-            drill::pass("connection");
+            failpoint::hit("connection");
             // TLS with ALPN would be accepted here: all below takes any stream of bytes.
             let stream = SendfileStream::new(stream, site.cache().clone());
             serve_connection(stream, ends, site, protocols, limits, stopped).await;

@@ -155,7 +155,7 @@ impl SourceSpec {
 
 /// What is asked of a source; the source comes as near as it can, or refuses.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Wish {
+pub struct FormatRequest {
     /// The size asked; `None` takes the source's own, or 640×480 of a camera.
     pub size: Option<Size>,
     /// The rate asked; `None` takes the source's own, or 30 of a camera.

@@ -54,7 +54,7 @@ const FROM_VERSION_1: &str = "
 
 /// Where markers are kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum Location {
     /// In memory, for one run.
     Memory,
     /// In a folder, from run to run.
@@ -104,11 +104,11 @@ pub struct Store {
 impl Store {
     /// Opens it. In memory, numbers begin with the seconds of `now`, so that ids of two runs differ. In a file, markers that a dead run
     /// left open are closed when they were last known to go on. A disk without room is no reason not to begin: what it cannot take yet is
-    /// [told](Store::trouble).
-    pub fn open(place: &Place, now: WallTime) -> Result<Store> {
+    /// [told](Store::location_error).
+    pub fn open(place: &Location, now: WallTime) -> Result<Store> {
         let (db, file) = match place {
-            Place::Memory => (None, None),
-            Place::Folder(folder) => (file::open(folder)?, Some(folder)),
+            Location::Memory => (None, None),
+            Location::Folder(folder) => (file::open(folder)?, Some(folder)),
         };
         let is_new = db.is_none();
         let db = db.map_or_else(Connection::open_in_memory, Ok)?;
@@ -146,7 +146,7 @@ impl Store {
     }
 
     /// Why nothing can be kept at the moment, if so: the file is not there any more.
-    pub fn trouble(&self) -> Option<StoreError> {
+    pub fn location_error(&self) -> Option<StoreError> {
         let file = self.file.as_ref().filter(|file| !file.is_in_place())?;
         let path = file.path();
         Some(StoreError::new(format!(
@@ -161,7 +161,7 @@ impl Store {
         if let Some(file) = self.file.as_ref().filter(|file| !file.is_in_place()) {
             let folder = file.folder().to_owned();
             if !folder.is_dir() {
-                return self.trouble().map_or(Ok(()), Err);
+                return self.location_error().map_or(Ok(()), Err);
             }
             let is_empty = !file.path().exists();
             if is_empty {
@@ -178,7 +178,7 @@ impl Store {
     fn move_to(&mut self, folder: &std::path::Path, is_copy: bool) -> Result<()> {
         let last: i64 =
             self.db.query_row("SELECT max(seq) FROM sqlite_sequence", [], |row| row.get::<_, Option<i64>>(0))?.unwrap_or(0);
-        let Some(db) = file::open(folder)? else { return self.trouble().map_or(Ok(()), Err) };
+        let Some(db) = file::open(folder)? else { return self.location_error().map_or(Ok(()), Err) };
         db.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
         let has_sequence = db.execute("UPDATE sqlite_sequence SET seq = max(seq, ?1) WHERE name = 'marker'", [last])? > 0;
         if !has_sequence {
@@ -247,7 +247,7 @@ impl Store {
     /// Removes one, also one that cannot be read, and says whether it was there.
     pub fn remove(&mut self, id: &str) -> Result<bool> {
         let Some((kind, number)) = parts_of(id) else { return Ok(false) };
-        self.check_place()?;
+        self.check_location()?;
         // The kind of one that cannot be read may be anything.
         let is_unreadable = self.unreadable.contains(number);
         let sql = "DELETE FROM marker WHERE number = ?1 AND (kind = ?2 OR ?3)";
@@ -352,16 +352,16 @@ impl Store {
     }
 
     /// What is written to a file that is not in its place is lost.
-    fn check_place(&self) -> Result<()> {
-        self.trouble().map_or(Ok(()), Err)
+    fn check_location(&self) -> Result<()> {
+        self.location_error().map_or(Ok(()), Err)
     }
 
     /// Runs a statement on the columns of a marker that may change, and `more`.
     fn write(&self, sql: &str, marker: &Marker, more: &[(&str, &dyn ToSql)]) -> Result<usize> {
-        self.check_place()?;
+        self.check_location()?;
         let json = |value: serde_json::Result<String>| value.map_err(|error| StoreError::new(error.to_string()));
         let (begin, end) = (marker.begin.as_unix_ms(), marker.end.map(WallTime::as_unix_ms));
-        let source = if marker.source == crate::marker::Maker::Api { "api" } else { "detector" };
+        let source = if marker.source == crate::marker::MarkerSource::Api { "api" } else { "detector" };
         let best = marker.best.map(|best| json(serde_json::to_string(&Placed::from(best)))).transpose()?;
         let data = marker.data.as_ref().map(|data| json(serde_json::to_string(data))).transpose()?;
         let class = class_of(end.map(|end| end - begin));

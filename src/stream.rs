@@ -5,8 +5,8 @@
 
 use crate::{
     capture::{Capture, Captured},
-    drill,
-    governor::{DETECTION_DIVISOR, Governor, MachineReport, Shed, Telling, Turn},
+    failpoint,
+    governor::{DETECTION_DIVISOR, Governor, MachineReport, Notice, Shed, Turn},
     pacer::{HOLE_MAX, PacedFrame, Pacer, Shown},
     picture::Picture,
     pipeline::{Pipeline, PipelineError, PipelineParts},
@@ -242,10 +242,10 @@ impl EncodeLoop {
         let left_out = overtaken - self.overtaken;
         self.overtaken = overtaken;
         let shown = std::mem::take(&mut self.shown);
-        let telling = self.governor.note(Turn { now, busy: now.since(begun), shown, left_out });
-        match &telling {
-            Some(Telling::Less(sentence)) => tracing::warn!("{sentence}"),
-            Some(Telling::More(sentence)) => tracing::info!("{sentence}"),
+        let notice = self.governor.note(Turn { now, busy: now.since(begun), shown, left_out });
+        match &notice {
+            Some(Notice::Less(sentence)) => tracing::warn!("{sentence}"),
+            Some(Notice::More(sentence)) => tracing::info!("{sentence}"),
             None => {}
         }
         let shed = self.governor.shed();
@@ -254,7 +254,7 @@ impl EncodeLoop {
     }
 
     fn put(&mut self, frame: PacedFrame, fresh: Option<&Arc<Picture>>) -> Result<bool, PipelineError> {
-        drill::pass("encode");
+        failpoint::hit("encode");
         self.pipeline.put(frame, fresh)?;
         self.frames_left -= 1;
         Ok(self.frames_left > 0)

@@ -36,7 +36,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 pub const WAITERS_MAX: usize = 16_384;
 
 /// A request that waits; dropping it makes room.
-pub type Place = OwnedSemaphorePermit;
+pub type WaiterPermit = OwnedSemaphorePermit;
 
 /// Window when none is asked: enough to rewind a moment that was just missed.
 pub const SPAN_DEFAULT: Span = Span::from_ms(300_000);
@@ -121,15 +121,15 @@ pub struct Window {
     clock: Arc<dyn Clock>,
     state: Mutex<State>,
     version: watch::Sender<u64>,
-    places: Arc<Semaphore>,
+    waiter_permits: Arc<Semaphore>,
 }
 
 impl Window {
     /// An empty window.
     pub fn new(config: WindowConfig, clock: Arc<dyn Clock>) -> Window {
         let state = Mutex::new(State::new(config.clone()));
-        let places = Arc::new(Semaphore::new(WAITERS_MAX));
-        Window { expected: config, settled: OnceLock::new(), clock, state, version: watch::Sender::new(0), places }
+        let waiter_permits = Arc::new(Semaphore::new(WAITERS_MAX));
+        Window { expected: config, settled: OnceLock::new(), clock, state, version: watch::Sender::new(0), waiter_permits }
     }
 
     /// The source is open, and the window is what it says: once, before the first part.
@@ -237,12 +237,12 @@ impl Window {
 
     /// Requests that wait now.
     pub fn waiters(&self) -> usize {
-        WAITERS_MAX - self.places.available_permits()
+        WAITERS_MAX - self.waiter_permits.available_permits()
     }
 
     /// Room for a request that will wait; `None` when [`WAITERS_MAX`] wait already.
-    pub fn place(&self) -> Option<Place> {
-        self.places.clone().try_acquire_owned().ok()
+    pub fn waiter_permit(&self) -> Option<WaiterPermit> {
+        self.waiter_permits.clone().try_acquire_owned().ok()
     }
 
     /// Wakes at every new version.

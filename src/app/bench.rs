@@ -120,7 +120,7 @@ impl Bench {
 fn measure(path: &Path, config: &CameraConfig, clock: Arc<dyn Clock>) -> Result<Report, Failure> {
     let source = open_file(path, Pace::Unpaced, PicturePool::default(), Stop::default()).map_err(failed)?;
     let format: SourceFormat = source.format().clone();
-    let rate = config.wish.rate.unwrap_or(format.rate);
+    let rate = config.format_request.rate.unwrap_or(format.rate);
     let newest = Arc::new(Mutex::new(Arc::new(Detection::default())));
     let (sender, hiding) = hiding(config).unzip();
     let detections = Detections {

@@ -2,14 +2,14 @@
 
 use super::{Failure, failed, interrupt::Interrupt, limits, open_source};
 use crate::{
-    camera::{Camera, CameraConfig, Cameras, Live, Waiting, flow::Remains},
+    camera::{Camera, CameraConfig, Cameras, LiveCamera, PendingCamera, flow::EndedFlow},
     config::EventsConfig,
     console::{
         Console, STATUS_PERIOD, addresses,
         line::{Found, StatusLine},
     },
     detect::CascadeSpec,
-    drill,
+    failpoint,
     hooks::{Hooks, HooksConfig},
     server::{self, AccessConfig, Limits, Listener, ServerConfig, Site},
     store::last_run::LastRun,
@@ -101,7 +101,7 @@ impl Serving {
     }
 
     /// Ends what has no stream.
-    fn end_without(self, waiting: Waiting, reason: &'static str) -> Result<(), Failure> {
+    fn end_without(self, waiting: PendingCamera, reason: &'static str) -> Result<(), Failure> {
         waiting.end(reason);
         self.shutdown.send(()).ok();
         self.runtime.block_on(self.served).map_err(failed)?.map_err(failed)
@@ -112,11 +112,11 @@ impl Serving {
 struct Streaming {
     serving: Serving,
     hooks: Hooks,
-    live: Live,
+    live: LiveCamera,
 }
 
 impl Streaming {
-    fn start(serving: Serving, hooks: HooksConfig, live: Live) -> Streaming {
+    fn start(serving: Serving, hooks: HooksConfig, live: LiveCamera) -> Streaming {
         let Camera { markers, hooks: counts, status, .. } = &*live.camera;
         let hooks = {
             let _inside = serving.runtime.enter();
@@ -129,7 +129,7 @@ impl Streaming {
     fn watch(&self, interrupt: &Interrupt, console: &Console, config: &CameraConfig) {
         let mut display = console.status();
         while !interrupt.wait(STATUS_PERIOD) && !self.has_ended() {
-            drill::pass("main");
+            failpoint::hit("main");
             display.show(&self.status_line(&config.detect.cascades), self.live.camera.clock.now());
         }
     }
@@ -166,7 +166,7 @@ impl Streaming {
     fn end(self, interrupt: &Interrupt) -> Result<(), Failure> {
         let Streaming { serving, hooks, live } = self;
         let Serving { runtime, served, shutdown } = serving;
-        let (result, remains): (_, Remains) = live.end();
+        let (result, remains): (_, EndedFlow) = live.end();
         let hooks = runtime.spawn(hooks.end());
         interrupt.wait(ENDLIST_SERVED);
         // The server may have failed before; then nobody listens.

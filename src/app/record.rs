@@ -4,7 +4,7 @@ use super::{Failure, failed, interrupt::Interrupt, open_source};
 use crate::{
     camera::{
         CameraConfig,
-        flow::{Extent, Flow},
+        flow::{Flow, FlowLimits},
     },
     config::RecordConfig,
     console::{Console, STATUS_PERIOD},
@@ -60,7 +60,7 @@ pub(super) fn run(config: &CameraConfig, record: &RecordConfig, clock: Arc<dyn C
     };
     let events = flow.bus.events.subscribe(writer::terms(&record.output.display().to_string(), writer::QUEUE_BYTES_MAX));
     let writer = writer::start(events, write).map_err(failed)?;
-    let running = flow.start(capture, Extent { first_msn: Msn(1), frames_max: Some(frames) }).map_err(failed)?;
+    let running = flow.start(capture, FlowLimits { first_msn: Msn(1), frames_max: Some(frames) }).map_err(failed)?;
     let mut display = console.recording(frames);
     while !interrupt.wait(STATUS_PERIOD) && !running.has_ended() {
         display.show(written.get());

@@ -7,7 +7,7 @@ use crate::{
     encode::EncodeConfig,
     grid::Lengths,
     picture::mask::Mask,
-    source::{SourceSpec, Wish},
+    source::{FormatRequest, SourceSpec},
     window::History,
 };
 
@@ -21,7 +21,7 @@ pub struct CameraConfig {
     /// A file source ends at its end.
     pub once: bool,
     /// What is asked of the source.
-    pub wish: Wish,
+    pub format_request: FormatRequest,
     /// What is searched, and how often.
     pub detect: DetectConfig,
     /// What is burnt in.

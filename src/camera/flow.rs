@@ -45,7 +45,7 @@ pub struct Flow {
 }
 
 /// How far a flow goes.
-pub struct Extent {
+pub struct FlowLimits {
     /// Number of the first segment.
     pub first_msn: Msn,
     /// The flow ends by itself after so many frames.
@@ -53,19 +53,19 @@ pub struct Extent {
 }
 
 /// A running flow.
-pub struct Running {
+pub struct RunningFlow {
     stream: Stream,
     watcher: Option<Arc<Watcher>>,
 }
 
 /// What remains of a flow that has ended: its source may be held in its driver, its detector in a search. Both are ended when all who wait
 /// have been told.
-pub struct Remains {
+pub struct EndedFlow {
     capture: Capture,
     watcher: Option<Arc<Watcher>>,
 }
 
-impl Remains {
+impl EndedFlow {
     /// Ends the detector, after its search.
     pub(super) fn end_detector(&mut self) {
         self.watcher = None;
@@ -121,32 +121,32 @@ impl Flow {
 
     /// The rate of its frames, from a source of that format.
     pub fn rate(&self, format: &SourceFormat) -> FrameRate {
-        self.config.wish.rate.unwrap_or(format.rate)
+        self.config.format_request.rate.unwrap_or(format.rate)
     }
 
     /// Encodes what an open source captures.
-    pub fn start(self, capture: Capture, extent: Extent) -> Result<Running, CameraError> {
+    pub fn start(self, capture: Capture, extent: FlowLimits) -> Result<RunningFlow, CameraError> {
         tell_format(&capture.format);
         let (rate, detect_fps) = (self.rate(&capture.format), self.config.detect_fps());
         let Flow { config, clock, status, publishers, detections, watcher, .. } = self;
-        let Extent { first_msn, frames_max } = extent;
+        let FlowLimits { first_msn, frames_max } = extent;
         let pipeline = pipeline_parts(&config, (rate, first_msn), (detections, publishers), &clock, &status);
         let parts = StreamParts { pipeline, frames_max, clock, detect_fps, status: status.stream.clone() };
         let stream = stream::start(capture, parts).map_err(CameraError::new)?;
-        Ok(Running { stream, watcher })
+        Ok(RunningFlow { stream, watcher })
     }
 }
 
-impl Running {
+impl RunningFlow {
     /// Whether it has ended by itself.
     pub fn has_ended(&self) -> bool {
         self.stream.has_ended()
     }
 
     /// Ends it: what is inside is encoded, the last segment is closed.
-    pub fn end(self) -> (Result<(), CameraError>, Remains) {
+    pub fn end(self) -> (Result<(), CameraError>, EndedFlow) {
         let (ended, capture) = self.stream.end();
-        (ended.map_err(CameraError::new), Remains { capture, watcher: self.watcher })
+        (ended.map_err(CameraError::new), EndedFlow { capture, watcher: self.watcher })
     }
 }
 
@@ -210,11 +210,11 @@ fn clock_strip(config: &CameraConfig) -> ClockStrip {
 
 /// Opens the source that was asked for, at first and again.
 fn source_opener(config: &CameraConfig, clock: &Arc<dyn Clock>) -> Opener {
-    let (pool, wish, clock) = (PicturePool::default(), config.wish, clock.clone());
+    let (pool, request, clock) = (PicturePool::default(), config.format_request, clock.clone());
     match config.source.clone() {
-        SourceSpec::Camera(selector) => Box::new(move |_: &Stop| camera::open(&selector, wish, clock.clone(), pool.clone())),
+        SourceSpec::Camera(selector) => Box::new(move |_: &Stop| camera::open(&selector, request, clock.clone(), pool.clone())),
         SourceSpec::Test(script) => {
-            let opener = TestOpener::new(script, wish, TEST_SEED, clock, pool);
+            let opener = TestOpener::new(script, request, TEST_SEED, clock, pool);
             Box::new(move |_: &Stop| opener.open().map(|source| Box::new(source) as Box<dyn Source>))
         }
         SourceSpec::File(path) => {

@@ -2,17 +2,17 @@
 
 use super::{
     Camera, CameraConfig, CameraError,
-    flow::{Extent, Flow, Remains, Running},
-    keeping::Keeping,
+    flow::{EndedFlow, Flow, FlowLimits, RunningFlow},
+    markers::MarkerServiceBuilder,
 };
 use crate::{
     bus::Importance,
     capture::{Capture, CaptureParts, SourceState},
-    drill,
+    failpoint,
     grid::Grid,
     package::PackagerEvent,
     source::SourceFormat,
-    store::{Place, last_run::LastRun},
+    store::{Location, last_run::LastRun},
     time::{Clock, FrameRate},
     window::{Window, WindowConfig, numbers::FirstNumbers},
 };
@@ -22,7 +22,7 @@ use std::sync::Arc;
 const RATE_EXPECTED: FrameRate = FrameRate::whole(30);
 
 /// A camera that waits for its source.
-pub struct Waiting {
+pub struct PendingCamera {
     /// The camera.
     pub camera: Arc<Camera>,
     config: CameraConfig,
@@ -30,47 +30,47 @@ pub struct Waiting {
 }
 
 /// A camera whose pictures are published.
-pub struct Live {
+pub struct LiveCamera {
     /// The camera.
     pub camera: Arc<Camera>,
     /// What its source is.
     pub format: SourceFormat,
-    running: Running,
+    running: RunningFlow,
 }
 
 impl Camera {
     /// Starts a camera: its store, its detector, its window, its markers. What opens its source comes with it, for that may take long: the
-    /// camera can be served meanwhile, and [`Waiting::run`] takes what was opened.
+    /// camera can be served meanwhile, and [`PendingCamera::run`] takes what was opened.
     ///
     /// `kept` is where its markers and numbers are kept, and where its numbers are if that is no folder.
     pub fn start(
         config: CameraConfig,
-        kept: (&Place, Option<LastRun>),
+        kept: (&Location, Option<LastRun>),
         clock: Arc<dyn Clock>,
-    ) -> Result<(Waiting, CaptureParts), CameraError> {
-        let keeping = Keeping::open(config.name.clone(), kept, clock.wall())?;
-        let runs = keeping.runs.clone();
+    ) -> Result<(PendingCamera, CaptureParts), CameraError> {
+        let markers_builder = MarkerServiceBuilder::open(config.name.clone(), kept, clock.wall())?;
+        let runs = markers_builder.runs.clone();
         let (flow, capture) = Flow::new(&config, clock.clone(), Box::new(move |detection| runs.give(detection)))?;
-        let rate = config.wish.rate.unwrap_or(RATE_EXPECTED);
-        let window = Arc::new(Window::new(window_config(&config, rate, run_name()?, keeping.first), clock.clone()));
+        let rate = config.format_request.rate.unwrap_or(RATE_EXPECTED);
+        let window = Arc::new(Window::new(window_config(&config, rate, run_name()?, markers_builder.first), clock.clone()));
         let status = flow.status.clone();
-        let markers = keeping.start(window.clone(), status.stream.capture.clone(), clock.clone())?;
+        let markers = markers_builder.start(window.clone(), status.stream.capture.clone(), clock.clone())?;
         let camera = Arc::new(Camera { bus: flow.bus.clone(), ..Camera::new(config.name.clone(), clock, window, status, markers) });
-        Ok((Waiting { camera, config, flow }, capture))
+        Ok((PendingCamera { camera, config, flow }, capture))
     }
 }
 
-impl Waiting {
+impl PendingCamera {
     /// Publishes what an open source captures.
-    pub fn run(self, capture: Capture) -> Result<Live, CameraError> {
-        let Waiting { camera, config, flow } = self;
+    pub fn run(self, capture: Capture) -> Result<LiveCamera, CameraError> {
+        let PendingCamera { camera, config, flow } = self;
         let format = capture.format.clone();
         let expected = camera.window.config();
         let (run, first) = (expected.run.clone(), expected.first);
         camera.window.settle(window_config(&config, flow.rate(&format), run, first));
         publish_to_window(camera.clone());
-        let running = flow.start(capture, Extent { first_msn: first.msn, frames_max: None })?;
-        Ok(Live { running, camera, format })
+        let running = flow.start(capture, FlowLimits { first_msn: first.msn, frames_max: None })?;
+        Ok(LiveCamera { running, camera, format })
     }
 
     /// Ends what has no stream.
@@ -80,7 +80,7 @@ impl Waiting {
     }
 }
 
-impl Live {
+impl LiveCamera {
     /// Whether a part of it has ended by itself, without which the others are of no use.
     pub fn has_ended(&self) -> bool {
         self.running.has_ended() || self.camera.markers.has_ended()
@@ -88,8 +88,8 @@ impl Live {
 
     /// Ends it from its source on: the last segment is closed, markers end, the playlists get their ENDLIST.
     /// Says why it ended, if by a failure.
-    pub fn end(self) -> (Result<(), CameraError>, Remains) {
-        let Live { camera, running, .. } = self;
+    pub fn end(self) -> (Result<(), CameraError>, EndedFlow) {
+        let LiveCamera { camera, running, .. } = self;
         let (has_ended, markers_failed) = (running.has_ended(), camera.markers.has_ended());
         let (mut result, mut remains) = running.end();
         if markers_failed {
@@ -115,7 +115,7 @@ impl Live {
 fn publish_to_window(camera: Arc<Camera>) {
     let bus = camera.bus.clone();
     bus.events.call("the window", Importance::Essential, move |events| {
-        drill::pass("window");
+        failpoint::hit("window");
         let mut oldest = None;
         for event in events {
             if let PackagerEvent::Part(part) = event {

@@ -5,7 +5,7 @@
 
 use super::Opener;
 use crate::{
-    drill,
+    failpoint,
     picture::Picture,
     source::{Losses, OpenError, SourceError, SourceFormat, Stop},
 };
@@ -71,7 +71,7 @@ fn run(mut opener: Opener, stop: &Stop, orders: &Receiver<()>, fed: &Sender<Fed>
             if stop.is_raised() {
                 return None;
             }
-            drill::pass("source");
+            failpoint::hit("source");
             match source.next() {
                 Ok(picture) => fed.send(Fed::Picture(picture, source.losses())).ok()?,
                 Err(SourceError::Silent) => {}

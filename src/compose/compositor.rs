@@ -2,7 +2,7 @@
 //! camera encode the same finished pictures.
 
 use super::{
-    Overlay, draw_boxes, draw_clock, draw_labels, draw_slate, hide_all, hide_place,
+    Overlay, draw_boxes, draw_clock, draw_labels, draw_slate, hide_all, hide_area,
     redaction::{Cover, ReadyFrame, RedactionQueue},
 };
 use crate::{
@@ -107,7 +107,7 @@ impl Compositor {
             }
             _ => {
                 let detection = (self.parts.detections.newest)();
-                self.ready = Some(ReadyFrame { frame, picture: last, cover: Cover::Places(Vec::new()), detection });
+                self.ready = Some(ReadyFrame { frame, picture: last, cover: Cover::Areas(Vec::new()), detection });
             }
         }
     }
@@ -136,7 +136,7 @@ impl Compositor {
                 self.n_hidden += 1;
                 self.parts.status.hidden.bump();
             }
-            (Cover::Places(_), _) => {
+            (Cover::Areas(_), _) => {
                 if self.n_hidden > 0 {
                     tracing::info!("the detector is back; {} frames were pixelated as a whole", self.n_hidden);
                 }
@@ -158,13 +158,13 @@ impl Compositor {
         let is_slate = matches!(frame.shown, Shown::Slate { .. });
         let found = if (boxes || labels) && !is_slate { detection.boxes_at(picture.at) } else { Vec::new() };
         let is_stamped = clock || clock_strip == ClockStrip::Burn;
-        if cover == Cover::Places(Vec::new()) && found.is_empty() && !is_slate && !is_stamped {
+        if cover == Cover::Areas(Vec::new()) && found.is_empty() && !is_slate && !is_stamped {
             return picture;
         }
         // A picture that waited long is nobody else's any more, and is drawn on as it is.
         let mut picture = Arc::try_unwrap(picture).unwrap_or_else(|shared| self.pool.copy(&shared));
         match cover {
-            Cover::Places(places) => places.iter().for_each(|place| hide_place(&mut picture, *place, keep)),
+            Cover::Areas(areas) => areas.iter().for_each(|area| hide_area(&mut picture, *area, keep)),
             Cover::Whole => hide_all(&mut picture, keep),
         }
         if let Shown::Slate { since } = frame.shown {

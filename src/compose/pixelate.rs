@@ -4,7 +4,7 @@
 //! the picture, so they move with a face and sample the same parts of it from frame to frame.
 
 use crate::{
-    detect::track::Place,
+    detect::track::RedactionArea,
     picture::{BoundingBox, KeepClear, Picture, clear_corner},
 };
 
@@ -16,7 +16,7 @@ const BLOCK_MIN: u32 = 4;
 const BLOCKS_DOWN_PICTURE: u32 = 8;
 
 /// Pixelates a place, rounded outwards to whole chroma samples.
-pub(super) fn hide_place(picture: &mut Picture, place: Place, clear: KeepClear) {
+pub(super) fn hide_area(picture: &mut Picture, place: RedactionArea, clear: KeepClear) {
     pixelate(picture, place.area, place.face_width.div_ceil(BLOCKS_ACROSS_FACE).max(BLOCK_MIN), clear);
 }
 
@@ -88,15 +88,15 @@ mod tests {
         picture
     }
 
-    fn place(x: u32, y: u32, width: u32, height: u32, face_width: u32) -> Place {
-        Place { area: BoundingBox { x, y, width, height }, face_width }
+    fn place(x: u32, y: u32, width: u32, height: u32, face_width: u32) -> RedactionArea {
+        RedactionArea { area: BoundingBox { x, y, width, height }, face_width }
     }
 
     #[test]
     fn a_place_becomes_blocks() {
         let mut picture = Picture::black(Size::new(24, 14).expect("even"), Ticks(0));
         picture.planes_mut().y.iter_mut().enumerate().for_each(|(idx, luma)| *luma = if (idx % 24) < 8 { 40 } else { 200 });
-        hide_place(&mut picture, place(5, 3, 15, 8, 30), KeepClear::Nothing);
+        hide_area(&mut picture, place(5, 3, 15, 8, 30), KeepClear::Nothing);
         let symbol = |luma: &u8| match luma {
             40 => '.',
             200 => '#',
@@ -112,7 +112,7 @@ mod tests {
     fn a_face_has_five_blocks_across() {
         let mut picture = detailed(640, 480);
         picture.planes_mut().y.iter_mut().enumerate().for_each(|(idx, luma)| *luma = (idx % 640 / 3) as u8);
-        hide_place(&mut picture, place(100, 100, 100, 100, 100), KeepClear::Nothing);
+        hide_area(&mut picture, place(100, 100, 100, 100, 100), KeepClear::Nothing);
         let row = &picture.planes().y[150 * 640..][100..200];
         assert_eq!(row.chunk_by(|a, b| a == b).map(<[u8]>::len).collect::<Vec<_>>(), [20; 5]);
     }
@@ -148,7 +148,7 @@ mod tests {
             let before = detailed(half.0 * 2, half.1 * 2);
             let mut after = detailed(half.0 * 2, half.1 * 2);
             let hidden = place(from.0, from.1, lengths.0, lengths.1, face_width);
-            hide_place(&mut after, hidden, KeepClear::Nothing);
+            hide_area(&mut after, hidden, KeepClear::Nothing);
             let stride = half.0 as usize * 2;
             let inside = |sample: usize, from: u32, length: u32| {
                 (sample + 1) * 2 > from as usize && sample * 2 < (from + length) as usize

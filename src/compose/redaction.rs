@@ -8,7 +8,7 @@
 use crate::{
     detect::{
         Detection,
-        track::{Place, TRACKS_MAX},
+        track::{RedactionArea, TRACKS_MAX},
     },
     pacer::{PacedFrame, Shown},
     picture::{BoundingBox, Picture},
@@ -24,9 +24,9 @@ const GAP_MAX: Span = Span::from_ms(350);
 const WAIT_MAX: Span = Span::from_ms(1000);
 /// …or so many frames of a slow grid.
 const WAIT_FRAMES_MIN: i64 = 6;
-/// More places than the tracker follows things are a crowd of which it misses some: the frame is hidden as a whole.
-const PLACES_MAX: usize = TRACKS_MAX;
-/// Two places of which the smaller lies in the other with so much of its area become one.
+/// More areas than the tracker follows things are a crowd of which it misses some: the frame is hidden as a whole.
+const AREAS_MAX: usize = TRACKS_MAX;
+/// Two areas of which the smaller lies in the other with so much of its area become one.
 const MERGE_MIN: f64 = 0.5;
 
 /// Longest that the search may take to be sure, where what is found is to be hidden: every frame waits for that.
@@ -35,8 +35,8 @@ pub const BLUR_DELAY_MAX: Span = Span::from_ms(600);
 /// What is hidden of a frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cover {
-    /// These places.
-    Places(Vec<Place>),
+    /// These areas.
+    Areas(Vec<RedactionArea>),
     /// Everything, because nobody knows.
     Whole,
 }
@@ -113,8 +113,8 @@ impl RedactionQueue {
         }
         let near = first.saturating_sub(RUNS_BEFORE)..(first + self.runs_after).min(self.runs.len());
         let tracks = self.runs.range(near).filter_map(|run| run.tracks.as_ref());
-        let places = merged(tracks.flat_map(|tracks| tracks.places_at(at)));
-        if places.len() > PLACES_MAX { Cover::Whole } else { Cover::Places(places) }
+        let areas = merged(tracks.flat_map(|tracks| tracks.redaction_areas_at(at)));
+        if areas.len() > AREAS_MAX { Cover::Whole } else { Cover::Areas(areas) }
     }
 }
 
@@ -122,14 +122,14 @@ fn is_slate(frame: &PacedFrame) -> bool {
     matches!(frame.shown, Shown::Slate { .. })
 }
 
-/// Fewer and larger places that hide no less.
-fn merged(places: impl Iterator<Item = Place>) -> Vec<Place> {
-    let mut kept: Vec<Place> = Vec::new();
-    for mut place in places {
-        while let Some(idx) = kept.iter().position(|other| is_same(other.area, place.area)) {
-            place = around(kept.swap_remove(idx), place);
+/// Fewer and larger areas that hide no less.
+fn merged(areas: impl Iterator<Item = RedactionArea>) -> Vec<RedactionArea> {
+    let mut kept: Vec<RedactionArea> = Vec::new();
+    for mut area in areas {
+        while let Some(idx) = kept.iter().position(|other| is_same(other.area, area.area)) {
+            area = around(kept.swap_remove(idx), area);
         }
-        kept.push(place);
+        kept.push(area);
     }
     kept
 }
@@ -138,12 +138,12 @@ fn is_same(a: BoundingBox, b: BoundingBox) -> bool {
     a.common(b) >= MERGE_MIN * a.pixels().min(b.pixels())
 }
 
-/// The place around two; the larger face has the larger blocks, which hide the smaller one too.
-fn around(a: Place, b: Place) -> Place {
+/// The area around two; the larger face has the larger blocks, which hide the smaller one too.
+fn around(a: RedactionArea, b: RedactionArea) -> RedactionArea {
     let span = |a: u32, a_length: u32, b: u32, b_length: u32| (a.min(b), (a + a_length).max(b + b_length) - a.min(b));
     let (x, width) = span(a.area.x, a.area.width, b.area.x, b.area.width);
     let (y, height) = span(a.area.y, a.area.height, b.area.y, b.area.height);
-    Place { area: BoundingBox { x, y, width, height }, face_width: a.face_width.max(b.face_width) }
+    RedactionArea { area: BoundingBox { x, y, width, height }, face_width: a.face_width.max(b.face_width) }
 }
 
 #[cfg(test)]

@@ -24,8 +24,8 @@ use crate::{
         AccessConfig, AllowedOrigins, ServerConfig,
         authority::{Host, Origin},
     },
-    source::{SourceSpec, Wish, test::Script},
-    store::Place,
+    source::{FormatRequest, SourceSpec, test::Script},
+    store::Location,
     time::Span,
     window::History,
 };
@@ -119,7 +119,7 @@ fn detect_files(args: &DetectFilesArgs) -> Result<Command, UsageError> {
 
 fn pipeline(source: SourceSpec, once: bool, args: &PipelineArgs) -> Result<CameraConfig, UsageError> {
     let detect = detection(&args.search, &args.pace)?;
-    let wish = wish(&args.picture)?;
+    let format_request = format_request(&args.picture)?;
     if let (SourceSpec::File(_), Some(size)) = (&source, &args.picture.size) {
         return refuse("--size", size, "a file keeps its own size; leave it out");
     }
@@ -140,7 +140,7 @@ fn pipeline(source: SourceSpec, once: bool, args: &PipelineArgs) -> Result<Camer
         name: CameraName::default(),
         source,
         once,
-        wish,
+        format_request,
         detect,
         overlay,
         masks: args.picture.mask.iter().map(|text| asked("--mask", text, quantity::mask)).collect::<Result<_, _>>()?,
@@ -189,8 +189,8 @@ fn is_video_path(spec: &str) -> bool {
     elsewhere || spec.starts_with("./") || spec.starts_with("../") || VIDEO_ENDINGS.iter().any(|ending| lower.ends_with(ending))
 }
 
-fn wish(args: &PictureArgs) -> Result<Wish, UsageError> {
-    Ok(Wish {
+fn format_request(args: &PictureArgs) -> Result<FormatRequest, UsageError> {
+    Ok(FormatRequest {
         size: args.size.as_deref().map(|text| asked("--size", text, quantity::size)).transpose()?,
         rate: args.fps.as_deref().map(|text| asked("--fps", text, quantity::rate)).transpose()?,
     })
@@ -394,11 +394,11 @@ fn access(args: &ServerArgs) -> Result<AccessConfig, UsageError> {
 
 fn events(args: &EventsArgs) -> Result<EventsConfig, UsageError> {
     let place = match &args.storage {
-        None => Place::Memory,
+        None => Location::Memory,
         Some(folder) if folder.as_os_str().is_empty() => {
             return refuse("--storage", "", "the folder is missing; write one, like --storage /var/lib/hlscam");
         }
-        Some(folder) => Place::Folder(folder.clone()),
+        Some(folder) => Location::Folder(folder.clone()),
     };
     // The rest of an address is not repeated: it may hold a password.
     let hidden = |text: &str| text.split_once("://").map_or_else(|| shown(text), |(scheme, _)| format!("{scheme}://..."));

@@ -4,7 +4,7 @@
 //! that may reach the thread that has something to say: a line that finds no room is dropped and counted, and one that cannot be written is
 //! lost. The count is told as soon as there is room again.
 
-use crate::{drill, time::Span};
+use crate::{failpoint, time::Span};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use std::{
     io,
@@ -108,7 +108,7 @@ fn serve_on(entries: &Receiver<Entry>) {
 /// Writes entries in turn until the queue closes; in a process that is never.
 fn serve(entries: &Receiver<Entry>, dropped: impl Fn() -> u64, mut write: impl FnMut(&[u8]) -> io::Result<()>) {
     for entry in entries {
-        drill::pass("log");
+        failpoint::hit("log");
         match entry {
             // A line that cannot be written does not matter: its reader is gone, or has no room for it.
             Entry::Text(text) => drop(write(&text)),

@@ -12,10 +12,10 @@ use crate::{
     time::{Span, Ticks},
 };
 
-mod places;
+mod redaction;
 mod rules;
 
-pub use places::Place;
+pub use redaction::RedactionArea;
 pub use rules::Rules;
 
 /// Neighbours of a hit of a cascade that begins a track.

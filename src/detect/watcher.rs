@@ -5,7 +5,7 @@ use super::{Detection, Detector, follow, is_due};
 use crate::{
     counter::{Counter, Gauge, Samples},
     detect::track::Tracker,
-    drill,
+    failpoint,
     picture::Picture,
     sync::lock,
     time::{Clock, Ticks},
@@ -121,7 +121,7 @@ fn watch(shared: &Shared, mut detector: Box<dyn Detector>, mut on_run: OnRun) {
         shared.counts.runs.bump();
         let begun = shared.clock.now();
         let mut turn = || {
-            drill::pass("detect");
+            failpoint::hit("detect");
             let outcome = follow(detector.as_mut(), &mut tracker, &picture);
             let n_faults = detector.take_faults();
             if n_faults > 0 {

@@ -1,23 +1,23 @@
 //! `--mqtt`: every event to a broker (MQTT 3.1.1), and for each kind whether it is there now, retained. The adapter that names rumqttc.
 //!
-//! Two tasks: one holds the connection and opens it again, one [tells](teller). While there is no connection nothing is taken from the ring
+//! Two tasks: one holds the connection and opens it again, one [tells](publisher). While there is no connection nothing is taken from the ring
 //! of events, so the ring is the queue; what is so now is told with every connection, and what happened meanwhile only as events.
 
 mod found;
 mod presence;
-mod teller;
+mod publisher;
 mod topics;
 
 use super::{
     HookCounts, tls,
     url::{self, Address},
 };
-use crate::{counter::Gauge, detect::kind::Kind, drill, events::Listener, marker_service::MarkerService};
+use crate::{counter::Gauge, detect::kind::Kind, events::Listener, failpoint, marker_service::MarkerService};
 use found::{Message, OFFLINE};
+use publisher::Publisher;
 use rumqttc::{AsyncClient, Event as Noted, EventLoop, LastWill, MqttOptions, Packet, Publish, QoS, TlsConfiguration, Transport};
 use rustls::crypto::ring;
 use std::{fmt, fmt::Write, panic::resume_unwind, sync::Arc, time::Duration};
-use teller::Teller;
 use tokio::{
     sync::{mpsc, watch},
     task::JoinSet,
@@ -39,7 +39,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(20);
 const PAUSE_FIRST: Duration = Duration::from_secs(1);
 /// The longest such pause.
 const PAUSE_MAX: Duration = Duration::from_secs(30);
-/// Messages from the teller to the one who holds the connection.
+/// Messages from the publisher to the one who holds the connection.
 const MESSAGES_MAX: usize = 16;
 /// Messages of the broker's that wait to be read; more are left out. What it retains comes at once.
 const INBOX_MAX: usize = 1024;
@@ -103,7 +103,7 @@ impl BrokerAddress {
     }
 }
 
-/// The connection, as the teller sees it.
+/// The connection, as the publisher sees it.
 #[derive(Clone, Copy, Debug, Default)]
 struct Link {
     /// How often it was opened or broke; an odd count is an open one.
@@ -130,7 +130,7 @@ fn client_id() -> Result<String, rustls::Error> {
 /// Tells a broker of all events, until they end. `shared` is 1 while another one tells on the same topic.
 pub(super) async fn run(
     target: BrokerAddress,
-    journal: Arc<MarkerService>,
+    markers: Arc<MarkerService>,
     listener: Listener,
     (counts, shared): (Arc<HookCounts>, Arc<Gauge>),
     kinds: Vec<Kind>,
@@ -149,13 +149,13 @@ pub(super) async fn run(
     let mut held = JoinSet::new();
     let holder = Holder { linked, outbox, topics: target.topics.clone(), name, counts: counts.clone() };
     held.spawn(holder.hold(connection));
-    let mut teller = Teller::new(&target, id, (client, link), journal, (counts, shared), &kinds);
+    let mut publisher = Publisher::new(&target, id, (client, link), markers, (counts, shared), &kinds);
     let ended = tokio::select! {
-        () = teller.tell(listener, inbox) => None,
+        () = publisher.tell(listener, inbox) => None,
         ended = held.join_next() => ended,
     };
-    drop(teller);
-    // It ends after the teller, but for a bug; what the teller notices first of one is that nothing comes any more.
+    drop(publisher);
+    // It ends after the publisher, but for a bug; what the publisher notices first of one is that nothing comes any more.
     let ended = if ended.is_none() { held.join_next().await } else { ended };
     if let Some(Err(error)) = ended {
         resume_unwind(error.into_panic());
@@ -172,11 +172,11 @@ struct Holder {
 }
 
 impl Holder {
-    /// Opens the connection, and opens it again. Ends when the teller is gone.
+    /// Opens the connection, and opens it again. Ends when the publisher is gone.
     async fn hold(self, mut connection: EventLoop) {
         let mut pause = PAUSE_FIRST;
         loop {
-            drill::pass("broker-link");
+            failpoint::hit("broker-link");
             match connection.poll().await {
                 Ok(Noted::Incoming(Packet::ConnAck(_))) => {
                     pause = PAUSE_FIRST;
@@ -197,7 +197,7 @@ impl Holder {
                         () = self.linked.closed() => return,
                     }
                     pause = (pause * 2).min(PAUSE_MAX);
-                    // What was under way is told again by the teller, as it is then.
+                    // What was under way is told again by the publisher, as it is then.
                     connection.clean();
                     connection.pending.clear();
                 }
@@ -205,7 +205,7 @@ impl Holder {
         }
     }
 
-    /// Gives the teller what concerns it: introductions of others come by hundreds.
+    /// Gives the publisher what concerns it: introductions of others come by hundreds.
     fn hand_on(&self, Publish { topic, payload, retain, .. }: Publish) {
         let names_us = || payload.windows(self.topics.0.len()).any(|window| window == self.topics.0.as_bytes());
         if self.topics.is_below(&topic) || (retain && names_us()) {

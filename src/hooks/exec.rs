@@ -4,8 +4,8 @@
 
 use super::{HookCounts, event_of, payload};
 use crate::{
-    drill,
     events::{Events, Listener},
+    failpoint,
 };
 use std::{process::Stdio, sync::Arc, time::Duration};
 use tokio::{
@@ -33,7 +33,7 @@ pub(super) async fn run(
     let places = Arc::new(Semaphore::new(RUNNING_MAX));
     let mut running = JoinSet::new();
     while let Some(heard) = listener.next().await {
-        drill::pass("exec");
+        failpoint::hit("exec");
         let Some(event) = event_of(heard, &counts) else { continue };
         let place = places.clone().acquire_owned().await.expect("nobody closes it");
         while let Some(ended) = running.try_join_next() {
@@ -41,7 +41,7 @@ pub(super) async fn run(
         }
         let (command, counts, input) = (command.clone(), counts.clone(), payload(&events, &event));
         running.spawn(async move {
-            drill::pass("exec-command");
+            failpoint::hit("exec-command");
             match execute(&command, &input, limit).await {
                 Ok(()) => {
                     counts.succeed(NAME);

@@ -7,8 +7,8 @@ use super::{
     url::{self, Address},
 };
 use crate::{
-    drill,
     events::{Events, Listener},
+    failpoint,
 };
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
@@ -73,7 +73,7 @@ pub(super) async fn run(target: Endpoint, (events, mut listener): (Arc<Events>, 
     };
     let client = Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build(connector);
     while let Some(heard) = listener.next().await {
-        drill::pass("webhook");
+        failpoint::hit("webhook");
         let Some(event) = event_of(heard, &counts) else { continue };
         tell(&client, &target, &Bytes::from(payload(&events, &event)), &name, &counts).await;
     }

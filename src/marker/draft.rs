@@ -121,7 +121,7 @@ impl Edit {
             return Err(Conflict("a note needs a text; send one that says something, or delete the note".to_owned()));
         }
         if let Some(end) = self.end {
-            if marker.source == super::Maker::Detector {
+            if marker.source == super::MarkerSource::Detector {
                 return Err(Conflict("its end is set by the detector; send text or data alone".to_owned()));
             }
             if let Some(ended) = marker.end {
@@ -197,7 +197,7 @@ fn data(data: Option<serde_json::Value>) -> Result<Option<serde_json::Value>, Ba
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::marker::Maker;
+    use crate::marker::MarkerSource;
     use proptest::prelude::*;
 
     const NOW: WallTime = WallTime(1_795_191_552_123_456);
@@ -259,7 +259,7 @@ mod tests {
             camera: crate::camera_name::CameraName::default(),
             kind: "dog".to_owned(),
             text: Some("Rex".to_owned()),
-            source: Maker::Api,
+            source: MarkerSource::Api,
             begin: WallTime(1_795_191_500_000_000),
             end: None,
             count: None,
@@ -284,7 +284,7 @@ mod tests {
         assert_eq!(changed, Marker { text: Some("Bello".to_owned()), data: None, end: Some(changed.begin), ..marker() });
         assert!(change(r#"{"end":1795191501}"#, &mut changed).expect_err("once only").0.starts_with("it has ended already"));
         assert!(change(r#"{"end":1795191499}"#, &mut marker()).expect_err("too early").0.starts_with("it began at"));
-        let mut detected = Marker { source: Maker::Detector, ..marker() };
+        let mut detected = Marker { source: MarkerSource::Detector, ..marker() };
         assert!(change(r#"{"end":1795191501}"#, &mut detected).expect_err("not theirs").0.contains("detector"));
         assert_eq!(change(r#"{"text":"me"}"#, &mut detected), Ok(()));
         for bad in ["{}", r#"{"kind":"cat"}"#, r#"{"begin":1}"#, r#"{"end":"x"}"#, "null", r#"{"text":5}"#] {

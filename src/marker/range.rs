@@ -43,7 +43,7 @@ fn quotable(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{camera_name::CameraName, marker::Maker, time::WallTime};
+    use crate::{camera_name::CameraName, marker::MarkerSource, time::WallTime};
 
     #[test]
     fn what_may_still_grow_is_sent_with_the_end() {
@@ -52,7 +52,7 @@ mod tests {
             camera: CameraName::default(),
             kind: "face".to_owned(),
             text: Some("a \"guest\"\nat the door".to_owned()),
-            source: Maker::Detector,
+            source: MarkerSource::Detector,
             begin: WallTime(1_000_000),
             end: None,
             count: Some(2),

@@ -2,7 +2,7 @@ use super::*;
 use crate::{
     detect::kind::Kind,
     events::Received,
-    store::Place,
+    store::Location,
     time::ManualClock,
     window::feed::{BEGIN, Feed as WindowFeed, config},
 };
@@ -12,19 +12,19 @@ struct Bench {
     window: WindowFeed,
     clock: Arc<ManualClock>,
     status: Arc<CaptureStatus>,
-    journal: Arc<MarkerService>,
-    heard: crate::events::Listener,
+    markers: Arc<MarkerService>,
+    listener: crate::events::Listener,
     runs: Runs,
 }
 
-fn bench_at(place: &Place, keep: Keep) -> Bench {
+fn bench_at(place: &Location, retention: Retention) -> Bench {
     let window = WindowFeed::new(config());
     let (clock, status) = (window.clock.clone(), Arc::new(CaptureStatus::default()));
     let (runs, queue) = runs();
     let parts = MarkerServiceParts {
         camera: CameraName::default(),
         store: Store::open(place, BEGIN).expect("a store"),
-        keep,
+        retention,
         runs: queue,
         window: window.window.clone(),
         capture: status.clone(),
@@ -32,20 +32,20 @@ fn bench_at(place: &Place, keep: Keep) -> Bench {
         run: "r1".to_owned(),
         last_run: None,
     };
-    let journal = MarkerService::start(parts, &runs).expect("a thread");
-    let heard = journal.events.listen();
-    Bench { window, clock, status, journal, heard, runs }
+    let markers = MarkerService::start(parts, &runs).expect("a thread");
+    let listener = markers.events.listen();
+    Bench { window, clock, status, markers, listener, runs }
 }
 
 fn bench() -> Bench {
-    bench_at(&Place::Memory, Keep::Window)
+    bench_at(&Location::Memory, Retention::Window)
 }
 
 impl Bench {
     /// The next event; its name and data.
     async fn hear(&mut self) -> (&'static str, serde_json::Value) {
-        let heard = tokio::time::timeout(std::time::Duration::from_secs(20), self.heard.next()).await.expect("in time");
-        match heard {
+        let received = tokio::time::timeout(std::time::Duration::from_secs(20), self.listener.next()).await.expect("in time");
+        match received {
             Some(Received::Event(event)) => (event.kind.name(), serde_json::from_str(&event.json).expect("it is JSON")),
             other => panic!("{other:?}"),
         }
@@ -98,7 +98,7 @@ async fn a_face_is_told_listed_and_ended() {
         BEGIN + Span::from_ms(2000)
     );
     assert!(bench.playlist().contains(&line), "{}", bench.playlist());
-    assert_eq!(bench.journal.find(id.clone()).await.expect("it is there").end, None);
+    assert_eq!(bench.markers.find(id.clone()).await.expect("it is there").end, None);
     bench.clock.advance(Span::from_ms(11_000));
     let (name, told) = bench.hear().await;
     assert_eq!((name, &told["marker"]["id"]), ("marker-end", &json!(id)));
@@ -110,27 +110,27 @@ async fn a_face_is_told_listed_and_ended() {
 async fn clients_make_change_end_and_remove_markers() {
     let mut bench = bench();
     bench.window.push("K....|K....|");
-    let door = bench.journal.add(draft("door", BEGIN + Span::from_ms(500), None)).await.expect("made");
+    let door = bench.markers.add(draft("door", BEGIN + Span::from_ms(500), None)).await.expect("made");
     assert_eq!(bench.hear().await.0, "marker-begin");
     let text = Edit { text: Some(Some("open".to_owned())), ..Edit::default() };
-    assert_eq!(bench.journal.edit(door.id.clone(), text).await.expect("changed").text.as_deref(), Some("open"));
+    assert_eq!(bench.markers.edit(door.id.clone(), text).await.expect("changed").text.as_deref(), Some("open"));
     assert_eq!(bench.hear().await.0, "marker-change");
     let end = Edit { end: Some(BEGIN + Span::from_ms(900)), ..Edit::default() };
-    bench.journal.edit(door.id.clone(), end.clone()).await.expect("ended");
+    bench.markers.edit(door.id.clone(), end.clone()).await.expect("ended");
     assert_eq!(bench.hear().await.0, "marker-end");
-    assert!(matches!(bench.journal.edit(door.id.clone(), end.clone()).await, Err(CommandError::Conflict(_))));
-    let bell = bench.journal.add(draft("bell", BEGIN, Some(BEGIN))).await.expect("made");
+    assert!(matches!(bench.markers.edit(door.id.clone(), end.clone()).await, Err(CommandError::Conflict(_))));
+    let bell = bench.markers.add(draft("bell", BEGIN, Some(BEGIN))).await.expect("made");
     assert_eq!((bench.hear().await.0, bench.hear().await.0), ("marker-begin", "marker-end"));
-    bench.journal.remove(bell.id.clone()).await.expect("removed");
+    bench.markers.remove(bell.id.clone()).await.expect("removed");
     let (name, told) = bench.hear().await;
     assert_eq!((name, &told["id"]), ("marker-removed", &json!(bell.id)));
-    assert!(matches!(bench.journal.remove(bell.id.clone()).await, Err(CommandError::NotFound(_))));
-    assert!(matches!(bench.journal.edit("door-5".to_owned(), end).await, Err(CommandError::NotFound(_))));
+    assert!(matches!(bench.markers.remove(bell.id.clone()).await, Err(CommandError::NotFound(_))));
+    assert!(matches!(bench.markers.edit("door-5".to_owned(), end).await, Err(CommandError::NotFound(_))));
     let query =
         Query { camera: CameraName::default(), from: BEGIN, to: BEGIN + Span::from_ms(600), kinds: vec![], limit: 10, after: None };
-    let (found, next) = bench.journal.list(query).await.expect("a list");
+    let (found, next) = bench.markers.list(query).await.expect("a list");
     assert_eq!((found.len(), &found[0].id, next), (1, &door.id, None));
-    assert_eq!((bench.journal.counts.stored.get(), bench.journal.counts.open.get(), bench.journal.counts.begun.get()), (1, 0, 2));
+    assert_eq!((bench.markers.counts.stored.get(), bench.markers.counts.open.get(), bench.markers.counts.begun.get()), (1, 0, 2));
 }
 
 #[tokio::test]
@@ -139,7 +139,7 @@ async fn a_step_of_the_clock_ends_what_is_open_and_begins_it_anew() {
         let (mut bench, step) = (bench(), Span::from_ms(step_ms));
         let at = |ms| json!((BEGIN + Span::from_ms(ms)).to_string());
         bench.window.push("K....|K....|");
-        let door = bench.journal.add(draft("door", BEGIN + Span::from_ms(500), None)).await.expect("made");
+        let door = bench.markers.add(draft("door", BEGIN + Span::from_ms(500), None)).await.expect("made");
         assert_eq!(bench.hear().await.0, "marker-begin");
         bench.see_face();
         assert_eq!(bench.hear().await.1["marker"]["begin"], at(2000));
@@ -160,9 +160,9 @@ async fn a_step_of_the_clock_ends_what_is_open_and_begins_it_anew() {
         assert_eq!(told, expect, "{step_ms}");
         // Whoever opened the door closes it by the id that was told then.
         let end = Edit { end: Some(BEGIN + step + Span::from_ms(2500)), ..Edit::default() };
-        let ended = bench.journal.edit(door.id.clone(), end.clone()).await.expect("ended");
+        let ended = bench.markers.edit(door.id.clone(), end.clone()).await.expect("ended");
         assert!(ended.id != door.id && ended.begin == BEGIN + step + Span::from_ms(2000));
-        assert!(matches!(bench.journal.edit(door.id, end).await, Err(CommandError::Conflict(_))), "once");
+        assert!(matches!(bench.markers.edit(door.id, end).await, Err(CommandError::Conflict(_))), "once");
     }
 }
 
@@ -170,16 +170,16 @@ async fn a_step_of_the_clock_ends_what_is_open_and_begins_it_anew() {
 async fn what_a_clock_that_was_ahead_has_dated_is_listed_until_it_cannot_be_watched() {
     let mut bench = bench();
     bench.window.push("K....|K....|");
-    let bell = bench.journal.add(draft("bell", BEGIN + Span::from_ms(500), Some(BEGIN + Span::from_ms(900)))).await.expect("made");
+    let bell = bench.markers.add(draft("bell", BEGIN + Span::from_ms(500), Some(BEGIN + Span::from_ms(900)))).await.expect("made");
     bench.clock.step_wall(Span::from_ms(-3_600_000));
     bench.window.push("~K....|K....|");
-    assert_eq!(bench.journal.find(bell.id.clone()).await.expect("it can be watched").id, bell.id);
+    assert_eq!(bench.markers.find(bell.id.clone()).await.expect("it can be watched").id, bell.id);
     assert!(bench.playlist().contains(&bell.id));
     // The window is 12 s long.
     bench.window.push(&"K....|".repeat(13));
     assert!(!bench.playlist().contains(&bell.id));
     let is_gone = async {
-        while bench.journal.find(bell.id.clone()).await.is_ok() {
+        while bench.markers.find(bell.id.clone()).await.is_ok() {
             bench.clock.advance(MAINTENANCE_INTERVAL);
             tokio::task::yield_now().await;
         }
@@ -193,11 +193,11 @@ async fn a_removed_open_marker_gets_its_end_in_the_playlist_and_is_not_told_agai
     bench.window.push("K....|K....|");
     bench.see_face();
     let id = bench.hear().await.1["marker"]["id"].as_str().expect("a text").to_owned();
-    bench.journal.remove(id.clone()).await.expect("removed");
+    bench.markers.remove(id.clone()).await.expect("removed");
     assert_eq!(bench.hear().await.0, "marker-removed");
     assert!(bench.playlist().contains(&format!("ID=\"{id}\"")) && bench.playlist().contains("END-DATE"), "{}", bench.playlist());
     bench.clock.advance(Span::from_ms(11_000));
-    bench.journal.end("a test");
+    bench.markers.end("a test");
     assert_eq!(bench.hear().await.0, "stream-ended");
 }
 
@@ -205,48 +205,48 @@ async fn a_removed_open_marker_gets_its_end_in_the_playlist_and_is_not_told_agai
 async fn markers_leave_with_the_window() {
     let mut bench = bench();
     bench.window.push("K....|K....|");
-    let old = bench.journal.add(draft("bell", BEGIN, Some(BEGIN))).await.expect("made");
-    let open = bench.journal.add(draft("door", BEGIN, None)).await.expect("made");
+    let old = bench.markers.add(draft("bell", BEGIN, Some(BEGIN))).await.expect("made");
+    let open = bench.markers.add(draft("door", BEGIN, None)).await.expect("made");
     bench.window.push(&"K....|".repeat(60));
     let query = Query { camera: CameraName::default(), from: BEGIN, to: BEGIN, kinds: vec![], limit: 10, after: None };
     let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(20);
-    while bench.journal.list(query.clone()).await.expect("a list").0.len() > 1 {
+    while bench.markers.list(query.clone()).await.expect("a list").0.len() > 1 {
         assert!(tokio::time::Instant::now() < deadline);
     }
-    assert!(matches!(bench.journal.find(old.id).await, Err(CommandError::NotFound(_))));
-    assert!(bench.journal.find(open.id).await.is_ok());
-    assert!(matches!(bench.journal.add(draft("bell", BEGIN, Some(BEGIN))).await, Err(CommandError::Past(_))));
+    assert!(matches!(bench.markers.find(old.id).await, Err(CommandError::NotFound(_))));
+    assert!(bench.markers.find(open.id).await.is_ok());
+    assert!(matches!(bench.markers.add(draft("bell", BEGIN, Some(BEGIN))).await, Err(CommandError::Past(_))));
 }
 
 #[tokio::test]
 async fn stored_markers_outlive_window_and_run() {
     let folder = tempfile::tempdir().expect("a folder");
-    let place = Place::Folder(folder.path().to_owned());
-    let mut bench = bench_at(&place, Keep::Newest);
+    let place = Location::Folder(folder.path().to_owned());
+    let mut bench = bench_at(&place, Retention::Newest);
     bench.window.push(&"K....|".repeat(60));
-    let old = bench.journal.add(draft("bell", BEGIN, Some(BEGIN))).await.expect("made");
-    let open = bench.journal.add(draft("door", BEGIN + Span::from_ms(59_000), None)).await.expect("made");
+    let old = bench.markers.add(draft("bell", BEGIN, Some(BEGIN))).await.expect("made");
+    let open = bench.markers.add(draft("door", BEGIN + Span::from_ms(59_000), None)).await.expect("made");
     assert!(!bench.playlist().contains(&old.id), "it lies before the window");
-    bench.journal.end("a test");
-    assert!(matches!(bench.journal.find(old.id.clone()).await, Err(CommandError::Ended)));
-    let bench = bench_at(&place, Keep::Newest);
-    assert!(bench.journal.find(old.id).await.is_ok());
-    assert_eq!(bench.journal.find(open.id).await.expect("kept").end, Some(BEGIN + Span::from_ms(60_000)));
+    bench.markers.end("a test");
+    assert!(matches!(bench.markers.find(old.id.clone()).await, Err(CommandError::Ended)));
+    let bench = bench_at(&place, Retention::Newest);
+    assert!(bench.markers.find(old.id).await.is_ok());
+    assert_eq!(bench.markers.find(open.id).await.expect("kept").end, Some(BEGIN + Span::from_ms(60_000)));
 }
 
 /// What the next run gets: at each time it is beyond all that this one has given.
 #[tokio::test]
 async fn numbers_are_kept_ahead_of_a_run_and_exact_at_its_end() {
     let folder = tempfile::tempdir().expect("a folder");
-    let place = Place::Folder(folder.path().to_owned());
-    let mut bench = bench_at(&place, Keep::Newest);
-    // Another process reads the file at any time; here, once the journal lets it go.
+    let place = Location::Folder(folder.path().to_owned());
+    let mut bench = bench_at(&place, Retention::Newest);
+    // Another process reads the file at any time; here, once the markers lets it go.
     let kept = || Store::open(&place, BEGIN).expect("the file").numbers("cam").expect("it works").expect("they are kept");
     bench.window.push("K....|!K....|K....|");
     bench.clock.advance(MAINTENANCE_INTERVAL);
     // Answered after a turn that did the maintenance.
     for _ in 0..2 {
-        bench.journal.add(draft("bell", BEGIN, Some(BEGIN))).await.expect("made");
+        bench.markers.add(draft("bell", BEGIN, Some(BEGIN))).await.expect("made");
     }
     let copy = tempfile::tempdir().expect("a folder");
     for file in std::fs::read_dir(folder.path()).expect("a folder").flatten() {
@@ -254,10 +254,10 @@ async fn numbers_are_kept_ahead_of_a_run_and_exact_at_its_end() {
     }
     let next = bench.window.window.next_numbers();
     assert_eq!((next.msn.0, next.discontinuities, next.key_frames), (4, 1, 3));
-    let store = Store::open(&Place::Folder(copy.path().to_owned()), BEGIN).expect("the copy");
+    let store = Store::open(&Location::Folder(copy.path().to_owned()), BEGIN).expect("the copy");
     let killed = store.numbers("cam").expect("it works").expect("they are kept");
     assert!(killed.has_room_for(next), "{killed:?}");
-    bench.journal.end("a test");
+    bench.markers.end("a test");
     assert_eq!(kept(), next);
 }
 
@@ -265,23 +265,23 @@ async fn numbers_are_kept_ahead_of_a_run_and_exact_at_its_end() {
 async fn storage_that_goes_away_is_told_and_so_is_its_return() {
     let above = tempfile::tempdir().expect("a folder");
     let folder = above.path().join("storage");
-    let mut bench = bench_at(&Place::Folder(folder.clone()), Keep::Newest);
+    let mut bench = bench_at(&Location::Folder(folder.clone()), Retention::Newest);
     bench.window.push("K....|K....|");
     let bell = || draft("bell", BEGIN, Some(BEGIN));
-    bench.journal.add(bell()).await.expect("made");
+    bench.markers.add(bell()).await.expect("made");
     assert_eq!((bench.hear().await.0, bench.hear().await.0), ("marker-begin", "marker-end"));
     std::fs::remove_dir_all(&folder).expect("it goes");
     for _ in 0..2 {
-        assert!(matches!(bench.journal.add(bell()).await, Err(CommandError::Unkept(_))));
+        assert!(matches!(bench.markers.add(bell()).await, Err(CommandError::Unkept(_))));
     }
     let (name, told) = bench.hear().await;
     assert!(name == "storage-lost" && told["reason"].as_str().is_some_and(|why| why.contains("markers.sqlite")), "{name} {told}");
-    assert!(bench.journal.counts.trouble().is_some());
+    assert!(bench.markers.counts.storage_error().is_some());
     std::fs::create_dir(&folder).expect("a folder");
     bench.clock.advance(MAINTENANCE_INTERVAL);
     assert_eq!(bench.hear().await.0, "storage-back", "told once that it was lost");
-    assert_eq!(bench.journal.counts.trouble(), None);
-    bench.journal.add(bell()).await.expect("made");
+    assert_eq!(bench.markers.counts.storage_error(), None);
+    bench.markers.add(bell()).await.expect("made");
     // Without anybody who asks, too.
     std::fs::remove_dir_all(&folder).expect("it goes");
     assert_eq!((bench.hear().await.0, bench.hear().await.0), ("marker-begin", "marker-end"));
@@ -297,7 +297,7 @@ async fn a_lost_camera_is_told_once_and_so_is_its_return() {
     let (name, told) = bench.hear().await;
     assert_eq!((name, &told["reason"]), ("camera-lost", &json!("it gives no pictures")));
     bench.status.set_state(SourceState::Lost, None);
-    bench.journal.add(draft("bell", BEGIN, None)).await.expect("made");
+    bench.markers.add(draft("bell", BEGIN, None)).await.expect("made");
     assert_eq!(bench.hear().await.0, "marker-begin");
     bench.status.set_state(SourceState::Live, None);
     assert_eq!(bench.hear().await.0, "camera-back");
@@ -313,9 +313,9 @@ async fn a_loss_that_is_over_before_anybody_looks_is_told() {
     }
     let names = [bench.hear().await.0, bench.hear().await.0, bench.hear().await.0, bench.hear().await.0];
     assert_eq!(names, ["camera-lost", "camera-back", "camera-lost", "camera-back"]);
-    assert_eq!(*bench.journal.sight.borrow(), Sight::Live);
+    assert_eq!(*bench.markers.signal.borrow(), SignalState::Live);
     bench.status.set_state(SourceState::Lost, None);
-    bench.journal.end("a test");
+    bench.markers.end("a test");
     assert_eq!((bench.hear().await.0, bench.hear().await.0), ("camera-lost", "stream-ended"));
 }
 
@@ -325,13 +325,13 @@ async fn the_end_of_the_stream_ends_all_markers_and_then_the_events() {
     bench.window.push("K....|K....|");
     bench.see_face();
     assert_eq!(bench.hear().await.0, "marker-begin");
-    bench.journal.add(draft("door", BEGIN, None)).await.expect("made");
+    bench.markers.add(draft("door", BEGIN, None)).await.expect("made");
     assert_eq!(bench.hear().await.0, "marker-begin");
-    let mut reader = bench.journal.feed.read();
-    bench.journal.end("a test");
+    let mut reader = bench.markers.feed.read();
+    bench.markers.end("a test");
     let names = [bench.hear().await.0, bench.hear().await.0, bench.hear().await.0];
     assert_eq!(names, ["marker-end", "marker-end", "stream-ended"]);
-    assert_eq!(bench.heard.next().await, None);
+    assert_eq!(bench.listener.next().await, None);
     assert_eq!(reader.next().await, None);
     assert!(!bench.playlist().lines().any(|line| line.starts_with("#EXT-X-DATERANGE") && !line.contains("END-DATE")));
 }
@@ -339,7 +339,7 @@ async fn the_end_of_the_stream_ends_all_markers_and_then_the_events() {
 #[tokio::test]
 async fn single_detections_are_told_to_who_reads() {
     let bench = bench();
-    let mut reader = bench.journal.feed.read();
+    let mut reader = bench.markers.feed.read();
     bench.clock.advance(Span::from_ms(1000));
     bench.see_face();
     let run: serde_json::Value = serde_json::from_str(&reader.next().await.expect("a run")).expect("it is JSON");
@@ -353,13 +353,13 @@ async fn single_detections_are_told_to_who_reads() {
 async fn clients_cannot_leave_markers_open_without_end() {
     let bench = bench();
     for _ in 0..OPEN_MAX {
-        bench.journal.add(draft("door", BEGIN, None)).await.expect("made");
+        bench.markers.add(draft("door", BEGIN, None)).await.expect("made");
     }
-    assert!(matches!(bench.journal.add(draft("door", BEGIN, None)).await, Err(CommandError::TooManyOpen)));
-    bench.journal.add(draft("door", BEGIN, Some(BEGIN))).await.expect("an ended one is no burden");
+    assert!(matches!(bench.markers.add(draft("door", BEGIN, None)).await, Err(CommandError::TooManyOpen)));
+    bench.markers.add(draft("door", BEGIN, Some(BEGIN))).await.expect("an ended one is no burden");
     bench.clock.advance(OPEN_SPAN_MAX + MAINTENANCE_INTERVAL);
     let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(20);
-    while bench.journal.counts.open.get() > 0 {
+    while bench.markers.counts.open.get() > 0 {
         assert!(tokio::time::Instant::now() < deadline);
         tokio::task::yield_now().await;
     }
@@ -373,7 +373,7 @@ async fn a_page_of_markers_ends_where_it_is_long_enough_and_the_next_one_goes_on
     let n = (PAGE_LEN_MAX / long.len() + 10) as i64;
     for ms in 0..n {
         let begin = BEGIN + Span::from_ms(ms);
-        bench.journal.add(Draft { data: Some(json!(long)), ..draft("door", begin, Some(begin)) }).await.expect("made");
+        bench.markers.add(Draft { data: Some(json!(long)), ..draft("door", begin, Some(begin)) }).await.expect("made");
     }
     let query = Query {
         camera: CameraName::default(),
@@ -383,11 +383,11 @@ async fn a_page_of_markers_ends_where_it_is_long_enough_and_the_next_one_goes_on
         limit: 10_000,
         after: None,
     };
-    let first = bench.journal.page(query.clone()).await.expect("a page");
+    let first = bench.markers.page(query.clone()).await.expect("a page");
     assert!((PAGE_LEN_MAX..PAGE_LEN_MAX + 5000).contains(&first.json.len()), "{}", first.json.len());
-    let rest = bench.journal.page(Query { after: first.next, ..query.clone() }).await.expect("a page");
+    let rest = bench.markers.page(Query { after: first.next, ..query.clone() }).await.expect("a page");
     assert_eq!(rest.next, None);
     let all: serde_json::Value = serde_json::from_str(&format!("[{},{}]", first.json, rest.json)).expect("JSON");
-    let (listed, _) = bench.journal.list(query).await.expect("a list");
+    let (listed, _) = bench.markers.list(query).await.expect("a list");
     assert_eq!(all, serde_json::to_value(listed).expect("JSON"));
 }

@@ -3,7 +3,7 @@
 
 use crate::{
     bus::{Bound, Importance, Policy, Subscription, Terms},
-    drill,
+    failpoint,
     package::PackagerEvent,
     time::Span,
 };
@@ -40,7 +40,7 @@ pub fn terms(file: &str, bytes_max: usize) -> Terms {
 pub fn start(mut events: Subscription<PackagerEvent>, mut write: Write) -> io::Result<Writer> {
     let thread = thread::Builder::new().name("record".to_owned()).spawn(move || {
         while let Ok(event) = events.recv() {
-            drill::pass("record");
+            failpoint::hit("record");
             if !write(&event) {
                 break;
             }

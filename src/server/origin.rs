@@ -100,14 +100,14 @@ pub async fn respond(playlists: &Playlists, request: Request) -> Reply {
     let mut versions = window.versions();
     let deadline = tokio::time::sleep(std::time::Duration::ZERO);
     tokio::pin!(deadline);
-    let (mut place, mut waits_for) = (None, None);
+    let (mut permit, mut waits_for) = (None, None);
     loop {
         let awaited = match look(playlists, &request) {
             Resolution::Ready(reply) => return reply,
             Resolution::Await(awaited) => awaited,
         };
-        place = place.or_else(|| window.place());
-        if place.is_none() {
+        permit = permit.or_else(|| window.waiter_permit());
+        if permit.is_none() {
             return Reply::crowded().for_method(&request);
         }
         if waits_for.replace(awaited) != Some(awaited) {

@@ -15,10 +15,10 @@
 use crate::time::Span;
 
 pub mod convert;
+pub mod error;
 pub mod negotiate;
 pub mod select;
 pub mod stamp;
-pub mod trouble;
 
 #[cfg(feature = "camera")]
 mod capture;
@@ -32,15 +32,15 @@ mod open;
 #[path = "camera/absent.rs"]
 mod open;
 
-#[cfg(all(feature = "camera", not(target_os = "linux")))]
-mod elsewhere;
 #[cfg(all(feature = "camera", target_os = "linux"))]
 mod linux;
-
 #[cfg(all(feature = "camera", not(target_os = "linux")))]
-use elsewhere as platform;
+mod other_os;
+
 #[cfg(all(feature = "camera", target_os = "linux"))]
 use linux as platform;
+#[cfg(all(feature = "camera", not(target_os = "linux")))]
+use other_os as platform;
 
 pub use open::{devices, open};
 

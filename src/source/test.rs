@@ -3,7 +3,7 @@
 //! Every frame is a pure function of (seed, n), its capture time is exactly its time on the frame grid, and all waiting is done on the
 //! stream's clock. Opened by the app for `--device test`, and by tests.
 
-use super::{NEXT_WAIT_MAX, OpenError, Source, SourceError, SourceFormat, Wish};
+use super::{FormatRequest, NEXT_WAIT_MAX, OpenError, Source, SourceError, SourceFormat};
 use crate::{
     picture::{Picture, PicturePool, Size, strip::Strip},
     sync::lock,
@@ -27,7 +27,7 @@ const BACKLOG_FRAMES: i64 = 4;
 /// Opens test sources that continue each other: the script's times count from the first opening.
 pub struct TestOpener {
     script: Script,
-    wish: Wish,
+    request: FormatRequest,
     seed: u64,
     clock: Arc<dyn Clock>,
     pool: PicturePool,
@@ -61,8 +61,8 @@ pub struct TestSource {
 
 impl TestOpener {
     /// Sources of this script; `seed` chooses background and paths of the faces.
-    pub fn new(script: Script, wish: Wish, seed: u64, clock: Arc<dyn Clock>, pool: PicturePool) -> TestOpener {
-        TestOpener { script, wish, seed, clock, pool, progress: Arc::default() }
+    pub fn new(script: Script, request: FormatRequest, seed: u64, clock: Arc<dyn Clock>, pool: PicturePool) -> TestOpener {
+        TestOpener { script, request, seed, clock, pool, progress: Arc::default() }
     }
 
     /// Opens the source, for the first time or again; fails while the script says that it is gone.
@@ -73,9 +73,9 @@ impl TestOpener {
         if self.script.vanished_since(opened).is_some() {
             return Err(OpenError("cannot open the test source: its script has unplugged it".into()));
         }
-        let wished = self.wish.size.unwrap_or_else(size_default);
-        let rate = self.wish.rate.unwrap_or(RATE_DEFAULT);
-        let size = self.script.size_at(opened, wished);
+        let requested = self.request.size.unwrap_or_else(size_default);
+        let rate = self.request.rate.unwrap_or(RATE_DEFAULT);
+        let size = self.script.size_at(opened, requested);
         let format = SourceFormat { name: "test source".into(), size, rate, pixels: "drawn".into(), reason: String::new() };
         Ok(TestSource {
             script: self.script.clone(),

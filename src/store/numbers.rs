@@ -28,7 +28,7 @@ impl Store {
 
     /// Keeps where the next run of a camera begins.
     pub fn keep_numbers(&mut self, camera: &str, numbers: FirstNumbers) -> Result<()> {
-        self.check_place()?;
+        self.check_location()?;
         write(&self.db, camera, numbers)
     }
 }

@@ -4,7 +4,7 @@
 use super::Placed;
 use crate::{
     camera_name::CameraName,
-    marker::{Best, Maker, Marker, id_of, is_kind},
+    marker::{Best, Marker, MarkerSource, id_of, is_kind},
     time::WallTime,
 };
 use rusqlite::Row;
@@ -100,7 +100,7 @@ fn read(row: &Row<'_>, number: i64) -> Result<Marker, String> {
         camera: CameraName::parse(&camera).map_err(|_| "its camera has no name".to_owned())?,
         kind,
         text: row.get(2).map_err(wrong)?,
-        source: if source == "api" { Maker::Api } else { Maker::Detector },
+        source: if source == "api" { MarkerSource::Api } else { MarkerSource::Detector },
         begin,
         end,
         count: row.get(6).map_err(wrong)?,

@@ -1,7 +1,7 @@
 use super::{last_run::LastRun, *};
 use crate::package::Msn;
 use crate::{
-    marker::{Best, Fractions, Maker},
+    marker::{Best, Fractions, MarkerSource},
     time::Span,
     window::numbers::FirstNumbers,
 };
@@ -22,7 +22,7 @@ fn marker(kind: &str, begin_ms: i64, end_ms: Option<i64>) -> Marker {
         camera: CameraName::default(),
         kind: kind.to_owned(),
         text: None,
-        source: Maker::Api,
+        source: MarkerSource::Api,
         begin: at(begin_ms),
         end: end_ms.map(at),
         count: None,
@@ -33,7 +33,7 @@ fn marker(kind: &str, begin_ms: i64, end_ms: Option<i64>) -> Marker {
 }
 
 fn memory() -> Store {
-    Store::open(&Place::Memory, NOW).expect("memory")
+    Store::open(&Location::Memory, NOW).expect("memory")
 }
 
 fn all() -> Query {
@@ -49,7 +49,7 @@ fn what_is_stored_comes_back_as_it_was() {
     let mut store = memory();
     let full = Marker {
         text: Some("a 'guest'".to_owned()),
-        source: Maker::Detector,
+        source: MarkerSource::Detector,
         count: Some(3),
         confidence: Some(0.75),
         best: Some(Best { area: Fractions { x: 0.1, y: 0.2, width: 0.3, height: 0.4 }, at: at(5) }),
@@ -75,14 +75,14 @@ fn an_id_is_never_given_twice() {
     let first = store.add(marker("face", 0, None)).expect("room");
     store.remove(&first.id).expect("it works");
     assert_ne!(store.add(marker("face", 0, None)).expect("room").id, first.id);
-    let mut later = Store::open(&Place::Memory, at(1000)).expect("memory");
+    let mut later = Store::open(&Location::Memory, at(1000)).expect("memory");
     assert_ne!(later.add(marker("face", 0, None)).expect("room").id, first.id);
 }
 
 #[test]
 fn a_file_keeps_markers_and_numbers_and_closes_what_a_dead_run_left_open() {
     let folder = tempfile::tempdir().expect("a folder");
-    let place = Place::Folder(folder.path().join("new/deep"));
+    let place = Location::Folder(folder.path().join("new/deep"));
     let mut store = Store::open(&place, NOW).expect("a new file");
     let closed = store.add(marker("face", 0, Some(500))).expect("room");
     let open = store.add(marker("face", 600, None)).expect("room");
@@ -105,7 +105,7 @@ fn a_file_keeps_markers_and_numbers_and_closes_what_a_dead_run_left_open() {
 #[test]
 fn numbers_of_each_camera_are_kept_also_in_a_file_of_before() {
     let folder = tempfile::tempdir().expect("a folder");
-    let place = Place::Folder(folder.path().to_owned());
+    let place = Location::Folder(folder.path().to_owned());
     let mut store = Store::open(&place, NOW).expect("a new file");
     assert_eq!(store.numbers("cam").expect("it works"), None);
     let (first, second) = (FirstNumbers::at(NOW), FirstNumbers::at(at(5000)));
@@ -140,11 +140,11 @@ const VERSION_1: &str = r#"
 fn a_file_of_the_version_before_is_taken_over_with_all_that_is_in_it() {
     let folder = tempfile::tempdir().expect("a folder");
     Connection::open(folder.path().join(FILE_NAME)).expect("a file").execute_batch(VERSION_1).expect("it works");
-    let place = Place::Folder(folder.path().to_owned());
+    let place = Location::Folder(folder.path().to_owned());
     let time = |s: i64| WallTime(s * 1_000_000);
     let face = Marker {
         id: "face-41".to_owned(),
-        source: Maker::Detector,
+        source: MarkerSource::Detector,
         begin: time(1_795_191_552),
         end: Some(time(1_795_191_557)),
         count: Some(2),
@@ -209,13 +209,13 @@ fn a_run_begins_right_after_the_last_one_of_its_stream_and_reads_no_file_of_othe
 #[test]
 fn a_file_that_cannot_be_used_is_told_with_its_reason() {
     let folder = tempfile::tempdir().expect("a folder");
-    let told = |place: &Path| Store::open(&Place::Folder(place.to_owned()), NOW).expect_err("it cannot be").to_string();
+    let told = |place: &Path| Store::open(&Location::Folder(place.to_owned()), NOW).expect_err("it cannot be").to_string();
     fs::write(folder.path().join(FILE_NAME), "this is no database, but a text that is long enough to be looked at")
         .expect("a file");
     assert!(told(folder.path()).contains("is damaged or no database"), "{}", told(folder.path()));
     assert!(told(&folder.path().join(FILE_NAME)).starts_with("cannot create the folder --storage "));
     let newer = folder.path().join("newer");
-    drop(Store::open(&Place::Folder(newer.clone()), NOW).expect("a new file"));
+    drop(Store::open(&Location::Folder(newer.clone()), NOW).expect("a new file"));
     Connection::open(newer.join(FILE_NAME)).expect("a file").execute_batch("PRAGMA user_version = 7").expect("it works");
     assert!(told(&newer).contains("is of version 7"), "{}", told(&newer));
 }

@@ -3,7 +3,7 @@
 
 use hlscam::{
     picture::{Picture, PicturePool, Size},
-    source::{OpenError, Source, SourceError, Wish, camera},
+    source::{FormatRequest, OpenError, Source, SourceError, camera},
     time::{Clock, FrameRate, Span, SystemClock, Ticks},
 };
 use std::{
@@ -30,13 +30,13 @@ impl Rig {
         Some(Rig { clock: Arc::new(SystemClock::start()) })
     }
 
-    fn open(&self, selector: &str, wish: Wish) -> Result<Box<dyn Source>, OpenError> {
-        camera::open(selector, wish, self.clock.clone(), PicturePool::default())
+    fn open(&self, selector: &str, request: FormatRequest) -> Result<Box<dyn Source>, OpenError> {
+        camera::open(selector, request, self.clock.clone(), PicturePool::default())
     }
 
-    fn opened(&self, selector: &str, wish: Wish) -> Box<dyn Source> {
+    fn opened(&self, selector: &str, request: FormatRequest) -> Box<dyn Source> {
         let start = self.clock.now();
-        let source = self.open(selector, wish).unwrap_or_else(|error| panic!("{selector}: {error}"));
+        let source = self.open(selector, request).unwrap_or_else(|error| panic!("{selector}: {error}"));
         eprintln!("opened in {:.0} ms: {:?}", self.clock.now().since(start).as_ms(), source.format());
         source
     }
@@ -45,7 +45,7 @@ impl Rig {
     fn reopened(&self, selector: &str) -> Box<dyn Source> {
         let start = self.clock.now();
         loop {
-            match self.open(selector, Wish::default()) {
+            match self.open(selector, FormatRequest::default()) {
                 Ok(source) => {
                     eprintln!("open again after {:.1} s", self.clock.now().since(start).as_s());
                     return source;
@@ -89,8 +89,8 @@ impl Rig {
     }
 }
 
-fn wish(width: u32, height: u32, num: u32, den: u32) -> Wish {
-    Wish { size: Size::new(width, height), rate: Some(FrameRate { num, den }) }
+fn request(width: u32, height: u32, num: u32, den: u32) -> FormatRequest {
+    FormatRequest { size: Size::new(width, height), rate: Some(FrameRate { num, den }) }
 }
 
 /// The pictures are of that size, are not all of one colour, and their times rise.
@@ -126,7 +126,7 @@ fn listed_are_cameras_and_not_their_metadata_nodes() {
 #[test]
 fn mjpeg_runs_at_30_fps() {
     let Some(rig) = Rig::here() else { return };
-    let mut source = rig.opened("/dev/v4l/by-id/usb-Linux_Foundation_UVC_Sim_Camera_0001-video-index0", Wish::default());
+    let mut source = rig.opened("/dev/v4l/by-id/usb-Linux_Foundation_UVC_Sim_Camera_0001-video-index0", FormatRequest::default());
     assert_eq!((source.format().pixels.as_str(), source.format().rate), ("MJPEG", FrameRate::whole(30)));
     let (pictures, damaged) = rig.take(source.as_mut(), 60);
     assert_alive(&pictures, (640, 480));
@@ -137,7 +137,7 @@ fn mjpeg_runs_at_30_fps() {
 #[test]
 fn yuyv_is_taken_where_it_is_fast_enough() {
     let Some(rig) = Rig::here() else { return };
-    let mut source = rig.opened("uvc sim", wish(640, 480, 15, 1));
+    let mut source = rig.opened("uvc sim", request(640, 480, 15, 1));
     assert_eq!(source.format().pixels, "YUYV");
     assert_alive(&rig.take(source.as_mut(), 30).0, (640, 480));
 }
@@ -145,10 +145,10 @@ fn yuyv_is_taken_where_it_is_fast_enough() {
 #[test]
 fn vivid_runs_raw_and_at_a_rate_that_is_not_whole() {
     let Some(rig) = Rig::here() else { return };
-    let mut source = rig.opened("4", wish(640, 480, 25, 1));
+    let mut source = rig.opened("4", request(640, 480, 25, 1));
     assert_alive(&rig.take(source.as_mut(), 30).0, (640, 480));
     drop(source);
-    let mut source = rig.opened("vivid", wish(1280, 720, 25, 2));
+    let mut source = rig.opened("vivid", request(1280, 720, 25, 2));
     assert_eq!(source.format().rate, FrameRate { num: 25, den: 2 });
     assert_alive(&rig.take(source.as_mut(), 10).0, (1280, 720));
 }
@@ -156,7 +156,7 @@ fn vivid_runs_raw_and_at_a_rate_that_is_not_whole() {
 #[test]
 fn cut_jpegs_do_not_stop_the_stream() {
     let Some(rig) = Rig::here() else { return };
-    let mut source = rig.opened("broken", Wish::default());
+    let mut source = rig.opened("broken", FormatRequest::default());
     assert_eq!(source.format().pixels, "MJPEG");
     rig.take(source.as_mut(), 60);
 }
@@ -164,14 +164,14 @@ fn cut_jpegs_do_not_stop_the_stream() {
 #[test]
 fn an_unplugged_camera_is_lost_and_comes_back() {
     let Some(rig) = Rig::here() else { return };
-    let mut source = rig.opened("0", Wish::default());
+    let mut source = rig.opened("0", FormatRequest::default());
     rig.take(source.as_mut(), 5);
     fs::write("/sys/devices/platform/vhci_hcd.0/detach", "0").expect("unplugs");
     let (after, said) = rig.lost(source.as_mut());
     assert!(after < Span::from_ms(4_000), "lost only after {:.1} s", after.as_s());
     assert_eq!(said, "camera 0 (UVC Sim Camera) was unplugged");
     drop(source);
-    let Err(error) = rig.open("0", Wish::default()) else { panic!("it is unplugged") };
+    let Err(error) = rig.open("0", FormatRequest::default()) else { panic!("it is unplugged") };
     eprintln!("{error}");
     assert!(error.to_string().starts_with("there is no camera 0; there is 2 (Broken Camera) or 4 ("), "{error}");
     let attach = env::var("HLSCAM_CAMERA_ATTACH").expect("set by the rig");
@@ -189,7 +189,7 @@ fn a_busy_camera_names_who_holds_it() {
         .expect("ffmpeg");
     let mut pictures = holder.stdout.take().expect("piped");
     pictures.read_exact(&mut [0]).expect("it streams");
-    let Err(OpenError(said)) = rig.open("0", Wish::default()) else { panic!("it is busy") };
+    let Err(OpenError(said)) = rig.open("0", FormatRequest::default()) else { panic!("it is busy") };
     let pid = holder.id();
     holder.kill().expect("ends");
     holder.wait().expect("ended");
@@ -205,7 +205,7 @@ fn a_busy_camera_names_who_holds_it() {
 fn a_stalled_camera_is_lost_and_comes_back() {
     let Some(rig) = Rig::here() else { return };
     let stall = env::var("HLSCAM_CAMERA_STALL").expect("set by the rig");
-    let mut source = rig.opened("0", Wish::default());
+    let mut source = rig.opened("0", FormatRequest::default());
     rig.take(source.as_mut(), 5);
     fs::write(&stall, "").expect("stalls");
     let (after, _) = rig.lost(source.as_mut());
@@ -224,7 +224,7 @@ fn refused_cameras_say_which_group_to_join() {
         return;
     }
     let clock = Arc::new(SystemClock::start());
-    let Err(OpenError(said)) = camera::open("0", Wish::default(), clock, PicturePool::default()) else {
+    let Err(OpenError(said)) = camera::open("0", FormatRequest::default(), clock, PicturePool::default()) else {
         panic!("it may not be opened");
     };
     eprintln!("{said}");

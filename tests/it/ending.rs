@@ -315,7 +315,7 @@ fn a_panic_of_the_record_writer_ends_the_recording_with_1_and_keeps_what_is_writ
     let output = command.stderr(Stdio::piped()).output().expect("the binary is built with the tests");
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{said}");
-    assert!(said.contains("a drill of record") && file.metadata().expect("it stays").len() > 0, "{said}");
+    assert!(said.contains("the failpoint record") && file.metadata().expect("it stays").len() > 0, "{said}");
 }
 
 #[test]

@@ -3,12 +3,12 @@
 
 use crate::support::{Deadline, request};
 use hlscam::{
-    camera::{Camera, CameraConfig, Cameras, Live},
+    camera::{Camera, CameraConfig, Cameras, LiveCamera},
     capture, cli,
     config::{Command, read},
     events::{Event, Listener, Received},
     server::{AccessConfig, Limits, ServerConfig, Site, bind, serve},
-    store::Place,
+    store::Location,
     time::{Clock, ManualClock, Span, WallTime},
 };
 use std::{
@@ -46,7 +46,7 @@ struct Told {
 /// A camera on such a clock, and its server.
 struct Stage {
     clock: Arc<ManualClock>,
-    live: Live,
+    live: LiveCamera,
     address: String,
     /// Steps without a picture.
     n_without: Cell<u64>,
@@ -58,7 +58,7 @@ impl Stage {
     fn start(line: &str) -> Stage {
         let clock = Arc::new(ManualClock::at(BEGIN));
         let shared: Arc<dyn Clock> = clock.clone();
-        let (waiting, source) = Camera::start(config(line), (&Place::Memory, None), shared).expect("it starts");
+        let (waiting, source) = Camera::start(config(line), (&Location::Memory, None), shared).expect("it starts");
         let live = waiting.run(capture::start(source).expect("a test source opens")).expect("it runs");
         let runtime = runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
         let server = ServerConfig { bind: Ipv4Addr::LOCALHOST.into(), port: 0, access: AccessConfig::default() };

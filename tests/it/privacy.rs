@@ -119,7 +119,7 @@ impl Seen {
 
 /// The hidden part of a face.
 fn hidden_part(face: [f64; 4], cover: &Cover) -> f64 {
-    let Cover::Places(places) = cover else { return 1.0 };
+    let Cover::Areas(places) = cover else { return 1.0 };
     let [left, top, width, height] = face.map(|side| side.round() as u32);
     let pixels = (top..top + height).flat_map(|y| (left..left + width).map(move |x| (x, y)));
     let hidden = pixels.filter(|(x, y)| places.iter().any(|place| is_in(place.area, 0.0, *x, *y))).count();

@@ -3,8 +3,8 @@
 use crate::support::{self, DEADLINE};
 use hlscam::{
     camera_name::CameraName,
-    marker::{Maker, Marker},
-    store::{Place, Store},
+    marker::{Marker, MarkerSource},
+    store::{Location, Store},
     time::WallTime,
 };
 use std::{
@@ -70,13 +70,13 @@ fn start(folder: &Path) -> Option<OnFullDisk> {
 #[test]
 fn a_disk_that_is_full_at_the_start_costs_markers_and_not_the_stream() {
     let folder = tempfile::tempdir().expect("a folder");
-    let mut store = Store::open(&Place::Folder(folder.path().join("old")), WallTime(0)).expect("a new file");
+    let mut store = Store::open(&Location::Folder(folder.path().join("old")), WallTime(0)).expect("a new file");
     let left = Marker {
         id: String::new(),
         camera: CameraName::default(),
         kind: "door".to_owned(),
         text: None,
-        source: Maker::Api,
+        source: MarkerSource::Api,
         begin: WallTime(1_795_191_552_000_000),
         end: None,
         count: None,

@@ -2,11 +2,11 @@
 
 use crate::support::{DEADLINE, request, wait_for};
 use hlscam::{
-    camera::{Camera, CameraConfig, Cameras, Live},
+    camera::{Camera, CameraConfig, Cameras, LiveCamera},
     capture, cli,
     config::{Command, read},
     server::{AccessConfig, Limits, ServerConfig, Site, bind, serve},
-    store::Place,
+    store::Location,
     time::{Clock, SystemClock},
 };
 use std::{ffi::OsString, net::Ipv4Addr, sync::Arc};
@@ -22,13 +22,13 @@ fn config(line: &str) -> CameraConfig {
 }
 
 /// A camera whose source is open.
-fn start(line: &str, clock: &Arc<dyn Clock>) -> Live {
-    let (waiting, source) = Camera::start(config(line), (&Place::Memory, None), clock.clone()).expect("it starts");
+fn start(line: &str, clock: &Arc<dyn Clock>) -> LiveCamera {
+    let (waiting, source) = Camera::start(config(line), (&Location::Memory, None), clock.clone()).expect("it starts");
     waiting.run(capture::start(source).expect("a test source opens")).expect("it runs")
 }
 
 /// Ends a camera, and all its threads.
-fn end(camera: Live) {
+fn end(camera: LiveCamera) {
     let (result, remains) = camera.end();
     assert_eq!((result, remains.end()), (Ok(()), Ok(())));
 }

@@ -54,7 +54,7 @@ impl Bench {
         let mut words = Vec::new();
         while let Some(ReadyFrame { frame, cover, .. }) = self.queue.take_ready() {
             let cover = match cover {
-                Cover::Places(places) => "+".repeat(places.len()),
+                Cover::Areas(places) => "+".repeat(places.len()),
                 Cover::Whole => "#".to_owned(),
             };
             words.push(format!("{}{cover}", frame.number));
@@ -154,7 +154,7 @@ fn a_crowd_is_hidden_as_a_whole() {
 
 #[test]
 fn places_of_the_same_face_are_one() {
-    let place = |x, width, face_width| Place { area: BoundingBox { x, y: 0, width, height: 10 }, face_width };
+    let place = |x, width, face_width| RedactionArea { area: BoundingBox { x, y: 0, width, height: 10 }, face_width };
     let merged = merged([place(0, 10, 4), place(20, 10, 4), place(4, 10, 6), place(12, 8, 1)].into_iter());
     assert_eq!(merged, [place(20, 10, 4), place(0, 14, 6), place(12, 8, 1)]);
 }
@@ -179,10 +179,10 @@ proptest! {
         prop_assert_eq!(shown.len(), runs.len() * RUN_FRAMES as usize);
         for (number, ready) in shown.iter().enumerate() {
             prop_assert_eq!(ready.frame.number, number as i64);
-            let Cover::Places(places) = &ready.cover else { continue };
+            let Cover::Areas(places) = &ready.cover else { continue };
             let after = number.div_ceil(RUN_FRAMES as usize);
             for hit in hits[after.saturating_sub(3)..(after + 3).min(hits.len())].iter().flatten() {
-                let is_in = |place: &Place| {
+                let is_in = |place: &RedactionArea| {
                     let inside = |at: u32, length: u32, from: u32, to: u32| from <= at && at + length <= to;
                     let (hit, place) = (hit.area, place.area);
                     inside(hit.x, hit.width, place.x, place.x + place.width)

@@ -35,7 +35,7 @@ fn without_options_the_defaults_are_meant() {
         name: CameraName::default(),
         source: SourceSpec::Camera("0".to_owned()),
         once: false,
-        wish: Wish { size: None, rate: None },
+        format_request: FormatRequest { size: None, rate: None },
         detect: DetectConfig {
             cascades: vec![CascadeSpec::Face],
             by: DetectorChoice::Auto,
@@ -66,7 +66,7 @@ fn every_option_reaches_its_stage() {
         name: CameraName::parse("porch").unwrap(),
         source: SourceSpec::File("a.mp4".into()),
         once: true,
-        wish: Wish { size: None, rate: Some(FrameRate { num: 30_000, den: 1001 }) },
+        format_request: FormatRequest { size: None, rate: Some(FrameRate { num: 30_000, den: 1001 }) },
         detect: DetectConfig {
             cascades: ["cat", "profile"].map(CascadeSpec::System).into(),
             by: DetectorChoice::Auto,

@@ -3,7 +3,7 @@
 use crate::{
     detect::kind::Kind,
     events::{Event, EventKind},
-    marker::{Maker, Marker, parts_of},
+    marker::{Marker, MarkerSource, parts_of},
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -80,7 +80,7 @@ impl Presence {
         known.lasts |= !is_moment;
         if marker.end.is_none() {
             known.open.insert(marker.id.clone());
-        } else if !(event.is_of_end && marker.source == Maker::Detector) {
+        } else if !(event.is_of_end && marker.source == MarkerSource::Detector) {
             // Who was there when nobody looked any more may be there still: the next run sees.
             known.open.remove(&marker.id);
         }
@@ -108,7 +108,7 @@ mod tests {
 
     const AT: WallTime = WallTime(1_000_000);
 
-    fn marker(id: &str, source: Maker, end: Option<WallTime>) -> Marker {
+    fn marker(id: &str, source: MarkerSource, end: Option<WallTime>) -> Marker {
         let kind = parts_of(id).expect("an id").0.to_owned();
         let (text, count, confidence, best, data) = (None, None, None, None, None);
         Marker {
@@ -138,9 +138,9 @@ mod tests {
     fn what_lasts_is_there_until_the_last_of_it_has_ended() {
         let mut presence = Presence::of(&[Kind::FACE]);
         let mut take = |kind| presence.take(&event(kind, false)).map(|change| (change.kind, change.moment.is_some()));
-        assert_eq!(take(EventKind::MarkerBegin(marker("door-1", Maker::Api, None))), Some(("door".to_owned(), false)));
-        take(EventKind::MarkerBegin(marker("door-2", Maker::Api, None)));
-        take(EventKind::MarkerEnd(marker("door-1", Maker::Api, Some(AT + Span::from_ms(5)))));
+        assert_eq!(take(EventKind::MarkerBegin(marker("door-1", MarkerSource::Api, None))), Some(("door".to_owned(), false)));
+        take(EventKind::MarkerBegin(marker("door-2", MarkerSource::Api, None)));
+        take(EventKind::MarkerEnd(marker("door-1", MarkerSource::Api, Some(AT + Span::from_ms(5)))));
         assert!(is_open(&presence, "door"));
         presence.take(&event(EventKind::MarkerRemoved("door-2".to_owned()), false));
         assert!(!is_open(&presence, "door") && presence.get("door").is_some_and(|door| door.lasts && !door.has_moments));
@@ -151,7 +151,7 @@ mod tests {
     #[test]
     fn a_moment_is_told_once_and_needs_no_sensor() {
         let mut presence = Presence::default();
-        let bell = marker("bell-1", Maker::Api, Some(AT));
+        let bell = marker("bell-1", MarkerSource::Api, Some(AT));
         let begin = presence.take(&event(EventKind::MarkerBegin(bell.clone()), false)).expect("a change");
         assert!(begin.moment.is_some_and(|json| json.contains("\"bell-1\"")));
         let end = presence.take(&event(EventKind::MarkerEnd(bell), false)).expect("a change");
@@ -159,15 +159,15 @@ mod tests {
         let known = presence.get("bell").expect("it is known");
         assert!(known.has_moments && !known.lasts && !known.is_open() && known.newest.is_some());
         // One that was open, and is ended where it began, lasted.
-        presence.take(&event(EventKind::MarkerBegin(marker("door-2", Maker::Api, None)), false));
-        presence.take(&event(EventKind::MarkerEnd(marker("door-2", Maker::Api, Some(AT))), false));
+        presence.take(&event(EventKind::MarkerBegin(marker("door-2", MarkerSource::Api, None)), false));
+        presence.take(&event(EventKind::MarkerEnd(marker("door-2", MarkerSource::Api, Some(AT))), false));
         assert!(presence.get("door").is_some_and(|door| door.lasts && !door.has_moments));
     }
 
     #[test]
     fn who_is_there_at_the_end_of_the_stream_may_be_there_at_the_next_start() {
         let mut presence = Presence::default();
-        for (id, source) in [("face-1", Maker::Detector), ("door-2", Maker::Api)] {
+        for (id, source) in [("face-1", MarkerSource::Detector), ("door-2", MarkerSource::Api)] {
             presence.take(&event(EventKind::MarkerBegin(marker(id, source, None)), false));
             presence.take(&event(EventKind::MarkerEnd(marker(id, source, Some(AT + Span::from_ms(5)))), true));
         }
@@ -178,10 +178,10 @@ mod tests {
     fn kinds_are_bounded_and_a_second_look_counts() {
         let mut presence = Presence::default();
         for n in 0..KINDS_MAX + 5 {
-            presence.take(&event(EventKind::MarkerBegin(marker(&format!("kind{n}-1"), Maker::Api, None)), false));
+            presence.take(&event(EventKind::MarkerBegin(marker(&format!("kind{n}-1"), MarkerSource::Api, None)), false));
         }
         assert_eq!(presence.kinds().count(), KINDS_MAX);
-        presence.look_again(vec![marker("kind3-1", Maker::Api, None), marker("other-1", Maker::Api, None)]);
+        presence.look_again(vec![marker("kind3-1", MarkerSource::Api, None), marker("other-1", MarkerSource::Api, None)]);
         assert_eq!(presence.kinds().filter(|(_, known)| known.is_open()).count(), 1);
         assert!(is_open(&presence, "kind3"));
     }

@@ -73,7 +73,7 @@ impl MarkersReport {
             failed: counts.failed.get(),
             panicking: counts.panicking.get() > 0,
             unreadable: counts.unreadable.get(),
-            trouble: counts.trouble(),
+            trouble: counts.storage_error(),
         }
     }
 }

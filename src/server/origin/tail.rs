@@ -3,7 +3,7 @@
 use crate::{
     package::{Msn, media_bytes::MediaBytes},
     server::http::stored::load,
-    window::{Place, Window, state::State},
+    window::{WaiterPermit, Window, state::State},
 };
 use bytes::Bytes;
 use std::sync::Arc;
@@ -53,13 +53,13 @@ pub struct TailReader {
     window: Arc<Window>,
     versions: watch::Receiver<u64>,
     tail: SegmentTail,
-    _place: Place,
+    _permit: WaiterPermit,
 }
 
 impl TailReader {
     /// One that begins where `tail` says; `None` when too many wait already.
     pub fn new(window: Arc<Window>, tail: SegmentTail) -> Option<TailReader> {
-        Some(TailReader { versions: window.versions(), _place: window.place()?, window, tail })
+        Some(TailReader { versions: window.versions(), _permit: window.waiter_permit()?, window, tail })
     }
 
     /// The next part, when it is there; `None` after the last.
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_client_that_goes_away_frees_its_place() {
+    async fn a_client_that_goes_away_frees_its_permit() {
         let feed = feed(1);
         let reader = follow(&feed, 2);
         assert_eq!(feed.window.waiters(), 1);

@@ -2,7 +2,7 @@
 
 use crate::{
     picture::PicturePool,
-    source::{Device, OpenError, Source, Wish},
+    source::{Device, FormatRequest, OpenError, Source},
     time::Clock,
 };
 use std::sync::Arc;
@@ -13,7 +13,12 @@ pub fn devices() -> Vec<Device> {
 }
 
 /// None can be opened.
-pub fn open(selector: &str, _wish: Wish, _clock: Arc<dyn Clock>, _pool: PicturePool) -> Result<Box<dyn Source>, OpenError> {
+pub fn open(
+    selector: &str,
+    _wish: FormatRequest,
+    _clock: Arc<dyn Clock>,
+    _pool: PicturePool,
+) -> Result<Box<dyn Source>, OpenError> {
     let advice = "build it with the feature camera, or try --device test";
     Err(OpenError(format!("cannot open camera {selector}: this build is without cameras; {advice}")))
 }

@@ -6,11 +6,11 @@
 //! its camera is not begun again.
 
 use super::{
+    error::Failure,
     grab::{Agreed, Grab, Look},
     negotiate::Choice,
     platform,
     stamp::captured_at,
-    trouble::Failure,
 };
 use crate::{
     counter::Counter,

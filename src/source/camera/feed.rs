@@ -4,9 +4,9 @@ use super::{
     STALL_MAX,
     capture::{Capture, Inbox, Sent},
     convert::{grey, nv12, yuyv},
+    error::{called, lost},
     grab::Agreed,
     negotiate::{Pixels, even},
-    trouble::{called, lost},
 };
 use crate::{
     picture::{Picture, PicturePool},
@@ -121,8 +121,8 @@ mod tests {
     use super::{
         super::{
             capture::{Outbox, inbox},
+            error::Failure,
             negotiate::Choice,
-            trouble::Failure,
         },
         *,
     };

@@ -2,8 +2,8 @@
 
 use super::{
     convert::Layout,
+    error::Failure,
     negotiate::{Choice, Pixels},
-    trouble::Failure,
 };
 use crate::time::FrameRate;
 use bytes::Bytes;

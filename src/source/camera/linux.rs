@@ -6,9 +6,9 @@
 
 use super::{
     convert::Layout,
+    error::{Failure, Holder},
     grab::{Agreed, Grab, ThroughNokhwa},
     negotiate::{Choice, Pixels},
-    trouble::{Failure, Holder},
 };
 use crate::{
     source::{Device, DeviceFormat},

@@ -1,4 +1,4 @@
-//! Which of a camera's formats to take. Pure: listed formats and a wish in, a choice and its reason out.
+//! Which of a camera's formats to take. Pure: listed formats and a request in, a choice and its reason out.
 //!
 //! The order of decisions, each only among what the one before it left:
 //! 1. Colour before grey: GREY is taken only of a camera that lists nothing else that we can use (an infrared camera).
@@ -11,7 +11,7 @@
 
 use crate::{
     picture::{SIDE_MAX, Size},
-    source::{DeviceFormat, Wish},
+    source::{DeviceFormat, FormatRequest},
     time::FrameRate,
 };
 use std::cmp::Reverse;
@@ -90,9 +90,9 @@ impl Candidate {
 }
 
 /// The format to take, or one clause that says what there is instead.
-pub fn negotiate(formats: &[DeviceFormat], wish: Wish) -> Result<Choice, String> {
-    let asked = wish.size.map_or(SIZE_DEFAULT, |size| (size.width() as u32, size.height() as u32));
-    let rate = wish.rate.unwrap_or(RATE_DEFAULT);
+pub fn negotiate(formats: &[DeviceFormat], request: FormatRequest) -> Result<Choice, String> {
+    let asked = request.size.map_or(SIZE_DEFAULT, |size| (size.width() as u32, size.height() as u32));
+    let rate = request.rate.unwrap_or(RATE_DEFAULT);
     let mut candidates = candidates(formats, rate);
     if candidates.iter().any(|candidate| candidate.pixels != Pixels::Grey) {
         candidates.retain(|candidate| candidate.pixels != Pixels::Grey);

@@ -2,16 +2,16 @@
 
 use super::{
     capture::{self, Capture, Inbox},
+    error::{Failure, Kind, OR_TEST, called, cannot_open},
     feed::CameraSource,
     grab::Agreed,
     negotiate::{Choice, Pixels, negotiate, only_mjpeg},
     platform,
     select::select,
-    trouble::{Failure, Kind, OR_TEST, called, cannot_open},
 };
 use crate::{
     picture::PicturePool,
-    source::{Device, DeviceFormat, OpenError, Source, Wish},
+    source::{Device, DeviceFormat, FormatRequest, OpenError, Source},
     time::Clock,
 };
 use std::{path::PathBuf, sync::Arc};
@@ -23,11 +23,16 @@ pub fn devices() -> Vec<Device> {
 }
 
 /// Opens the camera that `selector` means (its index, its node, its `/dev/v4l/by-id/…` path, or a part of its name in any case) with the
-/// format nearest to `wish`, and waits for its first picture: up to 8 s for a camera that does not answer. Pictures are stamped with
+/// format nearest to `request`, and waits for its first picture: up to 8 s for a camera that does not answer. Pictures are stamped with
 /// their capture time on `clock`, and lie in buffers of `pool`.
 ///
 /// [`Source::format`] then says what was chosen and why.
-pub fn open(selector: &str, wish: Wish, clock: Arc<dyn Clock>, pool: PicturePool) -> Result<Box<dyn Source>, OpenError> {
+pub fn open(
+    selector: &str,
+    request: FormatRequest,
+    clock: Arc<dyn Clock>,
+    pool: PicturePool,
+) -> Result<Box<dyn Source>, OpenError> {
     let all = devices();
     let node = std::fs::canonicalize(selector).unwrap_or_else(|_| PathBuf::from(selector));
     let device = select(selector, &node, &all).map_err(OpenError)?;
@@ -38,12 +43,12 @@ pub fn open(selector: &str, wish: Wish, clock: Arc<dyn Clock>, pool: PicturePool
     let formats = platform::formats(device).map_err(|failure| refused("any format", &failure))?;
     let choose = |formats: &[DeviceFormat]| {
         let unusable = |clause: String| OpenError(format!("{} cannot be used: {clause}{OR_TEST}", called(device)));
-        negotiate(formats, wish).map_err(unusable)
+        negotiate(formats, request).map_err(unusable)
     };
     let mut choice = choose(&formats)?;
     let mut started = capture::start(device, &choice, clock.clone());
     if let Err(failure) = &started
-        && let Some(smaller) = less_bandwidth(failure, &choice, &formats, wish)
+        && let Some(smaller) = less_bandwidth(failure, &choice, &formats, request)
     {
         choice = smaller;
         started = capture::start(device, &choice, clock.clone());
@@ -53,11 +58,11 @@ pub fn open(selector: &str, wish: Wish, clock: Arc<dyn Clock>, pool: PicturePool
 }
 
 /// MJPEG instead of the raw format for which the bus has no room.
-fn less_bandwidth(failure: &Failure, choice: &Choice, formats: &[DeviceFormat], wish: Wish) -> Option<Choice> {
+fn less_bandwidth(failure: &Failure, choice: &Choice, formats: &[DeviceFormat], request: FormatRequest) -> Option<Choice> {
     if failure.kind() != Kind::NoBandwidth || choice.pixels == Pixels::Mjpeg {
         return None;
     }
-    let mut smaller = negotiate(&only_mjpeg(formats), wish).ok()?;
+    let mut smaller = negotiate(&only_mjpeg(formats), request).ok()?;
     smaller.reason = format!("{}, for the USB bus has no room for {}", smaller.reason, choice.pixels.name());
     Some(smaller)
 }
@@ -83,7 +88,7 @@ mod tests {
     #[test]
     fn a_camera_that_is_not_there_is_one_sentence() {
         let clock = Arc::new(crate::time::SystemClock::start());
-        let Err(OpenError(said)) = open("/dev/video999", Wish::default(), clock, PicturePool::default()) else {
+        let Err(OpenError(said)) = open("/dev/video999", FormatRequest::default(), clock, PicturePool::default()) else {
             panic!("there is no such camera");
         };
         assert!(said.starts_with("/dev/video999 is not a camera; ") && said.ends_with(", or try --device test"), "{said}");
@@ -93,15 +98,15 @@ mod tests {
     fn a_full_bus_is_tried_again_with_mjpeg_only() {
         let format = |pixels: &str| DeviceFormat { pixels: pixels.to_owned(), width: 640, height: 480, fps: vec![30.0] };
         let formats = [format("YUYV"), format("MJPEG")];
-        let choice = negotiate(&formats, Wish::default()).expect("a choice");
+        let choice = negotiate(&formats, FormatRequest::default()).expect("a choice");
         let full = Failure { errno: Some(28), text: String::new() };
-        let smaller = less_bandwidth(&full, &choice, &formats, Wish::default()).expect("MJPEG");
+        let smaller = less_bandwidth(&full, &choice, &formats, FormatRequest::default()).expect("MJPEG");
         assert_eq!(
             smaller.reason,
             "640x480 as asked, 30 fps as asked, MJPEG is all there is, for the USB bus has no room for YUYV"
         );
-        assert_eq!(less_bandwidth(&full, &smaller, &formats, Wish::default()), None);
-        assert_eq!(less_bandwidth(&Failure::said("other"), &choice, &formats, Wish::default()), None);
-        assert_eq!(less_bandwidth(&full, &choice, &formats[..1], Wish::default()), None);
+        assert_eq!(less_bandwidth(&full, &smaller, &formats, FormatRequest::default()), None);
+        assert_eq!(less_bandwidth(&Failure::said("other"), &choice, &formats, FormatRequest::default()), None);
+        assert_eq!(less_bandwidth(&full, &choice, &formats[..1], FormatRequest::default()), None);
     }
 }

@@ -1,6 +1,6 @@
 //! Which camera is meant by what was typed. Pure.
 
-use super::trouble::{OR_TEST, listed};
+use super::error::{OR_TEST, listed};
 use crate::source::Device;
 use std::path::Path;
 

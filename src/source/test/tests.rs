@@ -13,9 +13,9 @@ struct Bench {
 
 fn bench(script: &str, fps: u32) -> Bench {
     let clock = Arc::new(ManualClock::at(START));
-    let wish = Wish { size: Size::new(160, 120), rate: Some(FrameRate::whole(fps)) };
+    let request = FormatRequest { size: Size::new(160, 120), rate: Some(FrameRate::whole(fps)) };
     let script = Script::parse(script).expect("a good script");
-    Bench { opener: TestOpener::new(script, wish, 1, clock.clone(), PicturePool::default()), clock }
+    Bench { opener: TestOpener::new(script, request, 1, clock.clone(), PicturePool::default()), clock }
 }
 
 /// What a picture says, and when: capture time in ms, strip time in ms since the start, number, width.
@@ -103,7 +103,7 @@ impl Clock for LeapingClock {
 fn a_source_slower_than_the_longest_wait_is_silent_in_between() {
     let clock = Arc::new(LeapingClock(ManualClock::at(START)));
     let script = Script::parse("slow:1@0s..9s").expect("a good script");
-    let opener = TestOpener::new(script, Wish::default(), 1, clock.clone(), PicturePool::default());
+    let opener = TestOpener::new(script, FormatRequest::default(), 1, clock.clone(), PicturePool::default());
     let mut source = opener.open().expect("it opens");
     assert_eq!(told(&source.next().expect("the first frame")), (0, 0, 0, 640));
     assert!(matches!(source.next(), Err(SourceError::Silent)));

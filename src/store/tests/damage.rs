@@ -3,7 +3,7 @@
 use super::*;
 
 /// A store in a folder with four markers of a second each.
-fn four(place: &Place) -> (Store, Vec<Marker>) {
+fn four(place: &Location) -> (Store, Vec<Marker>) {
     let mut store = Store::open(place, NOW).expect("a new file");
     let four = (0..4).map(|n| store.add(marker("door", n * 2000, Some(n * 2000 + 1000))).expect("room")).collect();
     (store, four)
@@ -39,7 +39,7 @@ fn a_row_that_cannot_be_read_does_not_take_the_others_with_it() {
         "end = NULL, class = 0, begin = -5, known = 9223372036854775807",
     ] {
         let folder = tempfile::tempdir().expect("a folder");
-        let place = Place::Folder(folder.path().to_owned());
+        let place = Location::Folder(folder.path().to_owned());
         let (store, four) = four(&place);
         let bad = &four[1];
         let number = parts_of(&bad.id).expect("an id").1;
@@ -62,7 +62,7 @@ fn a_row_that_cannot_be_read_does_not_take_the_others_with_it() {
 #[test]
 fn whatever_is_flipped_in_a_file_is_told_with_its_name_and_is_no_panic() {
     let folder = tempfile::tempdir().expect("a folder");
-    let place = Place::Folder(folder.path().to_owned());
+    let place = Location::Folder(folder.path().to_owned());
     let path = folder.path().join(FILE_NAME);
     drop(four(&place));
     let whole = fs::read(&path).expect("a file");
@@ -122,7 +122,7 @@ fn a_database_of_another_program_is_named_and_left_alone() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join(FILE_NAME);
         Connection::open(&path).and_then(|db| db.execute_batch(sql)).expect("a database");
-        let told = Store::open(&Place::Folder(folder.path().to_owned()), NOW).expect_err("it is another's").to_string();
+        let told = Store::open(&Location::Folder(folder.path().to_owned()), NOW).expect_err("it is another's").to_string();
         assert!(told.contains("markers.sqlite is a database of another program (with the tables "), "{told}");
         assert!(told.contains("pass another folder, or move it away") && !told.contains('\n'), "{told}");
         let tables =
@@ -135,7 +135,7 @@ fn a_database_of_another_program_is_named_and_left_alone() {
 fn a_folder_that_is_deleted_gets_all_markers_again_when_it_is_back() {
     let above = tempfile::tempdir().expect("a folder");
     let folder = above.path().join("storage");
-    let place = Place::Folder(folder.clone());
+    let place = Location::Folder(folder.clone());
     let (mut store, four) = four(&place);
     let open = store.add(marker("face", 9000, None)).expect("room");
     fs::remove_dir_all(&folder).expect("it goes");
@@ -145,13 +145,13 @@ fn a_folder_that_is_deleted_gets_all_markers_again_when_it_is_back() {
         assert!(told.contains("markers.sqlite is not there any more"), "{told}");
     }
     assert_eq!(store.list(&all()).expect("what is known can be read").0.len(), 5);
-    assert!(store.trouble().is_some() && store.recover().is_err());
+    assert!(store.location_error().is_some() && store.recover().is_err());
     fs::create_dir(&folder).expect("a folder");
     // What a copy before this one, and a file before that, have left.
     fs::write(folder.join("markers.sqlite.copy"), "half").expect("a file");
     fs::write(folder.join("markers.sqlite-wal"), vec![7; 5000]).expect("a file");
     store.recover().expect("it is back");
-    assert!(store.trouble().is_none());
+    assert!(store.location_error().is_none());
     assert_eq!(ids(&store.open_ones().expect("it works")), [&open.id], "what goes on goes on");
     let newest = store.add(marker("door", 10_000, Some(10_001))).expect("room");
     assert!(parts_of(&newest.id).map(|(_, number)| number) > parts_of(&open.id).map(|(_, number)| number));
@@ -165,7 +165,7 @@ fn a_folder_that_is_deleted_gets_all_markers_again_when_it_is_back() {
 fn a_folder_that_was_away_is_gone_on_with_and_another_file_in_its_place_too() {
     let above = tempfile::tempdir().expect("a folder");
     let (folder, away) = (above.path().join("storage"), above.path().join("away"));
-    let place = Place::Folder(folder.clone());
+    let place = Location::Folder(folder.clone());
     let (mut store, four) = four(&place);
     fs::rename(&folder, &away).expect("it moves");
     assert!(store.add(marker("door", 0, None)).is_err());
@@ -186,11 +186,11 @@ fn a_folder_that_was_away_is_gone_on_with_and_another_file_in_its_place_too() {
 #[test]
 fn a_file_that_can_only_be_read_is_written_again_when_it_can_be() {
     let folder = tempfile::tempdir().expect("a folder");
-    let (mut store, _) = four(&Place::Folder(folder.path().to_owned()));
+    let (mut store, _) = four(&Location::Folder(folder.path().to_owned()));
     store.db.execute_batch("PRAGMA query_only = ON").expect("it works");
     let told = store.add(marker("door", 0, None)).map_err(|error| store.named(error)).expect_err("it cannot be kept").to_string();
     assert!(told.contains("markers.sqlite failed: it can only be read; let hlscam write there"), "{told}");
-    assert!(store.recover().is_err() && store.trouble().is_none());
+    assert!(store.recover().is_err() && store.location_error().is_none());
     store.db.execute_batch("PRAGMA query_only = OFF").expect("it works");
     store.recover().expect("it can be written");
     store.add(marker("door", 0, None)).expect("room");
@@ -201,10 +201,10 @@ fn where_there_is_no_room_for_a_file_the_store_begins_without_one() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut store = memory();
     store.file = Some(File::nowhere(folder.path()));
-    assert!(store.trouble().is_some() && store.add(marker("door", 0, None)).is_err());
+    assert!(store.location_error().is_some() && store.add(marker("door", 0, None)).is_err());
     store.recover().expect("there is room now");
     let made = store.add(marker("door", 0, None)).expect("room");
     drop(store);
-    let store = Store::open(&Place::Folder(folder.path().to_owned()), NOW).expect("a file");
+    let store = Store::open(&Location::Folder(folder.path().to_owned()), NOW).expect("a file");
     assert!(store.find(&made.id).expect("it works").is_some());
 }

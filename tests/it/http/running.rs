@@ -3,10 +3,10 @@
 use hlscam::{
     camera::{Camera, Cameras},
     camera_name::CameraName,
-    marker_service::{self, Keep, MarkerService, MarkerServiceParts},
+    marker_service::{self, MarkerService, MarkerServiceParts, Retention},
     server::{AccessConfig, Limits, ServerConfig, Site, authority::Host, bind, serve},
     status::Status,
-    store::{Place, Store},
+    store::{Location, Store},
     time::{ManualClock, Span, WallTime},
     window::{Window, WindowConfig, numbers::FirstNumbers},
 };
@@ -76,8 +76,8 @@ pub(super) fn camera(name: &str, clock: &Arc<ManualClock>) -> Arc<Camera> {
     let (runs, queue) = marker_service::runs();
     let parts = MarkerServiceParts {
         camera: name.clone(),
-        store: Store::open(&Place::Memory, NOW).expect("memory"),
-        keep: Keep::Window,
+        store: Store::open(&Location::Memory, NOW).expect("memory"),
+        retention: Retention::Window,
         runs: queue,
         window: window.clone(),
         capture: status.stream.capture.clone(),

@@ -118,7 +118,7 @@ async fn a_client_that_goes_away_frees_its_waiter() {
 #[tokio::test(start_paused = true)]
 async fn one_waiter_too_many_is_told_to_come_again() {
     let feed = steady();
-    let mut places: Vec<_> = (0..WAITERS_MAX).map(|_| feed.window.place().expect("there is room")).collect();
+    let mut places: Vec<_> = (0..WAITERS_MAX).map(|_| feed.window.waiter_permit().expect("there is room")).collect();
     for target in ["video.m3u8?_HLS_msn=11", "part-r-11.2.m4s", "seg-r-12.m4s"] {
         let reply = respond(&playlists(&feed), get(target)).await;
         assert_eq!(

@@ -1,8 +1,8 @@
 //! A camera read directly through V4L2: what nokhwa 0.10.11 cannot open.
 
 use super::super::{
+    error::Failure,
     grab::{Grab, Look, Taken},
-    trouble::Failure,
 };
 use bytes::Bytes;
 use std::{io, path::Path, time::Duration};

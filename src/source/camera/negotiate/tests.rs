@@ -1,4 +1,4 @@
-//! The table: a camera's list in one line, a wish, and what comes of it.
+//! The table: a camera's list in one line, a request, and what comes of it.
 
 use super::*;
 use proptest::prelude::*;
@@ -23,18 +23,18 @@ fn formats(text: &str) -> Vec<DeviceFormat> {
 }
 
 /// `WxH@num/den`, either part may be absent.
-fn wish(text: &str) -> Wish {
+fn request(text: &str) -> FormatRequest {
     let (size, rate) = text.split_once('@').unwrap_or((text, ""));
     let size = size.split_once('x').map(|(w, h)| Size::new(w.parse().expect("w"), h.parse().expect("h")).expect("even"));
     let fraction = |text: &str| {
         let (num, den) = text.split_once('/').unwrap_or((text, "1"));
         FrameRate { num: num.parse().expect("num"), den: den.parse().expect("den") }
     };
-    Wish { size, rate: (!rate.is_empty()).then(|| fraction(rate)) }
+    FormatRequest { size, rate: (!rate.is_empty()).then(|| fraction(rate)) }
 }
 
 fn check(list: &str, asked: &str, expect: &str) {
-    let got = match negotiate(&formats(list), wish(asked)) {
+    let got = match negotiate(&formats(list), request(asked)) {
         Ok(choice) => {
             let FrameRate { num, den } = choice.rate;
             let rate = if den == 1 { num.to_string() } else { format!("{num}/{den}") };

@@ -7,12 +7,12 @@ pub(super) mod maintenance;
 use super::*;
 
 /// What the thread keeps.
-pub(super) struct Keeper {
+pub(super) struct Worker {
     parts: MarkerServiceParts,
     observer: Observer,
     /// Ids of the detector's open markers, by kind.
     held: HashMap<String, String>,
-    sight: watch::Sender<Sight>,
+    signal: watch::Sender<SignalState>,
     dates: clock::Dates,
     maintained_at: Ticks,
     touched_at: Ticks,
@@ -28,18 +28,18 @@ pub(super) struct Keeper {
     _runs: Sender<Detection>,
 }
 
-impl Keeper {
+impl Worker {
     /// What begins with these parts.
     pub(super) fn new(
         parts: MarkerServiceParts,
         runs: Sender<Detection>,
         (events, feed, counts): (Arc<Events>, Arc<Feed>, Arc<MarkerCounts>),
-        sight: watch::Sender<Sight>,
-    ) -> Keeper {
-        Keeper {
+        signal: watch::Sender<SignalState>,
+    ) -> Worker {
+        Worker {
             observer: Observer::default(),
             held: HashMap::new(),
-            sight,
+            signal,
             dates: clock::Dates::default(),
             maintained_at: parts.clock.now(),
             touched_at: parts.clock.now(),
@@ -92,7 +92,7 @@ impl Keeper {
         turns: &Receiver<SourceState>,
         stop: &Receiver<&'static str>,
     ) -> Option<&'static str> {
-        drill::pass("markers");
+        failpoint::hit("markers");
         select_biased! {
             recv(stop) -> reason => return Some(reason.unwrap_or("the program ends")),
             recv(turns) -> state => state.into_iter().for_each(|state| self.turn(state)),
@@ -146,7 +146,7 @@ impl Keeper {
             camera: self.parts.camera.clone(),
             kind: sighting.kind,
             text: None,
-            source: Maker::Detector,
+            source: MarkerSource::Detector,
             begin: sighting.begin,
             end: None,
             count: Some(sighting.count),
@@ -209,7 +209,7 @@ impl Keeper {
 
     /// Lists a marker in the playlists, where there is something to see of it.
     fn mark(&self, marker: &Marker) {
-        let origin = if marker.source == Maker::Api { Origin::Client } else { Origin::Own };
+        let origin = if marker.source == MarkerSource::Api { Origin::Client } else { Origin::Own };
         let is_past = marker.end.zip(self.parts.window.first_wall()).is_some_and(|(end, first)| end < first);
         if !is_past && !self.parts.window.mark(date_range(marker), origin) {
             self.counts.unlisted.bump();
@@ -217,7 +217,7 @@ impl Keeper {
     }
 
     /// Counts what the store refuses to keep, and tells the first of a burst: a full disk would fill the log too. The burst ends when the
-    /// store [recovers](Keeper::maintain).
+    /// store [recovers](Worker::maintain).
     fn note<T>(&mut self, done: Result<T, StoreError>) -> Option<T> {
         let error = match done {
             Ok(value) => return Some(value),
@@ -226,7 +226,7 @@ impl Keeper {
         self.counts.failed.bump();
         if !std::mem::replace(&mut self.is_failing, true) {
             tracing::error!("{error}; the stream goes on, and further failures are only counted");
-            self.counts.set_trouble(Some(error.to_string()));
+            self.counts.set_storage_error(Some(error.to_string()));
             self.events.publish(self.parts.clock.wall(), EventKind::StorageLost(error.to_string()));
         }
         None
@@ -250,15 +250,15 @@ impl Keeper {
         };
         let now = self.parts.clock.wall();
         // Who is silent first and then gone was lost once.
-        let since = if let Sight::Lost { since, .. } = *self.sight.borrow() { Some(since) } else { None };
-        self.sight.send_replace(Sight::Lost { reason, since: since.unwrap_or(now) });
+        let since = if let SignalState::Lost { since, .. } = *self.signal.borrow() { Some(since) } else { None };
+        self.signal.send_replace(SignalState::Lost { reason, since: since.unwrap_or(now) });
         if since.is_none() {
             self.events.publish(now, EventKind::CameraLost(reason));
         }
     }
 
     fn turn_live(&mut self) {
-        if let Sight::Lost { .. } = self.sight.send_replace(Sight::Live) {
+        if let SignalState::Lost { .. } = self.signal.send_replace(SignalState::Live) {
             self.events.publish(self.parts.clock.wall(), EventKind::CameraBack("pictures come again"));
         }
     }

@@ -66,7 +66,7 @@ pub enum CommandError {
     Ended,
 }
 
-impl Keeper {
+impl Worker {
     pub(super) fn answer(&mut self, command: Command) {
         self.follow_clock();
         match command {
@@ -132,7 +132,9 @@ impl Keeper {
     fn post(&mut self, draft: Draft) -> Result<Marker, CommandError> {
         let Draft { kind, text, begin, end, data } = draft;
         match (end, self.parts.window.first_wall()) {
-            (Some(end), Some(first)) if end < first && self.parts.keep == Keep::Window => return Err(CommandError::Past(first)),
+            (Some(end), Some(first)) if end < first && self.parts.retention == Retention::Window => {
+                return Err(CommandError::Past(first));
+            }
             (None, _) if self.n_open_of_clients()? >= OPEN_MAX => return Err(CommandError::TooManyOpen),
             _ => {}
         }
@@ -141,7 +143,7 @@ impl Keeper {
             camera: self.parts.camera.clone(),
             kind,
             text,
-            source: Maker::Api,
+            source: MarkerSource::Api,
             begin,
             end,
             count: None,
@@ -155,7 +157,7 @@ impl Keeper {
     }
 
     fn n_open_of_clients(&self) -> Result<usize, StoreError> {
-        Ok(self.parts.store.open_ones()?.iter().filter(|marker| marker.source == Maker::Api).count())
+        Ok(self.parts.store.open_ones()?.iter().filter(|marker| marker.source == MarkerSource::Api).count())
     }
 
     fn patch(&mut self, id: String, edit: Edit) -> Result<Marker, CommandError> {

@@ -9,7 +9,7 @@ pub const TOUCH_INTERVAL: Span = Span::from_ms(5000);
 /// A marker that is open for longer than this is closed: whoever should have ended it is gone.
 pub const OPEN_SPAN_MAX: Span = Span::from_ms(24 * 3_600_000);
 
-impl Keeper {
+impl Worker {
     pub(super) fn maintain(&mut self, now: Ticks) {
         if now.since(self.maintained_at) < MAINTENANCE_INTERVAL {
             return;
@@ -29,7 +29,7 @@ impl Keeper {
             return false;
         }
         self.is_failing = false;
-        self.counts.set_trouble(None);
+        self.counts.set_storage_error(None);
         let back = "markers are kept again";
         tracing::info!("{back}");
         self.events.publish(self.parts.clock.wall(), EventKind::StorageBack(back));
@@ -37,16 +37,16 @@ impl Keeper {
     }
 
     fn tidy_up(&mut self, now: Ticks) -> Result<(), StoreError> {
-        self.parts.store.trouble().map_or(Ok(()), Err)?;
+        self.parts.store.location_error().map_or(Ok(()), Err)?;
         let wall = self.today();
         self.forget_stale()?;
-        if let (Keep::Window, Some(first)) = (self.parts.keep, self.parts.window.first_wall()) {
+        if let (Retention::Window, Some(first)) = (self.parts.retention, self.parts.window.first_wall()) {
             self.parts.store.forget_before(first)?;
         }
         self.parts.store.shrink_to(MARKERS_MAX)?;
         for mut marker in self.parts.store.open_ones()? {
             // One of the detector's that nobody holds is left over from a write that failed.
-            let is_left = marker.source == Maker::Detector && !self.held.values().any(|id| *id == marker.id);
+            let is_left = marker.source == MarkerSource::Detector && !self.held.values().any(|id| *id == marker.id);
             if is_left || wall.since(marker.begin) > OPEN_SPAN_MAX {
                 marker.end = Some(wall.max(marker.begin));
                 self.close(marker)?;
@@ -66,15 +66,15 @@ impl Keeper {
             return Ok(());
         }
         let bound = next.with_room();
-        match (self.parts.keep, &self.parts.last_run) {
-            (Keep::Newest, _) => self.parts.store.keep_numbers(self.parts.camera.as_str(), bound)?,
-            (Keep::Window, Some(last_run)) => {
+        match (self.parts.retention, &self.parts.last_run) {
+            (Retention::Newest, _) => self.parts.store.keep_numbers(self.parts.camera.as_str(), bound)?,
+            (Retention::Window, Some(last_run)) => {
                 // The next run then begins at the time.
                 if let Err(error) = last_run.keep(bound) {
                     tracing::debug!("cannot keep the numbers of this run: {error}");
                 }
             }
-            (Keep::Window, None) => {}
+            (Retention::Window, None) => {}
         }
         self.bound = Some(bound);
         Ok(())
@@ -89,7 +89,7 @@ impl Keeper {
             self.note(done);
         }
         // No room is left: nothing is cut any more.
-        if self.parts.keep == Keep::Newest && self.bound.is_some() {
+        if self.parts.retention == Retention::Newest && self.bound.is_some() {
             let done = self.parts.store.keep_numbers(self.parts.camera.as_str(), self.parts.window.next_numbers());
             self.note(done);
         }

@@ -2,7 +2,7 @@
 
 /// Called at each turn of a thread. `HLSCAM_DRILL=NAME:N` panics at the N-th of that name, `NAME:N+` from then on at each.
 #[cfg(debug_assertions)]
-pub(crate) fn pass(name: &str) {
+pub(crate) fn hit(name: &str) {
     use std::{
         env,
         sync::{
@@ -21,9 +21,9 @@ pub(crate) fn pass(name: &str) {
         && wanted == name
     {
         let now = TURNS.fetch_add(1, Ordering::Relaxed) + 1;
-        assert!(now != *turn && !(*goes_on && now > *turn), "a drill of {name}");
+        assert!(now != *turn && !(*goes_on && now > *turn), "the failpoint {name}");
     }
 }
 
 #[cfg(not(debug_assertions))]
-pub(crate) fn pass(_: &str) {}
+pub(crate) fn hit(_: &str) {}

@@ -1,6 +1,6 @@
 //! What is handed over, in which order: states first, unless the link stalls; then moments and events.
 
-use super::{Known, Sight, Stop, Teller};
+use super::{Known, Publisher, SignalState, Stop};
 use crate::hooks::{
     broker::found::{OFFLINE, ONLINE},
     homeassistant,
@@ -21,7 +21,7 @@ pub(super) struct Moment {
 
 /// What was told of a kind on this connection.
 #[derive(Default)]
-pub(super) struct Told {
+pub(super) struct Published {
     /// Its sensor was introduced.
     pub(super) sensor: bool,
     /// Its moments were.
@@ -32,23 +32,23 @@ pub(super) struct Told {
     pub(super) newest: Option<String>,
 }
 
-impl Teller {
+impl Publisher {
     /// Hands over what is to be told: states unless the link stalls, then moments and events.
-    pub(super) async fn tell_all(&mut self) -> Result<(), Stop> {
-        let (changed, sight) = (self.changed(), *self.sights.borrow_and_update());
-        let has_states = !changed.is_empty() || self.sight != Some(sight) || !self.is_announced;
+    pub(super) async fn publish_all(&mut self) -> Result<(), Stop> {
+        let (changed, signal) = (self.changed(), *self.signals.borrow_and_update());
+        let has_states = !changed.is_empty() || self.signal != Some(signal) || !self.is_announced;
         if has_states && !self.is_stalled() {
             for (kind, known) in changed {
-                self.tell_kind(&kind, &known).await?;
+                self.publish_kind(&kind, &known).await?;
             }
-            self.tell_sight(sight).await?;
+            self.publish_signal(signal).await?;
             if !std::mem::replace(&mut self.is_announced, true) {
                 self.retain(self.topics.availability(), ONLINE.to_owned()).await?;
             }
         } else if has_states {
             return Ok(());
         }
-        self.tell_moments().await?;
+        self.publish_moments().await?;
         while self.has_room()
             && let Some(text) = self.queue.pop_front()
         {
@@ -72,7 +72,7 @@ impl Teller {
         kinds.map(|(kind, known)| (kind.clone(), known.clone())).collect()
     }
 
-    async fn tell_kind(&mut self, kind: &str, known: &Known) -> Result<(), Stop> {
+    async fn publish_kind(&mut self, kind: &str, known: &Known) -> Result<(), Stop> {
         let told = self.told.remove(kind).unwrap_or_default();
         if known.lasts && !told.sensor {
             let (topic, config) = homeassistant::sensor(&self.topics, &self.device, kind);
@@ -90,28 +90,28 @@ impl Teller {
             open = Some(known.is_open());
             self.retain(self.topics.state(kind), if known.is_open() { "ON" } else { "OFF" }.to_owned()).await?;
         }
-        let told = Told { sensor: known.lasts, event: known.has_moments, open, newest: known.newest.clone() };
+        let told = Published { sensor: known.lasts, event: known.has_moments, open, newest: known.newest.clone() };
         self.told.insert(kind.to_owned(), told);
         Ok(())
     }
 
-    async fn tell_sight(&mut self, sight: Sight) -> Result<(), Stop> {
-        if self.sight == Some(sight) {
+    async fn publish_signal(&mut self, signal: SignalState) -> Result<(), Stop> {
+        if self.signal == Some(signal) {
             return Ok(());
         }
-        let reason = match sight {
-            Sight::Lost { reason, since } => serde_json::json!({ "reason": reason, "since": since }),
-            Sight::NotYet | Sight::Live => serde_json::json!({ "reason": null, "since": null }),
+        let reason = match signal {
+            SignalState::Lost { reason, since } => serde_json::json!({ "reason": reason, "since": since }),
+            SignalState::Pending | SignalState::Live => serde_json::json!({ "reason": null, "since": null }),
         };
-        let is_lost = matches!(sight, Sight::Lost { .. });
+        let is_lost = matches!(signal, SignalState::Lost { .. });
         self.retain(self.topics.problem_reason(), reason.to_string()).await?;
         self.retain(self.topics.problem(), if is_lost { "ON" } else { "OFF" }.to_owned()).await?;
-        self.retain(self.topics.picture(), if sight == Sight::Live { ONLINE } else { OFFLINE }.to_owned()).await?;
-        self.sight = Some(sight);
+        self.retain(self.topics.picture(), if signal == SignalState::Live { ONLINE } else { OFFLINE }.to_owned()).await?;
+        self.signal = Some(signal);
         Ok(())
     }
 
-    async fn tell_moments(&mut self) -> Result<(), Stop> {
+    async fn publish_moments(&mut self) -> Result<(), Stop> {
         while self.has_room()
             && !self.is_stalled()
             && self.moments.front().is_some_and(|moment| moment.due <= self.now)

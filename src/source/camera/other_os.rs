@@ -3,9 +3,9 @@
 //! A camera's formats are known only when it is open, so it is opened once to list them, in whatever format, and again in the one chosen.
 
 use super::{
+    error::{Failure, Holder},
     grab::{Agreed, Grab, ThroughNokhwa, failure},
     negotiate::{Choice, Pixels},
-    trouble::{Failure, Holder},
 };
 use crate::source::{Device, DeviceFormat};
 use nokhwa::{

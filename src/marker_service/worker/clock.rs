@@ -18,7 +18,7 @@ pub(super) struct Dates {
     stale: Vec<String>,
 }
 
-impl Keeper {
+impl Worker {
     /// The date of now, as the playlists will tell it: until they have followed a step, by the clock before it.
     pub(super) fn today(&self) -> WallTime {
         self.wall_at(self.parts.clock.now())
@@ -56,13 +56,13 @@ impl Keeper {
             let (id, source) = (marker.id.clone(), marker.source);
             let anew = Marker { id: String::new(), begin, end: None, ..marker.clone() };
             self.close(marker)?;
-            if source == Maker::Api {
+            if source == MarkerSource::Api {
                 let anew = self.add(anew)?;
                 self.dates.successors.values_mut().filter(|last| **last == id).for_each(|last| last.clone_from(&anew.id));
                 self.dates.successors.insert(id, anew.id);
             }
         }
-        if begin < ended && self.parts.keep == Keep::Window {
+        if begin < ended && self.parts.retention == Retention::Window {
             let camera = self.parts.camera.clone();
             let query =
                 Query { camera, from: begin, to: WallTime(i64::MAX), kinds: Vec::new(), limit: MARKERS_MAX as usize, after: None };

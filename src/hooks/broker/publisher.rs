@@ -4,7 +4,7 @@
 //! a link that stalls or breaks brings no old changes of state afterwards; events wait in their order, and those under way when a link broke
 //! are told again.
 
-mod telling;
+mod publish;
 
 use super::{
     BrokerAddress, Device, Link, Topics,
@@ -14,20 +14,20 @@ use super::{
 use crate::{
     counter::Gauge,
     detect::kind::Kind,
-    drill,
     events::{EVENTS_MAX, Event, Listener, Received},
+    failpoint,
     hooks::{HookCounts, homeassistant, payload},
-    marker_service::{MarkerService, Sight},
+    marker_service::{MarkerService, SignalState},
     store::Query,
     time::WallTime,
 };
+use publish::{Moment, Published};
 use rumqttc::{AsyncClient, QoS, SubscribeFilter};
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
     time::Duration,
 };
-use telling::{Moment, Told};
 use tokio::{
     sync::{mpsc, watch},
     time::{Instant, sleep_until},
@@ -64,18 +64,18 @@ enum Phase {
     /// What is retained is being read, until then.
     Reading(Instant),
     /// Everything is told.
-    Telling,
+    Publishing,
 }
 
 /// Tells one broker.
-pub(super) struct Teller {
+pub(super) struct Publisher {
     client: AsyncClient,
     link: watch::Receiver<Link>,
     topics: Topics,
     device: Device,
     /// Our client id.
     run: String,
-    journal: Arc<MarkerService>,
+    markers: Arc<MarkerService>,
     counts: Arc<HookCounts>,
     shared: Arc<Gauge>,
     searched: BTreeSet<String>,
@@ -85,7 +85,7 @@ pub(super) struct Teller {
     readings_broken: u32,
     /// Events to be told.
     queue: VecDeque<String>,
-    sights: watch::Receiver<Sight>,
+    signals: watch::Receiver<SignalState>,
     /// When this turn began.
     now: Instant,
     moments: VecDeque<Moment>,
@@ -93,31 +93,31 @@ pub(super) struct Teller {
     phase: Phase,
     met: u64,
     found: Found,
-    told: BTreeMap<String, Told>,
-    sight: Option<Sight>,
+    told: BTreeMap<String, Published>,
+    signal: Option<SignalState>,
     is_announced: bool,
     /// What was handed over and is not acknowledged, and since when: events, and nothing for all else.
     under_way: VecDeque<(Instant, Option<String>)>,
     acked: u64,
 }
 
-impl Teller {
+impl Publisher {
     pub(super) fn new(
         target: &BrokerAddress,
         run: String,
         (client, link): (AsyncClient, watch::Receiver<Link>),
-        journal: Arc<MarkerService>,
+        markers: Arc<MarkerService>,
         (counts, shared): (Arc<HookCounts>, Arc<Gauge>),
         kinds: &[Kind],
-    ) -> Teller {
-        Teller {
+    ) -> Publisher {
+        Publisher {
             client,
             link,
             topics: target.topics.clone(),
             device: target.device.clone(),
             run,
-            sights: journal.sight.clone(),
-            journal,
+            signals: markers.signal.clone(),
+            markers,
             counts,
             shared,
             searched: kinds.iter().map(|kind| kind.name().to_owned()).collect(),
@@ -131,7 +131,7 @@ impl Teller {
             met: 0,
             found: Found::default(),
             told: BTreeMap::new(),
-            sight: None,
+            signal: None,
             is_announced: false,
             under_way: VecDeque::new(),
             acked: 0,
@@ -141,7 +141,7 @@ impl Teller {
     /// Tells until the events end, or nobody holds the link any more.
     pub(super) async fn tell(&mut self, mut listener: Listener, mut inbox: mpsc::Receiver<Message>) {
         loop {
-            drill::pass("broker");
+            failpoint::hit("broker");
             match self.turn(&mut listener, &mut inbox).await {
                 Ok(true) => break,
                 // The turn after it sees the link as it is.
@@ -162,19 +162,19 @@ impl Teller {
         self.acknowledge(link);
         match self.phase {
             Phase::Reading(until) if self.now >= until => self.catch_up(listener).await?,
-            Phase::Telling => self.tell_all().await?,
+            Phase::Publishing => self.publish_all().await?,
             _ => {}
         }
-        let (is_telling, due) = (self.phase == Phase::Telling, self.due());
+        let (is_publishing, due) = (self.phase == Phase::Publishing, self.due());
         tokio::select! {
             biased;
             changed = self.link.changed() => changed.map_err(|_| Stop::Gone)?,
             Some(message) = inbox.recv() => self.read(message, listener).await?,
-            heard = listener.next(), if is_telling => match heard {
+            heard = listener.next(), if is_publishing => match heard {
                 None => return Ok(true),
                 Some(heard) => self.hear(heard, true).await,
             },
-            Ok(()) = self.sights.changed(), if is_telling => {}
+            Ok(()) = self.signals.changed(), if is_publishing => {}
             () = sleep_until(due.unwrap_or(self.now)), if due.is_some() => {}
         }
         Ok(false)
@@ -185,7 +185,7 @@ impl Teller {
         match self.phase {
             Phase::Down => None,
             Phase::Reading(until) => Some(until),
-            Phase::Telling => {
+            Phase::Publishing => {
                 let settle = Some(self.settle_at).filter(|_| self.has_held());
                 // One that is due and was not told waits for what is under way.
                 self.moments.iter().map(|moment| moment.due).filter(|due| *due > self.now).chain(settle).min()
@@ -199,7 +199,7 @@ impl Teller {
             self.readings_broken += 1;
         }
         self.met = link.count;
-        (self.phase, self.is_announced, self.sight, self.acked) = (Phase::Down, false, None, 0);
+        (self.phase, self.is_announced, self.signal, self.acked) = (Phase::Down, false, None, 0);
         self.told.clear();
         // A moment is told when it is, or not at all.
         self.moments.clear();
@@ -236,7 +236,7 @@ impl Teller {
         let is_reading = matches!(self.phase, Phase::Reading(_));
         if message.is_retained {
             self.found.take(&message, &self.topics, &self.device);
-            if self.phase == Phase::Telling {
+            if self.phase == Phase::Publishing {
                 // It came late.
                 self.adopt();
             }
@@ -259,7 +259,7 @@ impl Teller {
 
     /// What is retained was read: takes all events that there are, which are past, and begins to tell.
     async fn catch_up(&mut self, listener: &mut Listener) -> Result<(), Stop> {
-        self.phase = Phase::Telling;
+        self.phase = Phase::Publishing;
         self.note_other(self.found.has_other(&self.run));
         while listener.has_more() {
             let Some(heard) = listener.next().await else { break };
@@ -331,7 +331,7 @@ impl Teller {
             self.queue.pop_front();
             self.counts.dropped.bump();
         }
-        self.queue.push_back(payload(&self.journal.events, &event));
+        self.queue.push_back(payload(&self.markers.events, &event));
     }
 
     fn take(&mut self, event: &Event, is_now: bool) {
@@ -343,18 +343,18 @@ impl Teller {
         self.moments.push_back(Moment { kind: change.kind, text, due });
     }
 
-    /// Events were missed: asks the journal what is open.
+    /// Events were missed: asks the markers what is open.
     async fn look_again(&mut self) {
         let now = WallTime(i64::MAX);
         let query = Query {
-            camera: self.journal.camera.clone(),
+            camera: self.markers.camera.clone(),
             from: now,
             to: now,
             kinds: vec![],
             limit: crate::marker_service::LIST_LEN_MAX,
             after: None,
         };
-        if let Ok((open, _)) = self.journal.list(query).await {
+        if let Ok((open, _)) = self.markers.list(query).await {
             self.presence.look_again(open.into_iter().filter(|marker| marker.end.is_none()).collect());
         }
     }
@@ -386,7 +386,7 @@ impl Teller {
         while !self.queue.is_empty() || !self.changed().is_empty() || !self.moments.is_empty() {
             let link = *self.link.borrow_and_update();
             self.acknowledge(link);
-            self.tell_all().await?;
+            self.publish_all().await?;
             if !self.under_way.is_empty() {
                 self.link.changed().await.map_err(|_| Stop::Gone)?;
                 if self.link.borrow().count != self.met {

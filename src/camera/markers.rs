@@ -5,8 +5,8 @@ use crate::{
     camera_name::CameraName,
     capture::CaptureStatus,
     detect::Detection,
-    marker_service::{self, Keep, MarkerService, MarkerServiceParts, Runs},
-    store::{Place, Store, last_run::LastRun},
+    marker_service::{self, MarkerService, MarkerServiceParts, Retention, Runs},
+    store::{Location, Store, last_run::LastRun},
     time::{Clock, WallTime},
     window::{Window, numbers::FirstNumbers},
 };
@@ -14,10 +14,10 @@ use crossbeam_channel::Receiver;
 use std::sync::Arc;
 
 /// What a marker service is made of before there is a window.
-pub(super) struct Keeping {
+pub(super) struct MarkerServiceBuilder {
     camera: CameraName,
     store: Store,
-    keep: Keep,
+    retention: Retention,
     /// Takes what the detector's runs find.
     pub(super) runs: Runs,
     queue: Receiver<Detection>,
@@ -26,15 +26,16 @@ pub(super) struct Keeping {
     last_run: Option<LastRun>,
 }
 
-impl Keeping {
+impl MarkerServiceBuilder {
     pub(super) fn open(
         camera: CameraName,
-        (place, last_run): (&Place, Option<LastRun>),
+        (place, last_run): (&Location, Option<LastRun>),
         now: WallTime,
-    ) -> Result<Keeping, CameraError> {
+    ) -> Result<MarkerServiceBuilder, CameraError> {
         let mut store = Store::open(place, now).map_err(CameraError::new)?;
         let (runs, queue) = marker_service::runs();
-        let (keep, last_run) = if *place == Place::Memory { (Keep::Window, last_run) } else { (Keep::Newest, None) };
+        let (retention, last_run) =
+            if *place == Location::Memory { (Retention::Window, last_run) } else { (Retention::Newest, None) };
         let mut first = store.numbers(camera.as_str()).map_err(CameraError::new)?.unwrap_or(FirstNumbers::at(now));
         // Kept before anything is served: this run may be killed at once. The thread of the markers goes on with it, and tells what fails.
         match &last_run {
@@ -45,7 +46,7 @@ impl Keeping {
             },
             None => store.keep_numbers(camera.as_str(), first.with_room()).unwrap_or_default(),
         }
-        Ok(Keeping { camera, store, keep, runs, queue, first, last_run })
+        Ok(MarkerServiceBuilder { camera, store, retention, runs, queue, first, last_run })
     }
 
     pub(super) fn start(
@@ -54,9 +55,9 @@ impl Keeping {
         capture: Arc<CaptureStatus>,
         clock: Arc<dyn Clock>,
     ) -> Result<Arc<MarkerService>, CameraError> {
-        let Keeping { camera, store, keep, runs, queue, last_run, .. } = self;
+        let MarkerServiceBuilder { camera, store, retention, runs, queue, last_run, .. } = self;
         let run = window.config().run.clone();
-        let parts = MarkerServiceParts { camera, store, keep, runs: queue, window, capture, clock, run, last_run };
+        let parts = MarkerServiceParts { camera, store, retention, runs: queue, window, capture, clock, run, last_run };
         MarkerService::start(parts, &runs).map_err(CameraError::new)
     }
 }
