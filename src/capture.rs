@@ -1,5 +1,5 @@
 //! The capture thread: has the source opened, takes its pictures, and has it opened again when it is lost. The source itself runs on a
-//! thread of its own (`feeder`), so that one that blocks holds nobody: its silence is seen and told here, and the end does not
+//! thread of its own (`source`), so that one that blocks holds nobody: its silence is seen and told here, and the end does not
 //! wait for it.
 //!
 //! It never waits for anybody downstream. Its queue to the encoder holds [`QUEUE_MAX`] pictures and the newest win: what is
@@ -8,11 +8,11 @@
 //! The stream has one size, that of the format opened first. A picture of another size, from a camera that changed its mind or that was
 //! replaced by another one, is fitted into it.
 
-mod feeder;
+mod source_thread;
+mod state_changes;
 mod status;
 #[cfg(test)]
 mod tests;
-mod turns;
 
 pub use status::{CaptureStatus, SourceState};
 
@@ -26,7 +26,7 @@ use crate::{
     time::{Clock, Span, Ticks},
 };
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
-use feeder::{Fed, Feeder};
+use source_thread::{SourceMessage, SourceThread};
 use std::{sync::Arc, thread};
 
 /// Pictures between capture and encoder: a hiccup of 130 ms at 30 fps is ridden out, and no more latency than that can build up.
@@ -177,18 +177,18 @@ type Queue = (Sender<Captured>, Receiver<Captured>);
 fn run(parts: CaptureParts, stop: Stop, queue: Queue, opened: &Sender<Result<SourceFormat, OpenError>>) {
     let CaptureParts { opener, tap, masks, clock, status } = parts;
     // The receiver of the outcome may have given up; then the stop is raised.
-    let feeder = match feeder::start(opener, stop.clone()) {
-        Ok(feeder) => feeder,
+    let source = match source_thread::start(opener, stop.clone()) {
+        Ok(source) => source,
         Err(error) => {
             opened.send(Err(OpenError(format!("cannot start the source's thread: {error}")))).ok();
             return;
         }
     };
-    feeder.open.send(()).ok();
+    source.open.send(()).ok();
     let outcome = loop {
-        match feeder.fed.recv_timeout(STOP_WAIT_MAX.to_duration()) {
-            Ok(Fed::Opened(format)) => break Some(mask::areas(&masks, format.size).map(|areas| (format, areas))),
-            Ok(Fed::Refused(error)) => {
+        match source.messages.recv_timeout(STOP_WAIT_MAX.to_duration()) {
+            Ok(SourceMessage::Opened(format)) => break Some(mask::areas(&masks, format.size).map(|areas| (format, areas))),
+            Ok(SourceMessage::Refused(error)) => {
                 opened.send(Err(error)).ok();
                 break None;
             }
@@ -202,7 +202,7 @@ fn run(parts: CaptureParts, stop: Stop, queue: Queue, opened: &Sender<Result<Sou
         Some(Ok((format, masks))) => {
             status.set_format(&format);
             name.clone_from(&format.name);
-            let taker = Taker {
+            let taker = CaptureLoop {
                 heard: clock.now(),
                 tap,
                 clock,
@@ -219,7 +219,7 @@ fn run(parts: CaptureParts, stop: Stop, queue: Queue, opened: &Sender<Result<Sou
             };
             opened.send(Ok(format)).ok();
             // The queue goes with it, so that the encoder ends before a source that is held.
-            taker.run(&feeder);
+            taker.run(&source);
         }
         Some(Err(error)) => {
             opened.send(Err(OpenError(error.to_string()))).ok();
@@ -227,14 +227,14 @@ fn run(parts: CaptureParts, stop: Stop, queue: Queue, opened: &Sender<Result<Sou
         None => {}
     }
     stop.raise();
-    leave(feeder, &name);
+    leave(source, &name);
 }
 
 /// Waits for the source's thread, but not for ever.
-fn leave(feeder: Feeder, name: &str) {
-    let Feeder { open, fed, ended, thread } = feeder;
+fn leave(source: SourceThread, name: &str) {
+    let SourceThread { open, messages, ended, thread } = source;
     // What it still has to say is not wanted, and must not hold it.
-    drop((open, fed));
+    drop((open, messages));
     if ended.recv_timeout(END_MAX.to_duration()) == Err(RecvTimeoutError::Timeout) {
         tracing::warn!("{} does not end; leaving it", if name.is_empty() { "the source" } else { name });
     } else {
@@ -243,7 +243,7 @@ fn leave(feeder: Feeder, name: &str) {
 }
 
 /// What the loop keeps.
-struct Taker {
+struct CaptureLoop {
     tap: Tap,
     clock: Arc<dyn Clock>,
     status: Arc<CaptureStatus>,
@@ -274,35 +274,35 @@ struct Gone {
     wait: Span,
 }
 
-impl Taker {
+impl CaptureLoop {
     /// Takes what comes, until the source has ended or the stop is raised.
-    fn run(mut self, feeder: &Feeder) {
+    fn run(mut self, source: &SourceThread) {
         while !self.stop.is_raised() {
             failpoint::hit("capture");
-            match feeder.fed.recv_timeout(STOP_WAIT_MAX.to_duration()) {
-                Ok(Fed::Picture(picture, losses)) => {
+            match source.messages.recv_timeout(STOP_WAIT_MAX.to_duration()) {
+                Ok(SourceMessage::Picture(picture, losses)) => {
                     self.count_losses(losses);
                     self.take(picture);
                 }
-                Ok(Fed::NotDue) => self.stand(),
+                Ok(SourceMessage::NotDue) => self.stand(),
                 Err(RecvTimeoutError::Timeout) => self.note_silence(),
-                Ok(Fed::Damaged(reason)) => self.note_damage(&reason),
-                Ok(Fed::Opened(format)) => {
+                Ok(SourceMessage::Damaged(reason)) => self.note_damage(&reason),
+                Ok(SourceMessage::Opened(format)) => {
                     self.status.set_format(&format);
                     self.losses = Losses::default();
                     if let Some(gone) = &mut self.gone {
                         gone.name = format.name;
                     }
                 }
-                Ok(Fed::Refused(error)) => {
+                Ok(SourceMessage::Refused(error)) => {
                     tracing::debug!("still lost: {error}");
-                    self.reopen(feeder);
+                    self.reopen(source);
                 }
-                Ok(Fed::Lost(name, reason)) => {
+                Ok(SourceMessage::Lost(name, reason)) => {
                     self.note_loss(name, &reason);
-                    self.reopen(feeder);
+                    self.reopen(source);
                 }
-                Ok(Fed::Ended(name)) => {
+                Ok(SourceMessage::Ended(name)) => {
                     tracing::info!("{name} has ended");
                     self.status.set_state(SourceState::Ended, None);
                     return;
@@ -405,7 +405,7 @@ impl Taker {
     }
 
     /// Has the source opened again after a wait that grows until a picture comes.
-    fn reopen(&mut self, feeder: &Feeder) {
+    fn reopen(&mut self, source: &SourceThread) {
         let wait = self.gone.as_ref().map_or(REOPEN_FIRST, |gone| gone.wait);
         if let Some(gone) = &mut self.gone {
             gone.wait = (wait * 2).min(REOPEN_MAX);
@@ -415,7 +415,7 @@ impl Taker {
             let now = self.clock.now();
             if now >= end {
                 // Its thread waits for just this; if it failed, that is seen next.
-                feeder.open.send(()).ok();
+                source.open.send(()).ok();
                 return;
             }
             self.clock.sleep_until(end.min(now + STOP_WAIT_MAX));

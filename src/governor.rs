@@ -45,7 +45,7 @@ pub struct MachineReport {
 
 /// One turn of the loop that encodes.
 #[derive(Clone, Copy, Debug)]
-pub struct Turn {
+pub struct Iteration {
     /// When it ended.
     pub now: Ticks,
     /// How much of the time since the last one was work.
@@ -114,7 +114,7 @@ impl Governor {
     }
 
     /// Takes note of a turn. Returns what to tell when that changes what is done.
-    pub fn note(&mut self, turn: Turn) -> Option<Notice> {
+    pub fn note(&mut self, turn: Iteration) -> Option<Notice> {
         let begun = *self.begun.get_or_insert(turn.now - turn.busy);
         self.busy = self.busy + turn.busy;
         self.shown += turn.shown;
@@ -225,7 +225,7 @@ mod tests {
                     'f' => (Span(2900), 1, 0),
                     _ => (Span(3000), u64::from(n < 17), u64::from(n >= 17)),
                 };
-                notices.extend(governor.note(Turn { now, busy, shown, left_out }));
+                notices.extend(governor.note(Iteration { now, busy, shown, left_out }));
             }
             shed.push(match governor.shed() {
                 Shed::Nothing => '-',

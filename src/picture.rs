@@ -6,13 +6,13 @@
 mod area;
 pub(crate) mod fit;
 pub mod mask;
+mod rotation;
 pub mod strip;
-mod turn;
 
 pub use area::{Area, BoundingBox, KeepClear};
 pub(crate) use area::{Colour, clear_corner, fill};
 pub use fit::fit;
-pub use turn::Turn;
+pub use rotation::Rotation;
 
 use crate::{sync::lock, time::Ticks};
 use std::{
@@ -89,7 +89,7 @@ pub struct Picture {
     size: Size,
     /// Y, then U, then V.
     bytes: Vec<u8>,
-    home: Option<Arc<Shelf>>,
+    home: Option<Arc<FreeBuffers>>,
 }
 
 /// The three planes of a picture, to read.
@@ -180,26 +180,26 @@ const POOL_BUFFERS_MAX: usize = 8;
 /// A pool of picture buffers. Cloning shares it. Taking never blocks: an empty pool allocates.
 #[derive(Clone, Debug, Default)]
 pub struct PicturePool {
-    shelf: Arc<Shelf>,
+    free_buffers: Arc<FreeBuffers>,
 }
 
 #[derive(Default)]
-struct Shelf {
+struct FreeBuffers {
     free: Mutex<Vec<Vec<u8>>>,
 }
 
-impl fmt::Debug for Shelf {
+impl fmt::Debug for FreeBuffers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Shelf")
+        f.write_str("FreeBuffers")
     }
 }
 
 impl PicturePool {
     /// A picture whose pixels are whatever the buffer last held; the caller writes all of them.
     pub fn take(&self, size: Size, at: Ticks) -> Picture {
-        let mut bytes = lock(&self.shelf.free).pop().unwrap_or_default();
+        let mut bytes = lock(&self.free_buffers.free).pop().unwrap_or_default();
         bytes.resize(size.picture_len(), 0);
-        Picture { at, size, bytes, home: Some(self.shelf.clone()) }
+        Picture { at, size, bytes, home: Some(self.free_buffers.clone()) }
     }
 
     /// A copy of `picture` in a buffer of this pool.
@@ -210,7 +210,7 @@ impl PicturePool {
     }
 }
 
-impl Shelf {
+impl FreeBuffers {
     fn put_back(&self, bytes: Vec<u8>) {
         let mut free = lock(&self.free);
         // A buffer of another size than its neighbours belongs to a camera that has changed its format.
@@ -257,8 +257,8 @@ mod tests {
         let (pool, size) = (PicturePool::default(), Size::new(64, 48).expect("even"));
         let many: Vec<_> = (0..20).map(|n| pool.take(size, Ticks(n))).collect();
         drop(many);
-        assert_eq!(lock(&pool.shelf.free).len(), POOL_BUFFERS_MAX);
+        assert_eq!(lock(&pool.free_buffers.free).len(), POOL_BUFFERS_MAX);
         drop(pool.take(Size::new(32, 48).expect("even"), Ticks(0)));
-        assert!(lock(&pool.shelf.free).len() < POOL_BUFFERS_MAX);
+        assert!(lock(&pool.free_buffers.free).len() < POOL_BUFFERS_MAX);
     }
 }

@@ -23,23 +23,23 @@ pub use auth::{
     authority,
 };
 pub use http::{
-    bucket::{CHANGES_BURST, CHANGES_PER_S},
     site::{BODY_LEN_MAX, Site, URI_LEN_MAX},
+    token_bucket::{CHANGES_BURST, CHANGES_PER_S},
 };
 pub use net::{
     config::{BIND_DEFAULT, PORT_DEFAULT, ServerConfig},
     connection::{HEAD_LEN_MAX, STREAMS_MAX},
+    in_flight::{ANSWER_PATIENCE, ANSWER_RATE_MIN, ANSWERS_BYTES_MAX},
     limits::{
         CONNECTIONS_MAX, CONNECTIONS_PER_ADDRESS_MAX, FIRST_REQUEST_TIMEOUT, IDLE_TIMEOUT, Limits, NEXT_REQUEST_TIMEOUT,
         SHUTDOWN_GRACE,
     },
     listener::{BindError, Listener, bind},
-    under_way::{ANSWER_PATIENCE, ANSWER_RATE_MIN, ANSWERS_BYTES_MAX},
     viewers::{VIEWER_SPAN, VIEWERS_MAX},
 };
 
 use crate::{failpoint, panics::Panics};
-use auth::gate::Ends;
+use auth::gate::ConnectionInfo;
 use net::{
     admission::{Admission, Permit, Refusal},
     connection::{Protocols, serve_connection},
@@ -169,12 +169,12 @@ impl Acceptor {
 
     fn serve_later(&self, stream: TcpStream, peer: SocketAddr, permit: Permit) -> impl Future<Output = ()> + Send + use<> {
         let (site, protocols, limits, stopped) = (self.site.clone(), self.protocols.clone(), self.limits, self.stopped.clone());
-        let ends = Ends { peer: peer.ip(), local: stream.local_addr().ok().map(|local| local.ip()) };
+        let connection = ConnectionInfo { peer: peer.ip(), local: stream.local_addr().ok().map(|local| local.ip()) };
         async move {
             failpoint::hit("connection");
             // TLS with ALPN would be accepted here: all below takes any stream of bytes.
             let stream = SendfileStream::new(stream, site.cache().clone());
-            serve_connection(stream, ends, site, protocols, limits, stopped).await;
+            serve_connection(stream, connection, site, protocols, limits, stopped).await;
             drop(permit);
         }
     }

@@ -19,7 +19,7 @@ use std::{
 #[derive(Debug, Default)]
 pub struct Status {
     /// When the stream began, and what it was asked; set once at its making.
-    pub asked: Asked,
+    pub asked: StatusParts,
     /// Distinct viewers that asked for a playlist in the last seconds; the server sets it.
     pub viewers: Gauge,
     /// What its stages tell.
@@ -32,7 +32,7 @@ pub struct Status {
 
 /// What the stream was asked; for the report.
 #[derive(Clone, Debug, Default)]
-pub struct Asked {
+pub struct StatusParts {
     /// When it began.
     pub started: WallTime,
     /// Detector runs per second, at most; zero when nothing is searched.
@@ -49,7 +49,7 @@ pub struct Asked {
 
 impl Status {
     /// The status of a stream that begins now.
-    pub fn new(asked: Asked) -> Status {
+    pub fn new(asked: StatusParts) -> Status {
         let status = Status { asked, ..Status::default() };
         status.set_found(std::iter::empty());
         status
@@ -225,7 +225,7 @@ mod tests {
 
     #[test]
     fn nobody_is_there_while_no_picture_comes() {
-        let status = Status::new(Asked { kinds: vec![Kind::FACE], ..Asked::default() });
+        let status = Status::new(StatusParts { kinds: vec![Kind::FACE], ..StatusParts::default() });
         let faces = |state| {
             status.stream.capture.set_state(state, None);
             let found = status.report(Ticks(0), WallTime(0)).detection;
@@ -240,7 +240,7 @@ mod tests {
 
     #[test]
     fn the_report_names_the_state_as_the_page_reads_it() {
-        let status = Status::new(Asked { cascade: "face".to_owned(), ..Asked::default() });
+        let status = Status::new(StatusParts { cascade: "face".to_owned(), ..StatusParts::default() });
         status.stream.capture.set_state(SourceState::Lost, Some(WallTime(1_500_000)));
         let report = serde_json::to_value(status.report(Ticks(0), WallTime(0))).expect("plain data");
         assert_eq!(report["source"]["state"], "lost");

@@ -6,7 +6,7 @@
 use crate::{
     capture::{Capture, Captured},
     failpoint,
-    governor::{DETECTION_DIVISOR, Governor, MachineReport, Notice, Shed, Turn},
+    governor::{DETECTION_DIVISOR, Governor, Iteration, MachineReport, Notice, Shed},
     pacer::{HOLE_MAX, PacedFrame, Pacer, Shown},
     picture::Picture,
     pipeline::{Pipeline, PipelineError, PipelineParts},
@@ -242,7 +242,7 @@ impl EncodeLoop {
         let left_out = overtaken - self.overtaken;
         self.overtaken = overtaken;
         let shown = std::mem::take(&mut self.shown);
-        let notice = self.governor.note(Turn { now, busy: now.since(begun), shown, left_out });
+        let notice = self.governor.note(Iteration { now, busy: now.since(begun), shown, left_out });
         match &notice {
             Some(Notice::Less(sentence)) => tracing::warn!("{sentence}"),
             Some(Notice::More(sentence)) => tracing::info!("{sentence}"),

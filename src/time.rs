@@ -313,7 +313,7 @@ impl ManualClock {
         self.moved.notify_all();
     }
 
-    /// Steps the wall clock alone, as NTP or a user would.
+    /// Chunks the wall clock alone, as NTP or a user would.
     pub fn step_wall(&self, span: Span) {
         let mut state = lock(&self.state);
         state.1 = state.1 + span;

@@ -15,7 +15,7 @@ use crate::{
     picture::{Area, Picture, PicturePool, mask},
     pipeline::Pipeline,
     source::{Pace, Source, SourceError, SourceFormat, SourceSpec, Stop, open_file},
-    status::{Asked, Status},
+    status::{Status, StatusParts},
     sync::lock,
     time::{Clock, Span, Ticks},
 };
@@ -130,7 +130,7 @@ fn measure(path: &Path, config: &CameraConfig, clock: Arc<dyn Clock>) -> Result<
         }),
         hiding,
     };
-    let status = Arc::new(Status::new(Asked::default()));
+    let status = Arc::new(Status::new(StatusParts::default()));
     // Nobody takes what is made.
     let (_, publishers) = Bus::open();
     let mut pipeline = Pipeline::new(pipeline_parts(config, (rate, Msn(1)), (detections, publishers), &clock, &status));

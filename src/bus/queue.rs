@@ -230,7 +230,7 @@ impl<T: Item> Queue<T> {
         {
             self.shared.release((1, oldest.bytes()));
             self.shared.miss(&oldest);
-            self.tell_behind();
+            self.note_behind();
         }
         self.send(item.clone())
     }
@@ -247,7 +247,7 @@ impl<T: Item> Queue<T> {
         }
         if !self.is_behind && item.role() != Role::Header && self.is_full(item) {
             self.is_behind = true;
-            self.tell_behind();
+            self.note_behind();
         }
         match item.role() {
             _ if !self.is_behind => self.send(item.clone()),
@@ -293,7 +293,7 @@ impl<T: Item> Queue<T> {
     }
 
     /// Once: how much is missing is known at the end.
-    fn tell_behind(&mut self) {
+    fn note_behind(&mut self) {
         if !std::mem::replace(&mut self.was_told, true) && !self.terms.behind.is_empty() {
             tracing::warn!("{}", self.terms.behind);
         }

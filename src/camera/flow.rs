@@ -17,7 +17,7 @@ use crate::{
     pipeline::{PipelineError, PipelineParts},
     rendition::{EncoderOpener, RenditionParts},
     source::{Pace, Source, SourceFormat, SourceSpec, Stop, camera, open_file, test::TestOpener},
-    status::{Asked, Status},
+    status::{Status, StatusParts},
     stream::{self, Stream, StreamParts},
     time::{Clock, FrameRate},
 };
@@ -83,7 +83,7 @@ impl Flow {
     /// Makes the detector, and what opens the source; nothing is opened yet but the cascade. `and_run` is told of every run of the
     /// detector, too.
     pub fn new(config: &CameraConfig, clock: Arc<dyn Clock>, and_run: OnRun) -> Result<(Flow, CaptureParts), CameraError> {
-        let status = Arc::new(Status::new(Asked {
+        let status = Arc::new(Status::new(StatusParts {
             started: clock.wall(),
             detect_fps: config.detect_fps().unwrap_or_default(),
             cascade: config.detect.what(),
@@ -126,7 +126,7 @@ impl Flow {
 
     /// Encodes what an open source captures.
     pub fn start(self, capture: Capture, extent: FlowLimits) -> Result<RunningFlow, CameraError> {
-        tell_format(&capture.format);
+        log_format(&capture.format);
         let (rate, detect_fps) = (self.rate(&capture.format), self.config.detect_fps());
         let Flow { config, clock, status, publishers, detections, watcher, .. } = self;
         let FlowLimits { first_msn, frames_max } = extent;
@@ -236,7 +236,7 @@ fn encoder_opener() -> EncoderOpener {
 }
 
 /// Says what was opened, and why so.
-fn tell_format(format: &SourceFormat) {
+fn log_format(format: &SourceFormat) {
     let SourceFormat { name, size, rate, pixels, reason } = format;
     let why = if reason.is_empty() { String::new() } else { format!(" ({reason})") };
     tracing::info!("{name}: {size} at {rate} fps, {pixels}{why}");

@@ -1,6 +1,6 @@
 //! What the capture tells of itself: what its source is doing, and what became of its pictures.
 
-use super::turns::Turns;
+use super::state_changes::StateChanges;
 use crate::{
     counter::{Counter, RateMeter, Samples},
     source::SourceFormat,
@@ -44,7 +44,7 @@ pub struct CaptureStatus {
     /// From capture to the arrival of the picture in the pipeline (transfer, decoding).
     pub latency: Samples,
     facts: Mutex<Facts>,
-    turns: Turns,
+    turns: StateChanges,
 }
 
 /// The facts that change seldom.

@@ -26,17 +26,17 @@ static SHORT_RANGE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/short_rang
 /// Faces by the embedded networks, or by a model file in place of the one that finds; other things by `others`.
 #[cfg(xnnpack)]
 pub fn open(model: Option<&std::path::Path>, others: Option<Box<dyn Detector>>) -> Result<detector::BlazeFace, DetectError> {
-    let looker = |bytes: &[u8]| -> Result<Looker, String> {
+    let network = |bytes: &[u8]| -> Result<FaceNetwork, String> {
         let model = tflite::Model::read(bytes).map_err(|error| error.to_string())?;
-        Ok(Looker::new(Box::new(xnnpack::Xnnpack::new(model)?)))
+        Ok(FaceNetwork::new(Box::new(xnnpack::Xnnpack::new(model)?)))
     };
     let finder = match model {
-        None => looker(FULL_RANGE).map_err(|error| DetectError(format!("cannot use the embedded face network: {error}")))?,
-        Some(path) => tflite::load(path).and_then(|bytes| looker(&bytes)).map_err(|error| {
+        None => network(FULL_RANGE).map_err(|error| DetectError(format!("cannot use the embedded face network: {error}")))?,
+        Some(path) => tflite::load(path).and_then(|bytes| network(&bytes)).map_err(|error| {
             DetectError(format!("cannot find faces with {}: {error}; pass a .tflite file of MediaPipe's BlazeFace", path.display()))
         })?,
     };
-    let second = looker(SHORT_RANGE).map_err(|error| DetectError(format!("cannot use the embedded face network: {error}")))?;
+    let second = network(SHORT_RANGE).map_err(|error| DetectError(format!("cannot use the embedded face network: {error}")))?;
     Ok(detector::BlazeFace::new(finder, Some(second), others))
 }
 
@@ -64,7 +64,7 @@ pub struct Answer<'a> {
 }
 
 /// A network that looks at pictures.
-pub struct Looker {
+pub struct FaceNetwork {
     network: Box<dyn Network>,
     /// With the square input of the file.
     square: Form,
@@ -73,10 +73,10 @@ pub struct Looker {
     letterbox: Letterbox,
 }
 
-impl Looker {
+impl FaceNetwork {
     /// Looks with that network.
-    pub fn new(network: Box<dyn Network>) -> Looker {
-        Looker { square: network.form(), network, picture: (0, 0), letterbox: Letterbox::default() }
+    pub fn new(network: Box<dyn Network>) -> FaceNetwork {
+        FaceNetwork { square: network.form(), network, picture: (0, 0), letterbox: Letterbox::default() }
     }
 
     /// Faces in the whole picture without its bars; its colours are made brighter by `gain` first.
@@ -151,7 +151,7 @@ mod tests {
         let (form, asked) = (Form::FULL_RANGE, Arc::default());
         let (boxes, scores) = (vec![0.0; form.n_anchors() * decode::NUMBERS_PER_ANCHOR], vec![-40.0; form.n_anchors()]);
         let network = Rubber { form, input: Vec::new(), boxes, scores, asked: Arc::clone(&asked) };
-        let mut looker = Looker::new(Box::new(network));
+        let mut network = FaceNetwork::new(Box::new(network));
         let bytes: Vec<u8> = (0..320 * 240).map(|n| (n % 251) as u8).collect();
         let bars = |width, height| BoundingBox { x: 0, y: 0, width, height };
         // A wide picture, twice; a dark one in which there seem to be bars, and what there was.
@@ -159,11 +159,11 @@ mod tests {
             [(320, 180, bars(320, 180)), (320, 180, bars(320, 180)), (320, 180, bars(200, 180)), (320, 180, bars(320, 150))]
         {
             let picture = Luma { content, ..Luma::new(&bytes, width, height) };
-            assert_eq!(looker.find(picture, 1.0), Ok(Decoded::default()));
+            assert_eq!(network.find(picture, 1.0), Ok(Decoded::default()));
         }
         // 200×180 needs more rows than 320×180 does, and what was given is kept.
         assert_eq!(*crate::sync::lock(&asked), [[192, 128], [192, 192]]);
-        looker.find(Luma { content: bars(240, 320), ..Luma::new(&bytes, 240, 320) }, 1.0).expect("it runs");
+        network.find(Luma { content: bars(240, 320), ..Luma::new(&bytes, 240, 320) }, 1.0).expect("it runs");
         assert_eq!(crate::sync::lock(&asked).last(), Some(&[160, 192]));
     }
 }

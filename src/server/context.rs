@@ -2,9 +2,9 @@
 
 use super::{
     auth::gate::Gate,
-    http::{bucket::Bucket, reply::plain},
+    http::{reply::plain, token_bucket::TokenBucket},
     net::{
-        admission::Admission, faults::Faults, log_throttle::LogThrottle, memfd_cache::MemfdCache, under_way::UnderWay,
+        admission::Admission, faults::Faults, in_flight::InFlight, log_throttle::LogThrottle, memfd_cache::MemfdCache,
         viewers::Viewers,
     },
     origin::Reply,
@@ -64,9 +64,9 @@ pub(super) struct Shared {
     pub(super) pages: Semaphore,
     /// Places of clients that listen to events.
     pub(super) subscribers: Arc<Admission>,
-    pub(super) under_way: Arc<UnderWay>,
+    pub(super) in_flight: Arc<InFlight>,
     pub(super) files: Files,
-    pub(super) changes: Mutex<Bucket>,
+    pub(super) changes: Mutex<TokenBucket>,
     pub(super) crowd: Mutex<LogThrottle>,
 }
 
@@ -126,7 +126,7 @@ impl Shared {
         lock(&self.changes).take(self.clock.now())
     }
 
-    pub(super) fn tell_crowd(&self) {
+    pub(super) fn log_crowd(&self) {
         if lock(&self.crowd).allows(self.clock.now()) {
             tracing::warn!("requests are turned away: {WAITERS_MAX} wait for the stream already, the most");
         }

@@ -1,9 +1,9 @@
 //! What HTTP is to all answers: which copy is sent, and what every answer carries.
 
 pub(super) mod answer;
-pub(super) mod bucket;
+pub(super) mod chunked;
+pub(super) mod file_body;
 pub(super) mod negotiation;
 pub(super) mod reply;
 pub(super) mod site;
-pub(super) mod stepped;
-pub(super) mod stored;
+pub(super) mod token_bucket;

@@ -48,7 +48,7 @@ struct Stage {
     clock: Arc<ManualClock>,
     live: LiveCamera,
     address: String,
-    /// Steps without a picture.
+    /// Chunks without a picture.
     n_without: Cell<u64>,
     runtime: runtime::Runtime,
     stop: oneshot::Sender<()>,

@@ -6,7 +6,7 @@ import { bufferedEnd, lacksBeginning } from './buffer.js';
 import { lastStep } from './clock-steps.js';
 import { loadersOn } from './hls-loaders.js';
 import { lastThat } from './last-that.js';
-import { LiveFeed } from './live-feed.js';
+import { LiveEdgeLoader } from './live-edge-loader.js';
 import { isAnotherRun, runOf } from './playlist-facts.js';
 
 /** @typedef {import('./engines.js').Engine} Engine */
@@ -80,7 +80,7 @@ export class HlsEngine {
     const Class = /** @type {typeof import('hls.js').default} */ (HlsClass);
     this.#video = video;
     this.#events = events;
-    this.#feed = new LiveFeed(open, () => performance.now());
+    this.#feed = new LiveEdgeLoader(open, () => performance.now());
     this.hls = new Class({ ...SETTINGS, .../** @type {any} */ (loadersOn(this.#feed, Class)) });
     this.hls.on(Class.Events.MANIFEST_PARSED, () => {
       events.heard(true);

@@ -1,12 +1,12 @@
 /**
- * What hls.js loads with: its own loader, but for the live edge, which comes by live-feed.js.
+ * What hls.js loads with: its own loader, but for the live edge, which comes by live-edge-loader.js.
  */
 
-/** @typedef {import('./live-feed.js').LiveFeed} LiveFeed */
+/** @typedef {import('./live-edge-loader.js').LiveEdgeLoader} LiveEdgeLoader */
 
 /**
  * Loaders for the configuration of hls.js.
- * @param {LiveFeed} feed
+ * @param {LiveEdgeLoader} feed
  * @param {typeof import('hls.js').default} Hls
  */
 export function loadersOn(feed, Hls) {

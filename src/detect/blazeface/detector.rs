@@ -4,7 +4,7 @@
 //! enlarged, by the short-range network: two networks that were trained on different pictures seldom make the same mistake.
 
 use super::{
-    Looker,
+    FaceNetwork,
     decode::{Candidate, Decoded},
     letterbox::gain_for,
 };
@@ -27,15 +27,15 @@ const EXPECTED_NEAR: f64 = 0.6;
 
 /// Finds faces by networks, and has cascades find the rest.
 pub struct BlazeFace {
-    finder: Looker,
-    second: Option<Looker>,
+    finder: FaceNetwork,
+    second: Option<FaceNetwork>,
     others: Option<Box<dyn Detector>>,
     n_faults: u64,
 }
 
 impl BlazeFace {
     /// With the network that finds, the one that is asked for its opinion of what is new, and what finds other things.
-    pub fn new(finder: Looker, second: Option<Looker>, others: Option<Box<dyn Detector>>) -> BlazeFace {
+    pub fn new(finder: FaceNetwork, second: Option<FaceNetwork>, others: Option<Box<dyn Detector>>) -> BlazeFace {
         BlazeFace { finder, second, others, n_faults: 0 }
     }
 
@@ -113,7 +113,7 @@ mod tests {
 
     impl Parrot {
         /// One box near the middle of the input, a quarter of it across, with that logit.
-        fn looker(form: Form, logit: f32) -> Looker {
+        fn network(form: Form, logit: f32) -> FaceNetwork {
             let mut boxes = vec![0.0; form.n_anchors() * 16];
             let mut scores = vec![-40.0; form.n_anchors()];
             // The anchor right below the middle, by cells and anchors per cell.
@@ -121,7 +121,7 @@ mod tests {
             let side = form.size[0] as f32;
             boxes[middle * 16..][..4].copy_from_slice(&[0.0, 0.0, side / 4.0, side / 4.0]);
             scores[middle] = logit;
-            Looker::new(Box::new(Parrot { form, input: vec![0.0; form.n_inputs()], boxes, scores }))
+            FaceNetwork::new(Box::new(Parrot { form, input: vec![0.0; form.n_inputs()], boxes, scores }))
         }
     }
 
@@ -139,8 +139,8 @@ mod tests {
 
     fn hits(first: f32, second: f32, expected: &[Expected]) -> Vec<Hit> {
         let bytes: Vec<u8> = (0..64 * 64).map(|n| (n % 200) as u8).collect();
-        let second = Parrot::looker(Form::SHORT_RANGE, second);
-        let mut detector = BlazeFace::new(Parrot::looker(Form::FULL_RANGE, first), Some(second), None);
+        let second = Parrot::network(Form::SHORT_RANGE, second);
+        let mut detector = BlazeFace::new(Parrot::network(Form::FULL_RANGE, first), Some(second), None);
         detector.detect(Luma::new(&bytes, 64, 64), expected).expect("it runs")
     }
 
@@ -165,7 +165,7 @@ mod tests {
     #[test]
     fn numbers_that_are_none_are_counted_and_make_no_hit() {
         let bytes = [100; 64 * 64];
-        let mut detector = BlazeFace::new(Parrot::looker(Form::FULL_RANGE, f32::NAN), None, None);
+        let mut detector = BlazeFace::new(Parrot::network(Form::FULL_RANGE, f32::NAN), None, None);
         assert_eq!(detector.detect(Luma::new(&bytes, 64, 64), &[]).expect("it runs"), []);
         assert_eq!((detector.take_faults(), detector.take_faults()), (1, 0));
     }

@@ -8,8 +8,8 @@ use crate::{
         context::Shared,
         http::{
             answer::{Answer, Call},
+            chunked::{ChunkedBody, Chunks},
             reply::{later, no_content, respond},
-            stepped::{Stepped, Steps},
         },
         net::{
             admission::{Permit, Refusal},
@@ -83,7 +83,7 @@ fn stream(shared: &Shared, peer: IpAddr, reader: Reader) -> Answer {
     ];
     let body = Subscription { greeting: Some(format!("retry: {RETRY_MS}\n\n")), reader, _permit: permit };
     let head = respond(Reply { status: 200, headers, body: vec![], rest: None });
-    head.map(|_| AnswerBody::stream(Stepped::new(body))).into()
+    head.map(|_| AnswerBody::stream(ChunkedBody::new(body))).into()
 }
 
 /// What a client reads.
@@ -120,7 +120,7 @@ struct Subscription {
     _permit: Permit,
 }
 
-impl Steps for Subscription {
+impl Chunks for Subscription {
     type Error = Infallible;
 
     async fn next(&mut self) -> Option<Result<Bytes, Infallible>> {

@@ -13,8 +13,8 @@ use crate::{
         context::Shared,
         http::{
             answer::{Answer, Call},
-            bucket::CHANGES_PER_S,
             reply::{json, json_text, later, no_content, plain},
+            token_bucket::CHANGES_PER_S,
         },
         origin::Reply,
     },
@@ -27,7 +27,7 @@ use hyper::{Request, Uri, body::Incoming, header};
 use std::{borrow::Cow, time::Duration};
 use tokio::time::timeout;
 
-/// Markers in an answer when nothing else is asked.
+/// Markers in an answer when the query names no limit.
 pub const LIMIT_DEFAULT: usize = 1000;
 /// A body must be whole within this time.
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -35,7 +35,7 @@ pub const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 const RETRY_AFTER_S: u32 = 1;
 /// The query of `GET /api/markers`, as typed.
 #[derive(Debug, Default)]
-struct Asked<'a> {
+struct ListQuery<'a> {
     from: Option<Cow<'a, str>>,
     to: Option<Cow<'a, str>>,
     kind: Option<Cow<'a, str>>,
@@ -45,24 +45,24 @@ struct Asked<'a> {
     camera: Option<Cow<'a, str>>,
 }
 
-impl<'a> Asked<'a> {
-    fn parse(query: &'a str) -> Result<Asked<'a>, String> {
-        let mut asked = Asked::default();
+impl<'a> ListQuery<'a> {
+    fn parse(query: &'a str) -> Result<ListQuery<'a>, String> {
+        let mut fields = ListQuery::default();
         for (key, value) in form_urlencoded::parse(query.as_bytes()) {
             let slot = match &*key {
-                "from" => &mut asked.from,
-                "to" => &mut asked.to,
-                "kind" => &mut asked.kind,
-                "limit" => &mut asked.limit,
-                "cursor" => &mut asked.cursor,
-                "camera" => &mut asked.camera,
+                "from" => &mut fields.from,
+                "to" => &mut fields.to,
+                "kind" => &mut fields.kind,
+                "limit" => &mut fields.limit,
+                "cursor" => &mut fields.cursor,
+                "camera" => &mut fields.camera,
                 _ => return Err(format!("unknown field `{key}`")),
             };
             if slot.replace(value).is_some() {
                 return Err(format!("duplicate field `{key}`"));
             }
         }
-        Ok(asked)
+        Ok(fields)
     }
 }
 
@@ -193,7 +193,7 @@ fn refused(error: &CommandError) -> Reply {
 
 /// What a query means, or what is wrong with it.
 fn read_query(uri: &Uri, camera: &CameraName, now: WallTime) -> Result<Query, String> {
-    let asked = Asked::parse(uri.query().unwrap_or_default())
+    let query = ListQuery::parse(uri.query().unwrap_or_default())
         .map_err(|reason| format!("the query is wrong: {reason}; it takes from, to, kind, limit, cursor and camera"))?;
     let time = |name: &str, text: Option<&Cow<'_, str>>, default: WallTime| match text {
         None => Ok(default),
@@ -201,20 +201,20 @@ fn read_query(uri: &Uri, camera: &CameraName, now: WallTime) -> Result<Query, St
         Some(text) => WallTime::parse(&text.replace(' ', "+"))
             .ok_or_else(|| format!("{name} is no time; send RFC 3339 like 2026-11-20T16:19:12Z, or seconds since 1970")),
     };
-    let (from, to) = (time("from", asked.from.as_ref(), WallTime(0))?, time("to", asked.to.as_ref(), now + AHEAD_MAX)?);
+    let (from, to) = (time("from", query.from.as_ref(), WallTime(0))?, time("to", query.to.as_ref(), now + AHEAD_MAX)?);
     if to < from {
         return Err("to is before from".to_owned());
     }
-    let kinds: Vec<String> = asked.kind.iter().flat_map(|kinds| kinds.split(',')).map(str::to_owned).collect();
+    let kinds: Vec<String> = query.kind.iter().flat_map(|kinds| kinds.split(',')).map(str::to_owned).collect();
     if let Some(bad) = kinds.iter().find(|kind| !is_kind(kind)) {
         return Err(format!("kind {bad:?} is none; send kinds with commas between, like face,door-bell"));
     }
-    let limit = asked.limit.as_ref().map_or(Ok(LIMIT_DEFAULT), |limit| match limit.parse() {
+    let limit = query.limit.as_ref().map_or(Ok(LIMIT_DEFAULT), |limit| match limit.parse() {
         Ok(limit) if (1..=LIST_LEN_MAX).contains(&limit) => Ok(limit),
         _ => Err(format!("limit is 1 to {LIST_LEN_MAX}")),
     })?;
     let after =
-        asked.cursor.as_ref().map(|cursor| cursor_of(cursor).ok_or("cursor is not one of ours; send the `next` of an answer"));
+        query.cursor.as_ref().map(|cursor| cursor_of(cursor).ok_or("cursor is not one of ours; send the `next` of an answer"));
     Ok(Query { camera: camera.clone(), from, to, kinds, limit, after: after.transpose()? })
 }
 

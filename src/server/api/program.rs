@@ -6,7 +6,7 @@ use crate::server::{
         answer::{Answer, Call},
         reply::{json, later, plain},
     },
-    net::{faults::FaultsReport, under_way::UnderWayReport},
+    net::{faults::FaultsReport, in_flight::InFlightReport},
 };
 use crate::{
     camera::Camera, camera_name::CameraName, capture::SourceState, hooks::HooksReport, marker_service::MarkerCounts,
@@ -28,7 +28,7 @@ struct Report {
     markers: MarkersReport,
     events: EventsReport,
     hooks: HooksReport,
-    answers: UnderWayReport,
+    answers: InFlightReport,
     peers: FaultsReport,
     server: ServerReport,
 }
@@ -110,7 +110,7 @@ fn report(shared: &Shared, camera: &Camera) -> Report {
         markers: MarkersReport::of(&camera.markers.counts),
         events: EventsReport { published: camera.markers.events.count(), listeners },
         hooks: camera.hooks.report(),
-        answers: shared.under_way.report(),
+        answers: shared.in_flight.report(),
         peers: shared.faults.report(),
         server: ServerReport { panics: shared.panics.report(), playlists: shared.writers.report() },
     }

@@ -42,9 +42,9 @@ const FOREIGN: &str = "pages of other origins get nothing here and may not chang
 /// Longest host or origin in the log.
 const SHOWN_LEN_MAX: usize = 80;
 
-/// The two ends of a connection.
+/// The two addresses of a connection.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::server) struct Ends {
+pub(in crate::server) struct ConnectionInfo {
     pub(in crate::server) peer: IpAddr,
     /// Where it came in; `None` if the system does not tell.
     pub(in crate::server) local: Option<IpAddr>,
@@ -54,12 +54,12 @@ pub(in crate::server) struct Ends {
 pub(in crate::server) struct Gate {
     names: OwnNames,
     origins: AllowedOrigins,
-    told: Mutex<Told>,
+    refusals: Mutex<RefusalLog>,
 }
 
 /// Refusals that the log has told.
 #[derive(Debug, Default)]
-struct Told {
+struct RefusalLog {
     names: LogThrottle,
     pages: LogThrottle,
 }
@@ -69,23 +69,23 @@ pub(in crate::server) type Grant = Option<HeaderValue>;
 
 impl Gate {
     pub(in crate::server) fn new(access: AccessConfig) -> Gate {
-        Gate { names: OwnNames::new(access.host_names), origins: access.origins, told: Mutex::default() }
+        Gate { names: OwnNames::new(access.host_names), origins: access.origins, refusals: Mutex::default() }
     }
 
     /// What this request may be granted, or the answer to one that goes no further. `is_open` tells whether pages of other origins may be
     /// let read what is asked for.
     pub(in crate::server) fn admit<B>(
         &self,
-        ends: Ends,
+        connection: ConnectionInfo,
         request: &Request<B>,
         is_open: bool,
         now: Ticks,
     ) -> Result<Grant, Box<Response<AnswerBody>>> {
         let refuse = |reply: Reply| Box::new(respond(reply));
         let headers = request.headers();
-        let asked = asked_for(ends, request).ok_or_else(|| refuse(plain(400, NO_HOST)))?;
-        if let Some(other) = asked.iter().find(|authority| !self.names.have(&authority.host, ends.local, now)) {
-            self.tell_name(&other.host.to_string(), now);
+        let asked = asked_for(connection, request).ok_or_else(|| refuse(plain(400, NO_HOST)))?;
+        if let Some(other) = asked.iter().find(|authority| !self.names.have(&authority.host, connection.local, now)) {
+            self.log_refused_host(&other.host.to_string(), now);
             return Err(refuse(plain(421, NOT_OURS)));
         }
         let grant = if is_open { self.grant(text_of(headers, header::ORIGIN)) } else { None };
@@ -94,14 +94,14 @@ impl Gate {
             return Err(grant.map_or_else(|| refuse(plain(403, FOREIGN)), |grant| Box::new(self.preflight(headers, grant))));
         }
         if is_foreign(request.method(), headers, &asked) && !self.is_allowed(headers, is_open) {
-            self.tell_page(text_of(headers, header::ORIGIN).unwrap_or("an origin that it does not tell"), now);
+            self.log_refused_origin(text_of(headers, header::ORIGIN).unwrap_or("an origin that it does not tell"), now);
             return Err(refuse(plain(403, FOREIGN)));
         }
         Ok(grant)
     }
 
     /// Tells browsers what pages of other origins may do with an answer.
-    pub(in crate::server) fn dress(&self, headers: &mut HeaderMap, grant: Grant) {
+    pub(in crate::server) fn add_cors_headers(&self, headers: &mut HeaderMap, grant: Grant) {
         let Some(grant) = grant else { return };
         if self.origins == AllowedOrigins::Any {
             headers.insert(RESOURCE_POLICY, HeaderValue::from_static("cross-origin"));
@@ -144,7 +144,7 @@ impl Gate {
     fn preflight(&self, asked: &HeaderMap, grant: HeaderValue) -> Response<AnswerBody> {
         let mut response = respond(no_content());
         let headers = response.headers_mut();
-        self.dress(headers, Some(grant));
+        self.add_cors_headers(headers, Some(grant));
         headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, METHODS);
         headers.insert(header::ACCESS_CONTROL_MAX_AGE, PREFLIGHT_AGE);
         if let Some(names) = asked.get(header::ACCESS_CONTROL_REQUEST_HEADERS) {
@@ -156,14 +156,14 @@ impl Gate {
         response
     }
 
-    fn tell_name(&self, name: &str, now: Ticks) {
-        if lock(&self.told).names.allows(now) {
+    fn log_refused_host(&self, name: &str, now: Ticks) {
+        if lock(&self.refusals).names.allows(now) {
             tracing::warn!("hlscam was asked for under the name {:?}, and refused; --host-name lets it answer there", shown(name));
         }
     }
 
-    fn tell_page(&self, origin: &str, now: Ticks) {
-        if lock(&self.told).pages.allows(now) {
+    fn log_refused_origin(&self, origin: &str, now: Ticks) {
+        if lock(&self.refusals).pages.allows(now) {
             tracing::warn!(
                 "a page of {:?} was refused; --allow-origin lets a page of another origin show the stream",
                 shown(origin)
@@ -178,7 +178,7 @@ fn shown(text: &str) -> String {
 
 /// What the request asks for: the target's authority (of HTTP/2, and of HTTP/1 to a proxy) or else `Host`; and what a proxy on this
 /// computer tells of the browser's. `None` if it does not say so as HTTP wants it.
-fn asked_for<B>(ends: Ends, request: &Request<B>) -> Option<Vec<Authority>> {
+fn asked_for<B>(connection: ConnectionInfo, request: &Request<B>) -> Option<Vec<Authority>> {
     let headers = request.headers();
     let mut hosts = headers.get_all(header::HOST).iter();
     let host = hosts.next().map(|host| host.to_str().ok().and_then(Authority::parse));
@@ -194,7 +194,7 @@ fn asked_for<B>(ends: Ends, request: &Request<B>) -> Option<Vec<Authority>> {
         (None, None) if request.version() < Version::HTTP_11 => vec![],
         (None, None) => return None,
     };
-    if ends.peer.to_canonical().is_loopback() {
+    if connection.peer.to_canonical().is_loopback() {
         asked.extend([forwarded_host(headers), x_forwarded_host(headers)].into_iter().flatten());
     }
     Some(asked)

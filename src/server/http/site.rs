@@ -10,14 +10,14 @@ use crate::{
     server::{
         AccessConfig,
         api::{events, markers},
-        auth::gate::{Ends, Gate, Grant},
+        auth::gate::{ConnectionInfo, Gate, Grant},
         context::{self, Shared},
         net::{
             admission::Admission,
             body::{AnswerBody, Pieces},
             faults::Faults,
+            in_flight::{Cancellation, InFlightGuard},
             memfd_cache::MemfdCache,
-            under_way::{Line, Place},
         },
         origin::Reply,
         page::assets,
@@ -70,7 +70,7 @@ impl Site {
                 events::SUBSCRIBERS_PER_ADDRESS_MAX,
                 events::SUBSCRIBERS_OF_PROXY_MAX,
             ),
-            under_way: Arc::default(),
+            in_flight: Arc::default(),
             files: context::files(assets::load(&cameras.first().name)),
             changes: Mutex::default(),
             crowd: Mutex::default(),
@@ -78,15 +78,15 @@ impl Site {
         Site { shared }
     }
 
-    /// Answers one request that came over a connection with these ends.
-    pub(in crate::server) fn answer(self: &Arc<Self>, ends: Ends, request: Request<Incoming>) -> Pending {
+    /// Answers one request that came over `connection`.
+    pub(in crate::server) fn answer(self: &Arc<Self>, connection: ConnectionInfo, request: Request<Incoming>) -> Pending {
         let pending = |answer: Answer, tail: Tail| Pending { answer, tail, site: self.clone() };
         if let Some(refused) = refusal(&request) {
             return pending(refused.into(), Tail::default());
         }
         let route = Route::parse(request.uri().path()).filter(|route| self.shared.has(*route));
         let is_open = route.is_some_and(Route::is_for_players);
-        let grant = match self.shared.gate.admit(ends, &request, is_open, self.now()) {
+        let grant = match self.shared.gate.admit(connection, &request, is_open, self.now()) {
             Ok(grant) => grant,
             Err(told) => return pending((*told).into(), Tail::default()),
         };
@@ -99,21 +99,21 @@ impl Site {
         };
         let Some(route) = route else { return pending(not_found().into(), tail) };
         match route.action(request.method()) {
-            Some((_, handler)) => pending(handler(Call { shared: self.shared.clone(), peer: ends.peer, request }), tail),
+            Some((_, handler)) => pending(handler(Call { shared: self.shared.clone(), peer: connection.peer, request }), tail),
             None => pending(not_taken(route).into(), tail),
         }
     }
 
-    /// Counts an answer among those under way until it is out, or turns its client away where there is no room for it.
-    pub(in crate::server) fn place(
+    /// Counts a response in flight until it is sent, or refuses it with 503 if there is no room.
+    pub(in crate::server) fn track(
         &self,
         answer: Response<AnswerBody>,
-        line: &Arc<Line>,
-    ) -> (Response<AnswerBody>, Option<Arc<Place>>) {
+        cancellation: &Arc<Cancellation>,
+    ) -> (Response<AnswerBody>, Option<Arc<InFlightGuard>>) {
         let is_kept = answer.headers().get(header::CACHE_CONTROL).is_none_or(|value| value != "no-store");
-        let Some((holding, len)) = answer.body().holding(is_kept) else { return (answer, None) };
-        match self.shared.under_way.begin(holding, len, line) {
-            Some(place) => (answer, Some(Arc::new(place))),
+        let Some((ownership, len)) = answer.body().ownership(is_kept) else { return (answer, None) };
+        match self.shared.in_flight.begin(ownership, len, cancellation) {
+            Some(guard) => (answer, Some(Arc::new(guard))),
             None => {
                 let told = "too many answers are under way to slow readers; come again\n";
                 (secured(respond(later(503, told, RETRY_AFTER_S))), None)
@@ -121,9 +121,9 @@ impl Site {
         }
     }
 
-    /// Ends the answers whose readers are too slow.
+    /// ConnectionInfo the answers whose readers are too slow.
     pub(in crate::server) fn sweep(&self, patience: Duration) {
-        self.shared.under_way.sweep(patience);
+        self.shared.in_flight.sweep(patience);
     }
 
     /// Copies of what many ask for.
@@ -203,7 +203,7 @@ impl Future for Pending {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Response<AnswerBody>> {
         let mut response = secured(ready!(Pin::new(&mut self.answer).poll(cx)));
         let tail = std::mem::take(&mut self.tail);
-        self.site.shared.gate.dress(response.headers_mut(), tail.grant);
+        self.site.shared.gate.add_cors_headers(response.headers_mut(), tail.grant);
         if tail.is_embed {
             response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, EMBED_POLICY);
         }

@@ -1,6 +1,6 @@
-//! The bodies of answers: shared pieces in one go, or a stream of them as they come.
+//! Response bodies: shared pieces sent in one go, or a stream.
 
-use super::under_way::{Holding, Place};
+use super::in_flight::{InFlightGuard, Ownership};
 use bytes::{Buf, Bytes};
 use http_body_util::{BodyExt, combinators::UnsyncBoxBody};
 use hyper::body::{Body, Frame, SizeHint};
@@ -34,19 +34,19 @@ pub(in crate::server) struct Pieces {
     first: usize,
     len: usize,
     /// Counts what goes out, and stays taken until all is out.
-    place: Option<Arc<Place>>,
+    guard: Option<Arc<InFlightGuard>>,
 }
 
 impl Pieces {
     pub(in crate::server) fn new(pieces: Vec<Bytes>) -> Pieces {
-        let mut all = Pieces { len: pieces.iter().map(Bytes::len).sum(), pieces, first: 0, place: None };
+        let mut all = Pieces { len: pieces.iter().map(Bytes::len).sum(), pieces, first: 0, guard: None };
         all.skip_empty();
         all
     }
 
-    /// The same as a part of the answer at that place.
-    pub(in crate::server) fn at(self, place: Option<Arc<Place>>) -> Pieces {
-        Pieces { place, ..self }
+    /// The same pieces, counted by `guard` as they are sent.
+    pub(in crate::server) fn at(self, guard: Option<Arc<InFlightGuard>>) -> Pieces {
+        Pieces { guard, ..self }
     }
 
     fn skip_empty(&mut self) {
@@ -71,8 +71,8 @@ impl Buf for Pieces {
     }
 
     fn advance(&mut self, mut n: usize) {
-        if let Some(place) = &self.place {
-            place.sent(n);
+        if let Some(guard) = &self.guard {
+            guard.sent(n);
         }
         self.len -= n;
         while n > 0 {
@@ -91,13 +91,13 @@ impl AnswerBody {
     }
 
     /// Whose bytes it holds, and how many; `None` if there are none. `is_kept` tells that caches may keep it: then others read the same.
-    pub(in crate::server) fn holding(&self, is_kept: bool) -> Option<(Holding, usize)> {
+    pub(in crate::server) fn ownership(&self, is_kept: bool) -> Option<(Ownership, usize)> {
         match self {
             AnswerBody::Known => None,
-            AnswerBody::Stream(_) => Some((Holding::Stream, 0)),
+            AnswerBody::Stream(_) => Some((Ownership::Stream, 0)),
             AnswerBody::Pieces(pieces) if !pieces.has_remaining() => None,
-            AnswerBody::Pieces(pieces) if is_kept => Some((Holding::Shared(pieces.chunk().as_ptr().addr()), pieces.len)),
-            AnswerBody::Pieces(pieces) => Some((Holding::Copy, pieces.len)),
+            AnswerBody::Pieces(pieces) if is_kept => Some((Ownership::Shared(pieces.chunk().as_ptr().addr()), pieces.len)),
+            AnswerBody::Pieces(pieces) => Some((Ownership::Owned, pieces.len)),
         }
     }
 }

@@ -7,11 +7,11 @@ use super::{
     activity::{Activity, ActivityCounts, OpenRequest},
     body::{AnswerBody, Broken, Pieces},
     faults::Fault,
+    in_flight::{Cancellation, InFlightGuard},
     limits::{Limits, REJECTION_TIMEOUT},
     prefaced_io::{PrefacedIo, Version},
-    under_way::{Line, Place},
 };
-use crate::server::{Site, auth::gate::Ends};
+use crate::server::{Site, auth::gate::ConnectionInfo};
 use hyper::{
     Request,
     body::{Body as HttpBody, Frame, Incoming, SizeHint},
@@ -73,7 +73,7 @@ impl Protocols {
 
 /// A connection served in the version of HTTP that the peer began with.
 trait Serving: Future<Output = hyper::Result<()>> + Send {
-    /// Ends it after the answers that are under way.
+    /// ConnectionInfo it after the answers that are under way.
     fn end_soon(self: Pin<&mut Self>);
 }
 
@@ -103,7 +103,7 @@ where
 /// Answers the requests that come over `io` until the peer leaves, a deadline passes, or `stop` closes and all answers are out.
 pub(in crate::server) async fn serve_connection<I>(
     io: I,
-    ends: Ends,
+    connection: ConnectionInfo,
     site: Arc<Site>,
     protocols: Arc<Protocols>,
     limits: Limits,
@@ -114,11 +114,11 @@ pub(in crate::server) async fn serve_connection<I>(
     let activity = Arc::new(Activity::default());
     let (back, mut returned) = oneshot::channel();
     let io = PrefacedIo::new(io, activity.clone(), back);
-    let peer = ends.peer;
-    let ended = serve_requests(io, ends, site.clone(), protocols, limits, stop, &activity).await;
+    let peer = connection.peer;
+    let ended = serve_requests(io, connection, site.clone(), protocols, limits, stop, &activity).await;
     let is_slow = ended == Ended::InSilence && activity.has_half_a_request();
     if is_slow {
-        site.faults().note(Fault::TooSlow, ends.peer, site.now(), &"its request did not come whole in time");
+        site.faults().note(Fault::TooSlow, connection.peer, site.now(), &"its request did not come whole in time");
     }
     if is_slow
         && let Ok(mut io) = returned.try_recv()
@@ -139,7 +139,7 @@ enum Ended {
 
 async fn serve_requests<I>(
     mut io: PrefacedIo<I>,
-    ends: Ends,
+    connection: ConnectionInfo,
     site: Arc<Site>,
     protocols: Arc<Protocols>,
     limits: Limits,
@@ -149,7 +149,7 @@ async fn serve_requests<I>(
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let (peer, line) = (ends.peer, Arc::new(Line::default()));
+    let (peer, cancellation) = (connection.peer, Arc::new(Cancellation::default()));
     let mut check = pin!(sleep(limits.first_request));
     let version = tokio::select! {
         version = io.version() => version,
@@ -159,11 +159,11 @@ where
     };
     let service = service_fn(|request: Request<Incoming>| {
         // The request is gone before its answer is waited for, so that its buffer can take the next one.
-        let (open, answer) = (activity.request(), site.answer(ends, request));
-        let (site, line) = (site.clone(), line.clone());
+        let (open, answer) = (activity.request(), site.answer(connection, request));
+        let (site, cancellation) = (site.clone(), cancellation.clone());
         async move {
-            let (answer, place) = site.place(answer.await, &line);
-            Ok::<_, Infallible>(answer.map(|body| Tracked { body, place, _open: open }))
+            let (answer, guard) = site.track(answer.await, &cancellation);
+            Ok::<_, Infallible>(answer.map(|body| Tracked { body, guard, _open: open }))
         }
     });
     // What each version needs is on the heap: HTTP/2 is large, and rare.
@@ -190,7 +190,7 @@ where
                 stopping = true;
                 serving.as_mut().end_soon();
             }
-            () = line.ended() => {
+            () = cancellation.ended() => {
                 tracing::debug!(%peer, "connection dropped: an answer on it goes out too slowly");
                 return Ended::ByWord;
             }
@@ -223,7 +223,7 @@ fn breaks_rules(error: &hyper::Error) -> bool {
 /// An answer's body that keeps its request open until it is sent or dropped.
 struct Tracked {
     body: AnswerBody,
-    place: Option<Arc<Place>>,
+    guard: Option<Arc<InFlightGuard>>,
     _open: OpenRequest,
 }
 
@@ -232,11 +232,11 @@ impl HttpBody for Tracked {
     type Error = Broken;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Pieces>, Broken>>> {
-        if let Some(place) = &self.place {
-            place.asked_for_more();
+        if let Some(guard) = &self.guard {
+            guard.asked_for_more();
         }
         let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
-        Poll::Ready(frame.map(|frame| frame.map(|frame| frame.map_data(|pieces| pieces.at(self.place.clone())))))
+        Poll::Ready(frame.map(|frame| frame.map(|frame| frame.map_data(|pieces| pieces.at(self.guard.clone())))))
     }
 
     fn is_end_stream(&self) -> bool {

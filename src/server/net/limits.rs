@@ -1,6 +1,6 @@
 //! The limits of the server.
 
-use super::under_way::ANSWER_PATIENCE;
+use super::in_flight::ANSWER_PATIENCE;
 use std::time::Duration;
 
 /// Connections at a time: thousands of viewers at some 20 KB each. Fewer where the system's limit of open

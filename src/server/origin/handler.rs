@@ -5,9 +5,9 @@ use crate::server::{
     context::{Served, Shared},
     http::{
         answer::{Answer, Call},
+        chunked::{ChunkedBody, Chunks},
+        file_body::FileBody,
         reply::{list_of, not_found, respond, text_of},
-        stepped::{Stepped, Steps},
-        stored::Stored,
     },
     net::body::AnswerBody,
     origin::{self, Method, Reply, Resolution, Rest, Stalled, TailReader},
@@ -56,17 +56,17 @@ fn finish(shared: &Shared, served: &Served, peer: IpAddr, mut reply: Reply) -> R
         served.note_viewer(peer);
     }
     if reply.status == 503 && served.camera.window.waiters() >= WAITERS_MAX {
-        shared.tell_crowd();
+        shared.log_crowd();
     }
     match reply.rest.take() {
         Some(Rest::SegmentTail(tail)) => match TailReader::new(served.camera.window.clone(), tail) {
-            Some(reader) => respond(reply).map(|_| AnswerBody::stream(Stepped::new(reader))),
+            Some(reader) => respond(reply).map(|_| AnswerBody::stream(ChunkedBody::new(reader))),
             None => {
-                shared.tell_crowd();
+                shared.log_crowd();
                 respond(Reply::crowded())
             }
         },
-        Some(Rest::Stored(pieces)) => respond(reply).map(|_| AnswerBody::stream(Stepped::new(Stored::new(pieces)))),
+        Some(Rest::FileBody(pieces)) => respond(reply).map(|_| AnswerBody::stream(ChunkedBody::new(FileBody::new(pieces)))),
         None => {
             if reply.status == 200 {
                 shared.cache.note(&reply.body);
@@ -77,7 +77,7 @@ fn finish(shared: &Shared, served: &Served, peer: IpAddr, mut reply: Reply) -> R
 }
 
 /// A growing segment ends when it is whole, and is broken off when that does not come about, so that no cache keeps half of one.
-impl Steps for TailReader {
+impl Chunks for TailReader {
     type Error = Stalled;
 
     fn next(&mut self) -> impl Future<Output = Option<Result<Bytes, Stalled>>> + Send {

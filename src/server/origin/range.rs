@@ -4,7 +4,7 @@ use crate::package::media_bytes::MediaBytes;
 
 /// What a `Range` header asks of a body of a known length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Asked {
+pub(crate) enum RequestedRange {
     /// All of it: no range, another unit, or several ranges, which a server may answer with the whole.
     Whole,
     /// Bytes `first..=last`.
@@ -14,19 +14,19 @@ pub(crate) enum Asked {
 }
 
 /// Reads a `Range` header.
-pub(crate) fn asked(header: Option<&str>, len: u64) -> Asked {
-    let Some(set) = header.and_then(|header| header.trim().strip_prefix("bytes=")) else { return Asked::Whole };
+pub(crate) fn asked(header: Option<&str>, len: u64) -> RequestedRange {
+    let Some(set) = header.and_then(|header| header.trim().strip_prefix("bytes=")) else { return RequestedRange::Whole };
     if set.contains(',') {
-        return Asked::Whole;
+        return RequestedRange::Whole;
     }
-    let Some((first, last)) = set.trim().split_once('-') else { return Asked::Nothing };
+    let Some((first, last)) = set.trim().split_once('-') else { return RequestedRange::Nothing };
     let range = match (number(first), number(last)) {
         (Some(first), Some(last)) => (first <= last && first < len).then(|| (first, last.min(len - 1))),
         (Some(first), None) if last.is_empty() => (first < len).then(|| (first, len - 1)),
         (None, Some(tail)) if first.is_empty() => (tail > 0 && len > 0).then(|| (len - tail.min(len), len - 1)),
         _ => None,
     };
-    range.map_or(Asked::Nothing, |(first, last)| Asked::Bytes(first, last))
+    range.map_or(RequestedRange::Nothing, |(first, last)| RequestedRange::Bytes(first, last))
 }
 
 /// A number of bytes; one beyond 2^64 is as good as 2^64.
@@ -54,28 +54,28 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn check(header: &str, expect: Asked) {
+    fn check(header: &str, expect: RequestedRange) {
         assert_eq!(asked(Some(header), 10), expect, "{header}");
     }
 
     #[test]
     fn one_range_is_served_and_what_is_not_there_is_refused() {
-        check("bytes=0-9", Asked::Bytes(0, 9));
-        check("bytes=2-99999999999999999999999", Asked::Bytes(2, 9));
-        check("bytes=2-", Asked::Bytes(2, 9));
-        check("bytes=-3", Asked::Bytes(7, 9));
-        check("bytes=-30", Asked::Bytes(0, 9));
+        check("bytes=0-9", RequestedRange::Bytes(0, 9));
+        check("bytes=2-99999999999999999999999", RequestedRange::Bytes(2, 9));
+        check("bytes=2-", RequestedRange::Bytes(2, 9));
+        check("bytes=-3", RequestedRange::Bytes(7, 9));
+        check("bytes=-30", RequestedRange::Bytes(0, 9));
         for nothing in
             ["bytes=10-", "bytes=5-2", "bytes=-0", "bytes=", "bytes=-", "bytes=a-b", "bytes=1", "bytes=1-2-3", "bytes=+1-2"]
         {
-            check(nothing, Asked::Nothing);
+            check(nothing, RequestedRange::Nothing);
         }
         for whole in ["", "lines=1-2", "bytes", "bytes=0-1,3-4"] {
-            check(whole, Asked::Whole);
+            check(whole, RequestedRange::Whole);
         }
         assert_eq!(
             (asked(None, 10), asked(Some("bytes=0-"), 0), asked(Some("bytes=-1"), 0)),
-            (Asked::Whole, Asked::Nothing, Asked::Nothing)
+            (RequestedRange::Whole, RequestedRange::Nothing, RequestedRange::Nothing)
         );
     }
 

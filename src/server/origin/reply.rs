@@ -35,7 +35,7 @@ pub enum Rest {
     /// A segment, part by part as it grows; there is no `Content-Length` then, not for HEAD either.
     SegmentTail(SegmentTail),
     /// Pieces of which some lie in a file, to be read as they are sent.
-    Stored(Vec<MediaBytes>),
+    FileBody(Vec<MediaBytes>),
 }
 
 /// How long shared caches keep an answer (rfc8216bis appendix B.1), in halves of a target duration.
@@ -69,7 +69,7 @@ impl Reply {
             return Reply::new(status, body);
         }
         let headers = vec![("content-length", media_length(&pieces).to_string())];
-        Reply { status, headers, body: Vec::new(), rest: Some(Rest::Stored(pieces)) }
+        Reply { status, headers, body: Vec::new(), rest: Some(Rest::FileBody(pieces)) }
     }
 
     pub(super) fn with(mut self, name: &'static str, value: impl Into<String>) -> Reply {
@@ -225,11 +225,11 @@ fn media(request: &Request, kind: &'static str, pieces: &[MediaBytes], keep: Kep
         let is_of_this = request.if_range.as_deref().is_none_or(|named| named.trim() == tag);
         let range = request.range.as_deref().filter(|_| request.method == Method::Get && is_of_this);
         match range::asked(range, len) {
-            range::Asked::Whole => Reply::of_media(200, pieces.to_vec()).with("content-type", kind),
-            range::Asked::Bytes(first, last) => Reply::of_media(206, range::slice(pieces, first, last))
+            range::RequestedRange::Whole => Reply::of_media(200, pieces.to_vec()).with("content-type", kind),
+            range::RequestedRange::Bytes(first, last) => Reply::of_media(206, range::slice(pieces, first, last))
                 .with("content-type", kind)
                 .with("content-range", format!("bytes {first}-{last}/{len}")),
-            range::Asked::Nothing => {
+            range::RequestedRange::Nothing => {
                 let why = "the range is not within the file";
                 return Reply::error(416, why, keep.error_s).with("content-range", format!("bytes */{len}")).for_method(request);
             }

@@ -2,7 +2,7 @@
 
 use crate::{
     package::{Msn, media_bytes::MediaBytes},
-    server::http::stored::load,
+    server::http::file_body::load,
     window::{WaiterPermit, Window, state::State},
 };
 use bytes::Bytes;

@@ -7,7 +7,7 @@
 
 use super::{
     error::Failure,
-    grab::{Agreed, Grab, Look},
+    grab::{Grab, Grabbed, NegotiatedFormat},
     negotiate::Choice,
     platform,
     stamp::captured_at,
@@ -39,7 +39,7 @@ const START_MAX: Duration = Duration::from_secs(8);
 const JOIN_MAX: Duration = Duration::from_millis(1_200);
 
 /// What the thread sends.
-pub(super) enum Sent {
+pub(super) enum CaptureMessage {
     /// A buffer, and when it was captured.
     Buffer(Bytes, Ticks),
     /// The driver said that a buffer is damaged.
@@ -50,15 +50,15 @@ pub(super) enum Sent {
 
 /// The sending end of the inbox.
 pub(super) struct Outbox {
-    sender: Sender<Sent>,
+    sender: Sender<CaptureMessage>,
     /// The receiving end too, to drop the oldest.
-    oldest: Receiver<Sent>,
+    oldest: Receiver<CaptureMessage>,
     dropped: Arc<Counter>,
 }
 
 /// The receiving end, and the count of what was dropped on the way.
 pub(super) struct Inbox {
-    pub(super) receiver: Receiver<Sent>,
+    pub(super) receiver: Receiver<CaptureMessage>,
     pub(super) dropped: Arc<Counter>,
 }
 
@@ -71,7 +71,7 @@ pub(super) fn inbox() -> (Outbox, Inbox) {
 
 impl Outbox {
     /// Sends without waiting: the newest wins.
-    pub(super) fn send(&self, sent: Sent) {
+    pub(super) fn send(&self, sent: CaptureMessage) {
         let mut sent = sent;
         while let Err(TrySendError::Full(back)) = self.sender.try_send(sent) {
             sent = back;
@@ -122,7 +122,11 @@ impl Drop for Capture {
 }
 
 /// Starts `device` with `choice` and waits for its first picture, which is then in the inbox.
-pub(super) fn start(device: &Device, choice: &Choice, clock: Arc<dyn Clock>) -> Result<(Agreed, Inbox, Capture), Failure> {
+pub(super) fn start(
+    device: &Device,
+    choice: &Choice,
+    clock: Arc<dyn Clock>,
+) -> Result<(NegotiatedFormat, Inbox, Capture), Failure> {
     let (opened, choice) = (device.clone(), choice.clone());
     start_within(START_MAX, device, clock, move || platform::grabber(&opened, &choice))
 }
@@ -132,8 +136,8 @@ fn start_within(
     longest: Duration,
     device: &Device,
     clock: Arc<dyn Clock>,
-    open: impl FnOnce() -> Result<(Agreed, Box<dyn Grab>), Failure> + Send + 'static,
-) -> Result<(Agreed, Inbox, Capture), Failure> {
+    open: impl FnOnce() -> Result<(NegotiatedFormat, Box<dyn Grab>), Failure> + Send + 'static,
+) -> Result<(NegotiatedFormat, Inbox, Capture), Failure> {
     if is_stuck(&device.path) {
         return Err(Failure::said("its driver still holds the try before this one"));
     }
@@ -149,7 +153,7 @@ fn start_within(
             if catch_unwind(run).is_err() {
                 let failure = Failure::said("its driver's library has failed");
                 let _nobody_waits = started.try_send(Err(failure.clone()));
-                outbox.send(Sent::Failed(failure));
+                outbox.send(CaptureMessage::Failed(failure));
             }
         }
     });
@@ -162,9 +166,9 @@ fn start_within(
 }
 
 fn run(
-    open: impl FnOnce() -> Result<(Agreed, Box<dyn Grab>), Failure>,
+    open: impl FnOnce() -> Result<(NegotiatedFormat, Box<dyn Grab>), Failure>,
     clock: &dyn Clock,
-    started: &Sender<Result<Agreed, Failure>>,
+    started: &Sender<Result<NegotiatedFormat, Failure>>,
     outbox: &Outbox,
     stop: &AtomicBool,
 ) {
@@ -180,7 +184,7 @@ fn run(
             Err(failure) => {
                 return match first {
                     Some(started) => answer(started, Err(failure)),
-                    None => outbox.send(Sent::Failed(failure)),
+                    None => outbox.send(CaptureMessage::Failed(failure)),
                 };
             }
         };
@@ -191,18 +195,18 @@ fn run(
     }
 }
 
-fn look(grabber: &mut dyn Grab, clock: &dyn Clock) -> Result<Option<Sent>, Failure> {
+fn look(grabber: &mut dyn Grab, clock: &dyn Clock) -> Result<Option<CaptureMessage>, Failure> {
     let look = grabber.grab()?;
     let (arrival, wall) = (clock.now(), clock.wall());
     Ok(match look {
-        Look::Taken(taken) => Some(Sent::Buffer(taken.bytes, captured_at(taken.stamp, arrival, wall))),
-        Look::Damaged => Some(Sent::Damaged),
-        Look::Nothing => None,
+        Grabbed::Buffer(taken) => Some(CaptureMessage::Buffer(taken.bytes, captured_at(taken.stamp, arrival, wall))),
+        Grabbed::Damaged => Some(CaptureMessage::Damaged),
+        Grabbed::Nothing => None,
     })
 }
 
 /// Nobody waits any more when the start took too long.
-fn answer(started: &Sender<Result<Agreed, Failure>>, answer: Result<Agreed, Failure>) {
+fn answer(started: &Sender<Result<NegotiatedFormat, Failure>>, answer: Result<NegotiatedFormat, Failure>) {
     let _nobody_waits = started.try_send(answer);
 }
 
@@ -214,10 +218,13 @@ mod tests {
     fn the_newest_buffers_win_and_the_others_are_counted() {
         let (outbox, inbox) = inbox();
         for n in 0..10 {
-            outbox.send(Sent::Buffer(Bytes::new(), Ticks(n)));
+            outbox.send(CaptureMessage::Buffer(Bytes::new(), Ticks(n)));
         }
-        let kept: Vec<i64> =
-            inbox.receiver.try_iter().filter_map(|sent| if let Sent::Buffer(_, at) = sent { Some(at.0) } else { None }).collect();
+        let kept: Vec<i64> = inbox
+            .receiver
+            .try_iter()
+            .filter_map(|sent| if let CaptureMessage::Buffer(_, at) = sent { Some(at.0) } else { None })
+            .collect();
         assert_eq!((kept, inbox.dropped.get()), (vec![8, 9], 8));
     }
 
@@ -271,10 +278,10 @@ mod tests {
     fn a_failure_is_never_crowded_out() {
         let (outbox, inbox) = inbox();
         for n in 0..5 {
-            outbox.send(Sent::Buffer(Bytes::new(), Ticks(n)));
+            outbox.send(CaptureMessage::Buffer(Bytes::new(), Ticks(n)));
         }
-        outbox.send(Sent::Failed(Failure::said("gone")));
+        outbox.send(CaptureMessage::Failed(Failure::said("gone")));
         drop(outbox);
-        assert!(matches!(inbox.receiver.iter().last(), Some(Sent::Failed(_))));
+        assert!(matches!(inbox.receiver.iter().last(), Some(CaptureMessage::Failed(_))));
     }
 }

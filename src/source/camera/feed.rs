@@ -2,10 +2,10 @@
 
 use super::{
     STALL_MAX,
-    capture::{Capture, Inbox, Sent},
+    capture::{Capture, CaptureMessage, Inbox},
     convert::{grey, nv12, yuyv},
     error::{called, lost},
-    grab::Agreed,
+    grab::NegotiatedFormat,
     negotiate::{Pixels, even},
 };
 use crate::{
@@ -20,7 +20,7 @@ use std::sync::Arc;
 pub(super) struct CameraSource {
     device: Device,
     format: SourceFormat,
-    agreed: Agreed,
+    agreed: NegotiatedFormat,
     clock: Arc<dyn Clock>,
     pool: PicturePool,
     inbox: Inbox,
@@ -37,7 +37,7 @@ impl CameraSource {
     /// A source of what comes into `inbox`, as `agreed`.
     pub(super) fn new(
         device: &Device,
-        agreed: Agreed,
+        agreed: NegotiatedFormat,
         reason: String,
         inbox: Inbox,
         capture: Option<Capture>,
@@ -100,9 +100,9 @@ impl Source for CameraSource {
         };
         self.heard = self.clock.now();
         match sent {
-            Sent::Buffer(bytes, at) => self.picture(&bytes, at).map_err(SourceError::Damaged),
-            Sent::Damaged => Err(SourceError::Damaged("the driver says so".to_owned())),
-            Sent::Failed(failure) => Err(SourceError::Lost(lost(&self.device, &failure))),
+            CaptureMessage::Buffer(bytes, at) => self.picture(&bytes, at).map_err(SourceError::Damaged),
+            CaptureMessage::Damaged => Err(SourceError::Damaged("the driver says so".to_owned())),
+            CaptureMessage::Failed(failure) => Err(SourceError::Lost(lost(&self.device, &failure))),
         }
     }
 
@@ -136,7 +136,8 @@ mod tests {
         let clock = Arc::new(ManualClock::at(WallTime(0)));
         let (outbox, inbox) = inbox();
         let with = (clock.clone() as Arc<dyn Clock>, PicturePool::default());
-        let source = CameraSource::new(&device, Agreed::tight(&choice), "as asked".to_owned(), inbox, None, with).expect("opens");
+        let source =
+            CameraSource::new(&device, NegotiatedFormat::tight(&choice), "as asked".to_owned(), inbox, None, with).expect("opens");
         (source, outbox, clock)
     }
 
@@ -150,8 +151,8 @@ mod tests {
     #[test]
     fn buffers_become_pictures_in_order_of_time() {
         let (mut source, outbox, _clock) = source(Pixels::Grey);
-        outbox.send(Sent::Buffer(Bytes::from_static(&[7; 15]), Ticks(90)));
-        outbox.send(Sent::Buffer(Bytes::from_static(&[8; 20]), Ticks(80)));
+        outbox.send(CaptureMessage::Buffer(Bytes::from_static(&[7; 15]), Ticks(90)));
+        outbox.send(CaptureMessage::Buffer(Bytes::from_static(&[8; 20]), Ticks(80)));
         let first = source.next().expect("a picture");
         assert_eq!((first.as_bytes(), first.at), (&[7, 7, 7, 7, 7, 7, 7, 7, 128, 128, 128, 128][..], Ticks(90)));
         assert_eq!(said(source.next()), "Picture(4x2 at 91)");
@@ -160,11 +161,11 @@ mod tests {
     #[test]
     fn a_short_buffer_is_damaged_and_the_next_one_is_shown() {
         let (mut source, outbox, _clock) = source(Pixels::Yuyv);
-        outbox.send(Sent::Buffer(Bytes::from_static(&[0; 19]), Ticks(1)));
-        outbox.send(Sent::Buffer(Bytes::from_static(&[0; 36]), Ticks(2)));
+        outbox.send(CaptureMessage::Buffer(Bytes::from_static(&[0; 19]), Ticks(1)));
+        outbox.send(CaptureMessage::Buffer(Bytes::from_static(&[0; 36]), Ticks(2)));
         assert_eq!(said(source.next()), "Damaged(\"19 bytes came where a picture needs 20\")");
         assert_eq!(said(source.next()), "Picture(4x2 at 2)");
-        outbox.send(Sent::Damaged);
+        outbox.send(CaptureMessage::Damaged);
         assert_eq!(said(source.next()), "Damaged(\"the driver says so\")");
     }
 
@@ -175,7 +176,7 @@ mod tests {
         assert_eq!(said(source.next()), "Silent");
         clock.advance(Span(1));
         assert_eq!(said(source.next()), "Lost(\"camera 0 (Fake) has sent nothing for 5 s\")");
-        outbox.send(Sent::Buffer(Bytes::from_static(&[0; 30]), Ticks(1)));
+        outbox.send(CaptureMessage::Buffer(Bytes::from_static(&[0; 30]), Ticks(1)));
         assert_eq!(said(source.next()), "Picture(4x2 at 1)");
         assert_eq!(said(source.next()), "Silent");
     }
@@ -183,7 +184,7 @@ mod tests {
     #[test]
     fn an_unplugged_camera_is_lost_at_once() {
         let (mut source, outbox, _clock) = source(Pixels::Mjpeg);
-        outbox.send(Sent::Failed(Failure { errno: Some(19), text: String::new() }));
+        outbox.send(CaptureMessage::Failed(Failure { errno: Some(19), text: String::new() }));
         drop(outbox);
         assert_eq!(said(source.next()), "Lost(\"camera 0 (Fake) was unplugged\")");
         assert_eq!(said(source.next()), "Lost(\"camera 0 (Fake) has ended\")");
@@ -193,7 +194,7 @@ mod tests {
     fn dropped_buffers_are_told() {
         let (source, outbox, _clock) = source(Pixels::Grey);
         for n in 0..5 {
-            outbox.send(Sent::Buffer(Bytes::new(), Ticks(n)));
+            outbox.send(CaptureMessage::Buffer(Bytes::new(), Ticks(n)));
         }
         assert_eq!(source.losses(), Losses { dropped: 3, truncated: 0 });
     }

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 /// What the driver has agreed to.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Agreed {
+pub(super) struct NegotiatedFormat {
     /// The pixel format.
     pub(super) pixels: Pixels,
     /// Pixels across; may be odd.
@@ -28,18 +28,18 @@ pub(super) struct Agreed {
     pub(super) rate: FrameRate,
 }
 
-impl Agreed {
+impl NegotiatedFormat {
     /// The choice as it is, with rows as tight as they can be.
-    pub(super) fn tight(choice: &Choice) -> Agreed {
+    pub(super) fn tight(choice: &Choice) -> NegotiatedFormat {
         let (pixels, width) = (choice.pixels, choice.width as usize);
         let stride = if pixels == Pixels::Yuyv { width.next_multiple_of(2) * 2 } else { width };
         let layout = Layout { height: choice.height as usize, stride };
-        Agreed { pixels, width: choice.width, height: choice.height, layout, rate: choice.rate }
+        NegotiatedFormat { pixels, width: choice.width, height: choice.height, layout, rate: choice.rate }
     }
 }
 
 /// A buffer of the camera.
-pub(super) struct Taken {
+pub(super) struct Buffer {
     /// Its bytes; there may be more of them than the picture has.
     pub(super) bytes: Bytes,
     /// When it was captured, wall clock since the Unix epoch.
@@ -47,9 +47,9 @@ pub(super) struct Taken {
 }
 
 /// What a look at the camera brings.
-pub(super) enum Look {
+pub(super) enum Grabbed {
     /// A buffer.
-    Taken(Taken),
+    Buffer(Buffer),
     /// A buffer that the driver itself calls damaged.
     #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "nokhwa does not tell"))]
     Damaged,
@@ -61,7 +61,7 @@ pub(super) enum Look {
 /// A running camera.
 pub(super) trait Grab {
     /// Waits for the next buffer; some drivers' libraries for ever.
-    fn grab(&mut self) -> Result<Look, Failure>;
+    fn grab(&mut self) -> Result<Grabbed, Failure>;
 }
 
 /// nokhwa's camera. Its `frame` blocks for ever when the camera stalls without being unplugged (no poll time-out is ever set), and its
@@ -72,7 +72,7 @@ pub(super) struct ThroughNokhwa {
 
 impl ThroughNokhwa {
     /// Opens camera `index` with exactly what was agreed; nokhwa has no format for GREY and no rate that is not whole.
-    pub(super) fn open(index: u32, agreed: &Agreed) -> Result<ThroughNokhwa, Failure> {
+    pub(super) fn open(index: u32, agreed: &NegotiatedFormat) -> Result<ThroughNokhwa, Failure> {
         let format = match agreed.pixels {
             Pixels::Mjpeg => FrameFormat::MJPEG,
             Pixels::Yuyv => FrameFormat::YUYV,
@@ -88,9 +88,9 @@ impl ThroughNokhwa {
 }
 
 impl Grab for ThroughNokhwa {
-    fn grab(&mut self) -> Result<Look, Failure> {
+    fn grab(&mut self) -> Result<Grabbed, Failure> {
         let buffer = self.camera.frame().map_err(failure)?;
-        Ok(Look::Taken(Taken { bytes: buffer.buffer_bytes(), stamp: buffer.capture_timestamp() }))
+        Ok(Grabbed::Buffer(Buffer { bytes: buffer.buffer_bytes(), stamp: buffer.capture_timestamp() }))
     }
 }
 

@@ -7,7 +7,7 @@
 use super::{
     convert::Layout,
     error::{Failure, Holder},
-    grab::{Agreed, Grab, ThroughNokhwa},
+    grab::{Grab, NegotiatedFormat, ThroughNokhwa},
     negotiate::{Choice, Pixels},
 };
 use crate::{
@@ -31,7 +31,7 @@ pub(super) fn formats(device: &Device) -> Result<Vec<DeviceFormat>, Failure> {
 }
 
 /// Sets the format and starts reading.
-pub(super) fn grabber(device: &Device, choice: &Choice) -> Result<(Agreed, Box<dyn Grab>), Failure> {
+pub(super) fn grabber(device: &Device, choice: &Choice) -> Result<(NegotiatedFormat, Box<dyn Grab>), Failure> {
     let agreed = agree(&device.path, choice)?;
     if agreed.pixels != Pixels::Grey && agreed.rate.den == 1 {
         match ThroughNokhwa::open(device.index, &agreed) {
@@ -45,7 +45,7 @@ pub(super) fn grabber(device: &Device, choice: &Choice) -> Result<(Agreed, Box<d
 }
 
 /// Asks the driver for `choice` and takes what it makes of it, but for another pixel format.
-fn agree(path: &Path, choice: &Choice) -> Result<Agreed, Failure> {
+fn agree(path: &Path, choice: &Choice) -> Result<NegotiatedFormat, Failure> {
     let failed = |error: std::io::Error| Failure::of_io(&error);
     let device = v4l::Device::with_path(path).map_err(failed)?;
     let fourcc = fourcc(choice.pixels);
@@ -56,10 +56,10 @@ fn agree(path: &Path, choice: &Choice) -> Result<Agreed, Failure> {
     let interval = Fraction::new(choice.rate.den, choice.rate.num);
     // A driver without rates (some capture cards) answers with an error, and gives what its signal has.
     let rate = device.set_params(&Parameters::new(interval)).ok().and_then(|given| rate_of(given.interval));
-    let tight = Agreed::tight(&Choice { width: format.width, height: format.height, ..choice.clone() });
+    let tight = NegotiatedFormat::tight(&Choice { width: format.width, height: format.height, ..choice.clone() });
     let stride = (format.stride as usize).max(tight.layout.stride);
     let layout = Layout { stride, ..tight.layout };
-    Ok(Agreed { layout, rate: rate.unwrap_or(choice.rate), ..tight })
+    Ok(NegotiatedFormat { layout, rate: rate.unwrap_or(choice.rate), ..tight })
 }
 
 fn fourcc(pixels: Pixels) -> FourCC {

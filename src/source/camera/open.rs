@@ -4,7 +4,7 @@ use super::{
     capture::{self, Capture, Inbox},
     error::{Failure, Kind, OR_TEST, called, cannot_open},
     feed::CameraSource,
-    grab::Agreed,
+    grab::NegotiatedFormat,
     negotiate::{Choice, Pixels, negotiate, only_mjpeg},
     platform,
     select::select,
@@ -69,7 +69,7 @@ fn less_bandwidth(failure: &Failure, choice: &Choice, formats: &[DeviceFormat], 
 
 fn source(
     device: &Device,
-    agreed: Agreed,
+    agreed: NegotiatedFormat,
     reason: String,
     (inbox, capture): (Inbox, Capture),
     with: (Arc<dyn Clock>, PicturePool),

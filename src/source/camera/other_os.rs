@@ -4,7 +4,7 @@
 
 use super::{
     error::{Failure, Holder},
-    grab::{Agreed, Grab, ThroughNokhwa, failure},
+    grab::{Grab, NegotiatedFormat, ThroughNokhwa, failure},
     negotiate::{Choice, Pixels},
 };
 use crate::source::{Device, DeviceFormat};
@@ -70,8 +70,8 @@ pub(super) fn formats(device: &Device) -> Result<Vec<DeviceFormat>, Failure> {
 }
 
 /// Opens the camera with the choice.
-pub(super) fn grabber(device: &Device, choice: &Choice) -> Result<(Agreed, Box<dyn Grab>), Failure> {
-    let agreed = Agreed::tight(choice);
+pub(super) fn grabber(device: &Device, choice: &Choice) -> Result<(NegotiatedFormat, Box<dyn Grab>), Failure> {
+    let agreed = NegotiatedFormat::tight(choice);
     Ok((agreed, Box::new(ThroughNokhwa::open(device.index, &agreed)?)))
 }
 

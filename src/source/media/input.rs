@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     ffmpeg,
-    picture::Turn,
+    picture::Rotation,
     source::{OpenError, SourceError, Stop},
     time::{FrameRate, Span, TICKS_PER_S, Ticks},
 };
@@ -244,11 +244,11 @@ fn pixel_aspect(stream: &format::stream::Stream<'_>) -> Rational {
 }
 
 /// The turn in the container's display matrix: nine numbers of 32 bits in the machine's order (libavutil/display.h).
-fn turn(stream: &format::stream::Stream<'_>) -> Turn {
+fn turn(stream: &format::stream::Stream<'_>) -> Rotation {
     let matrix = stream.side_data().find(|data| data.kind() == packet::side_data::Type::DisplayMatrix);
     let number = |bytes: &[u8], at: usize| bytes.get(4 * at..4 * at + 4)?.try_into().ok().map(i32::from_ne_bytes);
     let numbers = |bytes: &[u8]| Some([number(bytes, 0)?, number(bytes, 1)?, number(bytes, 3)?, number(bytes, 4)?]);
-    matrix.and_then(|data| numbers(data.data())).map(Turn::of_matrix).unwrap_or_default()
+    matrix.and_then(|data| numbers(data.data())).map(Rotation::of_matrix).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::scaler::{Conversion, Scaler};
 use crate::{
-    picture::{Picture, PicturePool, SIDE_MAX, Size, Turn},
+    picture::{Picture, PicturePool, Rotation, SIDE_MAX, Size},
     time::Ticks,
 };
 use ffmpeg_next::{Error, Rational, color, format::Pixel, frame};
@@ -16,7 +16,7 @@ pub(super) struct Display {
     /// Width of a pixel by its height, as the container says; 0 where it does not.
     pub(super) pixel_aspect: Rational,
     /// How it is turned.
-    pub(super) turn: Turn,
+    pub(super) turn: Rotation,
 }
 
 /// Makes pictures of decoded frames.
@@ -94,12 +94,12 @@ impl Shaper {
         [self.display.pixel_aspect, decoded.aspect_ratio()].into_iter().find(is_believable).unwrap_or(Rational(1, 1))
     }
 
-    fn turn(&self, decoded: &frame::Video) -> Turn {
-        if self.display.turn != Turn::default() {
+    fn turn(&self, decoded: &frame::Video) -> Rotation {
+        if self.display.turn != Rotation::default() {
             return self.display.turn;
         }
         let noted = decoded.metadata().get("Orientation").and_then(|noted| noted.trim().parse().ok());
-        Turn::of_exif(noted.unwrap_or_default())
+        Rotation::of_exif(noted.unwrap_or_default())
     }
 
     fn scale(&mut self, decoded: &frame::Video, conversion: Conversion) -> Result<(), Error> {
@@ -146,7 +146,7 @@ fn is_full(decoded: &frame::Video) -> bool {
 }
 
 /// Copies the planes of a 4:2:0 frame, at least as large as the picture, honouring its strides.
-fn copy_planes(from: &frame::Video, to: &mut Picture, turn: Turn) {
+fn copy_planes(from: &frame::Video, to: &mut Picture, turn: Rotation) {
     let (width, height) = (to.size().width(), to.size().height());
     let planes = to.planes_mut();
     for (index, (plane, half)) in [(planes.y, 0), (planes.u, 1), (planes.v, 1)].into_iter().enumerate() {

@@ -4,8 +4,8 @@ use crate::server::{authority::Host, routes::Route};
 const LOOPBACK: &str = "127.0.0.1";
 const NETWORK: &str = "192.0.2.9";
 
-fn ends(peer: &str) -> Ends {
-    Ends { peer: peer.parse().expect(peer), local: Some("192.0.2.5".parse().expect("an address")) }
+fn connection(peer: &str) -> ConnectionInfo {
+    ConnectionInfo { peer: peer.parse().expect(peer), local: Some("192.0.2.5".parse().expect("an address")) }
 }
 
 fn gate(origins: &[&str]) -> Gate {
@@ -24,7 +24,7 @@ fn is_open<B>(request: &Request<B>) -> bool {
 
 /// The status of what is refused, and 0 for what is let through.
 fn status(gate: &Gate, peer: &str, request: &Request<()>) -> u16 {
-    gate.admit(ends(peer), request, is_open(request), Ticks(0)).map_or_else(|told| told.status().as_u16(), |_| 0)
+    gate.admit(connection(peer), request, is_open(request), Ticks(0)).map_or_else(|told| told.status().as_u16(), |_| 0)
 }
 
 #[test]
@@ -121,7 +121,7 @@ fn each_page_is_told_that_it_may_read() {
     let check = |allowed: &[&str], origin: Option<&str>, expect: (Option<&str>, Option<&str>)| {
         let gate = gate(allowed);
         let mut headers = HeaderMap::new();
-        gate.dress(&mut headers, gate.grant(origin));
+        gate.add_cors_headers(&mut headers, gate.grant(origin));
         let text = |name: HeaderName| text_of(&headers, name).map(str::to_owned);
         let told = (text(header::ACCESS_CONTROL_ALLOW_ORIGIN), text(header::VARY));
         assert_eq!(told, (expect.0.map(str::to_owned), expect.1.map(str::to_owned)), "{allowed:?} {origin:?}");
@@ -149,7 +149,7 @@ fn a_preflight_is_answered_for_any_header_to_the_pages_that_may() {
             ("sec-fetch-mode", "cors"),
         ];
         let request = request("OPTIONS", uri, Version::HTTP_11, &lines);
-        gate.admit(ends(LOOPBACK), &request, is_open(&request), Ticks(0))
+        gate.admit(connection(LOOPBACK), &request, is_open(&request), Ticks(0))
     };
     let told = ask("/cam/index.m3u8", "https://home.example").expect_err("it is answered");
     let header = |name: &str| told.headers().get(name).and_then(|value| value.to_str().ok());

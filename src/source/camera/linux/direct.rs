@@ -2,7 +2,7 @@
 
 use super::super::{
     error::Failure,
-    grab::{Grab, Look, Taken},
+    grab::{Buffer, Grab, Grabbed},
 };
 use bytes::Bytes;
 use std::{io, path::Path, time::Duration};
@@ -36,26 +36,26 @@ impl Direct {
 }
 
 impl Grab for Direct {
-    fn grab(&mut self) -> Result<Look, Failure> {
+    fn grab(&mut self) -> Result<Grabbed, Failure> {
         if self.late {
             // The stream's `next` would queue a buffer that is queued already. So one buffer is taken back first; its bytes cannot be
             // reached, so the first picture after a silence is lost.
             match self.stream.dequeue() {
                 Ok(_) => self.late = false,
-                Err(error) if error.kind() == io::ErrorKind::TimedOut => return Ok(Look::Nothing),
+                Err(error) if error.kind() == io::ErrorKind::TimedOut => return Ok(Grabbed::Nothing),
                 Err(error) => return Err(Failure::of_io(&error)),
             }
         }
         match self.stream.next() {
-            Ok((_, meta)) if meta.flags.contains(Flags::ERROR) => Ok(Look::Damaged),
+            Ok((_, meta)) if meta.flags.contains(Flags::ERROR) => Ok(Grabbed::Damaged),
             Ok((bytes, meta)) => {
                 let used = bytes.get(..meta.bytesused as usize).unwrap_or(bytes);
                 // V4L2's own stamp is of a clock that cannot be read here without unsafe code; the arrival serves.
-                Ok(Look::Taken(Taken { bytes: Bytes::copy_from_slice(used), stamp: None }))
+                Ok(Grabbed::Buffer(Buffer { bytes: Bytes::copy_from_slice(used), stamp: None }))
             }
             Err(error) if error.kind() == io::ErrorKind::TimedOut => {
                 self.late = true;
-                Ok(Look::Nothing)
+                Ok(Grabbed::Nothing)
             }
             Err(error) => Err(Failure::of_io(&error)),
         }

@@ -9,18 +9,18 @@ pub const CHANGES_BURST: f64 = 200.0;
 
 /// Lets so many changes through, and no more.
 #[derive(Debug)]
-pub(in crate::server) struct Bucket {
+pub(in crate::server) struct TokenBucket {
     left: f64,
     at: Ticks,
 }
 
-impl Default for Bucket {
-    fn default() -> Bucket {
-        Bucket { left: CHANGES_BURST, at: Ticks::default() }
+impl Default for TokenBucket {
+    fn default() -> TokenBucket {
+        TokenBucket { left: CHANGES_BURST, at: Ticks::default() }
     }
 }
 
-impl Bucket {
+impl TokenBucket {
     /// Takes one out, if there is one.
     pub(in crate::server) fn take(&mut self, now: Ticks) -> bool {
         let gained = now.since(self.at).max(Span::ZERO).as_s() * CHANGES_PER_S;
@@ -37,7 +37,7 @@ mod tests {
 
     #[test]
     fn changes_are_let_through_in_bursts_and_then_at_their_rate() {
-        let mut bucket = Bucket::default();
+        let mut bucket = TokenBucket::default();
         let mut taken = |at_ms| (0..1000).filter(|_| bucket.take(Ticks(0) + Span::from_ms(at_ms))).count();
         assert_eq!(taken(0), 200);
         assert_eq!(taken(0), 0);

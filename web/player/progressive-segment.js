@@ -7,7 +7,7 @@ import { PartCutter } from './part-cutter.js';
 /** @typedef {import('../shell/requests.js').Open} Open */
 
 /** One such segment. */
-export class GrowingSegment {
+export class ProgressiveSegment {
   msn;
   ended = false;
   failed = false;

@@ -1,6 +1,6 @@
 //! Media that lies in a file: read on threads that may wait for a disk, as there is room to send it.
 
-use super::stepped::Steps;
+use super::chunked::Chunks;
 use crate::package::media_bytes::MediaBytes;
 use bytes::Bytes;
 use std::{collections::VecDeque, io};
@@ -18,13 +18,13 @@ pub(in crate::server) async fn load(bytes: MediaBytes) -> io::Result<Bytes> {
 }
 
 /// Pieces of which some lie in a file, to be sent in order.
-pub(in crate::server) struct Stored {
+pub(in crate::server) struct FileBody {
     pieces: VecDeque<MediaBytes>,
 }
 
-impl Stored {
-    pub(in crate::server) fn new(pieces: Vec<MediaBytes>) -> Stored {
-        Stored { pieces: pieces.into() }
+impl FileBody {
+    pub(in crate::server) fn new(pieces: Vec<MediaBytes>) -> FileBody {
+        FileBody { pieces: pieces.into() }
     }
 
     fn take(&mut self) -> Option<MediaBytes> {
@@ -38,7 +38,7 @@ impl Stored {
 }
 
 /// A file that cannot be read breaks the answer off, so that no cache takes it for the whole.
-impl Steps for Stored {
+impl Chunks for FileBody {
     type Error = io::Error;
 
     async fn next(&mut self) -> Option<io::Result<Bytes>> {
@@ -58,7 +58,7 @@ mod tests {
         let whole: Vec<u8> = (0..=255).cycle().take(2 * READ_LEN + 1000).collect();
         file.write_all(&whole).expect("there is room");
         let in_file = MediaBytes::File(FileRange::new(Arc::new(file), 0, whole.len()));
-        let mut stored = Stored::new(vec![b"before".to_vec().into(), in_file, b"after".to_vec().into()]);
+        let mut stored = FileBody::new(vec![b"before".to_vec().into(), in_file, b"after".to_vec().into()]);
         let (mut lens, mut all) = (Vec::new(), Vec::new());
         while let Some(step) = stored.next().await {
             let bytes = step.expect("it is there");

@@ -8,7 +8,7 @@ use std::{
 };
 
 /// What gives the pieces of a body. It is asked for the next one when there is room to send it.
-pub(in crate::server) trait Steps: Send + 'static {
+pub(in crate::server) trait Chunks: Send + 'static {
     /// Why the body is broken off, so that no cache takes it for the whole.
     type Error;
 
@@ -17,27 +17,27 @@ pub(in crate::server) trait Steps: Send + 'static {
 }
 
 /// One step, with the pieces for the step after it.
-type Step<S> = Pin<Box<dyn Future<Output = (S, Option<Result<Bytes, <S as Steps>::Error>>)> + Send>>;
+type Step<S> = Pin<Box<dyn Future<Output = (S, Option<Result<Bytes, <S as Chunks>::Error>>)> + Send>>;
 
 /// The body. What gives its pieces is dropped with it.
-pub(in crate::server) struct Stepped<S: Steps> {
+pub(in crate::server) struct ChunkedBody<S: Chunks> {
     step: Option<Step<S>>,
 }
 
-impl<S: Steps> Stepped<S> {
-    pub(in crate::server) fn new(pieces: S) -> Stepped<S> {
-        Stepped { step: Some(step(pieces)) }
+impl<S: Chunks> ChunkedBody<S> {
+    pub(in crate::server) fn new(pieces: S) -> ChunkedBody<S> {
+        ChunkedBody { step: Some(step(pieces)) }
     }
 }
 
-fn step<S: Steps>(mut pieces: S) -> Step<S> {
+fn step<S: Chunks>(mut pieces: S) -> Step<S> {
     Box::pin(async move {
         let piece = pieces.next().await;
         (pieces, piece)
     })
 }
 
-impl<S: Steps> HttpBody for Stepped<S> {
+impl<S: Chunks> HttpBody for ChunkedBody<S> {
     type Data = Bytes;
     type Error = S::Error;
 

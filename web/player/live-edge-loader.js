@@ -9,7 +9,7 @@
  * What is not at the edge is answered with null: the caller asks the network then.
  */
 
-import { GrowingSegment } from './growing-segment.js';
+import { ProgressiveSegment } from './progressive-segment.js';
 import { LivePlaylist } from './live-playlist.js';
 
 /** An answer that was asked for ahead is worth no more than a new one after this. */
@@ -22,7 +22,7 @@ const FAILURES_MAX = 2;
 /** @typedef {import('../shell/requests.js').Open} Open */
 
 /** The live edge for one playback. */
-export class LiveFeed {
+export class LiveEdgeLoader {
   #open;
   #now;
   #wanted = true;
@@ -31,7 +31,7 @@ export class LiveFeed {
   /** @type {LivePlaylist | null} */
   #last = null;
   #learnedAt = 0;
-  /** By their addresses. @type {Map<string, GrowingSegment>} */
+  /** By their addresses. @type {Map<string, ProgressiveSegment>} */
   #growing = new Map();
   /** The server's next playlist. @type {{msn: number, url: string, answer: Promise<string | null>, cameAt: number, cancel: () => void} | null} */
   #ahead = null;
@@ -132,7 +132,7 @@ export class LiveFeed {
     if (known !== undefined && !known.failed) {
       return known;
     }
-    const growing = new GrowingSegment(this.#open, address, msn);
+    const growing = new ProgressiveSegment(this.#open, address, msn);
     this.#growing.set(address, growing);
     return growing;
   }
@@ -172,7 +172,7 @@ export class LiveFeed {
     this.#failures = heldBack ? this.#failures + 1 : 0;
   }
 
-  /** @param {GrowingSegment} growing @param {number} part */
+  /** @param {ProgressiveSegment} growing @param {number} part */
   async #listing(growing, part) {
     const playlist = this.#last;
     const ahead = this.#ahead;

@@ -13,7 +13,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use std::{io, thread};
 
 /// What the source's thread tells.
-pub(super) enum Fed {
+pub(super) enum SourceMessage {
     /// The source is open.
     Opened(SourceFormat),
     /// It cannot be opened.
@@ -31,11 +31,11 @@ pub(super) enum Fed {
 }
 
 /// The thread, seen from the capture.
-pub(super) struct Feeder {
+pub(super) struct SourceThread {
     /// Each message opens the source, at first and when it was lost; closed to end the thread.
     pub(super) open: Sender<()>,
     /// What comes.
-    pub(super) fed: Receiver<Fed>,
+    pub(super) messages: Receiver<SourceMessage>,
     /// Disconnected when the thread has ended.
     pub(super) ended: Receiver<()>,
     /// The thread, to be joined.
@@ -43,10 +43,10 @@ pub(super) struct Feeder {
 }
 
 /// Starts the thread; it opens nothing yet.
-pub(super) fn start(opener: Opener, stop: Stop) -> io::Result<Feeder> {
+pub(super) fn start(opener: Opener, stop: Stop) -> io::Result<SourceThread> {
     let (open, orders) = bounded(1);
     // One that waits and one on its way: a source that runs on while the capture is busy overtakes nothing.
-    let (sender, fed) = bounded(1);
+    let (sender, messages) = bounded(1);
     let (ending, ended) = bounded(0);
     let run = move || {
         let _ended: Sender<()> = ending;
@@ -54,37 +54,37 @@ pub(super) fn start(opener: Opener, stop: Stop) -> io::Result<Feeder> {
         run(opener, &stop, &orders, &sender);
     };
     let thread = thread::Builder::new().name("source".to_owned()).spawn(run)?;
-    Ok(Feeder { open, fed, ended, thread })
+    Ok(SourceThread { open, messages, ended, thread })
 }
 
-fn run(mut opener: Opener, stop: &Stop, orders: &Receiver<()>, fed: &Sender<Fed>) -> Option<()> {
+fn run(mut opener: Opener, stop: &Stop, orders: &Receiver<()>, messages: &Sender<SourceMessage>) -> Option<()> {
     while orders.recv().is_ok() {
         let mut source = match opener(stop) {
             Ok(source) => source,
             Err(error) => {
-                fed.send(Fed::Refused(error)).ok()?;
+                messages.send(SourceMessage::Refused(error)).ok()?;
                 continue;
             }
         };
-        fed.send(Fed::Opened(source.format().clone())).ok()?;
+        messages.send(SourceMessage::Opened(source.format().clone())).ok()?;
         let lost = loop {
             if stop.is_raised() {
                 return None;
             }
             failpoint::hit("source");
             match source.next() {
-                Ok(picture) => fed.send(Fed::Picture(picture, source.losses())).ok()?,
+                Ok(picture) => messages.send(SourceMessage::Picture(picture, source.losses())).ok()?,
                 Err(SourceError::Silent) => {}
-                Err(SourceError::NotDue) => fed.send(Fed::NotDue).ok()?,
-                Err(SourceError::Damaged(reason)) => fed.send(Fed::Damaged(reason)).ok()?,
-                Err(SourceError::Ended) => return fed.send(Fed::Ended(source.format().name.clone())).ok(),
+                Err(SourceError::NotDue) => messages.send(SourceMessage::NotDue).ok()?,
+                Err(SourceError::Damaged(reason)) => messages.send(SourceMessage::Damaged(reason)).ok()?,
+                Err(SourceError::Ended) => return messages.send(SourceMessage::Ended(source.format().name.clone())).ok(),
                 Err(SourceError::Lost(reason)) => break reason,
             }
         };
         let name = source.format().name.clone();
         // The device must be closed before it can be opened again.
         drop(source);
-        fed.send(Fed::Lost(name, lost)).ok()?;
+        messages.send(SourceMessage::Lost(name, lost)).ok()?;
     }
     None
 }

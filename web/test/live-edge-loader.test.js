@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { LiveFeed } from '../player/live-feed.js';
+import { LiveEdgeLoader } from '../player/live-edge-loader.js';
 
 const BASE = 'http://h/cam/video.m3u8';
 const asked = (msn, part) => `${BASE}?_HLS_msn=${msn}&_HLS_part=${part}&_HLS_skip=YES`;
@@ -26,7 +26,7 @@ function start() {
     requests.set(name, hooks);
     return () => requests.delete(name) && state.opened.push(`cancelled ${name}`);
   };
-  const feed = new LiveFeed(open, () => state.now);
+  const feed = new LiveEdgeLoader(open, () => state.now);
   const to = (name) => requests.get(name) ?? assert.fail(`${name} is not under way, but ${[...requests.keys()]}`);
   return { feed, state, to, answer: (name, text) => (to(name).chunk(Buffer.from(text)), to(name).end()) };
 }
