@@ -24,6 +24,7 @@ use crate::{
     },
 };
 use bytes::Bytes;
+use dash::presentation::Presentation;
 use hls::{Flag, Seconds};
 use incremental::{Piece, pack};
 use name::Name;
@@ -61,6 +62,8 @@ pub enum Kind {
     IFrames(Extent),
     /// The manifest of MPEG-DASH.
     Manifest,
+    /// The same, for who plays since before the clock was set; written for each who asks.
+    Former(Presentation),
 }
 
 impl Kind {
@@ -73,7 +76,7 @@ impl Kind {
             Kind::Multivariant => 0,
             Kind::Video(extent) => 1 + extent as usize,
             Kind::IFrames(extent) => 4 + extent as usize,
-            Kind::Manifest => 7,
+            Kind::Manifest | Kind::Former(_) => 7,
         }
     }
 
@@ -83,7 +86,7 @@ impl Kind {
             Kind::Multivariant => Kind::Multivariant,
             Kind::Video(_) => Kind::Video(Extent::Full),
             Kind::IFrames(_) => Kind::IFrames(Extent::Full),
-            Kind::Manifest => Kind::Manifest,
+            Kind::Manifest | Kind::Former(_) => self,
         }
     }
 }

@@ -5,6 +5,7 @@
 
 pub mod elements;
 mod events;
+pub mod presentation;
 pub mod published;
 #[cfg(test)]
 mod tests;
@@ -16,15 +17,16 @@ use crate::{
     window::{WindowConfig, snapshot::Snapshot, state::Segment, timeline::Stretch},
 };
 use elements::*;
+use presentation::Presentation;
 use published::Published;
 
 /// What stands before the element.
 const DECLARATION: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
+/// The schema's name.
+const NAMESPACE: &str = "urn:mpeg:dash:schema:mpd:2011";
 /// The rules that the manifest keeps: segments by number (ISO/IEC 23009-1 §8.4), CMAF, and DASH-IF's low-latency guidelines.
 const PROFILES: &str = "urn:mpeg:dash:profile:isoff-live:2011,urn:mpeg:dash:profile:cmaf:2019,\
                         http://www.dashif.org/guidelines/low-latency-live-v5";
-/// `/time`, from the manifest's place: a player on a network without internet must not need a clock from elsewhere.
-const CLOCK_URL: &str = "../time";
 /// The latency asked of players, in parts: two that are being written and fetched, and three of buffer, as HLS's PART-HOLD-BACK.
 const LATENCY_PARTS: i64 = 5;
 /// The least depth, in target durations: the delay of players that know nothing of low latency, and two segments.
@@ -63,13 +65,14 @@ fn gcd(a: i128, b: i128) -> i128 {
     if b == 0 { a.max(1) } else { gcd(b, a % b) }
 }
 
-/// Renders the manifest of a version that lists at least one segment.
-pub fn render(state: &Snapshot, published: &mut Published) -> String {
+/// Renders the manifest of a version that lists at least one segment, for those who play a presentation.
+pub fn render(state: &Snapshot, presentation: Presentation, published: &mut Published) -> String {
     let mut text = DECLARATION.to_owned();
     let mut serializer = quick_xml::se::Serializer::new(&mut text);
     serializer.indent(' ', 2);
-    let mut manifest = manifest(state);
-    manifest.publish_time = published.since(&manifest, state.made_wall).to_string();
+    let newest = manifest(state, Presentation::newest(&state.timeline));
+    let publish_time = published.since(&newest, state.made_wall).to_string();
+    let manifest = Mpd { publish_time, ..manifest(state, presentation) };
     serde::Serialize::serialize(&manifest, serializer).expect("a string takes everything, and no name here is dynamic");
     text.push('\n');
     text
@@ -86,19 +89,18 @@ struct Times {
     len_us: Option<i64>,
 }
 
-fn manifest(state: &Snapshot) -> Mpd {
-    // In whole milliseconds, as all dates of segments.
-    let begin = state.timeline.zero().unwrap_or_default();
+fn manifest(state: &Snapshot, presentation: Presentation) -> Mpd {
     let times = times(state);
     let end_us = times.last().and_then(|last| last.len_us.map(|len| last.start_us + len));
     let config = &state.config;
     let live = |span: Span| (!state.ended).then(|| duration(span.as_us()));
     let target = (config.part_target * LATENCY_PARTS).max(LATENCY_MIN);
     Mpd {
-        xmlns: "urn:mpeg:dash:schema:mpd:2011",
+        xmlns: NAMESPACE,
+        xmlns_again: NAMESPACE,
         profiles: PROFILES,
         kind: if state.ended { "static" } else { "dynamic" },
-        availability_start_time: begin.to_string(),
+        availability_start_time: presentation.zero().to_string(),
         // Depends on all the rest.
         publish_time: String::new(),
         minimum_update_period: live(config.target_duration()),
@@ -107,6 +109,7 @@ fn manifest(state: &Snapshot) -> Mpd {
         media_presentation_duration: end_us.map(duration),
         min_buffer_time: duration(config.part_target.as_us()),
         max_segment_duration: duration(config.target_duration().as_us()),
+        location: (!state.ended).then(|| presentation.location()),
         service: ServiceDescription {
             id: 0,
             latency: Latency {
@@ -117,8 +120,8 @@ fn manifest(state: &Snapshot) -> Mpd {
             },
             playback_rate: PlaybackRate { min: RATE.0, max: RATE.1 },
         },
-        periods: times.iter().filter_map(|times| period(state, times)).collect(),
-        utc_timing: UtcTiming::http_xsdate(CLOCK_URL),
+        periods: times.iter().filter_map(|times| period(state, presentation, times)).collect(),
+        utc_timing: UtcTiming::http_xsdate(presentation.clock_url()),
     }
 }
 
@@ -145,7 +148,7 @@ fn times(state: &Snapshot) -> Vec<Times> {
 }
 
 /// A Period. Its init segment is held as long as one of its segments is.
-fn period(state: &Snapshot, times: &Times) -> Option<Period> {
+fn period(state: &Snapshot, presentation: Presentation, times: &Times) -> Option<Period> {
     let first = times.first;
     let params = state.init(first.init)?.params.video()?;
     let timing = Timing::new(params.rate, &state.config);
@@ -167,9 +170,9 @@ fn period(state: &Snapshot, times: &Times) -> Option<Period> {
                 id: 0,
                 inband: true,
                 kind: "captured",
-                wall_clock_time: first.wall.to_string(),
+                wall_clock_time: presentation.told(first.wall, times.start_us).to_string(),
                 presentation_time: at * timing.scale,
-                utc_timing: UtcTiming::http_xsdate(CLOCK_URL),
+                utc_timing: UtcTiming::http_xsdate(presentation.clock_url()),
             },
             // Every part begins with a `moof`, not always with a picture that can be decoded alone.
             resync: Resync { kind: 0, spacing: state.config.part_target.0 as u64 * timing.scale },

@@ -2,8 +2,12 @@
 //! the playlists of one version as they are asked for.
 
 use super::{
-    Kind, RenderedPlaylist, dash, entry, iframe_entry, iframes, incremental::IncrementalText, lines::Lines, multivariant, still,
-    video,
+    Kind, RenderedPlaylist,
+    dash::{self, presentation::Presentation},
+    entry, iframe_entry, iframes,
+    incremental::IncrementalText,
+    lines::Lines,
+    multivariant, still, video,
 };
 use crate::{coding::Stretch, package::Msn, window::snapshot::Snapshot};
 use std::sync::Arc;
@@ -77,16 +81,20 @@ impl Texts {
         let Texts { snapshot, published, .. } = self;
         let snapshot = snapshot.as_ref().filter(|snapshot| snapshot.listed_len > 0)?;
         let kind = if snapshot.ended { kind.full() } else { kind };
+        if let Kind::Former(presentation) = kind {
+            return Some(Arc::new(still(snapshot, dash::render(snapshot, presentation, published))));
+        }
         if let Some(page) = &self.pages[kind.index()] {
             return Some(page.clone());
         }
-        let manifest = (kind == Kind::Manifest).then(|| dash::render(snapshot, published));
+        let newest = Presentation::newest(&snapshot.timeline);
+        let manifest = (kind == Kind::Manifest).then(|| dash::render(snapshot, newest, published));
         let snapshot = self.snapshot.as_ref()?;
         let page = Arc::new(match kind {
             Kind::Multivariant => multivariant(snapshot),
             Kind::Video(extent) => video(self, snapshot, extent),
             Kind::IFrames(extent) => iframes(self, snapshot, extent),
-            Kind::Manifest => still(snapshot, manifest.unwrap_or_default()),
+            Kind::Manifest | Kind::Former(_) => still(snapshot, manifest.unwrap_or_default()),
         });
         self.pages[kind.index()] = Some(page.clone());
         Some(page)

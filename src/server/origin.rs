@@ -16,7 +16,7 @@ pub use tail::{SegmentTail, Stalled, TailReader};
 
 use crate::{
     package::Msn,
-    playlist::{Extent, Kind, Playlists, RenderedPlaylist, name::Name, texts::Texts},
+    playlist::{Extent, Kind, Playlists, RenderedPlaylist, dash::presentation::Presentation, name::Name, texts::Texts},
     time::{Span, TICKS_PER_S},
     window::{WindowConfig, state::State},
 };
@@ -151,7 +151,10 @@ fn find(request: &Request, state: &State) -> Found {
     }
     match Name::parse(&request.name, &state.config.run) {
         Some(Name::Multivariant) => page(state, Kind::Multivariant, Lifetime::Plain),
-        Some(Name::Manifest) => page(state, Kind::Manifest, Lifetime::Plain),
+        Some(Name::Manifest) => {
+            let former = Presentation::former(state.timeline(), &request.query);
+            page(state, former.map_or(Kind::Manifest, Kind::Former), Lifetime::Plain)
+        }
         Some(Name::Video) => playlist(request, state, Kind::Video),
         Some(Name::IFrames) => playlist(request, state, Kind::IFrames),
         Some(Name::Init(id)) => match state.init(id) {
@@ -217,7 +220,9 @@ enum Progress {
 fn reached(state: &State, kind: Kind, wait: Wait) -> Progress {
     let last = match kind {
         Kind::IFrames(_) => state.key_frames_so_far(),
-        Kind::Video(_) | Kind::Multivariant | Kind::Manifest => state.last().map_or(0, |segment| segment.start.msn.0),
+        Kind::Video(_) | Kind::Multivariant | Kind::Manifest | Kind::Former(_) => {
+            state.last().map_or(0, |segment| segment.start.msn.0)
+        }
     };
     let wait = match (kind, wait) {
         // The I-frame playlist has no parts; Apple's validator asks it for them all the same, and wants an answer.

@@ -21,10 +21,15 @@ pub struct Stretch {
     pub end: Option<Ticks>,
 }
 
+/// How many clocks of before are known: players that go by one of them play on, and each is a date of eight bytes.
+const FORMER_MAX: usize = 16;
+
 /// The stretches that reach into the window.
 #[derive(Clone, Debug, Default)]
 pub struct Timeline {
     zero: Option<WallTime>,
+    /// What that was before the clock was set, the oldest first.
+    former: VecDeque<WallTime>,
     stretches: VecDeque<Stretch>,
 }
 
@@ -32,6 +37,11 @@ impl Timeline {
     /// When the first frame of the run was captured, by the clock of the newest stretch. It changes with a step of that clock alone.
     pub fn zero(&self) -> Option<WallTime> {
         self.zero
+    }
+
+    /// The zero by the clocks of before, as it was told.
+    pub fn former_zeros(&self) -> impl Iterator<Item = WallTime> {
+        self.former.iter().copied()
     }
 
     /// The stretches, first to last.
@@ -51,9 +61,10 @@ impl Timeline {
                 let passed_us = before.start_us + first.at.since(before.first.at).as_us();
                 let told_us = first.wall.0 - zero.0;
                 let stepped = has_stepped(told_us, passed_us);
-                let zero = if stepped { WallTime(first.wall.0 - passed_us).whole_ms() } else { zero };
-                self.zero = Some(zero);
-                (first.wall.0 - zero.0, stepped)
+                if stepped {
+                    self.set(zero, WallTime(first.wall.0 - passed_us).whole_ms());
+                }
+                (first.wall.0 - self.zero.unwrap_or(zero).0, stepped)
             }
             _ => {
                 self.zero = Some(first.wall);
@@ -64,6 +75,16 @@ impl Timeline {
             last.end = before;
         }
         self.stretches.push_back(Stretch { first, start_us, stepped, end: None });
+    }
+
+    /// The clock was set.
+    fn set(&mut self, before: WallTime, zero: WallTime) {
+        self.former.retain(|known| *known != zero && *known != before);
+        self.former.push_back(before);
+        if self.former.len() > FORMER_MAX {
+            self.former.pop_front();
+        }
+        self.zero = Some(zero);
     }
 
     /// Forgets the stretches that end before a segment. Says whether all that is left is by the clock of now, and was not before.

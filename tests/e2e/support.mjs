@@ -61,12 +61,12 @@ export const LIGHT = ['--size', '320x240', '--fps', '10'];
 /** A page of the server's own origin lends its address only; the policy of ours would forbid the script. */
 export const FOREIGN_PLAYER = { query: 'healthz', bypassCSP: true };
 
-/** A running server. `port` 0 lets the system choose. */
-export async function startServer({ device = 'test', port = 0, options = [] } = {}) {
+/** A running server. `port` 0 lets the system choose; `env` comes on top of ours. */
+export async function startServer({ device = 'test', port = 0, options = [], env = {} } = {}) {
   if (!existsSync(BINARY)) {
     throw new Error(`no binary at ${BINARY}: build it with \`cargo build\`, or set HLSCAM_BIN`);
   }
-  const child = spawn(BINARY, ['--device', device, '--port', String(port), ...options], { stdio: ['ignore', 'ignore', 'pipe'] });
+  const child = spawn(BINARY, ['--device', device, '--port', String(port), ...options], { stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, ...env } });
   const server = { child, log: '', url: '', port: 0, exited: once(child, 'exit') };
   child.stderr.setEncoding('utf8').on('data', (text) => (server.log += text));
   server.url = await until(

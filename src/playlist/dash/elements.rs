@@ -9,13 +9,16 @@ pub struct Mpd {
     /// The schema's name.
     #[serde(rename = "@xmlns")]
     pub xmlns: &'static str,
+    /// The same, for [`Mpd::location`].
+    #[serde(rename = "@xmlns:mpd")]
+    pub xmlns_again: &'static str,
     /// The profiles that it keeps to.
     #[serde(rename = "@profiles")]
     pub profiles: &'static str,
     /// `dynamic` while the stream goes on, then `static`.
     #[serde(rename = "@type")]
     pub kind: &'static str,
-    /// The zero of the timeline; fixed for the run.
+    /// The zero of the timeline; fixed for a presentation.
     #[serde(rename = "@availabilityStartTime")]
     pub availability_start_time: String,
     /// When the manifest last changed in what it says of time.
@@ -39,6 +42,10 @@ pub struct Mpd {
     /// No segment is longer.
     #[serde(rename = "@maxSegmentDuration")]
     pub max_segment_duration: String,
+    /// Where this presentation is updated, on the timeline that it began with. mpd-parser 1.4 does not resolve it against the manifest's
+    /// address, and fails; it does not know it by a name with a prefix, as all do that read XML with its namespaces.
+    #[serde(rename = "mpd:Location", skip_serializing_if = "Option::is_none")]
+    pub location: Option<String>,
     /// Latency and rate.
     #[serde(rename = "ServiceDescription")]
     pub service: ServiceDescription,
@@ -269,12 +276,12 @@ pub struct UtcTiming {
     pub scheme_id_uri: &'static str,
     /// Where.
     #[serde(rename = "@value")]
-    pub value: &'static str,
+    pub value: String,
 }
 
 impl UtcTiming {
     /// A GET whose answer is an `xs:dateTime`.
-    pub fn http_xsdate(url: &'static str) -> UtcTiming {
+    pub fn http_xsdate(url: String) -> UtcTiming {
         UtcTiming { scheme_id_uri: "urn:mpeg:dash:utc:http-xsdate:2014", value: url }
     }
 }

@@ -51,6 +51,38 @@ fn a_clock_that_is_set_moves_the_presentation_and_puts_nothing_into_the_future()
 }
 
 #[test]
+fn who_plays_when_the_clock_is_set_goes_by_the_clock_of_before() {
+    let mut feed = fed("K....|K....|");
+    let playlists = Playlists::new(feed.window.clone());
+    let zero_of = |text: &str| attribute(text, "availabilityStartTime").map(WallTime::parse);
+    let location_of = |text: &str| text.split("mpd:Location>").nth(1).and_then(|rest| rest.strip_suffix("</")).map(str::to_owned);
+    let query_of = |text: &str| location_of(text).unwrap().strip_prefix("index.mpd?").unwrap().to_owned();
+    let before = text_of(&playlists, Kind::Manifest);
+    let query = query_of(&before);
+    let former = |feed: &Feed| feed.read(|state| Presentation::former(state.timeline(), &query));
+    assert_eq!(former(&feed), None, "the newest is what there is without a query");
+    for step_s in [-3600, 7200] {
+        feed.clock.step_wall(Span::from_ms(step_s * 1000));
+        feed.push("!K....|K....|");
+        let presentation = former(&feed).unwrap();
+        let (now, then) = (text_of(&playlists, Kind::Manifest), text_of(&playlists, Kind::Former(presentation)));
+        assert_eq!((zero_of(&then), query_of(&then)), (zero_of(&before), query.clone()));
+        assert_ne!(zero_of(&now), zero_of(&before));
+        assert!(then.matches(&format!("value=\"../time?{query}\"")).count() > 1 && !now.contains(&query));
+        assert_eq!(periods(&then), periods(&now), "one timeline");
+        let dates = |text: &str| text.split("wallClockTime=").skip(1).map(|rest| rest[1..25].to_owned()).collect::<Vec<_>>();
+        assert_eq!(dates(&then)[0], dates(&before)[0]);
+        let told = feed.read(|state| presentation.now(state.timeline(), feed.clock.wall()));
+        assert_eq!(told.since(zero_of(&before).unwrap().unwrap()), feed.clock.wall().since(zero_of(&now).unwrap().unwrap()));
+    }
+    feed.window.end();
+    assert_eq!(location_of(&text_of(&playlists, Kind::Manifest)), None, "a recording is not updated");
+    for query in ["", "zero", "zero=", "zero=-", "zeros=1", "zero=1"] {
+        assert_eq!(feed.read(|state| Presentation::former(state.timeline(), query)), None, "{query}");
+    }
+}
+
+#[test]
 fn the_publish_time_grows_with_each_change_and_never_goes_back() {
     let mut feed = fed(&"K....|".repeat(13));
     let playlists = Playlists::new(feed.window.clone());
@@ -161,7 +193,7 @@ fn numbers_are_written_without_idle_zeros() {
 }
 
 /// What a player computes with.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 struct Read {
     start_us: i64,
     duration_us: Option<i64>,

@@ -10,7 +10,7 @@ use crate::server::{
 };
 use crate::{
     camera::Camera, camera_name::CameraName, capture::SourceState, hooks::HooksReport, marker_service::MarkerCounts,
-    panics::PanicsReport, status::StatusReport, window::Summary,
+    panics::PanicsReport, playlist::dash::presentation::Presentation, status::StatusReport, window::Summary,
 };
 use serde::Serialize;
 use std::sync::Arc;
@@ -147,6 +147,12 @@ fn obstacle(camera: &Camera) -> Option<&'static str> {
 }
 
 /// `GET /time`: UTC now, the clock that DASH players set theirs by (ISO/IEC 23009-1 §5.8.5.7, `urn:mpeg:dash:utc:http-xsdate:2014`).
-pub(in crate::server) fn time(Call { shared, .. }: Call) -> Answer {
-    plain(200, shared.clock.wall().to_string()).into()
+/// A player that began before the clock was set names its presentation, and gets the clock of that.
+pub(in crate::server) fn time(call: Call) -> Answer {
+    let (wall, query) = (call.shared.clock.wall(), call.uri().query().unwrap_or_default());
+    let of_camera = |camera: &Arc<Camera>| {
+        camera.window.read(|state| Some(Presentation::former(state.timeline(), query)?.now(state.timeline(), wall)))
+    };
+    let former = call.shared.cameras().filter(|_| !query.is_empty()).find_map(of_camera);
+    plain(200, former.unwrap_or(wall).to_string()).into()
 }

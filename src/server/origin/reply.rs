@@ -138,7 +138,7 @@ fn length(pieces: &[Bytes]) -> u64 {
 fn page_type(kind: Kind) -> &'static str {
     match kind {
         Kind::Multivariant | Kind::Video(_) | Kind::IFrames(_) => PLAYLIST_TYPE,
-        Kind::Manifest => MANIFEST_TYPE,
+        Kind::Manifest | Kind::Former(_) => MANIFEST_TYPE,
     }
 }
 

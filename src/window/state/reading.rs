@@ -89,7 +89,7 @@ impl State {
     }
 
     /// The runs without a discontinuity.
-    pub(in crate::window) fn timeline(&self) -> &Timeline {
+    pub fn timeline(&self) -> &Timeline {
         &self.timeline
     }
 

@@ -170,8 +170,12 @@ async fn the_manifest_names_what_is_there() {
     assert_eq!(server.get(&format!("/cam/{}", attribute("initialization"))).await.status, 200);
     let first = attribute("media").replace("$Number$", &attribute("startNumber"));
     assert_eq!(server.get(&format!("/cam/{first}")).await.body, bytes_of(1, 0..PARTS));
-    let time = server.get("/time").await;
-    assert!(manifest.text().contains("value=\"../time\"") && time.header("access-control-allow-origin").is_empty());
+    let clock = manifest.text().split_once("value=\"..").expect("a clock").1.split_once('"').expect("an end").0.to_owned();
+    let time = server.get(&clock).await;
+    assert!(clock.starts_with("/time?zero=") && time.status == 200 && time.body == server.get("/time").await.body);
+    let location = manifest.text().split_once("Location>").expect("a place").1.split_once('<').expect("an end").0.to_owned();
+    assert_eq!(server.get(&format!("/cam/{location}")).await.body, manifest.body);
+    assert!(time.header("access-control-allow-origin").is_empty());
     let (list, hidden) = (server.get("/cam/video.m3u8").await, "seg-t-4.m4s");
     assert!(!list.text().contains(hidden), "HLS does not list what still grows");
 }
