@@ -71,7 +71,7 @@ pub struct DetectFilesConfig {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventsConfig {
     /// Where markers are kept.
-    pub place: Location,
+    pub location: Location,
     /// Who is told outside of HTTP.
     pub hooks: HooksConfig,
 }

@@ -31,7 +31,7 @@ use crate::{
         observer::{Observer, Seen, Sighting, Step},
         range::date_range,
     },
-    store::{Cursor, MARKERS_MAX, Query, Store, StoreError, last_run::LastRun},
+    store::{Cursor, MARKERS_MAX, Query, SharedStore, Store, StoreError, last_run::LastRun},
     sync::lock,
     time::{Clock, Span, Ticks, WallTime},
     window::{Window, numbers::FirstNumbers, ranges::Origin},
@@ -41,7 +41,7 @@ use std::{
     collections::HashMap,
     io,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, MutexGuard},
     thread::JoinHandle,
 };
 use tokio::sync::{oneshot, watch};
@@ -97,7 +97,7 @@ pub struct MarkerServiceParts {
     /// Whose markers they are.
     pub camera: CameraName,
     /// Where markers are kept.
-    pub store: Store,
+    pub store: SharedStore,
     /// Whether they stay there when they leave the window.
     pub retention: Retention,
     /// What the detector's runs found.
@@ -183,7 +183,7 @@ impl MarkerService {
     pub fn start(parts: MarkerServiceParts, runs: &Runs) -> io::Result<Arc<MarkerService>> {
         let ((commands, asked), (stop, stopped)) = (bounded(COMMANDS_MAX), bounded(1));
         let events = Arc::new(Events::new(parts.run.clone(), parts.camera.clone()));
-        let (camera, feed, counts) = (parts.camera.clone(), Arc::new(Feed::default()), runs.counts.clone());
+        let (camera, feed, counts) = (parts.camera.clone(), Arc::new(Feed::new(parts.camera.clone())), runs.counts.clone());
         let (looks, signal) = watch::channel(SignalState::Pending);
         // Its own sender of runs keeps their queue open where nothing is searched.
         let worker = Worker::new(parts, runs.sender.clone(), (events.clone(), feed.clone(), counts.clone()), looks);

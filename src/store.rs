@@ -1,4 +1,5 @@
-//! The store of markers: SQLite, in memory or in a file. The one adapter that names rusqlite; it is made, used and dropped on one thread.
+//! The store of markers: SQLite, in memory or in a file. The only module that names rusqlite. The cameras of a process share one store: see
+//! [`SharedStore`].
 //!
 //! Which markers overlap a stretch of time is the question that must be fast. An index on the beginning alone would have to look at all
 //! markers before it, for any of them may be long. So markers are filed by length (`class`): those of one class are at most so long, and
@@ -20,7 +21,11 @@ use crate::{
 use file::File;
 use row::{COLUMNS, Found, Unreadable};
 use rusqlite::{Connection, OptionalExtension, Rows, ToSql, named_params};
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::{Arc, Mutex},
+};
 
 pub use error::StoreError;
 pub use file::FILE_NAME;
@@ -89,6 +94,9 @@ pub struct Cursor {
 
 type Result<T> = std::result::Result<T, StoreError>;
 
+/// A store in which all cameras of a process keep their markers: its file can be opened once only.
+pub type SharedStore = Arc<Mutex<Store>>;
+
 /// The store.
 #[derive(Debug)]
 pub struct Store {
@@ -105,8 +113,8 @@ impl Store {
     /// Opens it. In memory, numbers begin with the seconds of `now`, so that ids of two runs differ. In a file, markers that a dead run
     /// left open are closed when they were last known to go on. A disk without room is no reason not to begin: what it cannot take yet is
     /// [told](Store::location_error).
-    pub fn open(place: &Location, now: WallTime) -> Result<Store> {
-        let (db, file) = match place {
+    pub fn open(location: &Location, now: WallTime) -> Result<Store> {
+        let (db, file) = match location {
             Location::Memory => (None, None),
             Location::Folder(folder) => (file::open(folder)?, Some(folder)),
         };
@@ -122,6 +130,16 @@ impl Store {
         let mut store = Store { db, len: 0, file, left_until: None, unreadable: Unreadable::default() };
         store.take_over().map_err(|error| store.named(error))?;
         Ok(store)
+    }
+
+    /// Opens it for several cameras.
+    pub fn open_shared(location: &Location, now: WallTime) -> Result<SharedStore> {
+        Ok(Arc::new(Mutex::new(Store::open(location, now)?)))
+    }
+
+    /// Whether it is meant to last for one run only.
+    pub fn is_in_memory(&self) -> bool {
+        self.file.is_none()
     }
 
     /// Counts what is there, and closes what a dead run left open.
@@ -298,11 +316,11 @@ impl Store {
         Ok(None)
     }
 
-    /// The open markers of this run, oldest first.
-    pub fn open_ones(&self) -> Result<Vec<Marker>> {
-        let sql = format!("SELECT {COLUMNS} FROM marker WHERE class = 0 AND number > ?1 ORDER BY begin, number");
+    /// The open markers of a camera in this run, oldest first.
+    pub fn open_ones(&self, camera: &CameraName) -> Result<Vec<Marker>> {
+        let sql = format!("SELECT {COLUMNS} FROM marker WHERE class = 0 AND number > ?1 AND camera = ?2 ORDER BY begin, number");
         let mut select = self.db.prepare_cached(&sql)?;
-        let mut rows = select.query([self.left_until.unwrap_or(-1)])?;
+        let mut rows = select.query((self.left_until.unwrap_or(-1), camera.as_str()))?;
         let mut open = Vec::new();
         while let Some(row) = rows.next()? {
             if let (_, Found::Marker(marker)) = self.unreadable.take(row)? {
@@ -312,16 +330,17 @@ impl Store {
         Ok(open)
     }
 
-    /// Open markers go on at that time: what is remembered if this run dies.
-    pub fn touch(&mut self, now: WallTime) -> Result<()> {
-        let sql = "UPDATE marker SET known = max(known, ?1) WHERE class = 0 AND number > ?2";
-        self.db.prepare_cached(sql)?.execute((now.as_unix_ms(), self.left_until.unwrap_or(-1)))?;
+    /// Notes that the open markers of a camera go on at that time: where they are closed if this run dies.
+    pub fn touch(&mut self, camera: &CameraName, now: WallTime) -> Result<()> {
+        let sql = "UPDATE marker SET known = max(known, ?1) WHERE class = 0 AND number > ?2 AND camera = ?3";
+        self.db.prepare_cached(sql)?.execute((now.as_unix_ms(), self.left_until.unwrap_or(-1), camera.as_str()))?;
         Ok(())
     }
 
-    /// Removes the markers that ended before then.
-    pub fn forget_before(&mut self, first: WallTime) -> Result<()> {
-        let removed = self.db.prepare_cached("DELETE FROM marker WHERE end < ?1")?.execute([first.as_unix_ms()])?;
+    /// Removes the markers of a camera that ended before then.
+    pub fn forget_before(&mut self, camera: &CameraName, first: WallTime) -> Result<()> {
+        let sql = "DELETE FROM marker WHERE end < ?1 AND camera = ?2";
+        let removed = self.db.prepare_cached(sql)?.execute((first.as_unix_ms(), camera.as_str()))?;
         self.len -= removed as u64;
         Ok(())
     }

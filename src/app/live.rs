@@ -12,7 +12,7 @@ use crate::{
     failpoint,
     hooks::{Hooks, HooksConfig},
     server::{self, AccessConfig, Limits, Listener, ServerConfig, Site},
-    store::last_run::LastRun,
+    store::{Store, last_run::LastRun},
     time::{Clock, Span},
     window::History,
 };
@@ -44,8 +44,8 @@ pub(super) fn run(
     let address = listener.local_addr();
     let last_run = LastRun::of(address.port(), config.name.as_str());
     let history = History { bytes_max: limits::window_bytes(config.history.bytes_max), ..config.history };
-    let (waiting, source) =
-        Camera::start(CameraConfig { history, ..config.clone() }, (&events.place, last_run), clock).map_err(failed)?;
+    let store = Store::open_shared(&events.location, clock.wall()).map_err(failed)?;
+    let (waiting, source) = Camera::start(CameraConfig { history, ..config.clone() }, (store, last_run), clock).map_err(failed)?;
     let serving = Serving::start(&Cameras::one(waiting.camera.clone()), listener, server.access.clone())?;
     let mut announced = false;
     let late = || {

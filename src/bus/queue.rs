@@ -271,9 +271,7 @@ impl<T: Item> Queue<T> {
         tracing::error!("{} did not keep up with the stream, and gets nothing any more", self.terms.name);
         ControlFlow::Break(())
     }
-}
 
-impl<T: Item> Queue<T> {
     fn is_full(&self, item: &T) -> bool {
         let Bound { items, bytes } = self.terms.bound;
         self.shared.items.load(Ordering::Relaxed) >= items

@@ -1,6 +1,6 @@
 use super::*;
 use crate::{
-    encode::VideoParams,
+    encode,
     package::{InitId, Msn, Part, SegmentStart},
     picture::Size,
     time::{FrameRate, Ticks, WallTime},
@@ -17,14 +17,7 @@ const PART: Span = Span::from_ms(100);
 const AMPLE: Bound = Bound::items(1_000_000);
 
 fn params() -> TrackParams {
-    let video = VideoParams {
-        size: Size::new(64, 48).expect("even"),
-        rate: FrameRate::whole(30),
-        sps: Bytes::from_static(&[0x67, 66, 0, 10]),
-        pps: Bytes::from_static(&[0x68]),
-        bitrate_max: 1_000_000,
-    };
-    video.into()
+    encode::fixture::params(Size::new(64, 48).expect("even"), FrameRate::whole(30), 1).into()
 }
 
 fn init() -> PackagerEvent {

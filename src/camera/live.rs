@@ -12,7 +12,7 @@ use crate::{
     grid::Grid,
     package::PackagerEvent,
     source::SourceFormat,
-    store::{Location, last_run::LastRun},
+    store::{SharedStore, last_run::LastRun},
     time::{Clock, FrameRate},
     window::{Window, WindowConfig, numbers::FirstNumbers},
 };
@@ -42,10 +42,10 @@ impl Camera {
     /// Starts a camera: its store, its detector, its window, its markers. What opens its source comes with it, for that may take long: the
     /// camera can be served meanwhile, and [`PendingCamera::run`] takes what was opened.
     ///
-    /// `kept` is where its markers and numbers are kept, and where its numbers are if that is no folder.
+    /// `kept` has the store of all cameras, for markers and numbers, and the file for the numbers if the store is in memory.
     pub fn start(
         config: CameraConfig,
-        kept: (&Location, Option<LastRun>),
+        kept: (SharedStore, Option<LastRun>),
         clock: Arc<dyn Clock>,
     ) -> Result<(PendingCamera, CaptureParts), CameraError> {
         let markers_builder = MarkerServiceBuilder::open(config.name.clone(), kept, clock.wall())?;

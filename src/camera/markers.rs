@@ -6,7 +6,8 @@ use crate::{
     capture::CaptureStatus,
     detect::Detection,
     marker_service::{self, MarkerService, MarkerServiceParts, Retention, Runs},
-    store::{Location, Store, last_run::LastRun},
+    store::{SharedStore, last_run::LastRun},
+    sync::lock,
     time::{Clock, WallTime},
     window::{Window, numbers::FirstNumbers},
 };
@@ -16,7 +17,7 @@ use std::sync::Arc;
 /// What a marker service is made of before there is a window.
 pub(super) struct MarkerServiceBuilder {
     camera: CameraName,
-    store: Store,
+    store: SharedStore,
     retention: Retention,
     /// Takes what the detector's runs find.
     pub(super) runs: Runs,
@@ -29,13 +30,12 @@ pub(super) struct MarkerServiceBuilder {
 impl MarkerServiceBuilder {
     pub(super) fn open(
         camera: CameraName,
-        (place, last_run): (&Location, Option<LastRun>),
+        (shared, last_run): (SharedStore, Option<LastRun>),
         now: WallTime,
     ) -> Result<MarkerServiceBuilder, CameraError> {
-        let mut store = Store::open(place, now).map_err(CameraError::new)?;
         let (runs, queue) = marker_service::runs();
-        let (retention, last_run) =
-            if *place == Location::Memory { (Retention::Window, last_run) } else { (Retention::Newest, None) };
+        let mut store = lock(&shared);
+        let (retention, last_run) = if store.is_in_memory() { (Retention::Window, last_run) } else { (Retention::Newest, None) };
         let mut first = store.numbers(camera.as_str()).map_err(CameraError::new)?.unwrap_or(FirstNumbers::at(now));
         // Kept before anything is served: this run may be killed at once. The thread of the markers goes on with it, and tells what fails.
         match &last_run {
@@ -46,7 +46,8 @@ impl MarkerServiceBuilder {
             },
             None => store.keep_numbers(camera.as_str(), first.with_room()).unwrap_or_default(),
         }
-        Ok(MarkerServiceBuilder { camera, store, retention, runs, queue, first, last_run })
+        drop(store);
+        Ok(MarkerServiceBuilder { camera, store: shared, retention, runs, queue, first, last_run })
     }
 
     pub(super) fn start(

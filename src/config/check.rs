@@ -393,7 +393,7 @@ fn access(args: &ServerArgs) -> Result<AccessConfig, UsageError> {
 }
 
 fn events(args: &EventsArgs) -> Result<EventsConfig, UsageError> {
-    let place = match &args.storage {
+    let location = match &args.storage {
         None => Location::Memory,
         Some(folder) if folder.as_os_str().is_empty() => {
             return refuse("--storage", "", "the folder is missing; write one, like --storage /var/lib/hlscam");
@@ -408,7 +408,7 @@ fn events(args: &EventsArgs) -> Result<EventsConfig, UsageError> {
         return refuse("--on-event-exec", "", "the command is missing; write one for the shell, like 'cat >> events.jsonl'");
     }
     let hooks = HooksConfig { webhook: webhook.transpose()?, exec: args.on_event_exec.clone(), broker: broker.transpose()? };
-    Ok(EventsConfig { place, hooks })
+    Ok(EventsConfig { location, hooks })
 }
 
 fn bind_hint(text: &str) -> String {

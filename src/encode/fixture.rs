@@ -26,6 +26,17 @@ pub(crate) struct Script {
     pub(crate) stills: u64,
 }
 
+/// Parameters of a stream without pictures in it; `format` tells formats apart.
+pub(crate) fn params(size: Size, rate: FrameRate, format: u8) -> VideoParams {
+    VideoParams {
+        size,
+        rate,
+        sps: vec![0x67, 66, 0, 10, format].into(),
+        pps: Bytes::from_static(&[0x68, 1]),
+        bitrate_max: 1_000_000,
+    }
+}
+
 /// The encoder.
 pub(crate) struct FakeEncoder {
     clock: Arc<ManualClock>,
@@ -43,9 +54,7 @@ impl FakeEncoder {
         rate: FrameRate,
     ) -> FakeEncoder {
         lock(script).opened.push(name.to_owned());
-        let (sps, pps) = (Bytes::from_static(&[0x67, 66, 0, 10, 1]), Bytes::from_static(&[0x68, 1]));
-        let params = VideoParams { size, rate, sps, pps, bitrate_max: 1_000_000 };
-        FakeEncoder { clock: clock.clone(), script: script.clone(), params, n_frames: 0 }
+        FakeEncoder { clock: clock.clone(), script: script.clone(), params: params(size, rate, 1), n_frames: 0 }
     }
 }
 

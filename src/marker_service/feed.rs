@@ -1,4 +1,4 @@
-//! Single detections, for those who want every box: the newest wins, and who is slow misses some.
+//! Single detections, for clients that want every box. A slow client gets the newest detection and misses older ones.
 
 use super::*;
 use serde::Serialize;
@@ -7,17 +7,12 @@ use tokio::sync::watch;
 /// The newest detection as JSON; empty before the first one.
 #[derive(Debug)]
 pub struct Feed {
+    camera: CameraName,
     newest: watch::Sender<Arc<str>>,
     closed: watch::Sender<bool>,
 }
 
-impl Default for Feed {
-    fn default() -> Feed {
-        Feed { newest: watch::Sender::new(Arc::from("")), closed: watch::Sender::new(false) }
-    }
-}
-
-/// One who reads detections. Dropping it frees its place.
+/// A client's reading end.
 #[derive(Debug)]
 pub struct FeedReader {
     newest: watch::Receiver<Arc<str>>,
@@ -26,6 +21,7 @@ pub struct FeedReader {
 
 #[derive(Serialize)]
 struct Run<'a> {
+    camera: &'a CameraName,
     media_time_s: f64,
     at: WallTime,
     took_ms: f64,
@@ -43,13 +39,18 @@ struct Box<'a> {
 }
 
 impl Feed {
-    /// Tells a run to who reads. Costs nothing where nobody does.
+    pub(super) fn new(camera: CameraName) -> Feed {
+        Feed { camera, newest: watch::Sender::new(Arc::from("")), closed: watch::Sender::new(false) }
+    }
+
+    /// Hands a run to the readers. Costs nothing without readers.
     pub(super) fn publish(&self, run: &Detection, wall: WallTime, seen: &[(u64, Seen)]) {
         if self.newest.receiver_count() == 0 {
             return;
         }
         let boxes = seen.iter().map(|(id, seen)| Box { id: *id, kind: &seen.kind, area: seen.area, confidence: seen.confidence });
         let run = Run {
+            camera: &self.camera,
             media_time_s: (run.at.as_s() * 1e5).round() / 1e5,
             at: wall,
             took_ms: (run.took.as_ms() * 100.0).round() / 100.0,

@@ -17,13 +17,17 @@ struct Bench {
     runs: Runs,
 }
 
-fn bench_at(place: &Location, retention: Retention) -> Bench {
+fn bench_at(location: &Location, retention: Retention) -> Bench {
+    bench_of("cam", Store::open_shared(location, BEGIN).expect("a store"), retention)
+}
+
+fn bench_of(camera: &str, store: SharedStore, retention: Retention) -> Bench {
     let window = WindowFeed::new(config());
     let (clock, status) = (window.clock.clone(), Arc::new(CaptureStatus::default()));
     let (runs, queue) = runs();
     let parts = MarkerServiceParts {
-        camera: CameraName::default(),
-        store: Store::open(place, BEGIN).expect("a store"),
+        camera: CameraName::parse(camera).expect("a name"),
+        store,
         retention,
         runs: queue,
         window: window.window.clone(),
@@ -343,7 +347,7 @@ async fn single_detections_are_told_to_who_reads() {
     bench.clock.advance(Span::from_ms(1000));
     bench.see_face();
     let run: serde_json::Value = serde_json::from_str(&reader.next().await.expect("a run")).expect("it is JSON");
-    assert_eq!((&run["media_time_s"], &run["took_ms"]), (&json!(1.0), &json!(3.0)));
+    assert_eq!((&run["camera"], &run["media_time_s"], &run["took_ms"]), (&json!("cam"), &json!(1.0), &json!(3.0)));
     assert_eq!(run["at"], json!((BEGIN + Span::from_ms(1000)).to_string()));
     let seen = &run["boxes"][0];
     assert_eq!((&seen["kind"], &seen["x"], &seen["height"]), (&json!("face"), &json!(0.1), &json!(0.2)));
@@ -390,4 +394,60 @@ async fn a_page_of_markers_ends_where_it_is_long_enough_and_the_next_one_goes_on
     let all: serde_json::Value = serde_json::from_str(&format!("[{},{}]", first.json, rest.json)).expect("JSON");
     let (listed, _) = bench.markers.list(query).await.expect("a list");
     assert_eq!(all, serde_json::to_value(listed).expect("JSON"));
+}
+
+#[tokio::test]
+async fn two_cameras_share_a_store_and_each_has_its_own_markers() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let location = Location::Folder(folder.path().to_owned());
+    let store = Store::open_shared(&location, BEGIN).expect("a store");
+    let porch = bench_of("porch", store.clone(), Retention::Newest);
+    let yard = bench_of("yard", store, Retention::Newest);
+    let door = porch.markers.add(draft("door", BEGIN, None)).await.expect("made");
+    let gate = yard.markers.add(draft("door", BEGIN, None)).await.expect("made");
+    assert_eq!((door.camera.as_str(), gate.camera.as_str()), ("porch", "yard"));
+    assert_ne!(door.id, gate.id);
+
+    // Neither finds, changes, removes or lists what is the other's.
+    let text = Edit { text: Some(Some("open".to_owned())), ..Edit::default() };
+    assert!(matches!(porch.markers.find(gate.id.clone()).await, Err(CommandError::NotFound(_))));
+    assert!(matches!(porch.markers.edit(gate.id.clone(), text).await, Err(CommandError::NotFound(_))));
+    assert!(matches!(porch.markers.remove(gate.id.clone()).await, Err(CommandError::NotFound(_))));
+    for (bench, own) in [(&porch, &door), (&yard, &gate)] {
+        let camera = own.camera.clone();
+        let query = Query { camera, from: BEGIN, to: BEGIN, kinds: vec![], limit: 10, after: None };
+        assert_eq!(bench.markers.list(query).await.expect("a list").0, [own.clone()]);
+        assert_eq!(bench.markers.counts.open.get(), 1);
+    }
+
+    // The end of one ends its own markers, and the other goes on.
+    porch.markers.end("a test");
+    assert_eq!(yard.markers.find(gate.id.clone()).await.expect("it is there").end, None);
+    yard.markers.add(draft("bell", BEGIN, Some(BEGIN))).await.expect("made");
+    yard.markers.end("a test");
+
+    // The next run finds what both have left.
+    drop((porch, yard));
+    let store = Store::open(&location, BEGIN + Span::from_ms(60_000)).expect("nobody else holds it");
+    for id in [&door.id, &gate.id] {
+        assert!(store.find(id).expect("it works").is_some_and(|marker| marker.end.is_some()), "{id}");
+    }
+}
+
+#[tokio::test]
+async fn what_leaves_the_window_of_one_camera_stays_in_that_of_another() {
+    let store = Store::open_shared(&Location::Memory, BEGIN).expect("memory");
+    let [mut porch, mut yard] = ["porch", "yard"].map(|camera| bench_of(camera, store.clone(), Retention::Window));
+    porch.window.push("K....|");
+    yard.window.push("K....|");
+    let old = porch.markers.add(draft("bell", BEGIN, Some(BEGIN))).await.expect("made");
+    let other = yard.markers.add(draft("bell", BEGIN, Some(BEGIN))).await.expect("made");
+    porch.window.push(&"K....|".repeat(60));
+    // Its clock too, so that its thread does its maintenance, which forgets nothing.
+    yard.clock.advance(MAINTENANCE_INTERVAL + MAINTENANCE_INTERVAL);
+    let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(20);
+    while porch.markers.find(old.id.clone()).await.is_ok() {
+        assert!(tokio::time::Instant::now() < deadline);
+    }
+    assert!(yard.markers.find(other.id).await.is_ok());
 }

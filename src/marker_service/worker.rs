@@ -160,7 +160,7 @@ impl Worker {
 
     fn change(&mut self, sighting: &Sighting) -> Result<(), StoreError> {
         let Some(marker) = self.sighted(sighting)? else { return Ok(()) };
-        self.parts.store.save(&marker)?;
+        self.store().save(&marker)?;
         self.events.publish(self.parts.clock.wall(), EventKind::MarkerChange(marker));
         Ok(())
     }
@@ -176,7 +176,7 @@ impl Worker {
     /// The open marker of a sighting with what that says now; none if a client has deleted it.
     fn sighted(&self, sighting: &Sighting) -> Result<Option<Marker>, StoreError> {
         let Some(id) = self.held.get(&sighting.kind) else { return Ok(None) };
-        let marker = self.parts.store.find(id)?;
+        let marker = self.find(id)?;
         Ok(marker.map(|marker| Marker {
             count: Some(sighting.count),
             confidence: sighting.confidence,
@@ -185,9 +185,24 @@ impl Worker {
         }))
     }
 
-    /// Stores a new marker and tells it.
+    /// The store, which other cameras use too. Who holds it calls nothing that locks it again.
+    fn store(&self) -> MutexGuard<'_, Store> {
+        lock(&self.parts.store)
+    }
+
+    /// This camera's marker of that id.
+    fn find(&self, id: &str) -> Result<Option<Marker>, StoreError> {
+        Ok(self.store().find(id)?.filter(|marker| marker.camera == self.parts.camera))
+    }
+
+    /// This camera's open markers of this run, oldest first.
+    fn open_ones(&self) -> Result<Vec<Marker>, StoreError> {
+        self.store().open_ones(&self.parts.camera)
+    }
+
+    /// Stores a new marker and publishes its events.
     fn add(&mut self, marker: Marker) -> Result<Marker, StoreError> {
-        let marker = self.parts.store.add(marker)?;
+        let marker = self.store().add(marker)?;
         self.counts.begun.bump();
         self.mark(&marker);
         let at = self.parts.clock.wall();
@@ -200,7 +215,7 @@ impl Worker {
 
     /// Stores a marker that has its end now, and tells it.
     fn close(&mut self, marker: Marker) -> Result<(), StoreError> {
-        if self.parts.store.save(&marker)? {
+        if self.store().save(&marker)? {
             self.mark(&marker);
             self.events.publish(self.parts.clock.wall(), EventKind::MarkerEnd(marker));
         }
@@ -221,7 +236,7 @@ impl Worker {
     fn note<T>(&mut self, done: Result<T, StoreError>) -> Option<T> {
         let error = match done {
             Ok(value) => return Some(value),
-            Err(error) => self.parts.store.named(error),
+            Err(error) => self.store().named(error),
         };
         self.counts.failed.bump();
         if !std::mem::replace(&mut self.is_failing, true) {

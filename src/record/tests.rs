@@ -1,6 +1,6 @@
 use super::*;
 use crate::{
-    encode::{EncodedFrame, VideoParams},
+    encode::{self, EncodedFrame, VideoParams},
     grid::Grid,
     package::{
         Msn,
@@ -30,13 +30,7 @@ fn events(params: &VideoParams, frames: &[EncodedFrame]) -> Vec<PackagerEvent> {
 
 /// A stream without pictures in it: `format` tells formats apart.
 fn synthetic(frames: i64, format: u8) -> Vec<PackagerEvent> {
-    let params = VideoParams {
-        size: Size::new(64, 48).unwrap(),
-        rate: GRID.rate,
-        sps: vec![0x67, 66, 0, 10, format].into(),
-        pps: Bytes::from_static(&[0x68, 1]),
-        bitrate_max: 1_000_000,
-    };
+    let params = encode::fixture::params(Size::new(64, 48).unwrap(), GRID.rate, format);
     let frame = |n: i64| EncodedFrame {
         at: START + Span(3000 * n),
         duration: Span(3000),

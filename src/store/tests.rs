@@ -86,7 +86,7 @@ fn a_file_keeps_markers_and_numbers_and_closes_what_a_dead_run_left_open() {
     let mut store = Store::open(&place, NOW).expect("a new file");
     let closed = store.add(marker("face", 0, Some(500))).expect("room");
     let open = store.add(marker("face", 600, None)).expect("room");
-    store.touch(at(5000)).expect("it works");
+    store.touch(&CameraName::default(), at(5000)).expect("it works");
     let untouched = store.add(marker("cat", 700, None)).expect("room");
     let gone = store.add(marker("cat", 800, None)).expect("room");
     store.remove(&gone.id).expect("it works");
@@ -227,14 +227,14 @@ fn the_oldest_go_first_and_open_ones_stay() {
     for n in 0..10 {
         store.add(marker("face", n * 10, Some(n * 10 + 5))).expect("room");
     }
-    store.forget_before(at(26)).expect("it works");
+    store.forget_before(&CameraName::default(), at(26)).expect("it works");
     assert_eq!(store.len(), 8);
     store.shrink_to(3).expect("it works");
     let (left, _) = store.list(&all()).expect("it works");
     assert_eq!(left.iter().map(|marker| marker.begin).collect::<Vec<_>>(), [open.begin, at(80), at(90)]);
     store.shrink_to(0).expect("it works");
     assert_eq!(store.len(), 1);
-    assert_eq!(ids(&store.open_ones().expect("it works")), [&open.id]);
+    assert_eq!(ids(&store.open_ones(&CameraName::default()).expect("it works")), [&open.id]);
 }
 
 /// A day with 100,000 markers of half a second to two hours.

@@ -8,7 +8,7 @@ use hlscam::{
     config::{Command, read},
     events::{Event, Listener, Received},
     server::{AccessConfig, Limits, ServerConfig, Site, bind, serve},
-    store::Location,
+    store::{Location, Store},
     time::{Clock, ManualClock, Span, WallTime},
 };
 use std::{
@@ -58,7 +58,8 @@ impl Stage {
     fn start(line: &str) -> Stage {
         let clock = Arc::new(ManualClock::at(BEGIN));
         let shared: Arc<dyn Clock> = clock.clone();
-        let (waiting, source) = Camera::start(config(line), (&Location::Memory, None), shared).expect("it starts");
+        let store = Store::open_shared(&Location::Memory, BEGIN).expect("memory");
+        let (waiting, source) = Camera::start(config(line), (store, None), shared).expect("it starts");
         let live = waiting.run(capture::start(source).expect("a test source opens")).expect("it runs");
         let runtime = runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
         let server = ServerConfig { bind: Ipv4Addr::LOCALHOST.into(), port: 0, access: AccessConfig::default() };

@@ -5,8 +5,9 @@ use hlscam::{
     camera::{Camera, CameraConfig, Cameras, LiveCamera},
     capture, cli,
     config::{Command, read},
+    marker::draft::Draft,
     server::{AccessConfig, Limits, ServerConfig, Site, bind, serve},
-    store::Location,
+    store::{Location, SharedStore, Store},
     time::{Clock, SystemClock},
 };
 use std::{ffi::OsString, net::Ipv4Addr, sync::Arc};
@@ -22,8 +23,8 @@ fn config(line: &str) -> CameraConfig {
 }
 
 /// A camera whose source is open.
-fn start(line: &str, clock: &Arc<dyn Clock>) -> LiveCamera {
-    let (waiting, source) = Camera::start(config(line), (&Location::Memory, None), clock.clone()).expect("it starts");
+fn start(line: &str, store: &SharedStore, clock: &Arc<dyn Clock>) -> LiveCamera {
+    let (waiting, source) = Camera::start(config(line), (store.clone(), None), clock.clone()).expect("it starts");
     waiting.run(capture::start(source).expect("a test source opens")).expect("it runs")
 }
 
@@ -36,8 +37,11 @@ fn end(camera: LiveCamera) {
 #[test]
 fn two_test_sources_run_in_one_process() {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
-    let porch = start("--name porch --device test --size 320x240 --segment 1s --detect none", &clock);
-    let yard = start("--name yard --device test --size 160x120 --segment 1s --detect none", &clock);
+    // As two cameras of one process with one --storage.
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = Store::open_shared(&Location::Folder(folder.path().to_owned()), clock.wall()).expect("a store");
+    let porch = start("--name porch --device test --size 320x240 --segment 1s --detect none", &store, &clock);
+    let yard = start("--name yard --device test --size 160x120 --segment 1s --detect none", &store, &clock);
     let cameras = Cameras::new(porch.camera.clone(), vec![yard.camera.clone()]).expect("two names");
     let runtime = runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
     let listener =
@@ -59,8 +63,21 @@ fn two_test_sources_run_in_one_process() {
     let listed = request(&address, "/api/cameras").expect("it answers").json();
     assert_eq!(listed, serde_json::json!({"cameras": [{"name": "porch", "state": "live"}, {"name": "yard", "state": "live"}]}));
 
+    let markers = |name: &str| {
+        let list = request(&address, &format!("/api/markers?camera={name}")).expect("it answers").json();
+        let markers = list["markers"].as_array().expect("a list").clone();
+        markers.into_iter().map(|marker| (marker["camera"].clone(), marker["kind"].clone())).collect::<Vec<_>>()
+    };
+    for (camera, kind) in [(&porch, "bell"), (&yard, "gate")] {
+        let draft = Draft { kind: kind.to_owned(), text: None, begin: clock.wall(), end: None, data: None };
+        runtime.block_on(camera.camera.markers.add(draft)).expect("it is kept");
+    }
+    assert_eq!(markers("porch"), [("porch".into(), "bell".into())]);
+    assert_eq!(markers("yard"), [("yard".into(), "gate".into())]);
+
     // One ends, and the other goes on.
     end(porch);
+    assert_eq!(markers("yard"), [("yard".into(), "gate".into())]);
     assert!(request(&address, "/porch/video.m3u8").expect("it answers").text().ends_with("#EXT-X-ENDLIST\n"));
     let status = || request(&address, "/api/status?camera=yard").expect("it answers").json();
     let last = status()["window"]["last_msn"].as_u64().expect("a number");

@@ -47,7 +47,7 @@ impl Worker {
 
     /// Ends what is open at the step, by the clock before it, and begins what clients have open again by the new one.
     fn begin_anew(&mut self, ended: WallTime, begin: WallTime) -> Result<(), StoreError> {
-        for mut marker in self.parts.store.open_ones()? {
+        for mut marker in self.open_ones()? {
             // A client whose clock is right may have dated it by the clock that is right now.
             if marker.begin > ended && marker.begin <= begin {
                 continue;
@@ -66,7 +66,7 @@ impl Worker {
             let camera = self.parts.camera.clone();
             let query =
                 Query { camera, from: begin, to: WallTime(i64::MAX), kinds: Vec::new(), limit: MARKERS_MAX as usize, after: None };
-            let (ahead, _) = self.parts.store.list(&query)?;
+            let (ahead, _) = self.store().list(&query)?;
             let is_over = |marker: &Marker| marker.begin > begin && marker.end.is_some();
             self.dates.stale.extend(ahead.into_iter().filter(is_over).map(|marker| marker.id));
         }
@@ -77,7 +77,7 @@ impl Worker {
     pub(super) fn forget_stale(&mut self) -> Result<(), StoreError> {
         if !self.dates.stale.is_empty() && self.parts.window.has_one_clock() {
             for id in std::mem::take(&mut self.dates.stale) {
-                self.parts.store.remove(&id)?;
+                self.store().remove(&id)?;
             }
         }
         Ok(())

@@ -71,7 +71,7 @@ impl Worker {
         self.follow_clock();
         match command {
             Command::List(query, reply) => {
-                let answer = self.parts.store.list(&query).map_err(CommandError::from);
+                let answer = self.store().list(&query).map_err(CommandError::from);
                 self.reply(reply, answer);
             }
             Command::Page(query, reply) => {
@@ -79,7 +79,7 @@ impl Worker {
                 self.reply(reply, answer);
             }
             Command::Find(id, reply) => {
-                let found = self.parts.store.find(&id).map_err(CommandError::from);
+                let found = self.find(&id).map_err(CommandError::from);
                 self.reply(reply, found.and_then(|found| found.ok_or(CommandError::NotFound(id))));
             }
             Command::Add(draft, reply) => {
@@ -100,12 +100,12 @@ impl Worker {
     fn reply<T>(&mut self, reply: Reply<T>, answer: Result<T, CommandError>) {
         let answer = match answer {
             Err(CommandError::Store(error)) => {
-                let error = self.parts.store.named(error);
+                let error = self.store().named(error);
                 self.note_misread(&error);
                 Err(CommandError::Store(error))
             }
             Err(CommandError::Unkept(error)) => {
-                let error = self.parts.store.named(error);
+                let error = self.store().named(error);
                 let told = error.clone();
                 self.note(Err::<(), _>(error));
                 Err(CommandError::Unkept(told))
@@ -118,7 +118,7 @@ impl Worker {
 
     fn page(&self, query: &Query) -> Result<MarkerPage, StoreError> {
         let mut json = String::new();
-        let next = self.parts.store.visit(query, |marker| {
+        let next = self.store().visit(query, |marker| {
             let text = serde_json::to_string(&marker).map_err(|error| StoreError::new(error.to_string()))?;
             if !json.is_empty() {
                 json.push(',');
@@ -157,19 +157,19 @@ impl Worker {
     }
 
     fn n_open_of_clients(&self) -> Result<usize, StoreError> {
-        Ok(self.parts.store.open_ones()?.iter().filter(|marker| marker.source == MarkerSource::Api).count())
+        Ok(self.open_ones()?.iter().filter(|marker| marker.source == MarkerSource::Api).count())
     }
 
     fn patch(&mut self, id: String, edit: Edit) -> Result<Marker, CommandError> {
         let id = if edit.end.is_some() { self.successor(id) } else { id };
-        let Some(mut marker) = self.parts.store.find(&id)? else { return Err(CommandError::NotFound(id)) };
+        let Some(mut marker) = self.find(&id)? else { return Err(CommandError::NotFound(id)) };
         let was_open = marker.end.is_none();
         edit.apply(&mut marker).map_err(|conflict| CommandError::Conflict(conflict.0))?;
         if was_open && marker.end.is_some() {
             self.forget_successor(&marker.id);
             self.close(marker.clone()).map_err(CommandError::Unkept)?;
         } else {
-            self.parts.store.save(&marker).map_err(CommandError::Unkept)?;
+            self.store().save(&marker).map_err(CommandError::Unkept)?;
             self.events.publish(self.parts.clock.wall(), EventKind::MarkerChange(marker.clone()));
         }
         self.count();
@@ -179,8 +179,11 @@ impl Worker {
     /// What the playlists list stays there until its dates leave the window (§6.2.1); an open one gets its end, or it never would.
     fn delete(&mut self, id: String) -> Result<(), CommandError> {
         // One that cannot be read can be removed.
-        let marker = self.parts.store.find(&id).unwrap_or(None);
-        if !self.parts.store.remove(&id).map_err(CommandError::Unkept)? {
+        let marker = match self.find(&id) {
+            Ok(None) => return Err(CommandError::NotFound(id)),
+            found => found.unwrap_or(None),
+        };
+        if !self.store().remove(&id).map_err(CommandError::Unkept)? {
             return Err(CommandError::NotFound(id));
         }
         let now = self.today();

@@ -24,7 +24,7 @@ impl Worker {
 
     /// Whether markers are kept again.
     fn recover(&mut self) -> bool {
-        let done = self.parts.store.recover();
+        let done = self.store().recover();
         if self.note(done).is_none() {
             return false;
         }
@@ -37,14 +37,14 @@ impl Worker {
     }
 
     fn tidy_up(&mut self, now: Ticks) -> Result<(), StoreError> {
-        self.parts.store.location_error().map_or(Ok(()), Err)?;
+        self.store().location_error().map_or(Ok(()), Err)?;
         let wall = self.today();
         self.forget_stale()?;
         if let (Retention::Window, Some(first)) = (self.parts.retention, self.parts.window.first_wall()) {
-            self.parts.store.forget_before(first)?;
+            self.store().forget_before(&self.parts.camera, first)?;
         }
-        self.parts.store.shrink_to(MARKERS_MAX)?;
-        for mut marker in self.parts.store.open_ones()? {
+        self.store().shrink_to(MARKERS_MAX)?;
+        for mut marker in self.open_ones()? {
             // One of the detector's that nobody holds is left over from a write that failed.
             let is_left = marker.source == MarkerSource::Detector && !self.held.values().any(|id| *id == marker.id);
             if is_left || wall.since(marker.begin) > OPEN_SPAN_MAX {
@@ -54,7 +54,7 @@ impl Worker {
         }
         if now.since(self.touched_at) >= TOUCH_INTERVAL {
             self.touched_at = now;
-            self.parts.store.touch(wall)?;
+            self.store().touch(&self.parts.camera, wall)?;
         }
         self.keep_numbers()
     }
@@ -67,7 +67,7 @@ impl Worker {
         }
         let bound = next.with_room();
         match (self.parts.retention, &self.parts.last_run) {
-            (Retention::Newest, _) => self.parts.store.keep_numbers(self.parts.camera.as_str(), bound)?,
+            (Retention::Newest, _) => self.store().keep_numbers(self.parts.camera.as_str(), bound)?,
             (Retention::Window, Some(last_run)) => {
                 // The next run then begins at the time.
                 if let Err(error) = last_run.keep(bound) {
@@ -83,14 +83,14 @@ impl Worker {
     /// The run ends, and with it what is open.
     pub(super) fn close_all(&mut self) {
         let wall = self.today();
-        for mut marker in self.parts.store.open_ones().unwrap_or_default() {
+        for mut marker in self.open_ones().unwrap_or_default() {
             marker.end = Some(wall.max(marker.begin));
             let done = self.close(marker);
             self.note(done);
         }
         // No room is left: nothing is cut any more.
         if self.parts.retention == Retention::Newest && self.bound.is_some() {
-            let done = self.parts.store.keep_numbers(self.parts.camera.as_str(), self.parts.window.next_numbers());
+            let done = self.store().keep_numbers(self.parts.camera.as_str(), self.parts.window.next_numbers());
             self.note(done);
         }
         self.count();
@@ -98,9 +98,9 @@ impl Worker {
 
     /// Tells the status how many there are.
     pub(super) fn count(&self) {
-        self.counts.stored.set(self.parts.store.len());
-        self.counts.unreadable.set(self.parts.store.n_unreadable());
-        let open = self.parts.store.open_ones().map_or(0, |open| open.len());
+        self.counts.stored.set(self.store().len());
+        self.counts.unreadable.set(self.store().n_unreadable());
+        let open = self.open_ones().map_or(0, |open| open.len());
         self.counts.open.set(open as u64);
     }
 }

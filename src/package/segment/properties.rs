@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    encode::VideoParams,
+    encode,
     picture::Size,
     time::{FrameRate, Span, WallTime},
 };
@@ -15,13 +15,7 @@ const GRID: Grid = Grid { rate: FrameRate::whole(30), part_frames: 2, segment_pa
 
 /// A stretch of the small grid; `format` tells formats apart.
 pub(super) fn stretch(format: u8) -> SegmenterConfig {
-    let params = VideoParams {
-        size: Size::new(64, 48).unwrap(),
-        rate: GRID.rate,
-        sps: vec![0x67, 66, 0, 10, format].into(),
-        pps: Bytes::from_static(&[0x68, 1]),
-        bitrate_max: 1_000_000,
-    };
+    let params = encode::fixture::params(Size::new(64, 48).unwrap(), GRID.rate, format);
     SegmenterConfig { params: params.into(), grid: GRID, anchor: ANCHOR }
 }
 

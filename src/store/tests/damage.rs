@@ -47,7 +47,7 @@ fn a_row_that_cannot_be_read_does_not_take_the_others_with_it() {
         let good: Vec<Marker> = four.iter().filter(|other| *other != bad).cloned().collect();
         assert_eq!(page_by_page(&store), good, "{damage}");
         assert_eq!(store.list(&all()).expect("it works").0, good, "{damage}");
-        assert!(store.open_ones().expect("it works").is_empty(), "{damage}");
+        assert!(store.open_ones(&CameraName::default()).expect("it works").is_empty(), "{damage}");
         assert!(store.find(&bad.id).is_err() || damage.starts_with("kind"), "{damage}");
         assert!(store.n_unreadable() <= 1, "{damage}");
         // The next run closes what is open, also what it cannot read, and lists the same.
@@ -97,9 +97,9 @@ fn whatever_is_flipped_in_a_file_is_told_with_its_name_and_is_no_panic() {
         };
         let done = [
             store.list(&all()).map(drop),
-            store.open_ones().map(drop),
+            store.open_ones(&CameraName::default()).map(drop),
             store.add(marker("bell", 0, None)).map(drop),
-            store.touch(at(5)),
+            store.touch(&CameraName::default(), at(5)),
             store.find("door-2").map(drop),
             store.remove("door-2").map(drop),
             store.shrink_to(1),
@@ -152,7 +152,7 @@ fn a_folder_that_is_deleted_gets_all_markers_again_when_it_is_back() {
     fs::write(folder.join("markers.sqlite-wal"), vec![7; 5000]).expect("a file");
     store.recover().expect("it is back");
     assert!(store.location_error().is_none());
-    assert_eq!(ids(&store.open_ones().expect("it works")), [&open.id], "what goes on goes on");
+    assert_eq!(ids(&store.open_ones(&CameraName::default()).expect("it works")), [&open.id], "what goes on goes on");
     let newest = store.add(marker("door", 10_000, Some(10_001))).expect("room");
     assert!(parts_of(&newest.id).map(|(_, number)| number) > parts_of(&open.id).map(|(_, number)| number));
     drop(store);

@@ -76,7 +76,7 @@ pub(super) fn camera(name: &str, clock: &Arc<ManualClock>) -> Arc<Camera> {
     let (runs, queue) = marker_service::runs();
     let parts = MarkerServiceParts {
         camera: name.clone(),
-        store: Store::open(&Location::Memory, NOW).expect("memory"),
+        store: Store::open_shared(&Location::Memory, NOW).expect("memory"),
         retention: Retention::Window,
         runs: queue,
         window: window.clone(),
