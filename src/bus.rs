@@ -1,5 +1,5 @@
-//! The bus of a camera: what it makes, for all who want it. Subscribers come to the [`Bus`]; its other end, the [`Publishers`], belongs to
-//! the thread that makes it.
+//! The bus of a camera: it hands what a camera makes to all subscribers. They subscribe to the [`Bus`]; the other end, the [`Publishers`],
+//! belongs to the encode thread.
 //!
 //! No subscriber can hold up the publisher or another subscriber, and a bug in one ends that one alone. A subscriber whose work is bounded is
 //! called on the publisher's thread ([`Topic::call`]); every other one has a queue with a bound, and a policy for when it is full

@@ -39,11 +39,11 @@ pub struct Camera {
     pub status: Arc<Status>,
     /// Its markers and events.
     pub markers: Arc<MarkerService>,
-    /// What those have done who are told of its events outside of HTTP.
+    /// The counts of its hooks.
     pub hooks: Arc<HooksCounts>,
     /// The texts of its window.
     pub playlists: Arc<Playlists>,
-    /// Where those who take its pictures, frames and parts subscribe.
+    /// Where consumers of its pictures, frames and parts subscribe.
     pub bus: Bus,
 }
 

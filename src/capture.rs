@@ -1,12 +1,10 @@
-//! The capture thread: has the source opened, takes its pictures, and has it opened again when it is lost. The source itself runs on a
-//! thread of its own (`source`), so that one that blocks holds nobody: its silence is seen and told here, and the end does not
-//! wait for it.
+//! The capture thread: it has the source opened, takes its pictures, and has it opened again after a loss. The source runs on a thread of
+//! its own (`source`), so that a source that blocks holds up no other thread: this thread notices the silence, and the end does not wait.
 //!
-//! It never waits for anybody downstream. Its queue to the encoder holds [`QUEUE_MAX`] pictures and the newest win: what is
-//! overtaken is counted. The detector is shown each picture and takes the newest when it has time.
+//! The capture thread never waits for a consumer. Its queue to the encoder holds [`QUEUE_MAX`] pictures; when it is full, the oldest picture
+//! is dropped and counted. The detector gets each picture and searches the newest when it has time.
 //!
-//! The stream has one size, that of the format opened first. A picture of another size, from a camera that changed its mind or that was
-//! replaced by another one, is fitted into it.
+//! The stream keeps the size of the format that was opened first. A picture of another size is fitted into it.
 
 mod source_thread;
 mod state_changes;

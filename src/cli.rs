@@ -1,12 +1,12 @@
-//! What was typed, and nothing more: every value is still text, and [config] says what it means.
+//! What was typed, and nothing more: every value is still text, and [`config`](crate::config) says what it means.
 //!
 //! Values are not checked here, because clap's own complaints are paragraphs; ours are one sentence each.
 
 use crate::{
     camera_name::NAME_DEFAULT,
-    detect, encode, grid,
+    compose, detect, encode, grid,
     quantity::{bits_text, bytes_text, span_text},
-    server, window,
+    server, source, window,
 };
 use clap::{
     Args, CommandFactory, Parser, Subcommand,
@@ -24,6 +24,12 @@ Examples:
 Lengths of time are a number and a unit: 200ms, 2s, 5m, 24h.
 Bit rates count in thousands (2M is 2,000,000 bit/s), bytes in 1024s (1G is 1,073,741,824 bytes).
 An option given twice counts as given last, but every --mask, --host-name and --allow-origin counts.";
+
+// Addresses and brackets would be links in a doc comment.
+const ORIGIN_HELP: &str = "A page that may show the stream though it is of another origin, https://home.example; or * for all pages; it \
+                           may be given several times";
+const BROKER_HELP: &str =
+    "Tell an MQTT broker of every event, and Home Assistant of a sensor: mqtt[s]://[user:password@]host[:port][/topic]";
 
 /// Widest help text, in columns: longer lines are hard to read.
 const HELP_COLUMNS: usize = 100;
@@ -141,7 +147,7 @@ pub struct DetectFilesArgs {
 pub struct SourceArgs {
     /// The camera: its number, its path (/dev/video0, /dev/v4l/by-id/...) or a part of its name; or test for a drawn picture;
     /// or file:PATH for a video file, looped in real time
-    #[arg(long, value_name = "SPEC", default_value = "0")]
+    #[arg(long, value_name = "SPEC", default_value = source::DEVICE_DEFAULT)]
     pub device: String,
     /// End at the end of a file instead of looping it
     #[arg(long)]
@@ -172,16 +178,15 @@ pub struct PipelineArgs {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Picture")]
 pub struct PictureArgs {
-    /// Picture size in pixels, both sides even; the camera's nearest is taken [default: 640x480 of a camera, else the source's
-    /// own]
-    #[arg(long, value_name = "WxH")]
+    /// Picture size in pixels, both sides even; the camera's nearest is taken
+    #[arg(long, value_name = "WxH", help = size_help())]
     pub size: Option<String>,
-    /// Frames per second: 30, 29.97 or 30000/1001; the camera's nearest is taken [default: 30 of a camera, else the source's own]
-    #[arg(long, value_name = "RATE")]
+    /// Frames per second; the camera's nearest is taken
+    #[arg(long, value_name = "RATE", help = fps_help())]
     pub fps: Option<String>,
     /// What is drawn into the picture: boxes, labels, clock, blur (faces made unrecognisable), with commas
     /// between; or none
-    #[arg(long, value_name = "LIST", default_value = "boxes")]
+    #[arg(long, value_name = "LIST", default_value = compose::OVERLAY_DEFAULT)]
     pub overlay: String,
     /// A place that is never shown, left, top, width and height in pixels or in per cent of the picture; it may be given several
     /// times
@@ -197,10 +202,10 @@ pub struct PictureArgs {
 #[command(next_help_heading = "Detection")]
 pub struct SearchArgs {
     /// What to find, one or several: face, profile, eye, smile, upperbody, fullbody, cat, or a Haar cascade file, PATH.xml; or none
-    #[arg(long, value_name = "WHAT,...", default_value = "face")]
+    #[arg(long, value_name = "WHAT,...", default_value = detect::WHAT_DEFAULT)]
     pub detect: String,
     /// What finds faces: auto, haar or blazeface; auto is the network BlazeFace where this build has it. All else is found by cascades
-    #[arg(long, value_name = "NAME", default_value = "auto")]
+    #[arg(long, value_name = "NAME", default_value = detect::DETECTOR_DEFAULT)]
     pub detector: String,
     /// A BlazeFace network in place of the built-in one: a .tflite file of MediaPipe's form
     #[arg(long, value_name = "FILE")]
@@ -272,9 +277,8 @@ pub struct ServerArgs {
     /// it may be given several times
     #[arg(long, value_name = "NAME")]
     pub host_name: Vec<String>,
-    /// A page that may show the stream though it is of another origin, https://home.example; or * for all pages; it may be
-    /// given several times
-    #[arg(long, value_name = "ORIGIN")]
+    /// Pages of other origins that may show the stream.
+    #[arg(long, value_name = "ORIGIN", help = ORIGIN_HELP)]
     pub allow_origin: Vec<String>,
 }
 
@@ -285,15 +289,30 @@ pub struct EventsArgs {
     /// Folder in which markers are kept from run to run; without it they are gone when they leave the window
     #[arg(long, value_name = "DIR")]
     pub storage: Option<PathBuf>,
-    /// POST every event as JSON to this address: http[s]://[user:password@]host[:port]/path
-    #[arg(long, value_name = "URL")]
+    /// The webhook.
+    #[arg(long, value_name = "URL", help = "POST every event as JSON to this address: http[s]://[user:password@]host[:port]/path")]
     pub on_event: Option<String>,
     /// Run this command of the shell for every event, with the event as JSON on its standard input
     #[arg(long, value_name = "CMD")]
     pub on_event_exec: Option<String>,
-    /// Tell an MQTT broker of every event, and Home Assistant of a sensor: mqtt[s]://[user:password@]host[:port][/topic]
-    #[arg(long, value_name = "URL")]
+    /// The MQTT broker.
+    #[arg(long, value_name = "URL", help = BROKER_HELP)]
     pub mqtt: Option<String>,
+}
+
+fn size_help() -> String {
+    let (width, height) = source::SIZE_DEFAULT;
+    format!(
+        "Picture size in pixels, both sides even; the camera's nearest is taken [default: {width}x{height} of a camera, else the \
+         source's own]"
+    )
+}
+
+fn fps_help() -> String {
+    let rate = source::RATE_DEFAULT.as_f64();
+    format!(
+        "Frames per second: 30, 29.97 or 30000/1001; the camera's nearest is taken [default: {rate} of a camera, else the source's own]"
+    )
 }
 
 /// Why a command line has no meaning: one sentence that says what, why, and what to do instead.

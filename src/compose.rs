@@ -19,7 +19,10 @@ use caption::{draw_clock, draw_labels};
 use pixelate::{hide_all, hide_area};
 use slate::draw_slate;
 
-/// What is burnt into the picture; nothing by default.
+/// The overlay when none is asked for.
+pub const OVERLAY_DEFAULT: &str = "boxes";
+
+/// What is burnt into the picture.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Overlay {
     /// Boxes around what was found.

@@ -28,7 +28,7 @@ pub enum Command {
     Stream(CameraConfig, ServerConfig, Box<EventsConfig>),
     /// List the cameras of this host.
     Devices(Listing),
-    /// Run a file through the pipeline unpaced; its source is [`SourceSpec::File`], played once.
+    /// Run a file through the pipeline unpaced; its source is [`SourceSpec::File`](crate::source::SourceSpec::File), played once.
     Bench(CameraConfig, Listing),
     /// Record a source to a file.
     Record(CameraConfig, RecordConfig),
@@ -67,11 +67,11 @@ pub struct DetectFilesConfig {
     pub listing: Listing,
 }
 
-/// Where markers are kept, and who is told of events.
+/// Where markers are kept, and the hooks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventsConfig {
     /// Where markers are kept.
     pub location: Location,
-    /// Who is told outside of HTTP.
+    /// The hooks.
     pub hooks: HooksConfig,
 }

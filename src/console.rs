@@ -1,6 +1,6 @@
 //! What the terminal shows: the addresses to open, one live line, progress, logs and errors, all on stderr.
 //!
-//! One thread of its own writes to stderr, from a bounded queue: whoever reads the log slowly, no longer or never holds nobody up.
+//! One thread writes to stderr, from a bounded queue, so that a slow or stopped reader of the log holds up no other thread.
 //!
 //! Stdout is for results alone (`--json`, listings), through [`out`]. On a terminal the live line stays below the log, which is
 //! written around it; without one everything is a plain log line. What the texts say is made by pure functions in the submodules.

@@ -1,5 +1,5 @@
-//! What the stages count: numbers that any thread may bump and any may read. Nothing here decides anything and nobody waits for anybody:
-//! counters are atomics, and each lock is held for a few instructions.
+//! Counters, gauges and samples of the stages, for any thread to change and to read. Nothing here waits: counters are atomics, and each lock
+//! is held for a few instructions.
 
 use crate::{sync::lock, time::Span};
 use serde::Serialize;
@@ -89,7 +89,7 @@ pub struct Percentiles {
     pub p95: f64,
 }
 
-/// Rounded to so many steps per unit: more digits mean nothing to those who read a report.
+/// Rounded to so many steps per unit: more digits mean nothing in a report.
 pub(crate) fn round(value: f64, per: f64) -> f64 {
     (value * per).round() / per
 }

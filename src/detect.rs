@@ -39,6 +39,10 @@ pub const SYSTEM_CASCADES: [(&str, &str); 7] = [
 /// Runs over which a detector spreads the search for one thing, each with a part of the sizes; several things take turns.
 pub const RUNS_PER_SCAN: usize = 2;
 
+/// What is searched when nothing else is asked for.
+pub const WHAT_DEFAULT: &str = "face";
+/// The detector when none is named: the face network where this build has it.
+pub const DETECTOR_DEFAULT: &str = "auto";
 /// Searches per second when nothing else is asked: a face is boxed within 100 ms, at a third of the cost of every frame.
 pub const FPS_DEFAULT: f64 = 10.0;
 /// Width of the searched picture when nothing else is asked: at 320 the small faces are lost.

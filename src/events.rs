@@ -1,7 +1,7 @@
-//! What happens, told to all who listen: clients of `GET /api/events`, webhooks, brokers.
+//! The events of a camera, for all listeners: clients of `GET /api/events`, webhooks, brokers.
 //!
-//! Events lie in one ring of [`EVENTS_MAX`]; a listener is a place in it and holds no events of its own. So publishing costs the same
-//! however many listen and however slow they are: who is overtaken by the ring is told how many events it missed.
+//! A ring holds the last [`EVENTS_MAX`] events. A listener is a position in the ring and holds no events of its own, so publishing costs the
+//! same however many listeners there are and however slow they are. A listener that falls behind receives [`Received::Missed`].
 
 use crate::{camera_name::CameraName, marker::Marker, sync::lock, time::WallTime};
 use serde::Serialize;
@@ -125,12 +125,12 @@ pub struct Events {
     version: watch::Sender<()>,
 }
 
-/// What a listener gets.
+/// What a listener receives.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Received {
     /// An event.
     Event(Arc<Event>),
-    /// It was too slow for so many events.
+    /// The listener was too slow, and so many events were overwritten.
     Missed(u64),
 }
 
@@ -141,7 +141,7 @@ impl Events {
         Events { run, camera, ring: Mutex::new(ring), version: watch::Sender::new(()) }
     }
 
-    /// Tells all who listen. Nothing is told after the close.
+    /// Publishes an event to all listeners. Does nothing after the close.
     pub fn publish(&self, at: WallTime, kind: EventKind) {
         let mut ring = self.ring();
         if ring.closed {
@@ -157,23 +157,23 @@ impl Events {
         self.version.send_replace(());
     }
 
-    /// The stream is ending: what is told from now on is of its end.
+    /// Marks all later events as part of the stream's end.
     pub fn begin_end(&self) {
         self.ring().ending = true;
     }
 
-    /// There will be no more: who listens hears the rest, and ends.
+    /// Ends the ring: listeners receive the events that are left, then the end.
     pub fn close(&self) {
         self.ring().closed = true;
         self.version.send_replace(());
     }
 
-    /// Whether there will be no more.
+    /// Whether the ring has ended.
     pub fn is_closed(&self) -> bool {
         self.ring().closed
     }
 
-    /// What tells the events of this run from those of others.
+    /// The id of this run, which begins the id of each event.
     pub fn run(&self) -> &str {
         &self.run
     }
@@ -188,7 +188,7 @@ impl Events {
         format!("{}-{}", self.run, event.number)
     }
 
-    /// Listens from now on.
+    /// A listener for events from now on.
     pub fn listen(self: &Arc<Self>) -> Listener {
         self.listener(|ring| (ring.next, false))
     }
@@ -211,7 +211,7 @@ impl Events {
     }
 }
 
-/// One who listens. Dropping it frees its place.
+/// A listener's position in the ring.
 #[derive(Debug)]
 pub struct Listener {
     events: Arc<Events>,
@@ -246,7 +246,7 @@ impl Listener {
         if self.next < oldest {
             let missed = oldest - self.next;
             self.next = oldest;
-            // Who never heard any of them was not too slow.
+            // A listener that has received none of them was not too slow.
             if !from_oldest {
                 return Some(Received::Missed(missed));
             }

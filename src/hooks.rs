@@ -23,7 +23,7 @@ use tokio::{task::JoinSet, time::timeout};
 /// At the end, the last events get this long to go out.
 pub const END_GRACE: Duration = Duration::from_secs(2);
 
-/// Who is told.
+/// The hooks to start.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HooksConfig {
     /// A server that takes a POST for each event.

@@ -73,8 +73,8 @@ pub mod store;
 // The thread that keeps and tells them.
 pub mod marker_service;
 
-// What is offered: texts, and those who are told.
-pub mod coding;
+// What is offered: texts and hooks.
+pub mod gzip;
 pub mod hooks;
 
 // Playlists.

@@ -197,7 +197,7 @@ impl MarkerService {
         if let Some((stop, thread)) = stop {
             // The thread takes one, and is there until it does.
             stop.send(reason).ok();
-            // A panic has been told, and whoever ends all goes on.
+            // A panic has been logged, and the caller goes on with the end.
             thread.join().ok();
         }
     }

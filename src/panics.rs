@@ -1,4 +1,4 @@
-//! Bugs in tasks and in turns of a loop: what met one begins anew, it is counted, and whoever asks is told.
+//! Panics of tasks and of iterations of a loop: the task or loop begins anew, and the panic is counted for the status.
 
 use crate::counter::{Counter, Gauge};
 use serde::Serialize;

@@ -1,6 +1,6 @@
 //! Playlists: what the window holds, as text. What is finished lies written and compressed in [`Texts`]; it is put between a head and a
-//! tail that are written anew for each version, once for all who ask. All of it is made from a snapshot, without the window's lock:
-//! nobody who publishes waits for a text.
+//! tail that are written anew for each version, once for all requests. All of it is made from a snapshot, without the window's lock:
+//! publishing never waits for a text.
 
 pub mod dash;
 pub mod hls;
@@ -12,7 +12,6 @@ mod tests;
 pub mod texts;
 
 use crate::{
-    coding::ContentCoding,
     encode::VBV_SPAN,
     failpoint,
     sync::lock,
@@ -91,17 +90,17 @@ impl Kind {
     }
 }
 
-/// A rendered playlist: pieces to be sent in order, shared by all who asked.
+/// A rendered playlist: pieces to be sent in order, shared by all requests.
 #[derive(Debug)]
 pub struct RenderedPlaylist {
     pieces: Vec<Piece>,
     tag: String,
-    packed: [OnceLock<Vec<Bytes>>; ContentCoding::ALL.len()],
+    gzip: OnceLock<Vec<Bytes>>,
 }
 
 impl RenderedPlaylist {
     fn new(pieces: Vec<Piece>, tag: String) -> RenderedPlaylist {
-        RenderedPlaylist { pieces, tag, packed: Default::default() }
+        RenderedPlaylist { pieces, tag, gzip: OnceLock::new() }
     }
 
     /// The text.
@@ -109,9 +108,9 @@ impl RenderedPlaylist {
         self.pieces.iter().map(|piece| piece.text().clone()).collect()
     }
 
-    /// The text in a coding, compressed on the first call only; who asks meanwhile waits for that, for it takes milliseconds.
-    pub fn packed(&self, coding: ContentCoding) -> &[Bytes] {
-        self.packed[coding as usize].get_or_init(|| pack(coding, &self.pieces))
+    /// The text in gzip, compressed on the first call only. That takes milliseconds, for which other callers wait.
+    pub fn gzip(&self) -> &[Bytes] {
+        self.gzip.get_or_init(|| pack(&self.pieces))
     }
 
     /// What tells it from all other pages of this run; the base of its entity tag.
@@ -168,7 +167,9 @@ impl Playlists {
             texts.follow(snapshot);
             texts.take_fresh()
         };
-        fresh.iter().for_each(|stretch| stretch.pack());
+        for block in fresh {
+            block.deflated();
+        }
     }
 }
 

@@ -42,9 +42,9 @@ pub struct RenditionParts {
     pub clock: Arc<dyn Clock>,
     /// What it tells of itself.
     pub status: Arc<RenditionStatus>,
-    /// Who gets its encoded frames.
+    /// The subscribers of its encoded frames.
     pub frames: Publisher<Encoded>,
-    /// Who gets its parts and segments.
+    /// The subscribers of its parts and segments.
     pub events: Publisher<PackagerEvent>,
 }
 
@@ -77,7 +77,7 @@ pub struct Rendition {
     segmenter: Option<Segmenter>,
     /// A new encoder was opened, and its first frame begins a new run of segments, whose dates have this anchor.
     run_due: Option<WallAnchor>,
-    /// What is told to those who take encoded frames; none until the open encoder's first.
+    /// The parameters that subscribers of encoded frames have; none before the open encoder's first frame.
     params: Option<Arc<TrackParams>>,
     /// Failures of encoders since a whole segment.
     encoder_failures: u32,

@@ -22,6 +22,16 @@ mod media;
 pub mod mjpeg;
 pub mod test;
 
+/// The source when none is named: the first camera.
+pub const DEVICE_DEFAULT: &str = "0";
+
+/// Picture size when none is asked for, where a source has several: every camera gives it, faces are found well in it, and any machine
+/// encodes it in real time.
+pub const SIZE_DEFAULT: (u32, u32) = (640, 480);
+
+/// Frame rate when none is asked for, or a source tells none: every camera gives it in good light.
+pub const RATE_DEFAULT: FrameRate = FrameRate::whole(30);
+
 /// Longest time that [`Source::next`] blocks, so that a stop is seen soon.
 pub const NEXT_WAIT_MAX: Span = Span::from_ms(500);
 

@@ -1,4 +1,4 @@
-//! What a stream says of itself, gathered from its stages: the report of `GET /api/status`.
+//! Gathers the counts of the stages into the report of `GET /api/status`.
 
 use crate::{
     capture::SourceState,

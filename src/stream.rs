@@ -1,4 +1,4 @@
-//! One running stream: the threads from the source to whoever takes the parts.
+//! One running stream: the threads from the source to the bus.
 //!
 //! `capture` feeds `encode` through a queue where the newest win; `detect` takes the newest picture when it has time. The end flows
 //! downstream: the flag ends `capture`, its closed queue ends `encode`, which closes the last segment.
@@ -82,7 +82,7 @@ impl Stream {
     pub fn end(self) -> (Result<(), PipelineError>, Capture) {
         let Stream { capture, encode } = self;
         capture.stop.raise();
-        // A panic is an error here, so that whoever ends the stream goes on to tell its viewers.
+        // A panic is an error here, so that the caller still ends the stream for its viewers.
         (encode.join().unwrap_or(Err(PipelineError::Panicked("encode"))), capture)
     }
 }
@@ -125,7 +125,7 @@ impl EncodeLoop {
     }
 
     fn run(mut self, pictures: &Receiver<Captured>) -> Result<(), PipelineError> {
-        // Who wants no more ends the stream, and nothing has failed.
+        // An essential subscriber that has left ends the stream, and nothing has failed.
         let judge =
             |result: Result<(), PipelineError>| result.or_else(|error| if error.is_failure() { Err(error) } else { Ok(()) });
         let result = judge(self.pace(pictures));

@@ -1,8 +1,8 @@
 //! The rolling window of parts and segments. The segmenter's thread pushes, the server's tasks read and
-//! wait. A standard mutex guards it (no await and no I/O under it); a `watch` wakes those who wait for the next version.
+//! wait. A standard mutex guards it (no await and no I/O under it); a `watch` wakes the tasks that wait for the next version.
 //!
-//! What it never does: decide what a request means (`server::origin`) or how a playlist reads (`playlist`). Who has much to do with what is
-//! in it, such as writing a playlist, takes a [`Snapshot`] and works without the lock.
+//! It never decides what a request means (`server::origin`) or how a playlist reads (`playlist`). Work that takes longer, such as rendering a
+//! playlist, uses a [`Snapshot`] without the lock.
 
 #[cfg(test)]
 pub(crate) mod feed;
@@ -194,7 +194,7 @@ impl Window {
         self.read(|state| state.listed().next().or(state.growing()).map(|segment| segment.start.wall))
     }
 
-    /// The stream has ended: the playlists get EXT-X-ENDLIST, and all who wait are answered.
+    /// Ends the stream: the playlists get EXT-X-ENDLIST, and all waiting requests are answered.
     pub fn end(&self) {
         self.change(|state| {
             let live = !state.ended;
@@ -240,7 +240,7 @@ impl Window {
         WAITERS_MAX - self.waiter_permits.available_permits()
     }
 
-    /// Room for a request that will wait; `None` when [`WAITERS_MAX`] wait already.
+    /// A permit for a request to wait; `None` when [`WAITERS_MAX`] wait already.
     pub fn waiter_permit(&self) -> Option<WaiterPermit> {
         self.waiter_permits.clone().try_acquire_owned().ok()
     }

@@ -1,5 +1,5 @@
-//! The limit of memory of the control group that this process runs in: that of its service or its container. The kernel ends who reaches
-//! it, without a word.
+//! The memory limit of this process's control group, which is that of its service or container. The kernel kills a process that reaches it,
+//! without a message.
 
 use std::{
     fs,

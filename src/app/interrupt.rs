@@ -9,7 +9,7 @@ use crate::time::Span;
 /// Exit code after a second Ctrl-C, as a shell gives to what SIGINT killed.
 const EXIT_INTERRUPTED: i32 = 130;
 
-/// Said at the first signal, by whoever waits for it.
+/// Logged at the first signal, by the thread that waits for it.
 const ENDING: &str = "ending; once more to exit at once";
 
 pub(super) use system::Interrupt;

@@ -1,5 +1,5 @@
-//! Whether the system gives what a command needs to run: asked at the start, so that a limit that is too small is a sentence and not a
-//! stream that hangs.
+//! Checks at the start whether the system gives a command what it needs, so that a limit that is too small is one sentence and not a stream
+//! that hangs.
 
 use super::{Failure, cgroup};
 use crate::picture::Size;
@@ -75,7 +75,7 @@ fn ensure_address_space() -> Result<(), Failure> {
     }
 }
 
-/// The kernel ends, without a word, who takes more than a service or a container may have.
+/// The kernel kills, without a message, a process that takes more than its service or container may have.
 fn ensure_memory(have: Option<u64>, who: &str, needed: u64) -> Result<(), Failure> {
     match have {
         Some(have) if have < needed => Err(Failure(format!(

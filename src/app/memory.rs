@@ -1,7 +1,7 @@
 //! The end of a program that gets no more memory: one sentence and exit code 1, where Rust's own end is a core dump.
 //!
-//! Who asks for memory cannot be told in Rust that there is none, but for a few who try. What this program holds is bounded, so this is the
-//! system's limit (`ulimit -v`) or a picture far too large for the machine, and the user can help.
+//! Most code that allocates in Rust cannot learn that there is no memory. What this program holds is bounded, so the cause is the system's
+//! limit (`ulimit -v`) or a picture far too large for the machine, and the user can help.
 
 use super::signal::exit_at_once;
 use crate::console::EXIT_FAILED;
@@ -18,7 +18,7 @@ use std::{
 #[global_allocator]
 static MEMORY: Memory = Memory;
 
-/// Wait for a reader of stderr who is slow; who has stopped does not keep the program.
+/// Longest wait for a slow reader of stderr. A reader that has stopped does not keep the program.
 const READER_PATIENCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 200_000_000 };
 
 /// The system's allocator, that does not return without memory.

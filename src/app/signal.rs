@@ -1,4 +1,4 @@
-//! What the system does when it sends this process a signal: asked before anything is changed, so that what the caller chose stays.
+//! How this process handles each signal at its start, read before anything is changed, so that the caller's choice stays.
 
 use std::io;
 

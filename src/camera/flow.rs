@@ -1,5 +1,5 @@
-//! The flow of one camera, put together: source, capture, detector, pipeline. Who takes what it makes
-//! subscribes to its bus: a window, a recording, nobody.
+//! Assembles the flow of one camera: source, capture, detector, pipeline. Consumers of its output, such as a window or a recording, subscribe
+//! to its bus.
 
 use super::{CameraConfig, CameraError};
 use crate::{
@@ -36,7 +36,7 @@ pub struct Flow {
     clock: Arc<dyn Clock>,
     /// What it tells of itself.
     pub status: Arc<Status>,
-    /// Where those who take what it makes subscribe.
+    /// Where consumers of its output subscribe.
     pub bus: Bus,
     publishers: Publishers,
     detections: Detections,

@@ -1,4 +1,4 @@
-//! A camera from its start to its end: first it waits for its source, and is served already; then it is live.
+//! A camera from its start to its end. It is served already while it waits for its source, and is live then.
 
 use super::{
     Camera, CameraConfig, CameraError,
@@ -11,15 +11,12 @@ use crate::{
     failpoint,
     grid::Grid,
     package::PackagerEvent,
-    source::SourceFormat,
+    source::{RATE_DEFAULT, SourceFormat},
     store::{SharedStore, last_run::LastRun},
     time::{Clock, FrameRate},
     window::{Window, WindowConfig, numbers::FirstNumbers},
 };
 use std::sync::Arc;
-
-/// The frame rate expected until the source is open; most have it.
-const RATE_EXPECTED: FrameRate = FrameRate::whole(30);
 
 /// A camera that waits for its source.
 pub struct PendingCamera {
@@ -51,7 +48,7 @@ impl Camera {
         let markers_builder = MarkerServiceBuilder::open(config.name.clone(), kept, clock.wall())?;
         let runs = markers_builder.runs.clone();
         let (flow, capture) = Flow::new(&config, clock.clone(), Box::new(move |detection| runs.give(detection)))?;
-        let rate = config.format_request.rate.unwrap_or(RATE_EXPECTED);
+        let rate = config.format_request.rate.unwrap_or(RATE_DEFAULT);
         let window = Arc::new(Window::new(window_config(&config, rate, run_name()?, markers_builder.first), clock.clone()));
         let status = flow.status.clone();
         let markers = markers_builder.start(window.clone(), status.stream.capture.clone(), clock.clone())?;

@@ -1,4 +1,4 @@
-//! Where a camera's markers and numbers are kept, opened before there is a window.
+//! Prepares a camera's marker service before the camera has a window, for the window needs the first numbers from the store.
 
 use super::CameraError;
 use crate::{

@@ -1,7 +1,7 @@
-//! The thread that the source itself runs on: it opens it when told to, and hands on what comes.
+//! The thread that opens and reads the source on behalf of the capture thread.
 //!
-//! A source may block without a bound (a FIFO whose writer stalls, a network drive, a driver that hangs). Then this thread is held, and
-//! nobody else: the capture thread sees that nothing comes, and leaves it behind at the end.
+//! A source may block without a bound (a FIFO whose writer stalls, a network drive, a driver that hangs). Then this thread blocks and no
+//! other: the capture thread notices the silence, and leaves this thread behind at the end.
 
 use super::Opener;
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
 use crossbeam_channel::{Receiver, Sender, bounded};
 use std::{io, thread};
 
-/// What the source's thread tells.
+/// What the source thread sends.
 pub(super) enum SourceMessage {
     /// The source is open.
     Opened(SourceFormat),
@@ -30,7 +30,7 @@ pub(super) enum SourceMessage {
     Ended(String),
 }
 
-/// The thread, seen from the capture.
+/// The capture thread's handle of it.
 pub(super) struct SourceThread {
     /// Each message opens the source, at first and when it was lost; closed to end the thread.
     pub(super) open: Sender<()>,

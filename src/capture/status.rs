@@ -1,4 +1,4 @@
-//! What the capture tells of itself: what its source is doing, and what became of its pictures.
+//! The status of the capture: the state of its source, and the counts of its pictures.
 
 use super::state_changes::StateChanges;
 use crate::{

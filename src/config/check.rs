@@ -1,6 +1,6 @@
-//! From what was typed to what it means. Every refusal is one sentence: the option and its value, why, what to write instead.
+//! Validates what was typed. Every refusal is one sentence: the option and its value, why, what to write instead.
 //!
-//! Pure: whether a file, a camera or a port is really there is found out, and told, by whoever opens it.
+//! Pure: whether a file, a camera or a port exists is found out by the stage that opens it.
 
 use super::{Command, DetectFilesConfig, EventsConfig, Invocation, Listing, RecordConfig};
 use crate::{
@@ -240,7 +240,7 @@ fn detection(search: &SearchArgs, pace: &SearchPaceArgs) -> Result<DetectConfig,
         let why = "no network is to run; write --detector blazeface --detect face with it, or leave --model out";
         return refuse("--model", &model.display().to_string(), why);
     }
-    // Who brings a model wants it to run, and is told where this build cannot.
+    // A user who names a model wants it to run, so a build that cannot run it says so.
     let by = if search.model.is_some() { DetectorChoice::BlazeFace } else { by };
     Ok(DetectConfig { cascades, by, model: search.model.clone(), fps: search_pace(pace)?, width })
 }

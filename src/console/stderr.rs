@@ -1,8 +1,8 @@
 //! The one writer of stderr: a bounded queue and the thread `log` behind it.
 //!
-//! Who reads the log may be slow, may have stopped (a paused terminal, `less`, a stuck ssh), may be gone, and its disk may be full. None of
-//! that may reach the thread that has something to say: a line that finds no room is dropped and counted, and one that cannot be written is
-//! lost. The count is told as soon as there is room again.
+//! The reader of the log may be slow, stopped (a paused terminal, `less`, a stuck ssh) or gone, and its disk may be full. None of that may
+//! block a thread that logs: a line is dropped and counted when the queue is full, and lost when it cannot be written. The count is logged as
+//! soon as there is room again.
 
 use crate::{failpoint, time::Span};
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -23,7 +23,7 @@ pub const QUEUE_MAX: usize = 2048;
 /// With so many waiting, the live line is not drawn: its reader has stopped, and the next one says all that it says.
 const DRAWN_MAX: usize = 64;
 
-/// At the end, what waits gets this long to go out. Whoever has not read it by then does not read.
+/// At the end, waiting lines get this long to be written. A reader that has not read them by then does not read.
 const FLUSH_MAX: Span = Span::from_ms(1000);
 
 /// Bugs of the thread that writes, after which it is left alone.
@@ -42,7 +42,7 @@ struct Queue {
     sender: Sender<Entry>,
     /// Texts dropped, and not told yet.
     dropped: AtomicU64,
-    /// Whether there is a thread that writes. Where the system gives none, whoever speaks writes himself.
+    /// Whether the thread runs. Where the system gives none, the thread that logs writes itself.
     is_served: AtomicBool,
 }
 
@@ -90,7 +90,7 @@ pub fn flush() {
 }
 
 /// Writes entries for as long as there are some. A bug costs the entry that met it; each is told by an entry of its own, so many of them are
-/// the end of this thread, and whoever speaks writes himself.
+/// the end of this thread, and then the thread that logs writes itself.
 fn serve_on(entries: &Receiver<Entry>) {
     for _ in 0..PANICS_MAX {
         if catch_unwind(|| serve(entries, take_dropped, write_all)).is_ok() {

@@ -39,7 +39,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(20);
 const PAUSE_FIRST: Duration = Duration::from_secs(1);
 /// The longest such pause.
 const PAUSE_MAX: Duration = Duration::from_secs(30);
-/// Messages from the publisher to the one who holds the connection.
+/// Messages from the publisher to the task that holds the connection.
 const MESSAGES_MAX: usize = 16;
 /// Messages of the broker's that wait to be read; more are left out. What it retains comes at once.
 const INBOX_MAX: usize = 1024;

@@ -1,4 +1,4 @@
-//! The thread's side of the service: what it keeps, and what it does in each turn.
+//! The thread's side of the service.
 
 pub(super) mod clock;
 pub(super) mod commands;
@@ -185,7 +185,7 @@ impl Worker {
         }))
     }
 
-    /// The store, which other cameras use too. Who holds it calls nothing that locks it again.
+    /// Locks the store, which other cameras use too. Drop the guard before another method locks it.
     fn store(&self) -> MutexGuard<'_, Store> {
         lock(&self.parts.store)
     }
@@ -213,7 +213,7 @@ impl Worker {
         Ok(marker)
     }
 
-    /// Stores a marker that has its end now, and tells it.
+    /// Stores a marker that has its end now, and publishes it.
     fn close(&mut self, marker: Marker) -> Result<(), StoreError> {
         if self.store().save(&marker)? {
             self.mark(&marker);
@@ -231,8 +231,8 @@ impl Worker {
         }
     }
 
-    /// Counts what the store refuses to keep, and tells the first of a burst: a full disk would fill the log too. The burst ends when the
-    /// store [recovers](Worker::maintain).
+    /// Counts a failed write, and logs and publishes the first of a burst: a full disk would fill the log too. The burst ends when the store
+    /// [recovers](Worker::maintain).
     fn note<T>(&mut self, done: Result<T, StoreError>) -> Option<T> {
         let error = match done {
             Ok(value) => return Some(value),
@@ -255,7 +255,7 @@ impl Worker {
         }
     }
 
-    /// Tells that the camera was lost, or is back.
+    /// Publishes that the camera was lost, or is back.
     fn turn(&mut self, state: SourceState) {
         let reason = match state {
             SourceState::Silent => "it gives no pictures",
@@ -264,7 +264,7 @@ impl Worker {
             SourceState::Opening | SourceState::Ended => return,
         };
         let now = self.parts.clock.wall();
-        // Who is silent first and then gone was lost once.
+        // A camera that is silent first and gone then was lost once.
         let since = if let SignalState::Lost { since, .. } = *self.signal.borrow() { Some(since) } else { None };
         self.signal.send_replace(SignalState::Lost { reason, since: since.unwrap_or(now) });
         if since.is_none() {

@@ -26,7 +26,7 @@ impl FileRange {
         FileRange { file, offset, len }
     }
 
-    /// Reads them; whoever calls waits for the disk.
+    /// Reads them. The caller waits for the disk.
     fn read(&self) -> io::Result<Bytes> {
         let mut bytes = vec![0; self.len];
         read_exact_at(&self.file, &mut bytes, self.offset)?;
@@ -91,7 +91,7 @@ impl MediaBytes {
         }
     }
 
-    /// All of them in memory. Where they lie in a file, whoever calls waits for the disk.
+    /// All of them in memory. Where they lie in a file, the caller waits for the disk.
     pub fn read(&self) -> io::Result<Bytes> {
         match self {
             MediaBytes::Memory(bytes) => Ok(bytes.clone()),

@@ -9,7 +9,7 @@ use super::{
     lines::Lines,
     multivariant, still, video,
 };
-use crate::{coding::Stretch, package::Msn, window::snapshot::Snapshot};
+use crate::{gzip::Block, package::Msn, window::snapshot::Snapshot};
 use std::sync::Arc;
 
 /// The texts of one window.
@@ -70,7 +70,7 @@ impl Texts {
     }
 
     /// What was frozen since the last call, to be compressed where nobody waits.
-    pub fn take_fresh(&mut self) -> Vec<Arc<Stretch>> {
+    pub fn take_fresh(&mut self) -> Vec<Arc<Block>> {
         let mut fresh = self.video.take_fresh();
         fresh.append(&mut self.iframes.take_fresh());
         fresh

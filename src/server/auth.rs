@@ -1,4 +1,4 @@
-//! Who is answered: those who ask for this host under one of its own names, and no page of another origin that is not let in.
+//! Access: requests for one of this host's own names pass, and pages of other origins only where they are allowed.
 
 pub(super) mod access;
 pub mod authority;

@@ -57,12 +57,12 @@ pub(super) struct Shared {
     pub(super) faults: Faults,
     /// Bugs of the accept loop and of connections.
     pub(super) panics: Panics,
-    /// Bugs of those who write the playlists ahead.
+    /// Panics of the tasks that render playlists ahead.
     pub(super) writers: Panics,
     pub(super) gate: Gate,
     /// Pages of markers that may be made.
     pub(super) pages: Semaphore,
-    /// Places of clients that listen to events.
+    /// Admits clients of events and detections.
     pub(super) subscribers: Arc<Admission>,
     pub(super) in_flight: Arc<InFlight>,
     pub(super) files: Files,

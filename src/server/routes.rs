@@ -33,7 +33,7 @@ pub(super) enum Route<'a> {
     Time,
 }
 
-/// Who may do something. There are no passwords: whoever reaches the server may do all.
+/// The role that a route needs. There are no passwords: a client that reaches the server may do all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
     Open,
@@ -70,7 +70,7 @@ impl<'a> Route<'a> {
         }
     }
 
-    /// Who may do what there, and who does it.
+    /// The role that a method needs there, and its handler.
     pub(super) fn action(self, method: &Method) -> Option<(Role, Handler)> {
         let method = if method == Method::HEAD { &Method::GET } else { method };
         Some(match (self, method) {

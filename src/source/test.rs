@@ -3,11 +3,11 @@
 //! Every frame is a pure function of (seed, n), its capture time is exactly its time on the frame grid, and all waiting is done on the
 //! stream's clock. Opened by the app for `--device test`, and by tests.
 
-use super::{FormatRequest, NEXT_WAIT_MAX, OpenError, Source, SourceError, SourceFormat};
+use super::{FormatRequest, NEXT_WAIT_MAX, OpenError, RATE_DEFAULT, SIZE_DEFAULT, Source, SourceError, SourceFormat};
 use crate::{
     picture::{Picture, PicturePool, Size, strip::Strip},
     sync::lock,
-    time::{Clock, FrameRate, Span, Ticks},
+    time::{Clock, Span, Ticks},
 };
 use std::sync::{Arc, Mutex};
 
@@ -17,10 +17,6 @@ mod script;
 use draw::Scene;
 pub use script::Script;
 
-/// Size when none is asked, as of most webcams.
-const SIZE_DEFAULT: (u32, u32) = (640, 480);
-/// Rate when none is asked, as of most webcams.
-const RATE_DEFAULT: FrameRate = FrameRate::whole(30);
 /// Frames that wait for a late reader, as in a camera driver's queue; older ones are lost, and their numbers are skipped.
 const BACKLOG_FRAMES: i64 = 4;
 

@@ -1,4 +1,4 @@
-//! What a running stream tells of itself: the counts of its stages, and its own.
+//! The counts of a running stream and its stages.
 
 use crate::{
     capture::CaptureStatus,

@@ -40,7 +40,7 @@ impl DateRange {
     }
 }
 
-/// Who has a range listed.
+/// Who listed a range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
     /// The program itself.

@@ -1,5 +1,5 @@
-//! The window at one version, for who works on it without its lock: playlists are written and compressed from this while the segmenter's
-//! thread publishes the next part. Making one costs the same however long the window is: what it holds is shared.
+//! The window at one version, to be used without its lock: playlists are rendered and compressed from it while the encode thread publishes
+//! the next part. A snapshot costs the same however long the window is, for it shares the segments.
 
 use super::{
     WindowConfig,

@@ -79,19 +79,13 @@ async fn head_is_get_without_the_body() {
 async fn the_page_is_sent_compressed_and_only_once() {
     let server = start(Limits::default());
     let plain = server.get("/hls.js").await;
-    for accept in ["gzip", "br", "zstd"] {
-        let packed = server.ask("GET", "/hls.js", &format!("accept-encoding: deflate, {accept}\r\n")).await;
-        assert_eq!((packed.header("content-encoding"), packed.header("vary")), (accept, "Accept-Encoding"));
-        assert!(packed.body.len() * 2 < plain.body.len(), "{} of {}", packed.body.len(), plain.body.len());
-        let mut unpacked = Vec::new();
-        let read = match accept {
-            "gzip" => std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(&packed.body[..]), &mut unpacked).map(|_| ()),
-            "br" => brotli::BrotliDecompress(&mut &packed.body[..], &mut unpacked),
-            _ => zstd::stream::copy_decode(&packed.body[..], &mut unpacked),
-        };
-        assert!(read.is_ok() && unpacked == plain.body, "{accept}: {read:?}");
-        assert_ne!(packed.header("etag"), plain.header("etag"));
-    }
+    let packed = server.ask("GET", "/hls.js", "accept-encoding: deflate, gzip\r\n").await;
+    assert_eq!((packed.header("content-encoding"), packed.header("vary")), ("gzip", "Accept-Encoding"));
+    assert!(packed.body.len() * 2 < plain.body.len(), "{} of {}", packed.body.len(), plain.body.len());
+    let mut unpacked = Vec::new();
+    let read = std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(&packed.body[..]), &mut unpacked);
+    assert!(read.is_ok() && unpacked == plain.body, "{read:?}");
+    assert_ne!(packed.header("etag"), plain.header("etag"));
 
     let again = server.ask("GET", "/hls.js", &format!("if-none-match: {}\r\n", plain.header("etag"))).await;
     assert_eq!((again.status, again.header("etag"), again.body.len()), (304, plain.header("etag"), 0));

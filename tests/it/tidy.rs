@@ -222,6 +222,45 @@ fn relative_links_in_documents_resolve() {
     expect_none("relative links in documents resolve", violations);
 }
 
+/// What a document names between backticks: words, without code blocks.
+fn quoted(text: &str) -> impl Iterator<Item = &str> {
+    let spans = text.lines().filter(|line| !line.starts_with("    ")).flat_map(|line| line.split('`').skip(1).step_by(2));
+    spans.filter(|span| !span.contains([' ', '…', '*', '<', '{', '$', '[', '=']))
+}
+
+/// Whether a word that a document names is in the tree: a file or folder, from any folder on, or the last name of a Rust path.
+fn is_there(word: &str, paths: &[String], code: &str) -> bool {
+    let ending = format!("/{word}");
+    if word.ends_with('/') {
+        return paths.iter().any(|path| path.starts_with(word) || path.contains(&ending));
+    }
+    if [".rs", ".js", ".mjs", ".md", ".css", ".txt"].iter().any(|extension| word.ends_with(extension)) {
+        return paths.iter().any(|path| path == word || path.ends_with(&ending));
+    }
+    let is_path = word.contains("::") || word.matches('_').count() > 2;
+    let name = word.trim_end_matches("()").rsplit("::").next().unwrap_or(word);
+    let is_declared = || {
+        let declared = ["fn", "struct", "enum", "trait", "mod", "const"].map(|keyword| format!("{keyword} {name}"));
+        declared.iter().any(|text| code.contains(text.as_str())) || code.contains(&format!("pub {name}: "))
+    };
+    !is_path || is_declared()
+}
+
+#[test]
+fn documents_name_what_there_is() {
+    let paths: Vec<String> = files().iter().map(|path| path.display().to_string()).collect();
+    let code: String = texts(&["rs"]).into_iter().map(|(_, text)| text).collect();
+    let mut violations = Vec::new();
+    for document in ["docs/architecture.md", "CONTRIBUTING.md"] {
+        let text = read(root().join(document));
+        // What was renamed is not there any more.
+        let text = text.split("## What was renamed").next().unwrap_or_default();
+        let missing = quoted(text).filter(|word| !is_there(word, &paths, &code));
+        violations.extend(missing.map(|word| format!("{document}: {word} is not there")));
+    }
+    expect_none("documents name files and tests that there are", violations);
+}
+
 /// The names that a Cargo.toml depends on.
 fn cargo_dependencies(manifest: &str) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
@@ -361,6 +400,9 @@ fn the_rules_see_what_they_are_for() {
     assert!(!names_crate("// use lens::core::Mat;", "lens"));
     assert!(!names_crate("    path(\"/dev/lens/by-id\")", "lens"));
     assert_eq!(links("see [a](b.md#c) and ![d](e.png)\n```\n[x](y)\n```\n"), ["b.md#c", "e.png"]);
+    assert_eq!(quoted("see `a.rs`, `b c`\n    `d`\nand `e::f`").collect::<Vec<_>>(), ["a.rs", "e::f"]);
+    let is_there = |word| is_there(word, &["src/a/b.rs".to_owned()], "fn f()\n");
+    assert_eq!(["b.rs", "a/b.rs", "a/", "x::f", "c.rs", "x/", "x::g"].map(is_there), [true, true, true, true, false, false, false]);
     assert_eq!(cargo_dependencies("[features]\na = []\n[dependencies]\nb = \"1\"\nc.d = 2\n[lints.rust]\ne = 1").len(), 2);
     assert_eq!(long_options("| `--part` | x---y, a--b, --fps=3 |").collect::<Vec<_>>(), ["--part", "--fps"]);
     assert_eq!(commands("Commands:\n  record  x\n          more\n  help  y\n\nOptions:\n"), ["record"]);

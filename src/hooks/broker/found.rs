@@ -9,7 +9,7 @@ pub(super) const ONLINE: &str = "online";
 /// And when it is not.
 pub(super) const OFFLINE: &str = "offline";
 
-/// Kinds and introductions that are taken from a broker, at most: whoever may write there must not fill this program.
+/// Kinds and introductions that are taken from a broker, at most: clients with write access must not fill this program.
 const FOUND_MAX: usize = 512;
 
 /// A message from the broker.

@@ -1,4 +1,4 @@
-//! What is there now, of each kind. Pure.
+//! The current state of each kind, from events. Pure.
 
 use crate::{
     detect::kind::Kind,
@@ -7,10 +7,10 @@ use crate::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Kinds that are told: a client that posts a new kind each time must not fill the broker.
+/// Most kinds that are published: a client that posts a new kind each time must not fill the broker.
 pub(super) const KINDS_MAX: usize = 64;
 
-/// What is told of a kind.
+/// The state of a kind.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Known {
     /// Ids of its open markers.
@@ -33,13 +33,13 @@ impl Known {
 /// What an event changed.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Change {
-    /// What is told of this kind.
+    /// The kind whose state changed.
     pub(super) kind: String,
     /// The marker as JSON, where its begin is its end.
     pub(super) moment: Option<String>,
 }
 
-/// What is there now.
+/// The states of all kinds.
 #[derive(Debug, Default)]
 pub(super) struct Presence(BTreeMap<String, Known>);
 
@@ -81,7 +81,7 @@ impl Presence {
         if marker.end.is_none() {
             known.open.insert(marker.id.clone());
         } else if !(event.is_of_end && marker.source == MarkerSource::Detector) {
-            // Who was there when nobody looked any more may be there still: the next run sees.
+            // The detector has stopped, and what it followed may still be there: the next run finds out.
             known.open.remove(&marker.id);
         }
         let moment = newest.filter(|_| is_moment && matches!(event.kind, EventKind::MarkerBegin(_)));

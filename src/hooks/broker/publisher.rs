@@ -1,8 +1,8 @@
-//! Who tells the broker: what is so now to the topics of states, each thing once, and every event with its time to the topic of events.
+//! Publishes to the broker: the current states to their topics, each once, and every event with its time to the topic of events.
 //!
-//! What the broker has not acknowledged is counted. No state is told while it owes an acknowledgement for long, and then as it is by then, so
-//! a link that stalls or breaks brings no old changes of state afterwards; events wait in their order, and those under way when a link broke
-//! are told again.
+//! The publisher counts unacknowledged messages. While the broker owes an acknowledgement for long, no state is published, and afterwards
+//! only the current one, so that a link that stalls or breaks delivers no outdated states. Events wait in order; those that were
+//! unacknowledged when the link broke are published again.
 
 mod publish;
 
@@ -33,41 +33,41 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-/// Messages under way before more events are handed over: what a stalled link holds is told late.
+/// Unacknowledged messages before events wait: what a stalled link holds is delivered late.
 const UNDER_WAY_MAX: u64 = 16;
-/// A broker that owes an acknowledgement for so long may not be hearing us. Healthy ones take up to 50 ms, as Nagle's algorithm has it.
+/// A broker that owes an acknowledgement for so long may be out of reach. A healthy one takes up to 50 ms, by Nagle's algorithm.
 const STALL: Duration = Duration::from_millis(250);
-/// What is retained has come by then; a broker of the house sends it within milliseconds.
+/// Time for the broker to send its retained messages; one on the LAN sends them within milliseconds.
 const READING_MAX: Duration = Duration::from_secs(1);
-/// A broker that breaks the link this often while it is read does not let us read, and is not read any more.
+/// A broker that breaks the link this often while retained messages are read does not allow it; they are not read any more.
 const READINGS_BROKEN_MAX: u32 = 2;
-/// Who was there in the last run and is there still is found by then: two looks of a detector, on a machine that is busy starting.
+/// Time for the detector to find again what the last run had found: two searches, on a machine that is busy starting.
 const SETTLE: Duration = Duration::from_secs(3);
 /// Kinds of earlier runs that are taken over as sensors, and as events: there is room for new ones.
 const ADOPTED_MAX: usize = KINDS_MAX / 4;
 /// Home Assistant listens to what was introduced to it after a few tenths of a second; the first moment of a kind waits for that.
 const INTRODUCTION: Duration = Duration::from_millis(500);
 
-/// Why telling stops.
+/// Why publishing stops.
 pub(super) enum Stop {
     /// The link broke; there may be another.
     Broken,
-    /// Whoever holds the link is gone.
+    /// The task that holds the connection is gone.
     Gone,
 }
 
 /// How far this connection is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
-    /// There is none.
+    /// There is no connection.
     Down,
-    /// What is retained is being read, until then.
+    /// Retained messages are being read, until then.
     Reading(Instant),
-    /// Everything is told.
+    /// States and events are published.
     Publishing,
 }
 
-/// Tells one broker.
+/// Publishes to one broker.
 pub(super) struct Publisher {
     client: AsyncClient,
     link: watch::Receiver<Link>,
@@ -80,10 +80,10 @@ pub(super) struct Publisher {
     shared: Arc<Gauge>,
     searched: BTreeSet<String>,
     presence: Presence,
-    /// Who was there in the last run may be found until then.
+    /// Until then the detector may find again what the last run had found.
     settle_at: Instant,
     readings_broken: u32,
-    /// Events to be told.
+    /// Events to publish.
     queue: VecDeque<String>,
     signals: watch::Receiver<SignalState>,
     /// When this turn began.

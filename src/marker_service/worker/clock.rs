@@ -12,7 +12,7 @@ use crate::{
 pub(super) struct Dates {
     /// The newest stretch that was seen.
     newest: Option<SegmentStart>,
-    /// Markers of clients that were open at a step, and the ones that go on for them: whoever began one ends it by its first id.
+    /// Markers of clients that were open at a step, and the ones that go on for them: a client ends its marker by the first id.
     successors: HashMap<String, String>,
     /// Markers dated by a clock that was ahead, until what they date has left the window.
     stale: Vec<String>,

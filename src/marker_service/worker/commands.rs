@@ -1,4 +1,4 @@
-//! What clients may command the thread of the markers to do, and what it answers.
+//! Commands of clients to the thread of the markers, and its answers.
 
 use super::*;
 

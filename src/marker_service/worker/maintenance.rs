@@ -1,4 +1,4 @@
-//! What the service does from time to time: forget, close, count, and remember that it lives.
+//! Periodic work of the service: forget old markers, close abandoned ones, note that the run lives, count.
 
 use super::*;
 
@@ -6,7 +6,7 @@ use super::*;
 pub const MAINTENANCE_INTERVAL: Span = Span::from_ms(1000);
 /// What a killed run knows of the end of its open markers is at most so old.
 pub const TOUCH_INTERVAL: Span = Span::from_ms(5000);
-/// A marker that is open for longer than this is closed: whoever should have ended it is gone.
+/// A marker that is open for longer than this is closed: the client that should have ended it is gone.
 pub const OPEN_SPAN_MAX: Span = Span::from_ms(24 * 3_600_000);
 
 impl Worker {
@@ -80,7 +80,7 @@ impl Worker {
         Ok(())
     }
 
-    /// The run ends, and with it what is open.
+    /// Closes all open markers at the end of the run.
     pub(super) fn close_all(&mut self) {
         let wall = self.today();
         for mut marker in self.open_ones().unwrap_or_default() {
@@ -96,7 +96,7 @@ impl Worker {
         self.count();
     }
 
-    /// Tells the status how many there are.
+    /// Updates the counts of the status.
     pub(super) fn count(&self) {
         self.counts.stored.set(self.store().len());
         self.counts.unreadable.set(self.store().n_unreadable());

@@ -1,5 +1,5 @@
-//! `GET /api/events` and `GET /api/detections`: server-sent events (HTML §9.2). Each client is a place in a ring and a body that asks it for
-//! the next event when there is room to send one, so a slow client stalls nobody.
+//! `GET /api/events` and `GET /api/detections`: server-sent events (HTML §9.2). Each client is a position in a ring and a body that takes the
+//! next event when there is room to send it, so a slow client stalls no other.
 
 use crate::{
     events::{Events, Listener, Received},
@@ -26,7 +26,7 @@ use tokio::time::timeout;
 pub const SUBSCRIBERS_MAX: usize = 256;
 /// Of these from one address: an office behind one router.
 pub const SUBSCRIBERS_PER_ADDRESS_MAX: usize = 64;
-/// Of these from the loopback address, where a reverse proxy brings everybody: the others stay for who comes without it.
+/// Of these from the loopback address, where a reverse proxy connects from: the rest is for clients that come without it.
 pub const SUBSCRIBERS_OF_PROXY_MAX: usize = 192;
 /// A comment is sent when nothing else was for this long, so that proxies and both ends know that the connection lives.
 pub const HEARTBEAT: Duration = Duration::from_secs(10);
@@ -45,7 +45,7 @@ pub(in crate::server) fn events(Call { shared, peer, request }: Call) -> Answer 
     };
     let last = request.headers().get(LAST_EVENT_ID).and_then(|id| id.to_str().ok()).filter(|id| !id.is_empty());
     let listener = last.map_or_else(|| events.listen(), |id| events.listen_after(id));
-    // Who has heard the last event must not come again for ever; 204 tells a browser to stop.
+    // A client that has received the last event must not reconnect for ever; 204 tells a browser to stop.
     if events.is_closed() && !listener.has_more() {
         return no_content().into();
     }
@@ -86,7 +86,7 @@ fn stream(shared: &Shared, peer: IpAddr, reader: Reader) -> Answer {
     head.map(|_| AnswerBody::stream(ChunkedBody::new(body))).into()
 }
 
-/// What a client reads.
+/// The source of a client's events.
 enum Reader {
     Events(Arc<Events>, Listener),
     Detections(FeedReader),
@@ -111,9 +111,9 @@ impl Reader {
     }
 }
 
-/// What is sent to a client, until the stream ends or it leaves.
+/// The body of the response, until the stream ends or the client leaves.
 struct Subscription {
-    /// It goes out at once, so that the client knows that it is heard.
+    /// Sent at once, so that the client knows that it is connected.
     greeting: Option<String>,
     reader: Reader,
     /// Frees its place when the client leaves.

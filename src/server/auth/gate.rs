@@ -50,7 +50,7 @@ pub(in crate::server) struct ConnectionInfo {
     pub(in crate::server) local: Option<IpAddr>,
 }
 
-/// Decides who is answered.
+/// Decides which requests are answered.
 pub(in crate::server) struct Gate {
     names: OwnNames,
     origins: AllowedOrigins,

@@ -1,4 +1,4 @@
-//! A request on its way to who answers it, and the answer on its way back.
+//! A request with its context, as a handler gets it, and the handler's answer.
 
 use super::reply::respond;
 use crate::server::{context::Shared, net::body::AnswerBody, origin::Reply};

@@ -79,7 +79,7 @@ pub(in crate::server) fn no_content() -> Reply {
     Reply { status: 204, headers: vec![("cache-control", "no-store".to_owned())], body: vec![], rest: None }
 }
 
-/// 404 to who asks for an address that there is not.
+/// 404 for an unknown address.
 pub(in crate::server) fn not_found() -> Reply {
     plain(404, "there is nothing at this address; the viewer page is at /\n")
 }

@@ -1,4 +1,4 @@
-//! Everything that is served: each request goes through the gate and by its route to who answers it, and each answer gets what all carry.
+//! The service of all connections: a request passes the gate, its route names the handler, and the response gets the common headers.
 
 use super::{
     answer::{Answer, Call},

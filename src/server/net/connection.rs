@@ -1,7 +1,7 @@
 //! One connection: HTTP/1.1 or HTTP/2 over any stream of bytes, with its deadlines.
 //!
 //! hyper times the head of every HTTP/1 request, the first as if it were a later one, and nothing of HTTP/2; so the first request, and
-//! connections on which nothing moves, are watched here. Who began a request and did not end it in time is told so.
+//! connections on which nothing moves, are watched here. A client whose request does not come whole in time gets 408.
 
 use super::{
     activity::{Activity, ActivityCounts, OpenRequest},

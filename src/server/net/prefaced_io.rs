@@ -1,4 +1,4 @@
-//! A connection's bytes on their way to and from hyper: counted, and looked at first for the version of HTTP.
+//! The I/O of a connection below hyper: it counts bytes, and reads the HTTP/2 preface ahead to tell the version.
 
 use super::activity::Activity;
 use std::{
@@ -22,7 +22,7 @@ pub(in crate::server) enum Version {
     Http2,
 }
 
-/// A stream of bytes that counts what moves. Whoever drops it gives the stream back.
+/// A stream that counts the bytes that move. Dropping it sends the stream back.
 pub(in crate::server) struct PrefacedIo<I> {
     /// There until it is dropped.
     io: Option<I>,

@@ -1,4 +1,4 @@
-//! Who is watching: the addresses that asked for the stream within the last seconds.
+//! Viewers: the addresses that asked for the stream within the last seconds.
 
 use crate::time::{Span, Ticks};
 use std::{collections::HashMap, net::IpAddr};
@@ -25,7 +25,7 @@ impl Viewers {
         }
     }
 
-    /// Forgets those who have stopped asking, and counts the rest.
+    /// Forgets the viewers that have stopped asking, and counts the rest.
     pub(in crate::server) fn count(&mut self, now: Ticks) -> u64 {
         self.seen.retain(|_, at| now.since(*at) < VIEWER_SPAN);
         self.seen.len() as u64

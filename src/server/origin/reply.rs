@@ -4,7 +4,7 @@ use super::{Awaited, Method, Request, Resolution, SegmentTail, range};
 use crate::{
     package::{Msn, media_bytes::MediaBytes},
     playlist::{Kind, RenderedPlaylist},
-    server::http::negotiation::{self, entity_tag, is_known},
+    server::http::negotiation::{self, ContentCoding, entity_tag, is_known},
     time::{Span, TICKS_PER_S, WallTime},
     window::{WindowConfig, state::State},
 };
@@ -203,8 +203,8 @@ fn page(request: &Request, page: &RenderedPlaylist, kind: &'static str, lifetime
         not_modified()
     } else {
         match coding {
-            Some(coding) => Reply::new(200, page.packed(coding).to_vec()).with("content-encoding", coding.name()),
-            None => Reply::new(200, page.plain()),
+            ContentCoding::Gzip => Reply::new(200, page.gzip().to_vec()).with("content-encoding", "gzip"),
+            ContentCoding::Identity => Reply::new(200, page.plain()),
         }
         .with("content-type", kind)
     };
@@ -214,7 +214,7 @@ fn page(request: &Request, page: &RenderedPlaylist, kind: &'static str, lifetime
 
 /// An init segment, a segment or a part: bytes that never change under their name, fetchable as long as `keep` says.
 fn media(request: &Request, kind: &'static str, pieces: &[MediaBytes], keep: Kept) -> Reply {
-    let tag = entity_tag(&request.name, None);
+    let tag = entity_tag(&request.name, ContentCoding::Identity);
     let len = media_length(pieces);
     // RFC 9110 §13.2.2: If-None-Match comes before Range.
     let reply = if is_known(request.if_none_match.as_deref(), &tag) {

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    coding::{ContentCoding, unpack},
+    gzip::unpack,
     time::Span,
     window::{
         WindowConfig,
@@ -285,16 +285,10 @@ fn playlists_are_compressed_when_asked_and_say_the_same() {
     for target in ["index.m3u8", "video.m3u8", "iframes.m3u8", "video.m3u8?_HLS_skip=v2", "index.mpd"] {
         let plain = reply(&feed, &get(target));
         assert_eq!((header(&plain, "content-encoding"), header(&plain, "vary")), (None, Some("Accept-Encoding")));
-        let mut tags = HashSet::from([header(&plain, "etag").map(str::to_owned)]);
-        for coding in ContentCoding::ALL {
-            let packed = reply(&feed, &Request { accept_encoding: Some(coding.name().to_owned()), ..get(target) });
-            assert_eq!(
-                (header(&packed, "content-encoding"), header(&packed, "vary")),
-                (Some(coding.name()), Some("Accept-Encoding"))
-            );
-            assert_eq!(unpack(coding, &packed.body.concat()), plain.body.concat());
-            assert!(tags.insert(header(&packed, "etag").map(str::to_owned)), "{coding:?} has a tag of its own");
-        }
+        let packed = reply(&feed, &Request { accept_encoding: Some("br, gzip".to_owned()), ..get(target) });
+        assert_eq!((header(&packed, "content-encoding"), header(&packed, "vary")), (Some("gzip"), Some("Accept-Encoding")));
+        assert_eq!(unpack(&packed.body.concat()), plain.body.concat());
+        assert_ne!(header(&packed, "etag"), header(&plain, "etag"));
     }
 }
 

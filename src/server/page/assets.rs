@@ -1,10 +1,10 @@
 //! The page, embedded: the binary needs nothing beside it.
 
 use crate::camera_name::CameraName;
-use crate::coding::{ContentCoding, Packer};
+use crate::gzip::Writer;
 use crate::server::{
     http::{
-        negotiation::{self, entity_tag, is_known},
+        negotiation::{self, ContentCoding, entity_tag, is_known},
         reply::plain,
     },
     origin::Reply,
@@ -40,12 +40,12 @@ const FILES: &[(&str, &[u8])] = &web![
 /// The page's modules, each entry with all that it imports, and the players from npm. dash.js is loaded only by those who ask for it.
 const SCRIPTS: &[(&str, &[u8])] = &built!["viewer.js", "shared-worker.js", "hls.js", "dash.js"];
 
-/// One embedded file, compressed once for each coding that is asked for: hls.js takes some 10 ms in zstd, 40 ms in the others.
+/// One embedded file, compressed when it is first asked for: hls.js takes 30 ms.
 #[derive(Debug)]
 pub(in crate::server) struct Asset {
     name: &'static str,
     plain: Bytes,
-    packed: [OnceLock<Bytes>; ContentCoding::ALL.len()],
+    gzip: OnceLock<Bytes>,
     /// Names the content.
     hash: String,
 }
@@ -72,7 +72,7 @@ impl Asset {
         // One build has one standard library, and with it one hash per content; more is not asked of an entity tag.
         let mut hasher = DefaultHasher::new();
         plain.hash(&mut hasher);
-        Asset { name, plain, packed: Default::default(), hash: format!("{:016x}", hasher.finish()) }
+        Asset { name, plain, gzip: OnceLock::new(), hash: format!("{:016x}", hasher.finish()) }
     }
 
     /// The paths that it is served at.
@@ -89,7 +89,10 @@ impl Asset {
 
     /// The answer to a request with these headers.
     pub(in crate::server) fn reply(&self, if_none_match: Option<&str>, accept_encoding: Option<&str>) -> Reply {
-        let coding = negotiation::coding(accept_encoding).filter(|coding| self.packed(*coding).len() < self.plain.len());
+        let coding = match negotiation::coding(accept_encoding) {
+            ContentCoding::Gzip if self.gzip().len() < self.plain.len() => ContentCoding::Gzip,
+            _ => ContentCoding::Identity,
+        };
         let etag = entity_tag(&self.hash, coding);
         let mut headers = vec![
             // The tag is asked about each time, so that a new version of hlscam is seen at once.
@@ -106,20 +109,20 @@ impl Asset {
         };
         headers.push(("content-type", content_type.to_owned()));
         let body = match coding {
-            Some(coding) => {
-                headers.push(("content-encoding", coding.name().to_owned()));
-                self.packed(coding).clone()
+            ContentCoding::Gzip => {
+                headers.push(("content-encoding", "gzip".to_owned()));
+                self.gzip().clone()
             }
-            None => self.plain.clone(),
+            ContentCoding::Identity => self.plain.clone(),
         };
         Reply { status: 200, headers, body: vec![body], rest: None }
     }
 
-    fn packed(&self, coding: ContentCoding) -> &Bytes {
-        self.packed[coding as usize].get_or_init(|| {
-            let mut packer = Packer::new(coding);
-            packer.add(&self.plain);
-            packer.finish().concat().into()
+    fn gzip(&self) -> &Bytes {
+        self.gzip.get_or_init(|| {
+            let mut writer = Writer::default();
+            writer.add(&self.plain);
+            writer.finish().concat().into()
         })
     }
 }
@@ -137,7 +140,7 @@ fn content_type(name: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::coding::unpack;
+    use crate::gzip::unpack;
 
     #[test]
     fn everything_that_the_page_names_is_served() {
@@ -185,16 +188,14 @@ mod tests {
         check("*", None, 304);
         check("\"other\"", None, 200);
         check(&tag, Some("gzip"), 200);
-        for coding in ContentCoding::ALL {
-            let reply = asset.reply(None, Some(coding.name()));
-            assert_eq!(header(&reply, "content-encoding").as_deref(), Some(coding.name()));
-            assert_eq!(unpack(coding, &reply.body.concat()), asset.plain);
-        }
+        let packed = asset.reply(None, Some("gzip"));
+        assert_eq!(header(&packed, "content-encoding").as_deref(), Some("gzip"));
+        assert_eq!(unpack(&packed.body.concat()), asset.plain);
         assert_eq!(header(&first, "content-encoding"), None);
     }
 
     #[test]
-    fn what_a_coding_makes_longer_is_sent_plain() {
+    fn what_gzip_makes_longer_is_sent_plain() {
         let reply = Asset::new("a.js", Bytes::from_static(b"1")).reply(None, Some("gzip"));
         assert_eq!(reply.body, [Bytes::from_static(b"1")]);
     }

@@ -1,4 +1,4 @@
-//! What can go wrong with a camera, and the one sentence that says so. Pure.
+//! The errors of a camera, each as one sentence. Pure.
 
 use crate::source::Device;
 

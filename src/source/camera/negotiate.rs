@@ -11,15 +11,11 @@
 
 use crate::{
     picture::{SIDE_MAX, Size},
-    source::{DeviceFormat, FormatRequest},
+    source::{DeviceFormat, FormatRequest, RATE_DEFAULT, SIZE_DEFAULT},
     time::FrameRate,
 };
 use std::cmp::Reverse;
 
-/// Size of a camera when none is asked: every camera gives it, faces are found well in it, and any machine encodes it in real time.
-pub const SIZE_DEFAULT: (u32, u32) = (640, 480);
-/// Rate of a camera when none is asked: every camera gives it in good light.
-pub const RATE_DEFAULT: FrameRate = FrameRate::whole(30);
 /// Two rates nearer than this are the same to a viewer: 29.97 and 30.
 const SAME_FPS: f64 = 0.05;
 /// Formats named in the sentence that says that none can be used; a capture card lists hundreds.

@@ -1,14 +1,14 @@
 //! An open file: its demuxer and decoder, from the first picture on. A file without a picture cannot be opened.
 
 use super::{
-    rate::{self, RATE_DEFAULT},
+    rate,
     reader::{Kind, Reader},
     shape::Display,
 };
 use crate::{
     ffmpeg,
     picture::Rotation,
-    source::{OpenError, SourceError, Stop},
+    source::{OpenError, RATE_DEFAULT, SourceError, Stop},
     time::{FrameRate, Span, TICKS_PER_S, Ticks},
 };
 use ffmpeg_next::{

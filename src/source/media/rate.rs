@@ -2,9 +2,6 @@
 
 use crate::time::{FrameRate, Span, TICKS_PER_S};
 
-/// The rate taken where a file names none that makes sense.
-pub(super) const RATE_DEFAULT: FrameRate = FrameRate::whole(30);
-
 /// Frame rates above this are a broken header, not a video.
 const RATE_MAX: f64 = 240.0;
 

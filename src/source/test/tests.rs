@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
     picture::strip::read_strip,
-    time::{ManualClock, WallTime},
+    time::{FrameRate, ManualClock, WallTime},
 };
 
 const START: WallTime = WallTime(1_795_191_552_000_000);

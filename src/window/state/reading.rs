@@ -106,7 +106,7 @@ impl State {
         self.listed().len() - shown
     }
 
-    /// This version as it is, for who works on it without the window's lock. It holds the listed segments from `since` on, and those that
+    /// This version as it is, for use without the window's lock. It holds the listed segments from `since` on, and those that
     /// any reader needs, which are few however long the window is.
     pub fn snapshot(&self, since: Msn) -> Snapshot {
         let listed = self.segments.range(self.unlisted.len()..);

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 /// A moment that could not be told for longer is past: a bell that rings minutes later frightens people.
 const MOMENT_LATE_MAX: Duration = Duration::from_secs(5);
 
-/// A moment that waits to be told.
+/// A moment that waits to be published.
 pub(super) struct Moment {
     pub(super) kind: String,
     pub(super) text: String,
@@ -19,7 +19,7 @@ pub(super) struct Moment {
     pub(super) due: Instant,
 }
 
-/// What was told of a kind on this connection.
+/// What was published of a kind on this connection.
 #[derive(Default)]
 pub(super) struct Published {
     /// Its sensor was introduced.

@@ -1,4 +1,4 @@
-//! Who comes before the first segment of a run, or from the run before.
+//! Requests before the first segment of a run, and of players of the run before.
 
 use super::*;
 

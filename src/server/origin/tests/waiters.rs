@@ -1,4 +1,4 @@
-//! Who waits: until when, for how many, and at what cost.
+//! Waiting requests: until when they wait, how many may, and what they cost.
 
 use super::*;
 use crate::{
