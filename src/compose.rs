@@ -1,6 +1,5 @@
-//! Composing: what is burnt into a picture to make it a finished one. Here is what hides faces, the slate of a silent source, boxes, their
-//! labels and the time, pure and on the YUV planes; [`redaction`] says what is to be hidden, and when a frame may be shown; [`compositor`]
-//! puts it all together.
+//! Composing: makes the finished picture of a frame. The functions that hide faces and draw the slate, boxes, labels and the time are pure and
+//! work on the YUV planes. [`redaction`] decides what is hidden, and when a frame may be shown; [`compositor`] puts it all together.
 //!
 //! Everything clips at the picture's edges, and leaves a clock strip alone where the caller says that there is one.
 //! Called by the encode thread on its own copy of a picture.

@@ -1,6 +1,6 @@
-//! Panics on purpose, for the tests of what a bug in a thread does. Not in builds without debug assertions, so in no release.
+//! Failpoints: places at which a test makes a thread panic. Only in builds with debug assertions, so not in a release.
 
-/// Called at each turn of a thread. `HLSCAM_DRILL=NAME:N` panics at the N-th of that name, `NAME:N+` from then on at each.
+/// Called in each iteration of a thread. `HLSCAM_DRILL=NAME:N` panics at the N-th call with that name, `NAME:N+` at each from the N-th on.
 #[cfg(debug_assertions)]
 pub(crate) fn hit(name: &str) {
     use std::{

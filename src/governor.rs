@@ -1,8 +1,8 @@
-//! How much of its work a stream does when the machine cannot do all of it. Pure: time comes in with each call.
+//! Sheds work when the machine cannot do all of it, so that the stream stays live: no more than a second passes from a capture to its
+//! publication. Pure: time comes in with each call.
 //!
-//! What stays is that the stream is live: from a capture to its publication no more than a second passes. What goes, in this order: pictures
-//! that are shown again are never encoded again ([still](crate::encode::still)); the detector searches less often; pictures are left
-//! out. It comes back in the other order, as soon as there is room.
+//! Pictures that are shown again are never encoded again ([still](crate::encode::still)). Then, in this order, the detector searches less
+//! often, and pictures are left out. The governor restores them in the other order, as soon as there is room.
 
 use crate::time::{FrameRate, Span, Ticks};
 
@@ -16,7 +16,7 @@ const ROOM_LOAD_MAX: f64 = 0.8;
 const CALM_WINDOWS: u32 = 2;
 /// Longest wait before the detector searches as often as it was asked to, in windows, after it has been too much again and again.
 const CALM_WINDOWS_MAX: u32 = 64;
-/// A step that was told so lately is not told again: a machine at its limit goes to and fro.
+/// A change that was logged so lately is not logged again: a machine at its limit goes to and fro.
 const TELL_AGAIN: Span = Span::from_ms(60_000);
 /// The detector's rate is divided by so much: it still follows what it has found.
 pub const DETECTION_DIVISOR: u64 = 4;
@@ -43,7 +43,7 @@ pub struct MachineReport {
     pub sentence: String,
 }
 
-/// One turn of the loop that encodes.
+/// One iteration of the encode loop.
 #[derive(Clone, Copy, Debug)]
 pub struct Iteration {
     /// When it ended.
@@ -56,7 +56,7 @@ pub struct Iteration {
     pub left_out: u64,
 }
 
-/// What to tell of a step, in one sentence.
+/// A change to log, in one sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Notice {
     /// Less is done from now on.
@@ -113,7 +113,7 @@ impl Governor {
         self.shed
     }
 
-    /// Takes note of a turn. Returns what to tell when that changes what is done.
+    /// Notes an iteration. Returns a notice if it changes what is shed.
     pub fn note(&mut self, turn: Iteration) -> Option<Notice> {
         let begun = *self.begun.get_or_insert(turn.now - turn.busy);
         self.busy = self.busy + turn.busy;

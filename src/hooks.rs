@@ -1,5 +1,5 @@
-//! Hooks: whoever asked to be told of events outside of HTTP. Each is a task of the server's runtime that listens to the ring of events
-//! ([`crate::events`]); the ring is its queue, so a hook that hangs holds nothing up, and what it missed is counted.
+//! Hooks: webhook, command and MQTT broker, which get the events. Each is a task of the server's runtime that listens to the ring of events
+//! ([`crate::events`]). The ring is its queue, so a hook that hangs holds nothing up, and the events that it misses are counted.
 
 pub mod broker;
 pub mod exec;

@@ -1,7 +1,7 @@
 //! Markers: what was there, from when to when. The detector and clients make them.
 //!
 //! [`observer`] turns what is followed into markers, [`draft`] reads those that are posted; both are pure. [`marker_service`](crate::marker_service) is the
-//! thread that keeps them, and tells the world.
+//! thread that keeps and publishes them.
 
 pub mod draft;
 pub mod observer;

@@ -1,10 +1,10 @@
-//! The thread `markers`: it watches what the detector follows, keeps the markers in the store, and tells of them: to the ring of events,
-//! to the playlists, to those who read single detections. Nobody waits for it but those who send it a command.
+//! The thread `markers`: it makes markers of the detector's tracks, keeps them in the store, publishes their events, lists them in the
+//! playlists, and feeds readers of single detections. Only the senders of its commands wait for it.
 //!
 //! | queue | bound | when full |
 //! |---|---|---|
 //! | detector's runs | [`RUNS_MAX`] | the newest is left out and counted; a marker lasts much longer than a run |
-//! | turns of the camera | 64, in the status | the oldest is left out |
+//! | changes of the camera's state | 64, in the status | the oldest is left out |
 //! | commands of clients | [`COMMANDS_MAX`] | the client is told to come again |
 //!
 //! Runs come before commands, so a long answer delays an event by its own time at most.
@@ -94,15 +94,15 @@ impl MarkerCounts {
 
 /// What the service works with.
 pub struct MarkerServiceParts {
-    /// Whose markers they are.
+    /// The camera's name.
     pub camera: CameraName,
     /// Where markers are kept.
     pub store: SharedStore,
     /// Whether they stay there when they leave the window.
     pub retention: Retention,
-    /// What the detector's runs found.
+    /// The detector's runs.
     pub runs: Receiver<Detection>,
-    /// Where the playlists come from.
+    /// The window that lists them.
     pub window: Arc<Window>,
     /// Tells the state of the camera.
     pub capture: Arc<CaptureStatus>,
@@ -140,7 +140,7 @@ pub enum SignalState {
     },
 }
 
-/// Takes what the detector's runs find.
+/// The sending end for the detector's runs.
 #[derive(Clone)]
 pub struct Runs {
     sender: Sender<Detection>,
@@ -164,13 +164,13 @@ impl Runs {
 
 /// The service's handle.
 pub struct MarkerService {
-    /// Whose markers they are.
+    /// The camera's name.
     pub camera: CameraName,
-    /// What happens.
+    /// The ring of events.
     pub events: Arc<Events>,
     /// Single detections.
     pub feed: Arc<Feed>,
-    /// What it has done.
+    /// Its counts.
     pub counts: Arc<MarkerCounts>,
     /// Whether pictures come.
     pub signal: watch::Receiver<SignalState>,
@@ -191,7 +191,7 @@ impl MarkerService {
         Ok(Arc::new(MarkerService { camera, events, feed, counts, signal, commands, stop: Mutex::new(Some((stop, thread))) }))
     }
 
-    /// Ends all markers, tells that the stream has ended and why, and joins the thread.
+    /// Ends all markers, publishes that the stream has ended and why, and joins the thread.
     pub fn end(&self, reason: &'static str) {
         let stop = lock(&self.stop).take();
         if let Some((stop, thread)) = stop {

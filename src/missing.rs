@@ -1,4 +1,4 @@
-//! What a machine lacks that a test needs.
+//! Skips a test on a machine that lacks what it needs.
 
 /// Says that a test is left out, for `what` is not here; with `HLSCAM_MISSING=fail` in the environment, as `scripts/test` sets it, the test
 /// fails instead: there everything was installed, and a test that did not run is no proof.

@@ -100,11 +100,6 @@ impl Pacer {
         self.counts
     }
 
-    /// Media time of the next point to be given out.
-    pub fn next_at(&self) -> Ticks {
-        self.at(self.next)
-    }
-
     /// The source has given a picture captured then, which nobody will show: it was not silent. Told before the next [`push`](Pacer::push).
     pub fn heard(&mut self, captured: Ticks) {
         self.last_capture = self.last_capture.map(|last| last.max(captured));

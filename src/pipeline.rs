@@ -1,4 +1,4 @@
-//! From a paced frame to what is published: one compositor, whose finished pictures all renditions take. The live stream, `record` and
+//! The way of a paced frame to the bus: one compositor, whose finished pictures all renditions encode. The live stream, `record` and
 //! `bench` all run this.
 //!
 //! It owns no thread. All its pictures have one size. A stepped wall clock, and a hole in the grid, restart it behind an

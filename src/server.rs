@@ -1,6 +1,6 @@
-//! The HTTP server: the accept loop, its limits, and its end. What is served where is in [`routes`].
-//! Its rooms: connections in `net`, who is answered in `auth`, what HTTP is to all answers in `http`; what the stream answers in [`origin`],
-//! the other answers in `api` and `page`.
+//! The HTTP server: the accept loop, its limits, and its end. [`routes`] has the table of addresses.
+//! Its modules: connections in `net`, access in `auth`, what all responses share in `http`, the stream in [`origin`], the rest in `api` and
+//! `page`.
 //!
 //! Nothing here waits for a slow client: each connection is a task of its own, holds shared bytes only, and has deadlines. A client that
 //! waits for the next part costs its connection and a future; how many may wait is [`crate::window::WAITERS_MAX`].

@@ -108,7 +108,7 @@ impl Serving {
     }
 }
 
-/// A live camera, the server that serves it, and those who are told of it.
+/// A live camera, its server and its hooks.
 struct Streaming {
     serving: Serving,
     hooks: Hooks,

@@ -1,4 +1,4 @@
-//! What is hidden of each frame. Pure: what the detector found comes in with each run, and frames wait here until enough is known.
+//! Decides what is hidden in each frame. Pure: the detector's results come in with each run, and frames wait here until enough is known.
 //!
 //! A detector sees a new face late: its search takes time, and not every size is searched in every run. So a frame waits until so many runs
 //! on pictures that are not older have been made that each size was searched and one more, and everything that these runs and the ones

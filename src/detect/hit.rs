@@ -1,4 +1,4 @@
-//! What goes in and out of a run of the detector: where things are expected, and what was found. Known to detectors and to the tracker.
+//! The input and output of a run of the detector: the expected things and the hits. Detectors and the tracker use them.
 
 use super::kind::Kind;
 use crate::picture::BoundingBox;

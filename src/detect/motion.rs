@@ -1,4 +1,4 @@
-//! Where something moves that was still before: who comes in moves what nothing moved in the last second, who sits and talks does not.
+//! Counts the cells that begin to move: a person who comes in moves cells that were still for a second, one who sits and talks does not.
 
 use super::cells::Cells;
 use crate::picture::Area;

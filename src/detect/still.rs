@@ -1,4 +1,4 @@
-//! A search is left out where it would find what the last one found: an empty room costs little, and so does somebody who sits and talks.
+//! Leaves out searches that would find what the last one found, so that an empty room, or a person who sits and talks, costs little.
 
 use super::cells::Cells;
 use super::motion::Motion;
@@ -10,11 +10,11 @@ use crate::picture::Area;
 const SAME_PLACE_MIN: f64 = 0.75;
 /// After so many searches in a row that found what was expected and nothing else, every second one is left out: tracks are confirmed by then.
 const SEARCHES_TO_KNOW: u32 = 3;
-/// Who is followed moves what is so near: in widths of the face to each side…
+/// A person moves the cells so near to the face: in widths of the face to each side…
 const BESIDE: f64 = 1.0;
 /// …and in its heights above (hair, a hat)…
 const ABOVE: f64 = 0.5;
-/// …and below (shoulders, hands). Whoever comes in there is searched for one run later.
+/// …and below (shoulders, hands). A person who comes in there is searched for one run later.
 const BELOW: f64 = 3.0;
 /// Elsewhere fewer cells that begin to move are a hand or a curtain: the smallest face that is promised covers more, without its body.
 const COMES_IN_MIN: usize = 16;

@@ -147,7 +147,7 @@ pub struct Tracks {
 /// Follows what a detector finds.
 #[derive(Debug)]
 pub struct Tracker {
-    last: Option<(Ticks, Tracks)>,
+    last: Option<Tracks>,
     n_ids: TrackId,
     /// By which faces are followed; everything else is found by cascades.
     face_rules: Rules,
@@ -173,7 +173,7 @@ impl Tracker {
     /// Takes what a run on the picture captured at `at` found. Another size or a time that does not grow begins anew.
     pub fn update(&mut self, at: Ticks, Frame { size, content }: Frame, hits: &[Hit]) {
         let (mut tracks, interval) = match self.last.take() {
-            Some((before, old)) if before < at && old.size == size => (old.tracks, at.since(before)),
+            Some(old) if old.at < at && old.size == size => (old.tracks, at.since(old.at)),
             _ => (Vec::new(), Span::ZERO),
         };
         let mut free: Vec<Hit> = hits.iter().copied().filter(|hit| hit.area.width > 0 && hit.area.height > 0).collect();
@@ -195,24 +195,24 @@ impl Tracker {
             tracks.push(Track::begin(self.n_ids, hit, self.rules_of(hit.kind), at));
             self.n_ids += 1;
         }
-        self.last = Some((at, Tracks { at, size, content, interval, tracks, hits }));
+        self.last = Some(Tracks { at, size, content, interval, tracks, hits });
     }
 
     /// Where things are expected in a picture captured at `at`: what is shown, what may be, and what was lost a moment ago.
     pub fn expected_at(&self, at: Ticks) -> Vec<Expected> {
-        let Some((_, tracks)) = &self.last else { return Vec::new() };
+        let Some(tracks) = &self.last else { return Vec::new() };
         let expected = |track: &Track| Some(Expected { kind: track.kind, area: track.area_at(at, tracks.size)? });
         tracks.tracks.iter().filter_map(expected).collect()
     }
 
     /// What to draw on a picture captured at `at`.
     pub fn boxes_at(&self, at: Ticks) -> Vec<Tracked> {
-        self.last.as_ref().map_or_else(Vec::new, |(_, tracks)| tracks.boxes_at(at))
+        self.last.as_ref().map_or_else(Vec::new, |tracks| tracks.boxes_at(at))
     }
 
     /// What is followed now, to be kept beside the tracker; none before the first run.
     pub fn tracks(&self) -> Option<Tracks> {
-        self.last.as_ref().map(|(_, tracks)| tracks.clone())
+        self.last.clone()
     }
 }
 

@@ -1,5 +1,4 @@
-//! Runs a detector on a thread of its own, beside the stream: it looks at the newest picture and follows what it finds, and nobody ever
-//! waits for it.
+//! Runs a detector and its tracker on a thread of its own: it searches the newest picture, and no other thread waits for it.
 
 use super::{Detection, Detector, follow, is_due};
 use crate::{

@@ -1,4 +1,4 @@
-//! The picture before once more, as an access unit of some twenty bytes that no encoder had to make. Pure.
+//! Repeats the picture before as an access unit of some twenty bytes, without an encoder. Pure.
 //!
 //! Every part needs a frame, and a machine that is busy, or a camera that is slow, has none to give. Encoding the old picture again costs
 //! as much as a new one. H.264 can say "as before" itself: a P slice in which every macroblock is skipped (`P_Skip`, H.264 §7.3.4), which

@@ -1,7 +1,7 @@
 //! `--mqtt`: every event to a broker (MQTT 3.1.1), and for each kind whether it is there now, retained. The adapter that names rumqttc.
 //!
-//! Two tasks: one holds the connection and opens it again, one [tells](publisher). While there is no connection nothing is taken from the ring
-//! of events, so the ring is the queue; what is so now is told with every connection, and what happened meanwhile only as events.
+//! One task holds the connection and opens it again, one [publishes](publisher). Without a connection nothing is taken from the ring of events,
+//! so the ring is the queue. Each connection begins with the current states; changes from before it are published as events only.
 
 mod found;
 mod presence;

@@ -1,5 +1,5 @@
 //! What Home Assistant reads (MQTT discovery): for each kind a binary sensor "face seen", and an event where moments happen; a sensor of the
-//! camera's trouble. Pure.
+//! camera's problem. Pure.
 
 use super::broker::{Device, Topics};
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ const DISCOVERY_PREFIX: &str = "homeassistant";
 /// Filters of the topics in which sensors and events are introduced, ours and those of others.
 pub(super) const INTRODUCTIONS: [&str; 2] = ["homeassistant/binary_sensor/+/+/config", "homeassistant/event/+/+/config"];
 
-/// Names the sensor of trouble in ids. No kind has a `_`, so it is none of a kind.
+/// Names the problem sensor in ids. No kind has a `_`, so it is none of a kind.
 const PROBLEM: &str = "problem_";
 
 /// Topic and payload that introduce the sensor of a kind. It says nothing while no picture comes.
@@ -49,7 +49,7 @@ pub(super) fn moment(kind: &str, marker: &str) -> String {
     format!("{{\"event_type\":\"{}\",{}", event_type(kind), marker.strip_prefix('{').unwrap_or_default())
 }
 
-/// Topic and payload that introduce the sensor of the camera's trouble.
+/// Topic and payload that introduce the problem sensor of the camera.
 pub(super) fn problem(topics: &Topics, device: &Device) -> (String, String) {
     let config = json!({
         "name": "Camera",

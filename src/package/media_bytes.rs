@@ -1,4 +1,4 @@
-//! The bytes of an init segment or a part: in memory, or a stretch of a file. What passes them on need not know which.
+//! The bytes of an init segment or a part: in memory, or a stretch of a file. Code that passes them on need not know which.
 
 use bytes::Bytes;
 use std::{fmt, fs::File, io, ops::Range, sync::Arc};

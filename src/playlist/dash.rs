@@ -1,4 +1,4 @@
-//! The manifest of MPEG-DASH (MPD, ISO/IEC 23009-1): the same init segments and segments as HLS, told as a rule instead of a list.
+//! The manifest of MPEG-DASH (MPD, ISO/IEC 23009-1): the same init segments and segments as HLS, described by a rule instead of a list.
 //!
 //! A Period is a run of segments without a discontinuity. Within it every segment is as long as the frame grid says, so a number gives
 //! a time and nothing must be listed: the text changes only with a Period, and not with each part.

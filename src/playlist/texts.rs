@@ -1,5 +1,5 @@
-//! What is written of a window's playlists, kept from version to version: text that does not change any more, the lines of date ranges, and
-//! the playlists of one version as they are asked for.
+//! The rendered text of a window's playlists, kept from version to version: text that does not change any more, the lines of date ranges, and
+//! the playlists of one version, rendered when they are first asked for.
 
 use super::{
     Kind, RenderedPlaylist,

@@ -1,5 +1,5 @@
-//! A thread that writes a recording to the disk: a subscriber of the bus, so that a slow disk holds up nobody. What finds no room in its
-//! queue is left out of the recording, and told as what it is.
+//! The thread that writes a recording to the disk. It is a subscriber of the bus, so a slow disk holds up no other thread. Events that find
+//! no room in its queue are missing in the recording, and the end says how much.
 
 use crate::{
     bus::{Bound, Importance, Policy, Subscription, Terms},

@@ -1,4 +1,4 @@
-//! What a rendition tells of itself.
+//! The counts of a rendition.
 
 use crate::{
     counter::{Counter, RateMeter, Samples},

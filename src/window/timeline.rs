@@ -1,5 +1,5 @@
-//! The timeline of a run: its stretches without a discontinuity, where each begins in time that never jumps, and what that is by the clock
-//! of now. DASH counts on it: a clock that is set must neither put a Period into the future nor lay two over each other.
+//! The timeline of a run: its stretches without a discontinuity, with the start of each in monotonic time and by the wall clock. DASH needs
+//! it: a step of the wall clock must neither put a Period into the future nor let two overlap.
 
 use crate::{
     package::{Msn, SegmentStart},

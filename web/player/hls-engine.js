@@ -5,7 +5,7 @@
 import { bufferedEnd, lacksBeginning } from './buffer.js';
 import { lastStep } from './clock-steps.js';
 import { loadersOn } from './hls-loaders.js';
-import { lastThat } from './last-that.js';
+import { bisectLast } from './bisect.js';
 import { LiveEdgeLoader } from './live-edge-loader.js';
 import { isAnotherRun, runOf } from './playlist-facts.js';
 
@@ -166,7 +166,7 @@ export class HlsEngine {
    * @param {(fragment: import('hls.js').Fragment) => boolean} holds
    */
   #fragmentBefore(holds, fragments = this.#details?.fragments ?? []) {
-    return fragments[Math.max(0, lastThat(fragments, holds))];
+    return fragments[Math.max(0, bisectLast(fragments, holds))];
   }
 
   /** @param {import('hls.js').LevelDetails} details */

@@ -2,7 +2,7 @@
  * Where key frames are, as the I-frame playlist (RFC 8216bis §4.4.3.6) and the init segment tell it. Pure.
  */
 
-import { lastThat } from './last-that.js';
+import { bisectLast } from './bisect.js';
 
 /**
  * @typedef {object} KeyFrame
@@ -51,7 +51,7 @@ export function keyFramesOf(text, base) {
  * @param {readonly KeyFrame[]} frames @param {number} at
  */
 export function keyFrameAt(frames, at) {
-  return frames[lastThat(frames, ({ capturedMs }) => capturedMs <= at)] ?? null;
+  return frames[bisectLast(frames, ({ capturedMs }) => capturedMs <= at)] ?? null;
 }
 
 /**

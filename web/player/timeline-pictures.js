@@ -2,7 +2,7 @@
  * The small pictures of the timeline: key frames, kept by thumbnails.js.
  */
 
-import { lastThat } from './last-that.js';
+import { bisectLast } from './bisect.js';
 import { GRAIN_MS, Thumbnails } from './thumbnails.js';
 
 /** Width of a picture in device pixels: sharp in the preview, of which the list's are halves. */
@@ -21,7 +21,7 @@ const NEWEST_MS = 2500;
  * @param {number} at
  */
 export function keyFrameOf(segments, at) {
-  const last = lastThat(segments, ({ programDateTime }) => (programDateTime ?? Infinity) <= at);
+  const last = bisectLast(segments, ({ programDateTime }) => (programDateTime ?? Infinity) <= at);
   const start = segments[Math.max(0, last)]?.programDateTime ?? 0;
   return start + Math.floor((at - start) / GRAIN_MS) * GRAIN_MS;
 }

@@ -1,4 +1,4 @@
-//! A cascade file as it is written, and the same in our own words once everything in it was checked. Pure.
+//! Reads a cascade file, checks everything in it, and writes it anew. Pure.
 //!
 //! OpenCV believes what a file says: an index that is out of range, a Haar cascade that says it is LBP, or elements that are nested deeply
 //! end the program by a signal. So OpenCV never reads a byte of a file: it reads what [`checked`] writes from numbers that fit together.

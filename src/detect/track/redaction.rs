@@ -1,7 +1,7 @@
-//! Where something may be, seen with distrust: for hiding it. Pure.
+//! The areas to hide. Pure.
 //!
-//! What is drawn wants to be true, so it waits for a second hit and lets go soon. What is hidden wants to be complete: one weak hit is
-//! enough, what was lost is still there, and nothing is known to the pixel.
+//! A drawn box should be true, so it waits for a second hit and goes soon after the last. Hiding should be complete: one weak hit is enough,
+//! a lost track is still hidden, and every area has a margin.
 
 use super::{Track, Tracks, centre};
 use crate::{

@@ -197,7 +197,7 @@ proptest! {
                     prop_assert!(area.height >= 1 && area.y + area.height <= HEIGHT, "{:?}", area);
                 }
             }
-            let (last, Tracks { tracks, .. }) = tracker.last.as_ref().expect("it has run");
+            let Tracks { at: last, tracks, .. } = tracker.last.as_ref().expect("it has run");
             prop_assert!(*last == at && tracks.len() <= TRACKS_MAX && tracker.expected_at(at).len() <= tracks.len());
             let shown: BTreeSet<TrackId> = tracker.boxes_at(at).iter().map(|tracked| tracked.id).collect();
             for track in tracks {
@@ -220,7 +220,7 @@ proptest! {
             at = Ticks(at.0 + gap);
             tracker.update(at, frame(), &hits);
             let now: BTreeSet<TrackId> =
-                tracker.last.as_ref().expect("it has run").1.tracks.iter().map(|track| track.id).collect();
+                tracker.last.as_ref().expect("it has run").tracks.iter().map(|track| track.id).collect();
             gone.extend(before.difference(&now).copied());
             prop_assert!(now.is_disjoint(&gone), "an id came back from the dead");
             before = now;

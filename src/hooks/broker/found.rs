@@ -1,4 +1,4 @@
-//! What the broker still retains below our topic: of a run before this one, or of another hlscam. Pure.
+//! The messages that the broker retains below our topic, from an earlier run or another hlscam. Pure.
 
 use super::{Device, Topics};
 use crate::hooks::homeassistant;

@@ -1,5 +1,5 @@
-//! What the service does when the wall clock is set: a marker has dates of one clock, so that its length is that of the monotonic one.
-//! What is open ends at the step and begins anew behind it.
+//! Follows steps of the wall clock: both dates of a marker are of one clock, so that its length is that of the monotonic clock. An open
+//! marker ends at the step, and a new one begins behind it.
 
 use super::*;
 use crate::{

@@ -1,4 +1,4 @@
-//! Whom the server answers beside this host and its own pages.
+//! Host names and origins that the server accepts beside its own.
 
 use super::authority::{Host, Origin};
 

@@ -24,7 +24,7 @@ const LEN_MAX: usize = 8 << 20;
 /// Files held at most: as many as there are of the shortest in all bytes. The budget of open files may give fewer.
 pub(in crate::server) const FILES_MAX: usize = LEN_MAX / LEN_MIN;
 
-/// Answers that were asked for once, of which the next request makes a copy. One viewer alone is never worth a copy.
+/// Responses that were sent once, of which the next request makes a copy. One viewer alone is not worth a copy.
 const ONCE_MAX: usize = 64;
 
 /// The copies.
@@ -71,7 +71,7 @@ impl MemfdCache {
         lock(&self.held).files_max = files_max;
     }
 
-    /// These pieces are sent as one answer: the second time, they get a file.
+    /// Notes that these pieces are sent as one response. The second time, they get a file.
     pub(in crate::server) fn note(&self, pieces: &[Bytes]) {
         let len = pieces.iter().map(Bytes::len).sum::<usize>();
         let Some(first) = pieces.first().filter(|_| (LEN_MIN..=LEN_MAX).contains(&len)).map(address) else { return };
@@ -95,7 +95,7 @@ impl MemfdCache {
         }
     }
 
-    /// The stretch of a file that holds the first of these, and those after it as far as they follow there too.
+    /// The range of a file that holds the first slice and those after it, as far as they follow in the file.
     pub(in crate::server) fn find<'a>(&self, slices: impl Iterator<Item = &'a [u8]>) -> Option<FileRange> {
         let held = lock(&self.held);
         held.run(slices).map(|(file, offset, len)| FileRange { file: file.clone(), offset, len })

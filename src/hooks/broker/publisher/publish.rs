@@ -1,4 +1,4 @@
-//! What is handed over, in which order: states first, unless the link stalls; then moments and events.
+//! Publishes states first, unless the link stalls, then moments and events.
 
 use super::{Known, Publisher, SignalState, Stop};
 use crate::hooks::{

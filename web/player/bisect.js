@@ -1,14 +1,14 @@
 /**
- * Searching a list by halves: a day has very many fragments and key frames. Pure.
+ * Binary search: a day has very many fragments and key frames. Pure.
  */
 
 /**
- * Where the last item is that a condition holds for; -1 if it holds for none. It holds for no item behind one that it does not hold for.
+ * The index of the last item for which a condition holds, or -1. The condition must hold for a prefix of the list.
  * @template T
  * @param {readonly T[]} items
  * @param {(item: T) => boolean} holds
  */
-export function lastThat(items, holds) {
+export function bisectLast(items, holds) {
   let [low, high] = [0, items.length];
   while (low < high) {
     const middle = (low + high) >> 1;
