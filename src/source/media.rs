@@ -7,6 +7,7 @@ mod input;
 mod rate;
 mod reader;
 mod scaler;
+mod search;
 mod shape;
 #[cfg(test)]
 mod tests;

@@ -3,6 +3,7 @@
 use super::{
     rate,
     reader::{Kind, Reader},
+    search::Search,
     shape::Display,
 };
 use crate::{
@@ -49,20 +50,32 @@ pub(super) struct Input {
     pub(super) display: Display,
     /// How its bytes are read.
     pub(super) kind: Kind,
+    /// What was read of it since its last picture.
+    search: Search,
     /// What the file looked like when it was opened.
     looked: Option<(u64, SystemTime)>,
 }
 
 impl Input {
-    /// Opens a file and decodes its first picture; gives up when `stop` is raised.
+    /// Opens a file and decodes its first picture; gives up when `stop` is raised, or when there is none in much of it.
     pub(super) fn open(path: &Path, stop: &Stop) -> Result<Input, OpenError> {
+        let search = Search::begin();
+        Input::find(path, stop, search.clone()).map_err(|error| {
+            if !search.is_over() || stop.is_raised() {
+                return error;
+            }
+            OpenError(format!("cannot read {} as a video: {}; name a file that FFmpeg plays", path.display(), Search::limits()))
+        })
+    }
+
+    fn find(path: &Path, stop: &Stop, search: Search) -> Result<Input, OpenError> {
         ffmpeg::settle();
         let name = path.display();
-        let reader =
-            Reader::open(path, stop.clone()).map_err(|error| OpenError(format!("cannot open {name}: {error}; check the path")))?;
+        let reader = Reader::open(path, stop.clone(), search.clone())
+            .map_err(|error| OpenError(format!("cannot open {name}: {error}; check the path")))?;
         let kind = reader.kind();
         let failed = |error: Error| OpenError(format!("cannot read {name} as a video: {error}; name a file that FFmpeg plays"));
-        let demuxer = demuxer(path, reader, stop).map_err(failed)?;
+        let demuxer = demuxer(path, reader, stop, &search).map_err(failed)?;
         let Some(stream) = demuxer.streams().best(media::Type::Video) else {
             return Err(OpenError(format!("{name} holds no video stream; name a file that does")));
         };
@@ -83,6 +96,7 @@ impl Input {
             rate: RATE_DEFAULT,
             display,
             kind,
+            search,
             looked: look(path),
         };
         input.rate = input.find_rate();
@@ -98,7 +112,10 @@ impl Input {
         }
         for _ in 0..EMPTY_PACKETS_MAX {
             match self.decoder.receive_frame(into) {
-                Ok(()) => return Ok(()),
+                Ok(()) => {
+                    self.search.found();
+                    return Ok(());
+                }
                 Err(Error::Eof) => return Err(SourceError::Ended),
                 Err(Error::Other { errno }) if errno == ffmpeg_next::util::error::EAGAIN => {}
                 Err(error) => return Err(SourceError::Damaged(error.to_string())),
@@ -215,10 +232,10 @@ fn in_ticks(stamp: i64, time_base: Rational) -> i64 {
     ticks.clamp(i128::from(i64::MIN), i128::from(i64::MAX)) as i64
 }
 
-fn demuxer(path: &Path, reader: Reader, stop: &Stop) -> Result<format::context::Input, Error> {
+fn demuxer(path: &Path, reader: Reader, stop: &Stop, search: &Search) -> Result<format::context::Input, Error> {
     let io = if reader.kind() == Kind::Seekable { StreamIo::from_read_seek(reader) } else { StreamIo::from_read(reader) }?;
-    let stop = stop.clone();
-    format::input_from_stream_with_interrupt(io, hint(path).as_deref(), None, move || stop.is_raised())
+    let (stop, search) = (stop.clone(), search.clone());
+    format::input_from_stream_with_interrupt(io, hint(path).as_deref(), None, move || stop.is_raised() || search.is_over())
 }
 
 /// The name that FFmpeg may guess the format from, and find what a playlist names beside it. `file:` keeps colons from being a protocol; a

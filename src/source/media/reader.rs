@@ -3,6 +3,7 @@
 //! FFmpeg takes a name for an address: `03:10:00.mp4` for a protocol, `snap%20d.png` for a row of files. So the file is opened here, and
 //! FFmpeg is given its bytes.
 
+use super::search::Search;
 use crate::{source::Stop, time::Span};
 use std::{
     fs::File,
@@ -18,6 +19,7 @@ pub(super) struct Reader {
     file: File,
     kind: Kind,
     stop: Stop,
+    search: Search,
 }
 
 /// What decides how it is read.
@@ -33,7 +35,7 @@ pub(super) enum Kind {
 
 impl Reader {
     /// Opens the file; a FIFO without a writer, too.
-    pub(super) fn open(path: &Path, stop: Stop) -> io::Result<Reader> {
+    pub(super) fn open(path: &Path, stop: Stop, search: Search) -> io::Result<Reader> {
         let mut file = open(path)?;
         let kind = file.metadata()?.file_type();
         let kind = match file.stream_position() {
@@ -41,7 +43,7 @@ impl Reader {
             Ok(_) if kind.is_file() => Kind::Seekable,
             _ => Kind::Stream,
         };
-        Ok(Reader { file, kind, stop })
+        Ok(Reader { file, kind, stop, search })
     }
 
     /// What it is.
@@ -53,7 +55,7 @@ impl Reader {
 impl Read for Reader {
     /// As any read; `Interrupted` when nothing came for a while, upon which FFmpeg asks its interrupt callback and reads on.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.stop.is_raised() {
+        if self.stop.is_raised() || self.search.is_over() {
             return Err(io::ErrorKind::BrokenPipe.into());
         }
         match self.file.read(buffer) {
@@ -70,6 +72,7 @@ impl Read for Reader {
                 if self.kind == Kind::Unwritten {
                     self.kind = Kind::Stream;
                 }
+                self.search.read(read);
                 Ok(read)
             }
             Err(error) => Err(error),
@@ -150,7 +153,7 @@ mod tests {
     #[test]
     fn a_fifo_waits_for_its_writer_and_ends_with_it() {
         let (_dir, path) = fifo();
-        let mut reader = Reader::open(&path, Stop::default()).expect("opens without a writer");
+        let mut reader = Reader::open(&path, Stop::default(), Search::begin()).expect("opens without a writer");
         let mut buffer = [0; 8];
         assert_eq!(reader.read(&mut buffer).map_err(|error| error.kind()), Err(io::ErrorKind::Interrupted), "no writer yet");
         let mut writer = std::fs::OpenOptions::new().write(true).open(&path).expect("there is a reader");
@@ -165,7 +168,7 @@ mod tests {
     fn a_read_that_nobody_wants_any_more_fails() {
         let (_dir, path) = fifo();
         let stop = Stop::default();
-        let mut reader = Reader::open(&path, stop.clone()).expect("opens");
+        let mut reader = Reader::open(&path, stop.clone(), Search::begin()).expect("opens");
         stop.raise();
         assert_eq!(reader.read(&mut [0; 8]).map_err(|error| error.kind()), Err(io::ErrorKind::BrokenPipe));
     }

@@ -362,3 +362,23 @@ fn pixels_are_square_and_pictures_upright() {
         assert!((luma - found).abs() < 6.0, "{degrees}: {found} is not bar {corner}, {luma}");
     }
 }
+
+#[cfg(unix)]
+#[test]
+fn what_never_ends_and_holds_no_picture_is_given_up() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let link = |name: &str, to: &str| {
+        let path = dir.path().join(name);
+        std::os::unix::fs::symlink(to, &path).expect("there is room");
+        path
+    };
+    let fifo = dir.path().join("fifo.mp4");
+    assert!(std::process::Command::new("mkfifo").arg(&fifo).status().expect("mkfifo is there").success());
+    let flood = "exec cat /dev/zero > \"$0\"";
+    let mut writer = std::process::Command::new("sh").args(["-c", flood]).arg(&fifo).spawn().expect("sh is there");
+    for path in [link("zero.mp4", "/dev/zero"), link("zero.ts", "/dev/zero"), link("noise.mp4", "/dev/urandom"), fifo] {
+        let Err(OpenError(reason)) = open(&path, Pace::Unpaced) else { panic!("{} has no picture", path.display()) };
+        assert!(reason.contains("name a file that FFmpeg plays"), "{reason}");
+    }
+    writer.wait().expect("nobody reads on");
+}
