@@ -20,8 +20,7 @@ run: build ## Streams the first camera, or the test source: ARGS="--device test 
 check: ## For the edit loop: format, lints, the rules of the tree, unit tests of what you change: STAGE=window make check
 	@cargo fmt --check
 	@$(ENV) cargo clippy --quiet --lib -- -D warnings
-	@$(ENV) cargo test --quiet --lib -- $(STAGE)
-	@$(ENV) cargo test --quiet --test it -- tidy
+	@$(ENV) cargo test --quiet --lib -- $(if $(STAGE),$(STAGE) tidy)
 
 test: ## Runs every test
 	@scripts/setup test

@@ -9,7 +9,7 @@ mod queue;
 #[cfg(test)]
 mod tests;
 
-pub use queue::{Bound, End, Missed, Policy, Subscription, Terms};
+pub use queue::{Capacity, End, Missed, Policy, QueueConfig, Subscription};
 
 use crate::{
     encode::EncodedFrame,
@@ -196,9 +196,9 @@ impl<T: Item> Topic<T> {
     }
 
     /// A queue of all that is published from the next entry on, for another thread. Dropping it ends the subscription.
-    pub fn subscribe(&self, terms: Terms) -> Subscription<T> {
-        let (name, importance) = (terms.name.clone(), terms.importance);
-        let (queue, subscription) = queue::queue(terms);
+    pub fn subscribe(&self, config: QueueConfig) -> Subscription<T> {
+        let (name, importance) = (config.name.clone(), config.importance);
+        let (queue, subscription) = queue::queue(config);
         self.add(Subscriber { name, importance, has_begun: false, take: Box::new(queue) });
         subscription
     }

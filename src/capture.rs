@@ -282,7 +282,7 @@ impl CaptureLoop {
                     self.count_losses(losses);
                     self.take(picture);
                 }
-                Ok(SourceMessage::NotDue) => self.stand(),
+                Ok(SourceMessage::NotDue) => self.hold(),
                 Err(RecvTimeoutError::Timeout) => self.note_silence(),
                 Ok(SourceMessage::Damaged(reason)) => self.note_damage(&reason),
                 Ok(SourceMessage::Opened(format)) => {
@@ -330,7 +330,7 @@ impl CaptureLoop {
     }
 
     /// The last picture is shown on, as the source's own time says.
-    fn stand(&mut self) {
+    fn hold(&mut self) {
         let Some(picture) = self.last.clone().filter(|_| self.gone.is_none()) else { return };
         self.heard = self.clock.now();
         self.set_live();

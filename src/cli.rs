@@ -23,24 +23,24 @@ Examples:
 
 Lengths of time are a number and a unit: 200ms, 2s, 5m, 24h.
 Bit rates count in thousands (2M is 2,000,000 bit/s), bytes in 1024s (1G is 1,073,741,824 bytes).
-An option given twice counts as given last, but every --mask, --host-name and --allow-origin counts.";
+The last of repeated options counts, but every --mask, --host-name and --allow-origin does.";
 
 // Addresses and brackets would be links in a doc comment.
-const ORIGIN_HELP: &str = "A page that may show the stream though it is of another origin, https://home.example; or * for all pages; it \
-                           may be given several times";
+const ORIGIN_HELP: &str = "A page of another origin that may show the stream, https://home.example; or * for all pages; may be given \
+                           several times";
 const BROKER_HELP: &str =
-    "Tell an MQTT broker of every event, and Home Assistant of a sensor: mqtt[s]://[user:password@]host[:port][/topic]";
+    "Publish every event to an MQTT broker, and sensors for Home Assistant: mqtt[s]://[user:password@]host[:port][/topic]";
 
 /// Widest help text, in columns: longer lines are hard to read.
 const HELP_COLUMNS: usize = 100;
 
-/// Streams a local camera to low-latency HLS, with boxes around the faces; without a command it streams until Ctrl-C
+/// Stream a local camera as low-latency HLS, with boxes around faces; without a command it streams until Ctrl-C
 #[derive(Debug, Parser)]
 #[command(name = "hlscam", version, after_help = EXAMPLES, max_term_width = HELP_COLUMNS)]
 #[command(args_conflicts_with_subcommands = true, args_override_self = true, disable_help_subcommand = true)]
 #[command(allow_negative_numbers = true)]
 pub struct Cli {
-    /// Log more: -v for how things are decided, -vv for everything
+    /// Log more: -v for decisions, -vv for everything
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
     /// What to do; streaming when none is given.
@@ -60,7 +60,7 @@ pub enum CommandArgs {
         #[arg(long)]
         json: bool,
     },
-    /// Run a file through the whole pipeline as fast as it goes, and tell the time that each stage takes
+    /// Run a file through the whole pipeline as fast as possible, and print the time of each stage
     Bench(Box<BenchArgs>),
     /// Record a source to an MP4 file
     Record(Box<RecordArgs>),
@@ -74,7 +74,7 @@ pub struct StreamArgs {
     /// The source.
     #[command(flatten)]
     pub source: SourceArgs,
-    /// The camera's name: the first part of its addresses, /NAME/index.m3u8, and what its markers and events are told with
+    /// The camera's name: the first part of its addresses, /NAME/index.m3u8, and a field of its markers and events
     #[arg(long, value_name = "NAME", default_value = NAME_DEFAULT, help_heading = "Source")]
     pub name: String,
     /// The picture, the search in it, its encoding, its cuts.
@@ -149,7 +149,7 @@ pub struct SourceArgs {
     /// or file:PATH for a video file, looped in real time
     #[arg(long, value_name = "SPEC", default_value = source::DEVICE_DEFAULT)]
     pub device: String,
-    /// End at the end of a file instead of looping it
+    /// Stop at the end of a file instead of looping it
     #[arg(long)]
     pub once: bool,
 }
@@ -188,7 +188,7 @@ pub struct PictureArgs {
     /// between; or none
     #[arg(long, value_name = "LIST", default_value = compose::OVERLAY_DEFAULT)]
     pub overlay: String,
-    /// A place that is never shown, left, top, width and height in pixels or in per cent of the picture; it may be given several
+    /// A rectangle that is never shown: left, top, width and height in pixels or in per cent of the picture; may be given several
     /// times
     #[arg(long, value_name = "X,Y,W,H", allow_hyphen_values = true)]
     pub mask: Vec<String>,
@@ -204,10 +204,11 @@ pub struct SearchArgs {
     /// What to find, one or several: face, profile, eye, smile, upperbody, fullbody, cat, or a Haar cascade file, PATH.xml; or none
     #[arg(long, value_name = "WHAT,...", default_value = detect::WHAT_DEFAULT)]
     pub detect: String,
-    /// What finds faces: auto, haar or blazeface; auto is the network BlazeFace where this build has it. All else is found by cascades
+    /// The detector of faces: auto, haar or blazeface; auto is the network BlazeFace where this build has it. Cascades find all
+    /// else
     #[arg(long, value_name = "NAME", default_value = detect::DETECTOR_DEFAULT)]
     pub detector: String,
-    /// A BlazeFace network in place of the built-in one: a .tflite file of MediaPipe's form
+    /// A BlazeFace network to use in place of the built-in one: a .tflite file in MediaPipe's format
     #[arg(long, value_name = "FILE")]
     pub model: Option<PathBuf>,
     /// Width in pixels to which a wider picture is reduced for the search: less is faster, and loses small faces
@@ -243,7 +244,7 @@ pub struct EncodeArgs {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Packaging")]
 pub struct CutArgs {
-    /// Length of a part, 100ms at least; it divides the segment. Players stay three parts behind
+    /// Length of a part, at least 100ms; it must divide the segment. Players stay three parts behind
     #[arg(long, value_name = "TIME", default_value = span_text(grid::PART_DEFAULT))]
     pub part: String,
     /// Length of a segment, 1s to 10s. Players without low latency stay three segments behind
@@ -255,7 +256,7 @@ pub struct CutArgs {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Packaging")]
 pub struct WindowArgs {
-    /// How far back a viewer can go, three segments at least; it is held in memory
+    /// How far back a viewer can go, at least three segments; held in memory
     #[arg(long, value_name = "TIME", default_value = span_text(window::SPAN_DEFAULT))]
     pub window: String,
     /// Most memory for the window, in bytes: 500M, 1G
@@ -273,8 +274,8 @@ pub struct ServerArgs {
     /// TCP port to listen on; 0 takes any free one
     #[arg(long, value_name = "N", default_value = server::PORT_DEFAULT.to_string())]
     pub port: String,
-    /// A name or address that the server has beside those of this computer: that of a reverse proxy, a router, a name server;
-    /// it may be given several times
+    /// A further name or address of the server, beside those of this computer: that of a reverse proxy, a router, a name server;
+    /// may be given several times
     #[arg(long, value_name = "NAME")]
     pub host_name: Vec<String>,
     /// Pages of other origins that may show the stream.
@@ -286,13 +287,13 @@ pub struct ServerArgs {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Markers and events")]
 pub struct EventsArgs {
-    /// Folder in which markers are kept from run to run; without it they are gone when they leave the window
+    /// Folder in which markers are kept from run to run; without it they are removed when they leave the window
     #[arg(long, value_name = "DIR")]
     pub storage: Option<PathBuf>,
     /// The webhook.
     #[arg(long, value_name = "URL", help = "POST every event as JSON to this address: http[s]://[user:password@]host[:port]/path")]
     pub on_event: Option<String>,
-    /// Run this command of the shell for every event, with the event as JSON on its standard input
+    /// Run this shell command for every event, with the event as JSON on its standard input
     #[arg(long, value_name = "CMD")]
     pub on_event_exec: Option<String>,
     /// The MQTT broker.

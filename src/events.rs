@@ -226,9 +226,9 @@ impl Listener {
     pub async fn next(&mut self) -> Option<Received> {
         loop {
             self.versions.borrow_and_update();
-            match self.look() {
+            match self.try_next() {
                 Some(heard) => return Some(heard),
-                None if self.events.is_closed() => return self.look(),
+                None if self.events.is_closed() => return self.try_next(),
                 None => self.versions.changed().await.ok()?,
             }
         }
@@ -239,7 +239,7 @@ impl Listener {
         self.next < self.events.ring().next
     }
 
-    fn look(&mut self) -> Option<Received> {
+    fn try_next(&mut self) -> Option<Received> {
         let ring = self.events.ring();
         let oldest = ring.next - ring.events.len() as u64;
         let from_oldest = std::mem::take(&mut self.from_oldest);

@@ -177,7 +177,7 @@ impl Hooks {
     /// Waits until the last events are told, but not for long. The markers must have ended.
     pub async fn end(mut self) {
         if timeout(END_GRACE, async { while self.tasks.join_next().await.is_some() {} }).await.is_err() {
-            tracing::warn!("a hook did not end within {} s, and is broken off", END_GRACE.as_secs());
+            tracing::warn!("a hook did not end within {} s, and is aborted", END_GRACE.as_secs());
         }
     }
 }

@@ -103,3 +103,8 @@ pub mod config;
 
 // What it starts.
 pub mod app;
+
+// The rules of the tree, for `make check`.
+#[cfg(test)]
+#[path = "../tests/it/tidy.rs"]
+mod tidy;

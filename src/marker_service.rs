@@ -155,7 +155,7 @@ pub fn runs() -> (Runs, Receiver<Detection>) {
 
 impl Runs {
     /// Hands a run over. Never waits.
-    pub fn give(&self, detection: &Detection) {
+    pub fn send(&self, detection: &Detection) {
         if let Err(TrySendError::Full(_)) = self.sender.try_send(detection.clone()) {
             self.counts.overrun.bump();
         }

@@ -101,7 +101,7 @@ impl Pacer {
     }
 
     /// The source has given a picture captured then, which nobody will show: it was not silent. Told before the next [`push`](Pacer::push).
-    pub fn heard(&mut self, captured: Ticks) {
+    pub fn note_capture(&mut self, captured: Ticks) {
         self.last_capture = self.last_capture.map(|last| last.max(captured));
     }
 
@@ -127,16 +127,16 @@ impl Pacer {
             let nearest = self.nearest(captured).min(self.next + FILL_FRAMES_MAX);
             while self.next < nearest {
                 let shown = self.shown_without_picture(self.at(self.next));
-                points.push(self.give(shown));
+                points.push(self.emit(shown));
             }
         }
         self.last_capture = Some(self.last_capture.map_or(captured, |last| last.max(captured)));
-        points.push(self.give(Shown::Fresh));
+        points.push(self.emit(Shown::Fresh));
         points
     }
 
     /// The source is well, and by its own time no picture was due until `now`: the last one stands, and is no sign of silence.
-    pub fn stand(&mut self, now: Ticks) {
+    pub fn hold(&mut self, now: Ticks) {
         self.stood = self.stood.max(now);
     }
 
@@ -156,7 +156,7 @@ impl Pacer {
         let mut points = Vec::new();
         while self.deadline() <= now && (points.len() as i64) < FILL_FRAMES_MAX {
             let shown = self.shown_without_picture(self.at(self.next));
-            points.push(self.give(shown));
+            points.push(self.emit(shown));
         }
         points
     }
@@ -174,7 +174,7 @@ impl Pacer {
         }
     }
 
-    fn give(&mut self, shown: Shown) -> PacedFrame {
+    fn emit(&mut self, shown: Shown) -> PacedFrame {
         let number = self.next;
         self.next += 1;
         match shown {
@@ -266,7 +266,7 @@ mod tests {
         let half = Span::from_ms(500);
         let mut points = Vec::new();
         for n in 1..=8 {
-            pacer.stand(Ticks(0) + half * n);
+            pacer.hold(Ticks(0) + half * n);
             points.extend(pacer.tick(Ticks(0) + half * n));
         }
         assert!(points.len() > 110 && points.iter().all(|point| point.shown == Shown::Repeat), "{points:?}");

@@ -86,7 +86,7 @@ pub struct Pipeline {
 
 /// Time spent in each stage so far, on the calling thread.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Spent {
+pub struct StageTimes {
     /// Composing.
     pub compose: Span,
     /// Encoding.
@@ -152,13 +152,13 @@ impl Pipeline {
     }
 
     /// Time spent in each stage so far, by all renditions.
-    pub fn spent(&self) -> Spent {
-        let sum = |spent: Spent, rendition: &Rendition| Spent {
+    pub fn spent(&self) -> StageTimes {
+        let sum = |spent: StageTimes, rendition: &Rendition| StageTimes {
             encode: spent.encode + rendition.spent().encode,
             package: spent.package + rendition.spent().package,
             ..spent
         };
-        self.renditions.iter().fold(Spent { compose: self.composing, ..Spent::default() }, sum)
+        self.renditions.iter().fold(StageTimes { compose: self.composing, ..StageTimes::default() }, sum)
     }
 
     /// Composes one frame, and gives it to the renditions. It is not composed where it shows the one before again, and need not be a key

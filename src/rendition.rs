@@ -83,12 +83,12 @@ pub struct Rendition {
     encoder_failures: u32,
     /// What the last frame of the open encoder shows; none before its first.
     shown: Option<Shown>,
-    spent: RenditionSpent,
+    spent: RenditionTimes,
 }
 
 /// Time spent so far, on the calling thread.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct RenditionSpent {
+pub struct RenditionTimes {
     /// Encoding, with the scaling before it.
     pub encode: Span,
     /// Cutting into parts.
@@ -107,7 +107,7 @@ impl Rendition {
             params: None,
             encoder_failures: 0,
             shown: None,
-            spent: RenditionSpent::default(),
+            spent: RenditionTimes::default(),
         }
     }
 
@@ -117,7 +117,7 @@ impl Rendition {
     }
 
     /// Time spent so far.
-    pub fn spent(&self) -> RenditionSpent {
+    pub fn spent(&self) -> RenditionTimes {
         self.spent
     }
 

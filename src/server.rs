@@ -154,7 +154,7 @@ impl Acceptor {
                         self.site.faults().note(Fault::TooMany, peer.ip(), self.site.now(), &refusal);
                     }
                     Refusal::Full(_) if self.refused.allows(self.site.now()) => {
-                        tracing::warn!(%peer, "connections are turned away: {refusal}");
+                        tracing::warn!(%peer, "connections are refused: {refusal}");
                     }
                     Refusal::Full(_) => {}
                 }
@@ -185,7 +185,7 @@ impl Acceptor {
             return;
         }
         if self.failed.allows(self.site.now()) {
-            tracing::error!("connections cannot be accepted now: {error}; trying on");
+            tracing::error!("cannot accept connections now: {error}; trying again");
         }
         sleep(ACCEPT_PAUSE).await;
     }

@@ -142,7 +142,7 @@ impl EncodeLoop {
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => return Ok(()),
             };
-            if !self.turn(captured, pictures)? {
+            if !self.iterate(captured, pictures)? {
                 break;
             }
         }
@@ -150,7 +150,7 @@ impl EncodeLoop {
     }
 
     /// One turn of the loop: a picture has come, or time has passed without one. `false` when the stream has as many frames as were asked for.
-    fn turn(&mut self, captured: Option<Captured>, pictures: &Receiver<Captured>) -> Result<bool, PipelineError> {
+    fn iterate(&mut self, captured: Option<Captured>, pictures: &Receiver<Captured>) -> Result<bool, PipelineError> {
         let now = self.clock.now();
         let mut pacer = match (self.pacer.take(), &captured) {
             (Some(pacer), _) => pacer,
@@ -196,7 +196,7 @@ impl EncodeLoop {
         // A picture that waited in the queue while the encoder was busy is not late: its point is not given away by the clock.
         let captured = match captured {
             Some(Captured { arrived, stands: true, .. }) => {
-                pacer.stand(arrived);
+                pacer.hold(arrived);
                 None
             }
             other => other,
@@ -205,7 +205,7 @@ impl EncodeLoop {
             return pacer.tick(now).into_iter().try_fold(true, |goes_on, frame| Ok(goes_on && self.put(frame, None)?));
         };
         if let Some(before) = before {
-            pacer.heard(before);
+            pacer.note_capture(before);
         }
         let mut points = pacer.push(picture.at, arrived);
         if is_thrifty {

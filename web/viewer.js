@@ -52,7 +52,7 @@ function tick() {
   const facts = { contact: server.contact, source, stills: stills.running, ...player.facts };
   lookAtLink(now, facts);
   const state = stateOf(facts);
-  // What is new is told with its own figures.
+  // A new state is shown with its own figures.
   if (now - shownAt >= SHOW_MS || state !== document.body.dataset.state) {
     shownAt = now;
     showFigures(now);

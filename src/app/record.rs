@@ -58,7 +58,7 @@ pub(super) fn run(config: &CameraConfig, record: &RecordConfig, clock: Arc<dyn C
             goes_on
         })
     };
-    let events = flow.bus.events.subscribe(writer::terms(&record.output.display().to_string(), writer::QUEUE_BYTES_MAX));
+    let events = flow.bus.events.subscribe(writer::queue_config(&record.output.display().to_string(), writer::QUEUE_BYTES_MAX));
     let writer = writer::start(events, write).map_err(failed)?;
     let running = flow.start(capture, FlowLimits { first_msn: Msn(1), frames_max: Some(frames) }).map_err(failed)?;
     let mut display = console.recording(frames);

@@ -24,47 +24,47 @@ pub enum Policy {
 
 /// How much a queue holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Bound {
+pub struct Capacity {
     /// Items.
     pub items: usize,
     /// Their bytes.
     pub bytes: usize,
 }
 
-impl Bound {
-    /// Of bytes alone.
-    pub const fn bytes(bytes: usize) -> Bound {
-        Bound { items: usize::MAX, bytes }
+impl Capacity {
+    /// A number of bytes, and any number of items.
+    pub const fn bytes(bytes: usize) -> Capacity {
+        Capacity { items: usize::MAX, bytes }
     }
 
-    /// Of items alone.
-    pub const fn items(items: usize) -> Bound {
-        Bound { items, bytes: usize::MAX }
+    /// A number of items, and any number of bytes.
+    pub const fn items(items: usize) -> Capacity {
+        Capacity { items, bytes: usize::MAX }
     }
 }
 
-/// On what terms somebody subscribes.
+/// The queue of a subscriber, and what happens when it is full.
 #[derive(Clone, Debug)]
-pub struct Terms {
+pub struct QueueConfig {
     /// The subscriber, for messages.
     pub name: String,
     /// What its end means to the stream.
     pub importance: Importance,
     /// How much its queue holds.
-    pub bound: Bound,
+    pub capacity: Capacity,
     /// What happens when it is full.
     pub policy: Policy,
-    /// What the log says when something is left out for the first time; nothing by default.
+    /// Logged when an item is left out for the first time; empty for nothing.
     pub behind: String,
-    /// What the log says when the subscriber goes on; nothing by default.
+    /// Logged when the subscriber has caught up; empty for nothing.
     pub caught_up: String,
 }
 
-impl Terms {
-    /// Those of a subscriber without which the stream goes on.
-    pub fn new(name: &str, policy: Policy, bound: Bound) -> Terms {
+impl QueueConfig {
+    /// A queue of a subscriber without which the stream goes on.
+    pub fn new(name: &str, policy: Policy, capacity: Capacity) -> QueueConfig {
         let (behind, caught_up) = (String::new(), String::new());
-        Terms { name: name.to_owned(), importance: Importance::Optional, bound, policy, behind, caught_up }
+        QueueConfig { name: name.to_owned(), importance: Importance::Optional, capacity, policy, behind, caught_up }
     }
 }
 
@@ -149,8 +149,8 @@ impl<T: Item> Subscription<T> {
     }
 
     /// What waits or is being worked on.
-    pub fn waiting(&self) -> Bound {
-        Bound { items: self.shared.items.load(Ordering::Relaxed), bytes: self.shared.bytes.load(Ordering::Relaxed) }
+    pub fn waiting(&self) -> Capacity {
+        Capacity { items: self.shared.items.load(Ordering::Relaxed), bytes: self.shared.bytes.load(Ordering::Relaxed) }
     }
 
     /// What was left out so far.
@@ -189,7 +189,7 @@ pub(super) struct Queue<T: Item> {
     /// To take out what has waited longest.
     oldest: Receiver<T>,
     shared: Arc<Shared>,
-    terms: Terms,
+    config: QueueConfig,
     /// Items are left out, up to the next entry at which there is room.
     is_behind: bool,
     was_told: bool,
@@ -197,12 +197,12 @@ pub(super) struct Queue<T: Item> {
     header: Option<T>,
 }
 
-pub(super) fn queue<T: Item>(terms: Terms) -> (Queue<T>, Subscription<T>) {
+pub(super) fn queue<T: Item>(config: QueueConfig) -> (Queue<T>, Subscription<T>) {
     // Bounded by its counts, so that a header always finds room.
     let (sender, items) = unbounded();
     let shared = Arc::<Shared>::default();
     let queue =
-        Queue { sender, oldest: items.clone(), shared: shared.clone(), terms, is_behind: false, was_told: false, header: None };
+        Queue { sender, oldest: items.clone(), shared: shared.clone(), config, is_behind: false, was_told: false, header: None };
     (queue, Subscription { items, shared, taken: (0, 0) })
 }
 
@@ -211,7 +211,7 @@ impl<T: Item> Take<T> for Queue<T> {
         if self.has_left() {
             return ControlFlow::Break(());
         }
-        batch.iter().try_for_each(|item| match self.terms.policy {
+        batch.iter().try_for_each(|item| match self.config.policy {
             Policy::NewestWins => self.put_newest(item),
             Policy::NextEntry => self.put_or_leave_out(item),
             Policy::FailLoudly => self.put_or_fail(item),
@@ -238,8 +238,8 @@ impl<T: Item> Queue<T> {
     fn put_or_leave_out(&mut self, item: &T) -> ControlFlow<()> {
         if self.is_behind && item.role() == Role::Entry && self.has_caught_up() {
             self.is_behind = false;
-            if !self.terms.caught_up.is_empty() {
-                tracing::info!("{}", self.terms.caught_up);
+            if !self.config.caught_up.is_empty() {
+                tracing::info!("{}", self.config.caught_up);
             }
             if let Some(header) = self.header.take() {
                 self.send(header)?;
@@ -268,18 +268,18 @@ impl<T: Item> Queue<T> {
         }
         self.shared.is_overrun.store(true, Ordering::Relaxed);
         self.shared.miss(item);
-        tracing::error!("{} did not keep up with the stream, and gets nothing any more", self.terms.name);
+        tracing::error!("{} did not keep up with the stream, and gets nothing any more", self.config.name);
         ControlFlow::Break(())
     }
 
     fn is_full(&self, item: &T) -> bool {
-        let Bound { items, bytes } = self.terms.bound;
+        let Capacity { items, bytes } = self.config.capacity;
         self.shared.items.load(Ordering::Relaxed) >= items
             || self.shared.bytes.load(Ordering::Relaxed).saturating_add(item.bytes()) > bytes
     }
 
     fn has_caught_up(&self) -> bool {
-        let Bound { items, bytes } = self.terms.bound;
+        let Capacity { items, bytes } = self.config.capacity;
         self.shared.items.load(Ordering::Relaxed) <= items / 2 && self.shared.bytes.load(Ordering::Relaxed) <= bytes / 2
     }
 
@@ -292,8 +292,8 @@ impl<T: Item> Queue<T> {
 
     /// Once: how much is missing is known at the end.
     fn note_behind(&mut self) {
-        if !std::mem::replace(&mut self.was_told, true) && !self.terms.behind.is_empty() {
-            tracing::warn!("{}", self.terms.behind);
+        if !std::mem::replace(&mut self.was_told, true) && !self.config.behind.is_empty() {
+            tracing::warn!("{}", self.config.behind);
         }
     }
 }

@@ -14,7 +14,7 @@ use std::{
 
 const PART: Span = Span::from_ms(100);
 /// A queue that nothing fills.
-const AMPLE: Bound = Bound::items(1_000_000);
+const AMPLE: Capacity = Capacity::items(1_000_000);
 
 fn params() -> TrackParams {
     encode::fixture::params(Size::new(64, 48).expect("even"), FrameRate::whole(30), 1).into()
@@ -77,11 +77,11 @@ fn who_comes_late_begins_with_the_init_segment_and_the_next_segment() {
     let (bus, mut publishers) = Bus::open();
     publish(&mut publishers.events, [vec![init()]]);
     publish(&mut publishers.events, segment(1).into_iter().take(1));
-    let late = bus.events.subscribe(Terms::new("late", Policy::NextEntry, AMPLE));
+    let late = bus.events.subscribe(QueueConfig::new("late", Policy::NextEntry, AMPLE));
     publish(&mut publishers.events, segment(1).into_iter().skip(1).chain(segment(2)));
     drop(publishers);
     assert_eq!(rest(late), ("init1 start2 2.0 2.1 2.2 end2".to_owned(), End::Ended));
-    let later = bus.events.subscribe(Terms::new("too late", Policy::NextEntry, AMPLE));
+    let later = bus.events.subscribe(QueueConfig::new("too late", Policy::NextEntry, AMPLE));
     assert_eq!(rest(later), (String::new(), End::Ended));
 }
 
@@ -89,7 +89,7 @@ fn who_comes_late_begins_with_the_init_segment_and_the_next_segment() {
 fn frames_are_joined_at_a_key_frame_and_pictures_at_once() {
     let (bus, mut publishers) = Bus::open();
     let params = Arc::new(params());
-    let mut frames = bus.frames.subscribe(Terms::new("frames", Policy::NextEntry, AMPLE));
+    let mut frames = bus.frames.subscribe(QueueConfig::new("frames", Policy::NextEntry, AMPLE));
     for (n, key) in [false, false, true, false].into_iter().enumerate() {
         let frame = EncodedFrame { at: Ticks(n as i64), duration: Span(1), key, data: Bytes::from_static(b"frame") };
         publishers.frames.publish(&[Encoded { params: params.clone(), frame }]).expect("it goes on");
@@ -97,7 +97,7 @@ fn frames_are_joined_at_a_key_frame_and_pictures_at_once() {
     let mut at = || frames.try_recv().expect("it goes on").map(|encoded| encoded.frame.at.0);
     assert_eq!([at(), at(), at()], [Some(2), Some(3), None]);
 
-    let mut pictures = bus.pictures.subscribe(Terms::new("pictures", Policy::NewestWins, Bound::items(1)));
+    let mut pictures = bus.pictures.subscribe(QueueConfig::new("pictures", Policy::NewestWins, Capacity::items(1)));
     for at in 0..5 {
         let picture = Arc::new(Picture::black(Size::new(16, 16).expect("even"), Ticks(at)));
         publishers.pictures.publish(&[picture]).expect("it goes on");
@@ -111,8 +111,8 @@ fn frames_are_joined_at_a_key_frame_and_pictures_at_once() {
 fn a_subscriber_that_sleeps_holds_up_nobody_and_costs_its_bound() {
     let (bus, mut publishers) = Bus::open();
     let window = counter(&bus.events, "window");
-    let awake = bus.events.subscribe(Terms::new("awake", Policy::FailLoudly, AMPLE));
-    let mut asleep = bus.events.subscribe(Terms::new("asleep", Policy::NextEntry, Bound::bytes(500)));
+    let awake = bus.events.subscribe(QueueConfig::new("awake", Policy::FailLoudly, AMPLE));
+    let mut asleep = bus.events.subscribe(QueueConfig::new("asleep", Policy::NextEntry, Capacity::bytes(500)));
     let (wake, gate) = bounded::<()>(0);
     let sleeper = thread::spawn(move || {
         let first = asleep.recv().expect("it begins");
@@ -126,7 +126,7 @@ fn a_subscriber_that_sleeps_holds_up_nobody_and_costs_its_bound() {
     drop(wake);
     drop(publishers);
     let (first, waiting, missed, rest_of_it) = sleeper.join().expect("no bug");
-    assert_eq!((first.as_str(), waiting), ("init1", Bound { items: 9, bytes: 500 }));
+    assert_eq!((first.as_str(), waiting), ("init1", Capacity { items: 9, bytes: 500 }));
     assert_eq!(rest_of_it, "start1 1.0 1.1 1.2 end1 start2 2.0 2.1");
     assert_eq!(missed.span, PART * 2995);
     assert_eq!(rest(awake).0.split(' ').count(), 5001, "another one got everything");
@@ -135,7 +135,7 @@ fn a_subscriber_that_sleeps_holds_up_nobody_and_costs_its_bound() {
 #[test]
 fn a_subscriber_that_wakes_goes_on_at_a_segment() {
     let (bus, mut publishers) = Bus::open();
-    let mut slow = bus.events.subscribe(Terms::new("slow", Policy::NextEntry, Bound::items(6)));
+    let mut slow = bus.events.subscribe(QueueConfig::new("slow", Policy::NextEntry, Capacity::items(6)));
     publish(&mut publishers.events, (1..=2).flat_map(segment));
     // Another init segment comes while it is behind.
     publish(&mut publishers.events, [vec![init()]]);
@@ -152,11 +152,11 @@ fn a_subscriber_that_wakes_goes_on_at_a_segment() {
 #[test]
 fn who_must_miss_nothing_is_told_that_it_has() {
     let (bus, mut publishers) = Bus::open();
-    let strict = bus.events.subscribe(Terms::new("strict", Policy::FailLoudly, Bound::items(3)));
+    let strict = bus.events.subscribe(QueueConfig::new("strict", Policy::FailLoudly, Capacity::items(3)));
     publish(&mut publishers.events, segment(1));
     assert_eq!(rest(strict), ("start1 1.0 1.1".to_owned(), End::Overrun));
-    let terms = Terms::new("essential", Policy::FailLoudly, Bound::items(1));
-    let _essential = bus.events.subscribe(Terms { importance: Importance::Essential, ..terms });
+    let config = QueueConfig::new("essential", Policy::FailLoudly, Capacity::items(1));
+    let _essential = bus.events.subscribe(QueueConfig { importance: Importance::Essential, ..config });
     let ended = SubscriberEnded { name: "essential".to_owned(), by_bug: false };
     assert_eq!(publishers.events.publish(&segment(2)[0]), Err(ended));
 }
@@ -190,7 +190,7 @@ fn a_subscriber_that_comes_and_goes_leaves_nothing_behind() {
         let (bus, is_over) = (bus.clone(), is_over.clone());
         move || {
             for n in 0..TIMES {
-                let mut guest = bus.events.subscribe(Terms::new("guest", Policy::NextEntry, Bound::items(10)));
+                let mut guest = bus.events.subscribe(QueueConfig::new("guest", Policy::NextEntry, Capacity::items(10)));
                 // Every tenth stays until something has come.
                 if n % 10 == 0 {
                     guest.recv().expect("the stream goes on");
@@ -211,7 +211,7 @@ fn a_subscriber_that_comes_and_goes_leaves_nothing_behind() {
 
     // While nothing is published, too.
     for _ in 0..TIMES {
-        drop(bus.events.subscribe(Terms::new("guest", Policy::NewestWins, AMPLE)));
+        drop(bus.events.subscribe(QueueConfig::new("guest", Policy::NewestWins, AMPLE)));
     }
     assert_eq!(lock(&bus.events.newcomers).as_ref().map(Vec::len), Some(1));
 }

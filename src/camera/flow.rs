@@ -102,7 +102,7 @@ impl Flow {
             None => None,
         };
         let tap: Tap = match watcher.clone() {
-            Some(watcher) => Box::new(move |picture| watcher.give(picture)),
+            Some(watcher) => Box::new(move |picture| watcher.offer(picture)),
             None => Box::new(|_| ()),
         };
         let newest: Box<dyn Fn() -> Arc<Detection> + Send> = match watcher.clone() {

@@ -47,7 +47,7 @@ impl Camera {
     ) -> Result<(PendingCamera, CaptureParts), CameraError> {
         let markers_builder = MarkerServiceBuilder::open(config.name.clone(), kept, clock.wall())?;
         let runs = markers_builder.runs.clone();
-        let (flow, capture) = Flow::new(&config, clock.clone(), Box::new(move |detection| runs.give(detection)))?;
+        let (flow, capture) = Flow::new(&config, clock.clone(), Box::new(move |detection| runs.send(detection)))?;
         let rate = config.format_request.rate.unwrap_or(RATE_DEFAULT);
         let window = Arc::new(Window::new(window_config(&config, rate, run_name()?, markers_builder.first), clock.clone()));
         let status = flow.status.clone();

@@ -78,7 +78,7 @@ impl CaptureStatus {
     }
 
     /// Every change of the source's state, also one that did not last until somebody looked. For one taker.
-    pub fn turns(&self) -> Receiver<SourceState> {
+    pub fn state_changes(&self) -> Receiver<SourceState> {
         self.turns.taker()
     }
 

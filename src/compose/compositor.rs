@@ -102,7 +102,7 @@ impl Compositor {
         let Some(last) = self.last.clone() else { return };
         match (&self.parts.detections.hiding, self.waiting.as_mut()) {
             (Some(hiding), Some(waiting)) => {
-                hiding.runs.try_iter().for_each(|run| waiting.see(run));
+                hiding.runs.try_iter().for_each(|run| waiting.push_run(run));
                 waiting.put(frame, last);
             }
             _ => {

@@ -71,7 +71,7 @@ impl RedactionQueue {
     }
 
     /// Takes what a run found; they come in order.
-    pub fn see(&mut self, run: Arc<Detection>) {
+    pub fn push_run(&mut self, run: Arc<Detection>) {
         self.runs.push_back(run);
     }
 

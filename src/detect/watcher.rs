@@ -78,7 +78,7 @@ impl Watcher {
     }
 
     /// Offers a picture. Returns at once; a picture that is not due is left out.
-    pub fn give(&self, picture: &Arc<Picture>) {
+    pub fn offer(&self, picture: &Arc<Picture>) {
         let mut slot = lock(&self.shared.slot);
         let fps = self.shared.fps / self.shared.counts.divisor.get().max(1) as f64;
         if !is_due(picture.at, slot.last_run_at, fps) {
@@ -229,10 +229,10 @@ mod tests {
     fn the_newest_picture_wins_and_nobody_waits() {
         let bench = bench(10.0);
         assert_eq!(*bench.watcher.latest(), Detection::default());
-        bench.watcher.give(&picture(0));
+        bench.watcher.offer(&picture(0));
         bench.began.recv().expect("it begins");
         for at_ms in [33, 66, 100, 133, 166] {
-            bench.watcher.give(&picture(at_ms));
+            bench.watcher.offer(&picture(at_ms));
         }
         bench.answer.send(one_hit).expect("it listens");
         assert_eq!(bench.done.recv().expect("a result").at, Ticks(0));
@@ -253,7 +253,7 @@ mod tests {
         let bench = bench(1000.0);
         let answers: [Answer; 4] = [one_hit, || Err(DetectError("no".into())), || panic!("on purpose"), || Ok(Vec::new())];
         for (idx, answer) in answers.into_iter().enumerate() {
-            bench.watcher.give(&picture(10 * idx as i64));
+            bench.watcher.offer(&picture(10 * idx as i64));
             bench.began.recv().expect("it begins");
             bench.answer.send(answer).expect("it listens");
         }
@@ -269,7 +269,7 @@ mod tests {
         let looked_at = |from_ms: i64, to_ms: i64| {
             let due = (from_ms..to_ms).step_by(100).filter(|at_ms| {
                 let picture = picture(*at_ms);
-                bench.watcher.give(&picture);
+                bench.watcher.offer(&picture);
                 let slot = lock(&bench.watcher.shared.slot);
                 let is_due = slot.picture.is_some() || slot.last_run_at == Some(picture.at);
                 drop(slot);

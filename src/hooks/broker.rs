@@ -138,7 +138,7 @@ pub(super) async fn run(
     let name = format!("the MQTT broker on {target:?}");
     let (id, options) = match client_id().and_then(|id| Ok((id.clone(), target.options(&id)?))) {
         Ok(made) => made,
-        Err(error) => return tracing::warn!("{name} is not told of events: {error}"),
+        Err(error) => return tracing::warn!("{name} gets no events: {error}"),
     };
     let (client, mut connection) = AsyncClient::new(options, MESSAGES_MAX);
     // A small message waits for no other: with Nagle's algorithm each second one is 40 ms late.
@@ -151,7 +151,7 @@ pub(super) async fn run(
     held.spawn(holder.hold(connection));
     let mut publisher = Publisher::new(&target, id, (client, link), markers, (counts, shared), &kinds);
     let ended = tokio::select! {
-        () = publisher.tell(listener, inbox) => None,
+        () = publisher.run(listener, inbox) => None,
         ended = held.join_next() => ended,
     };
     drop(publisher);

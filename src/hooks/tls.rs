@@ -25,7 +25,7 @@ fn trusted() -> RootCertStore {
         && let Err(why) = readable(Path::new(&file))
     {
         tracing::warn!(
-            "SSL_CERT_FILE: {} cannot be read: {why}; nobody is trusted, set it to a file of certificates",
+            "SSL_CERT_FILE: {} cannot be read: {why}; no server is trusted; set it to a file of certificates",
             Path::new(&file).display()
         );
         return roots;
@@ -34,7 +34,7 @@ fn trusted() -> RootCertStore {
     let (n_usable, _) = roots.add_parsable_certificates(found.certs);
     if n_usable == 0 {
         let why = found.errors.first().map_or_else(String::new, |error| format!(" ({error})"));
-        tracing::warn!("no certificates are found to trust{why}; install the package ca-certificates, or set SSL_CERT_FILE");
+        tracing::warn!("found no trusted certificates{why}; install the package ca-certificates, or set SSL_CERT_FILE");
     }
     roots
 }

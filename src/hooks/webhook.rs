@@ -69,17 +69,17 @@ pub(super) async fn run(target: Endpoint, (events, mut listener): (Arc<Events>, 
     let name = format!("the webhook on {:?}", target);
     let connector = match tls::client_config(&target.address) {
         Ok(config) => HttpsConnectorBuilder::new().with_tls_config(config).https_or_http().enable_http1().build(),
-        Err(error) => return tracing::warn!("{name} is not told of events: {error}"),
+        Err(error) => return tracing::warn!("{name} gets no events: {error}"),
     };
     let client = Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build(connector);
     while let Some(heard) = listener.next().await {
         failpoint::hit("webhook");
         let Some(event) = event_of(heard, &counts) else { continue };
-        tell(&client, &target, &Bytes::from(payload(&events, &event)), &name, &counts).await;
+        deliver(&client, &target, &Bytes::from(payload(&events, &event)), &name, &counts).await;
     }
 }
 
-async fn tell(client: &Poster, target: &Endpoint, body: &Bytes, name: &str, counts: &HookCounts) {
+async fn deliver(client: &Poster, target: &Endpoint, body: &Bytes, name: &str, counts: &HookCounts) {
     let mut pause = PAUSE_FIRST;
     for attempt in 1..=TRIES {
         match post(client, target, body.clone()).await {

@@ -68,7 +68,7 @@ impl Bench {
                 &[crate::detect::Hit { kind: Kind::FACE, area, strength: 20 }],
             );
         }
-        self.runs.give(&Detection { at: now, tracks: tracker.tracks(), took: Span::from_ms(3) });
+        self.runs.send(&Detection { at: now, tracks: tracker.tracks(), took: Span::from_ms(3) });
     }
 
     fn playlist(&self) -> String {

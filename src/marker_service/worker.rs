@@ -55,11 +55,11 @@ impl Worker {
     }
 
     pub(super) fn run(mut self, commands: &Receiver<Command>, stop: &Receiver<&'static str>) {
-        let (runs, turns) = (self.parts.runs.clone(), self.parts.capture.turns());
+        let (runs, changes) = (self.parts.runs.clone(), self.parts.capture.state_changes());
         let mut panics_in_a_row = 0;
         let reason = loop {
             // A bug in one turn is not the end of all markers: the next turn begins anew.
-            match catch_unwind(AssertUnwindSafe(|| self.pass(commands, &runs, &turns, stop))) {
+            match catch_unwind(AssertUnwindSafe(|| self.step(commands, &runs, &changes, stop))) {
                 Ok(Some(reason)) => break reason,
                 Ok(None) => panics_in_a_row = 0,
                 Err(_) => {
@@ -74,7 +74,7 @@ impl Worker {
                 break "hlscam has a bug";
             }
         };
-        turns.try_iter().for_each(|state| self.turn(state));
+        changes.try_iter().for_each(|state| self.take_state(state));
         self.events.begin_end();
         let over = self.observer.finish();
         self.take(over);
@@ -85,18 +85,18 @@ impl Worker {
     }
 
     /// One turn of the thread; why it is the last, if it is.
-    fn pass(
+    fn step(
         &mut self,
         commands: &Receiver<Command>,
         runs: &Receiver<Detection>,
-        turns: &Receiver<SourceState>,
+        changes: &Receiver<SourceState>,
         stop: &Receiver<&'static str>,
     ) -> Option<&'static str> {
         failpoint::hit("markers");
         select_biased! {
             recv(stop) -> reason => return Some(reason.unwrap_or("the program ends")),
-            recv(turns) -> state => state.into_iter().for_each(|state| self.turn(state)),
-            recv(runs) -> run => run.iter().for_each(|run| self.see(run)),
+            recv(changes) -> state => state.into_iter().for_each(|state| self.take_state(state)),
+            recv(runs) -> run => run.iter().for_each(|run| self.take_run(run)),
             recv(commands) -> command => command.into_iter().for_each(|command| self.answer(command)),
             default(LOOK_INTERVAL.to_duration()) => {}
         }
@@ -109,7 +109,7 @@ impl Worker {
     }
 
     /// Takes what a run found.
-    fn see(&mut self, run: &Detection) {
+    fn take_run(&mut self, run: &Detection) {
         self.follow_clock();
         let wall = self.wall_at(run.at);
         let seen = feed::seen_of(run);
@@ -256,11 +256,11 @@ impl Worker {
     }
 
     /// Publishes that the camera was lost, or is back.
-    fn turn(&mut self, state: SourceState) {
+    fn take_state(&mut self, state: SourceState) {
         let reason = match state {
             SourceState::Silent => "it gives no pictures",
             SourceState::Lost => "it is gone, and is being opened again",
-            SourceState::Live => return self.turn_live(),
+            SourceState::Live => return self.take_live(),
             SourceState::Opening | SourceState::Ended => return,
         };
         let now = self.parts.clock.wall();
@@ -272,7 +272,7 @@ impl Worker {
         }
     }
 
-    fn turn_live(&mut self) {
+    fn take_live(&mut self) {
         if let SignalState::Lost { .. } = self.signal.send_replace(SignalState::Live) {
             self.events.publish(self.parts.clock.wall(), EventKind::CameraBack("pictures come again"));
         }

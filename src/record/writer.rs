@@ -2,7 +2,7 @@
 //! no room in its queue are missing in the recording, and the end says how much.
 
 use crate::{
-    bus::{Bound, Importance, Policy, Subscription, Terms},
+    bus::{Capacity, Importance, Policy, QueueConfig, Subscription},
     failpoint,
     package::PackagerEvent,
     time::Span,
@@ -24,15 +24,15 @@ pub struct Writer {
 }
 
 /// On what terms the writer of that file subscribes: at most `bytes_max` wait for it, and there is no stream without it.
-pub fn terms(file: &str, bytes_max: usize) -> Terms {
-    Terms {
+pub fn queue_config(file: &str, bytes_max: usize) -> QueueConfig {
+    QueueConfig {
         importance: Importance::Essential,
         behind: format!(
             "the disk is too slow for {file}: pictures are left out of it until the disk has caught up; record to a faster disk, or \
              with a lower --bitrate"
         ),
         caught_up: format!("the disk has caught up; {file} goes on"),
-        ..Terms::new(file, Policy::NextEntry, Bound::bytes(bytes_max))
+        ..QueueConfig::new(file, Policy::NextEntry, Capacity::bytes(bytes_max))
     }
 }
 
@@ -72,7 +72,7 @@ mod tests {
     /// A stream, and the writer of a recording of it.
     fn recording(bytes_max: usize, write: Write) -> (Publisher<PackagerEvent>, Writer) {
         let (bus, publishers) = Bus::open();
-        let writer = start(bus.events.subscribe(terms("out.mp4", bytes_max)), write).expect("a thread");
+        let writer = start(bus.events.subscribe(queue_config("out.mp4", bytes_max)), write).expect("a thread");
         (publishers.events, writer)
     }
 

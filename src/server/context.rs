@@ -128,7 +128,7 @@ impl Shared {
 
     pub(super) fn log_crowd(&self) {
         if lock(&self.crowd).allows(self.clock.now()) {
-            tracing::warn!("requests are turned away: {WAITERS_MAX} wait for the stream already, the most");
+            tracing::warn!("requests are refused: {WAITERS_MAX} wait for the stream already, the most");
         }
     }
 }

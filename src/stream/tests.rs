@@ -102,8 +102,8 @@ impl Bench {
             let now = self.clock.now();
             let deadline = self.encode.pacer.as_ref().map_or(end, Pacer::deadline);
             let goes_on = match self.pictures.try_recv() {
-                Ok(captured) => self.encode.turn(Some(captured), &self.pictures),
-                Err(_) if deadline <= now => self.encode.turn(None, &self.pictures),
+                Ok(captured) => self.encode.iterate(Some(captured), &self.pictures),
+                Err(_) if deadline <= now => self.encode.iterate(None, &self.pictures),
                 Err(_) => {
                     self.clock.advance(self.due().min(deadline).min(end).since(now));
                     Ok(true)

@@ -151,7 +151,7 @@ fn score(path: &Path, clip: &Value, detector: &mut dyn Detector, config: &Detect
         if detect::is_due(picture.at, last_run, config.fps) {
             last_run = Some(picture.at);
             detect::follow(detector, &mut tracker, &picture).expect("it runs");
-            queue.see(Arc::new(Detection { at: picture.at, tracks: tracker.tracks(), took: Span::ZERO }));
+            queue.push_run(Arc::new(Detection { at: picture.at, tracks: tracker.tracks(), took: Span::ZERO }));
         }
         let at = Ticks(0) + rate.frame_start(number);
         queue.put(PacedFrame { number, at, duration: rate.frame_span(), shown: Shown::Fresh }, picture);

@@ -1,11 +1,12 @@
 //! The rules of the tree itself: file and function length, where native crates are named, links, documented options, what is not
 //! written anywhere. Each rule is a test over the files as they are, so no document can drift from the code unseen.
+//!
+//! The unit tests have it too (src/lib.rs), so that `make check` builds one test program.
 
 use std::{
     collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
-    process::Command,
 };
 
 /// Lines at which a file is to be split by noun.
@@ -300,12 +301,10 @@ fn every_dependency_has_its_reason_written_down() {
     expect_none("every dependency has its line, and no other has", unexplained.chain(unused).collect());
 }
 
-/// What hlscam prints when it is asked for help on a command (on itself for an empty one).
+/// The help on a command (on hlscam itself for an empty one), from the text that the tests of the command line compare with the program's.
 fn help(command: &str) -> String {
-    let arguments = command.split_whitespace().chain(["--help"]);
-    let output = Command::new(env!("CARGO_BIN_EXE_hlscam")).args(arguments).output().expect("hlscam can be started");
-    assert!(output.status.success(), "`hlscam {command} --help` fails");
-    String::from_utf8(output.stdout).expect("help is UTF-8")
+    let name = if command.is_empty() { "help.txt".to_owned() } else { format!("help-{command}.txt") };
+    read(Path::new("tests/it/golden").join(name))
 }
 
 /// The commands that the main help lists.

@@ -2,7 +2,7 @@
  * Where markers stand on the seek bar. Pure: lengths are CSS pixels.
  */
 
-/** The narrowest span: one that nobody can see or hit is no help. */
+/** The narrowest span that can be seen and hit. */
 const WIDTH_MIN = 3;
 /** Spans of a kind that come nearer to each other than this are drawn as one. */
 const GAP_MIN = 1;

@@ -12,7 +12,7 @@ const SLACK = 1000;
  * @typedef {object} Marker
  * @property {string} id
  * @property {string} kind
- * @property {boolean} detected by the camera's own detector, not told by somebody
+ * @property {boolean} detected by the camera's own detector, not by a client
  * @property {string | null} text
  * @property {number} begin Unix milliseconds
  * @property {number | null} end null while it is open

@@ -1,5 +1,5 @@
 /**
- * One playback by dash.js, until it fails. dash.js is fetched by those only who ask for it. It holds its own distance from the live
+ * One playback by dash.js, until it fails. dash.js is fetched only for it. It holds its own distance from the live
  * edge, as the manifest asks.
  */
 
@@ -8,7 +8,7 @@
 
 /** Distance kept from the oldest segment, which the server is about to remove. */
 const OLDEST_ROOM_S = 2;
-/** Until the manifest tells the frame rate. */
+/** Until the manifest has the frame rate. */
 const FRAME_RATE = 30;
 
 /** The module as the server has it, beside the page. */

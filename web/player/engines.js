@@ -1,5 +1,5 @@
 /**
- * Which engine plays: hls.js where it can, else the browser's own HLS; dash.js for those who ask for it.
+ * Which engine plays: hls.js where it can, else the browser's own HLS; dash.js where the page is opened with `?player=dash`.
  */
 
 import { DashEngine } from './dash-engine.js';

@@ -20,7 +20,7 @@ const HlsClass = /** @type {typeof import('hls.js').default | undefined} */ (/**
 const OLDEST_ROOM_S = 2;
 /** A media error this soon after the last one is not worth another recovery. */
 const RECOVERY_PAUSE_MS = 5000;
-/** Until the playlist tells the frame rate. */
+/** Until the playlist has the frame rate. */
 const FRAME_RATE = 30;
 
 /** Retries of hls.js itself: few and quick, as the page rebuilds the player afterwards, for ever. */
@@ -35,14 +35,14 @@ const ONCE = { ...QUICK, errorRetry: { maxNumRetry: 0, retryDelayMs: 0, maxRetry
 /** @type {Partial<import('hls.js').HlsConfig>} */
 const SETTINGS = {
   lowLatencyMode: true,
-  // liveMaxLatency* stay unset too: hls.js never jumps, for somebody who watches the past means to.
+  // liveMaxLatency* stay unset too: hls.js never jumps, for a viewer who watches the past means to.
   // liveSync* stay unset so that PART-HOLD-BACK rules where the player starts; the latency controller takes over from there.
   maxLiveSyncPlaybackRate: 1,
   liveSyncOnStallIncrease: 0.1,
   liveDurationInfinity: true,
   backBufferLength: 30,
   maxBufferLength: 10,
-  // Half a part, set exactly once the playlist tells the part's length. The default would skip parts of 0.2 s.
+  // Half a part, set exactly once the playlist has the part's length. The default would skip parts of 0.2 s.
   maxFragLookUpTolerance: 0.1,
   // Markers come by api/events. The text track that hls.js would make of EXT-X-DATERANGE begins with a data: URL, which the page forbids.
   enableDateRangeMetadataCues: false,

@@ -33,7 +33,7 @@ const FAR_S = 1;
 const SEEK_ROOM_S = 0.1;
 /** Time for a seek to take effect before another. */
 const SEEK_PAUSE_S = 1;
-/** Rates that nobody notices. */
+/** Rates that no viewer notices. */
 const RATE_MIN = 0.95;
 const RATE_MAX = 1.08;
 /** Rate per second of distance. */

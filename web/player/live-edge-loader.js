@@ -42,7 +42,7 @@ export class LiveEdgeLoader {
     this.#now = now;
   }
 
-  /** Whether the newest picture is wanted at all: not by who watches the past, nor while the picture is held. @param {boolean} wanted */
+  /** Whether the newest picture is wanted at all: not while the past is watched, nor while the picture is held. @param {boolean} wanted */
   setWanted(wanted) {
     this.#wanted = wanted;
     if (!wanted) {

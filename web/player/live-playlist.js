@@ -2,7 +2,7 @@
  * A media playlist as the server last sent it, and what it would say once further parts are there. Pure.
  */
 
-/** A list longer than this is told as a delta to what went before (RFC 8216bis §4.4.5.2), with so many segments in full. */
+/** A list longer than this is a delta to the list before (RFC 8216bis §4.4.5.2), with so many segments in full. */
 const SEGMENTS_MAX = 12;
 const SEGMENTS_KEPT = 6;
 
@@ -25,7 +25,7 @@ export class LivePlaylist {
   next = null;
   /** Duration of the first part of the segment that is being written, in seconds; null when it has none. @type {number | null} */
   firstPartS = null;
-  /** Parts of a segment, as far as the playlist tells. */
+  /** Parts of a segment, as far as the playlist lists them. */
   partsInSegment;
   /** What to ask for so that old segments are left out; empty where the server does not offer it. */
   skip;

@@ -1,5 +1,5 @@
 /**
- * Live playback's rate: tells the latency controller what comes and where the video is, and does what it decides.
+ * Live playback's rate: gives the latency controller the arrivals and the video's position, and sets the rate that it decides.
  */
 
 import { bufferAhead, bufferedEnd } from './buffer.js';

@@ -72,7 +72,7 @@ export class NativeEngine {
     return start === null ? null : (ms - start) / 1000;
   }
 
-  /** The date of position 0, which only Safari tells. */
+  /** The date of position 0, which only Safari has. */
   #startMs() {
     const start = /** @type {any} */ (this.#video).getStartDate?.().getTime();
     return Number.isFinite(start) ? Number(start) : null;

@@ -1,5 +1,5 @@
 /**
- * What the player's state machine (transitions.js) knows, is told and answers: the state, the events and the effects. Pure.
+ * The types of the player's state machine (transitions.js): the state, the events and the effects. Pure.
  *
  *     idle ──start──▶ starting ──the picture moves──▶ running
  *                      ▲    │                         │    │

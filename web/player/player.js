@@ -1,12 +1,12 @@
 /**
- * The video element with an engine behind it (hls.js, dash.js or the browser's own HLS). It decides nothing: what happens is told to
+ * The video element with an engine behind it (hls.js, dash.js or the browser's own HLS). It decides nothing: what happens goes to
  * transitions.js, and what that answers is done; latency.js says how fast live plays.
  *
  * What other modules of the page may use is public here: `captureTime`, `window`, `positionAt`, `following`, `paused`, `speed`, `video`, `hls`,
  * `play`, `pause`, `togglePlay`, `jumpToLive`, `skip`, `seekToTime`, `setSpeed`, `stepFrame`, and the events
  * - `change`: following, paused, speed or the engine is another now;
  * - `window`: the playlist was read again, so the window has moved on; `past-lost`: the past left with a failure, so this is live.
- * Time that passes is no event: who shows it, looks at `captureTime` as often as needed. All dates are Unix milliseconds.
+ * Time that passes is no event: code that shows it reads `captureTime` as often as needed. All dates are Unix milliseconds.
  */
 
 import { bufferAhead, bufferedEnd } from './buffer.js';
@@ -189,7 +189,7 @@ export class Player extends EventTarget {
     this.#tell({ type: 'server-back' });
   }
 
-  /** To be called about ten times a second: steers the rate, and notices what no event tells. */
+  /** To be called about ten times a second: steers the rate, and notices what has no event. */
   tick() {
     const { paused, seeking, readyState } = this.video;
     const hasPicture = readyState >= HTMLMediaElement.HAVE_CURRENT_DATA;

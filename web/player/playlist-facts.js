@@ -30,11 +30,11 @@ export function playlistFacts(text) {
  * @typedef {object} Listed a segment as a playlist lists it
  * @property {number} number media sequence number
  * @property {number | null} date capture time of its start, Unix milliseconds
- * @property {string | null} [run] the run of the server that its name tells
+ * @property {string | null} [run] the run of the server, from its name
  */
 
 /**
- * The run of the server that the name of a segment tells; null where it is no name of ours.
+ * The run of the server in the name of a segment; null where it is no name of ours.
  * @param {string} url
  */
 export function runOf(url) {

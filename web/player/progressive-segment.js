@@ -64,12 +64,12 @@ export class ProgressiveSegment {
   /** Waits for a part, or until none will come any more. @param {number} number @returns {Promise<boolean>} whether it is there */
   async reached(number) {
     while (this.count <= number && !this.ended && !this.failed) {
-      await new Promise((told) => this.#waiting.push(() => told(undefined)));
+      await new Promise((wake) => this.#waiting.push(() => wake(undefined)));
     }
     return this.count > number;
   }
 
-  /** A copy of the bytes of a part, for who takes them may keep them; null when it does not come. @param {number} number */
+  /** A copy of the bytes of a part, for the caller may keep them; null when it does not come. @param {number} number */
   async bytes(number) {
     return (await this.reached(number)) ? this.#cuts[number].bytes.slice().buffer : null;
   }
@@ -90,6 +90,6 @@ export class ProgressiveSegment {
   }
 
   #tell() {
-    this.#waiting.splice(0).forEach((told) => told());
+    this.#waiting.splice(0).forEach((wake) => wake());
   }
 }

@@ -1,12 +1,12 @@
 /**
- * Small pictures of moments: made one after another, kept while they are likely to be wanted again. Pure but for who makes them.
+ * Small pictures of moments: made one after another, kept while they are likely to be wanted again. Pure but for the function that makes them.
  */
 
 /** Key frames, which are all that thumbnails are made of, come about once a second. */
 export const GRAIN_MS = 1000;
 /** Pictures kept: a list full of them and a sweep of the bar, in some 6 MB. */
 export const KEPT_MAX = 80;
-/** Pictures that wait at most; who asked first for one that is wanted no more gets none. */
+/** Most pictures that wait; the oldest request gets none. */
 const WAITING_MAX = 40;
 
 /**

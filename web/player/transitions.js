@@ -14,7 +14,7 @@ import { isPaused, isPlaying } from './playback.js';
 
 /** Playback within this of where it should be counts as live: a pause shorter than it is made up for by itself. */
 export const LIVE_LAG_S = 3;
-/** Who asks for a moment this near to where live playback is means live. */
+/** A seek to a moment this near to live playback means live. */
 export const NOW_S = 0.5;
 /** A player that should move and does not for this long is built anew. */
 export const STUCK_MS = 6000;

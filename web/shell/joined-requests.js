@@ -1,5 +1,5 @@
 /**
- * Requests of several pages for the same address as one. Pure but for who makes them.
+ * Requests of several pages for the same address as one. Pure but for the function that makes them.
  */
 
 /** @typedef {import('./requests.js').Hooks} Hooks */
@@ -16,7 +16,7 @@ export class JoinedRequests {
     this.#open = open;
   }
 
-  /** As `Open` does it; who comes later is given what came before. @param {string} url @param {Hooks} hooks */
+  /** Like `Open`; a caller that joins later gets the bytes that came before. @param {string} url @param {Hooks} hooks */
   open(url, hooks) {
     const request = this.#underWay.get(url) ?? this.#begin(url);
     request.chunks.forEach((bytes) => hooks.chunk(bytes));

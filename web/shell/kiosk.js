@@ -1,5 +1,5 @@
 /**
- * The page on a wall: nobody is there to press a button, so it keeps the screen on and heals what nothing else has healed.
+ * The page on a wall: no one presses a button there, so it keeps the screen on and reloads when nothing else has helped.
  */
 
 /** A page that has shown nothing live for this long is loaded anew, if the server answers: the browser itself may be what is broken. */
@@ -11,7 +11,7 @@ const LOAD_ANEW_MS = 120_000;
  *   page was last live, or was opened
  */
 export function shouldLoadAnew({ state, contact, forMs }) {
-  // A camera that is gone, a stream that has ended and a server that is away are told truly; a new page would tell the same.
+  // A camera that is gone, a stream that has ended and a server that is away are shown already; a new page would show the same.
   const broken = state === 'connecting' || state === 'starting' || state === 'paused' || state === 'behind';
   return broken && contact === 'heard' && forMs > LOAD_ANEW_MS;
 }

@@ -24,7 +24,7 @@ export function connectPicture(player) {
   byId('big-play').onclick = () => player.togglePlay();
 }
 
-/** Where there are no controls, what lies over the picture tells the state to screen readers too. */
+/** Where there are no controls, the text over the picture gives the state to screen readers too. */
 export function announceOverPicture() {
   byId('veil').removeAttribute('aria-hidden');
   byId('veil').setAttribute('role', 'status');
@@ -129,7 +129,7 @@ export function toast(text, ms = TOAST_MS) {
   toastTimer = window.setTimeout(() => setText('toast', ''), ms);
 }
 
-/** Writes only what changed, so that a screen reader is not told the same twice. @param {string} id @param {string} text */
+/** Writes only what changed, so that a screen reader does not read the same text twice. @param {string} id @param {string} text */
 function setText(id, text) {
   const element = byId(id);
   if (element.textContent !== text) {

@@ -12,7 +12,7 @@
 /** @typedef {(url: string, hooks: Hooks) => () => void} Open begins a request, and gives a function that cancels it */
 
 /**
- * Begins a GET, and gives a function that cancels it: after that nothing is told any more.
+ * Begins a GET, and returns a function that cancels it: no callback runs after that.
  * @param {string} url @param {Hooks} hooks
  */
 export function openRequest(url, hooks) {

@@ -1,5 +1,5 @@
 /**
- * What the viewer is told: one state of a closed set, and one plain sentence for it.
+ * What the page shows: one state of a closed set, and one sentence for it.
  *
  * Pure: facts in, state out. The facts come from the player's events, from `api/status` and from what the user did.
  */
@@ -13,7 +13,7 @@ export const STATES = ['connecting', 'starting', 'live', 'behind', 'paused', 'st
  * @typedef {object} Source what `api/status` says of the camera
  * @property {'live' | 'lost' | 'ended' | 'unknown'} state
  * @property {Date | null} since when it was lost
- * @property {string} name empty when not told
+ * @property {string} name empty when unknown
  */
 
 /**
@@ -35,11 +35,11 @@ const LATE_MS = 3000;
 /** The sentence for a picture that cannot come as fast as it is made. */
 const TOO_THIN = 'The link is too thin for the stream.';
 
-/** The source of a server that tells nothing. @type {Source} */
+/** The source while the server has told nothing yet. @type {Source} */
 export const UNKNOWN_SOURCE = { state: 'unknown', since: null, name: '' };
 
 /**
- * The state that the facts amount to. The order is that of what matters most to somebody who looks at the picture: a picture that
+ * The state that the facts amount to. The order is that of importance to a viewer: a picture that
  * cannot come at all, then one that is not what the camera sees, then one that the user holds back.
  * @param {Facts} facts
  * @returns {State}
@@ -83,7 +83,7 @@ export function badgeFor(state, latencyMs) {
     return { word: BADGES[state] ?? 'Not live', late: false };
   }
   if (latencyMs === null) {
-    // Of a picture whose age nobody knows, only its moving is known.
+    // Of a picture without a known age, only its motion is known.
     return { word: 'Playing', late: false };
   }
   const late = latencyMs > LATE_MS;
@@ -137,7 +137,7 @@ export function sentenceFor(state, since, clock, { late = false, thin = false } 
 }
 
 /**
- * The source as `api/status` tells it. Every field is optional there, so anything unexpected counts as not told.
+ * The source as `api/status` has it. Every field is optional there, so anything unexpected counts as missing.
  * @param {unknown} status
  * @returns {Source}
  */
@@ -154,7 +154,7 @@ export function sourceOf(status) {
 }
 
 /**
- * What else `api/status` tells that a viewer may like to know, as short phrases. Nobody sees faces by a camera that is gone.
+ * What else of `api/status` a viewer may like to know, as short phrases. A camera that is gone sees no faces.
  * @param {unknown} status
  * @returns {string[]}
  */

@@ -1,5 +1,5 @@
 /**
- * What the statistics panel says. Pure: figures in, lines out. A figure that nobody told is a dash, never a zero.
+ * The text of the statistics panel. Pure: figures in, lines out. A missing figure is a dash, never a zero.
  */
 
 import { ageText } from './clock.js';

@@ -16,7 +16,7 @@ const TAP_PX = 8;
 export class BarGestures {
   /** Pointers that are down, by their id. @type {Map<number, number>} */
   #pointers = new Map();
-  /** Where a finger went down that has not moved: it is told by what comes next whether it seeks. @type {number | null} */
+  /** Where a finger went down that has not moved: the next event decides whether it seeks. @type {number | null} */
   #heldAt = null;
   #kind = /** @type {'none' | 'scrub' | 'pan' | 'pinch'} */ ('none');
 

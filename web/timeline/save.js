@@ -6,7 +6,7 @@ import { clockText } from '../shell/clock.js';
 import { fileNameOf, linkTo, meansMoment, momentOf, withoutMoment } from './moment.js';
 import { toast } from '../shell/page.js';
 
-/** Who opens a link looks for its moment first, and then at what is said of it. */
+/** A viewer who opens a link looks for its moment first, and then at its text. */
 const LINK_TOAST_MS = 8000;
 /** Longest wait for the next frame of a video that plays; none comes while it stalls. */
 const FRAME_MS = 500;
@@ -36,7 +36,7 @@ export async function saveSnapshot(player) {
 }
 
 /**
- * The position of the frame that is on the screen. A video that plays is a little ahead of it; the browser tells exactly with the next.
+ * The position of the frame that is on the screen. A video that plays is a little ahead of it; the browser has the exact time with the next frame.
  * @param {HTMLVideoElement} video
  * @returns {Promise<number>}
  */

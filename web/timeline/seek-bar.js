@@ -15,9 +15,9 @@ const ZOOM = 2;
 const WHEEL_ZOOM = 0.003;
 /** How near to a span the pointer must be, in pixels. */
 const REACH_PX = 4;
-/** A slider that moves by itself is told anew this often, not each time: a screen reader would never be silent. */
+/** The text of a slider that moves by itself is updated this often, not each time: a screen reader would never be silent. */
 const TELL_MS = 5000;
-/** Above the first length, lengths are told in multiples of the second. */
+/** Above the first length, lengths are written in multiples of the second. */
 const ROUGHLY_MS = [[5 * 3_600_000, 3_600_000], [2 * 3_600_000, 1_800_000], [120_000, 60_000], [0, 10_000]];
 
 /**
@@ -272,7 +272,7 @@ export class SeekBar {
   }
 }
 
-/** A length that is good enough to be told, and does not change with every second. @param {number} ms */
+/** A length that is good enough to be read, and does not change with every second. @param {number} ms */
 function roughly(ms) {
   const grain = ROUGHLY_MS.find(([above]) => ms >= above)?.[1] ?? 1000;
   return Math.round(ms / grain) * grain;

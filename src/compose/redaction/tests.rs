@@ -42,7 +42,7 @@ impl Bench {
 
     fn run(&mut self, number: i64, hits: &[Hit]) {
         self.tracker.update(at(number), crate::detect::track::Frame::whole(size()), hits);
-        self.queue.see(Arc::new(Detection { at: at(number), tracks: self.tracker.tracks(), took: Span::ZERO }));
+        self.queue.push_run(Arc::new(Detection { at: at(number), tracks: self.tracker.tracks(), took: Span::ZERO }));
     }
 
     fn put(&mut self, number: i64) {

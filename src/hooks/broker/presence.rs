@@ -89,7 +89,7 @@ impl Presence {
     }
 
     /// Events were missed: these are the markers that are open now.
-    pub(super) fn look_again(&mut self, open: Vec<Marker>) {
+    pub(super) fn reload_open(&mut self, open: Vec<Marker>) {
         self.0.values_mut().for_each(|known| known.open.clear());
         for marker in open {
             if let Some(known) = self.entry(&marker.kind) {
@@ -181,7 +181,7 @@ mod tests {
             presence.take(&event(EventKind::MarkerBegin(marker(&format!("kind{n}-1"), MarkerSource::Api, None)), false));
         }
         assert_eq!(presence.kinds().count(), KINDS_MAX);
-        presence.look_again(vec![marker("kind3-1", MarkerSource::Api, None), marker("other-1", MarkerSource::Api, None)]);
+        presence.reload_open(vec![marker("kind3-1", MarkerSource::Api, None), marker("other-1", MarkerSource::Api, None)]);
         assert_eq!(presence.kinds().filter(|(_, known)| known.is_open()).count(), 1);
         assert!(is_open(&presence, "kind3"));
     }

@@ -139,10 +139,10 @@ impl Publisher {
     }
 
     /// Tells until the events end, or nobody holds the link any more.
-    pub(super) async fn tell(&mut self, mut listener: Listener, mut inbox: mpsc::Receiver<Message>) {
+    pub(super) async fn run(&mut self, mut listener: Listener, mut inbox: mpsc::Receiver<Message>) {
         loop {
             failpoint::hit("broker");
-            match self.turn(&mut listener, &mut inbox).await {
+            match self.step(&mut listener, &mut inbox).await {
                 Ok(true) => break,
                 // The turn after it sees the link as it is.
                 Ok(false) | Err(Stop::Broken) => {}
@@ -153,7 +153,7 @@ impl Publisher {
     }
 
     /// Tells what can be told, and takes what comes next; whether that was the end.
-    async fn turn(&mut self, listener: &mut Listener, inbox: &mut mpsc::Receiver<Message>) -> Result<bool, Stop> {
+    async fn step(&mut self, listener: &mut Listener, inbox: &mut mpsc::Receiver<Message>) -> Result<bool, Stop> {
         self.now = Instant::now();
         let link = *self.link.borrow_and_update();
         if link.count != self.met {
@@ -172,7 +172,7 @@ impl Publisher {
             Some(message) = inbox.recv() => self.read(message, listener).await?,
             heard = listener.next(), if is_publishing => match heard {
                 None => return Ok(true),
-                Some(heard) => self.hear(heard, true).await,
+                Some(heard) => self.take_event(heard, true).await,
             },
             Ok(()) = self.signals.changed(), if is_publishing => {}
             () = sleep_until(due.unwrap_or(self.now)), if due.is_some() => {}
@@ -263,7 +263,7 @@ impl Publisher {
         self.note_other(self.found.has_other(&self.run));
         while listener.has_more() {
             let Some(heard) = listener.next().await else { break };
-            self.hear(heard, false).await;
+            self.take_event(heard, false).await;
         }
         self.adopt();
         let left = self.found.states.iter().filter(|(kind, is_on)| **is_on && self.presence.get(kind).is_none());
@@ -318,12 +318,12 @@ impl Publisher {
     }
 
     /// Takes an event; `is_now` is false for what happened while nobody could be told.
-    async fn hear(&mut self, heard: Received, is_now: bool) {
+    async fn take_event(&mut self, heard: Received, is_now: bool) {
         let event = match heard {
             Received::Event(event) => event,
             Received::Missed(count) => {
                 self.counts.dropped.add(count);
-                return self.look_again().await;
+                return self.reload_open().await;
             }
         };
         self.take(&event, is_now);
@@ -344,7 +344,7 @@ impl Publisher {
     }
 
     /// Events were missed: asks the markers what is open.
-    async fn look_again(&mut self) {
+    async fn reload_open(&mut self) {
         let now = WallTime(i64::MAX);
         let query = Query {
             camera: self.markers.camera.clone(),
@@ -355,7 +355,7 @@ impl Publisher {
             after: None,
         };
         if let Ok((open, _)) = self.markers.list(query).await {
-            self.presence.look_again(open.into_iter().filter(|marker| marker.end.is_none()).collect());
+            self.presence.reload_open(open.into_iter().filter(|marker| marker.end.is_none()).collect());
         }
     }
 

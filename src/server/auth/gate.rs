@@ -158,16 +158,13 @@ impl Gate {
 
     fn log_refused_host(&self, name: &str, now: Ticks) {
         if lock(&self.refusals).names.allows(now) {
-            tracing::warn!("hlscam was asked for under the name {:?}, and refused; --host-name lets it answer there", shown(name));
+            tracing::warn!("refused a request for the host {:?}; --host-name lets hlscam answer there", shown(name));
         }
     }
 
     fn log_refused_origin(&self, origin: &str, now: Ticks) {
         if lock(&self.refusals).pages.allows(now) {
-            tracing::warn!(
-                "a page of {:?} was refused; --allow-origin lets a page of another origin show the stream",
-                shown(origin)
-            );
+            tracing::warn!("refused a page of {:?}; --allow-origin lets a page of another origin show the stream", shown(origin));
         }
     }
 }

@@ -187,7 +187,7 @@ impl Kept {
         Kept { wall: state.wall, lifetime, error_s: Lifetime::Error.seconds(&state.config) }
     }
 
-    fn tell(self, reply: Reply) -> Reply {
+    fn add_to(self, reply: Reply) -> Reply {
         let seconds = (self.lifetime.0 / TICKS_PER_S).max(0);
         reply
             .with("cache-control", format!("max-age={seconds}, immutable"))
@@ -235,7 +235,7 @@ fn media(request: &Request, kind: &'static str, pieces: &[MediaBytes], keep: Kep
             }
         }
     };
-    keep.tell(reply.with("accept-ranges", "bytes")).with("etag", tag).for_method(request)
+    keep.add_to(reply.with("accept-ranges", "bytes")).with("etag", tag).for_method(request)
 }
 
 /// A growing segment: part by part as it grows. Its length is not known, so neither `Range` nor `If-None-Match` can be judged, and both
@@ -244,7 +244,7 @@ fn growing(request: &Request, kind: &'static str, msn: Msn, keep: Kept) -> Reply
     let mut reply = Reply::new(200, Vec::new()).with("content-type", kind);
     reply.headers.retain(|(name, _)| *name != "content-length");
     reply.rest = Some(Rest::SegmentTail(SegmentTail { msn, next: 0 }));
-    keep.tell(reply).for_method(request)
+    keep.add_to(reply).for_method(request)
 }
 
 fn not_modified() -> Reply {

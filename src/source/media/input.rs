@@ -82,7 +82,7 @@ impl Input {
         let parameters = stream.parameters();
         let codec = decoder::find(parameters.id()).map_or_else(|| "unknown".to_owned(), |codec| codec.name().to_owned());
         let decoder = codec::Context::from_parameters(parameters).and_then(|context| context.decoder().video()).map_err(failed)?;
-        let display = Display { pixel_aspect: pixel_aspect(&stream), turn: turn(&stream) };
+        let display = Display { pixel_aspect: pixel_aspect(&stream), turn: rotation(&stream) };
         let mut input = Input {
             name: name.to_string(),
             stream: stream.index(),
@@ -261,7 +261,7 @@ fn pixel_aspect(stream: &format::stream::Stream<'_>) -> Rational {
 }
 
 /// The turn in the container's display matrix: nine numbers of 32 bits in the machine's order (libavutil/display.h).
-fn turn(stream: &format::stream::Stream<'_>) -> Rotation {
+fn rotation(stream: &format::stream::Stream<'_>) -> Rotation {
     let matrix = stream.side_data().find(|data| data.kind() == packet::side_data::Type::DisplayMatrix);
     let number = |bytes: &[u8], at: usize| bytes.get(4 * at..4 * at + 4)?.try_into().ok().map(i32::from_ne_bytes);
     let numbers = |bytes: &[u8]| Some([number(bytes, 0)?, number(bytes, 1)?, number(bytes, 3)?, number(bytes, 4)?]);

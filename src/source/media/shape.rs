@@ -34,7 +34,7 @@ impl Shaper {
     /// The size of the picture that becomes of this frame; `None` if there can be none.
     pub(super) fn size(&self, decoded: &frame::Video) -> Option<Size> {
         let size = self.stored_size(decoded)?;
-        let (width, height) = self.turn(decoded).sides((size.width() as u32, size.height() as u32));
+        let (width, height) = self.rotation(decoded).sides((size.width() as u32, size.height() as u32));
         Size::new(width, height)
     }
 
@@ -42,7 +42,7 @@ impl Shaper {
     pub(super) fn shape(&mut self, decoded: &mut frame::Video, at: Ticks, pool: &PicturePool) -> Result<Picture, String> {
         let unfit = || format!("a picture of {}x{}", decoded.width(), decoded.height());
         let (size, stored) = (self.size(decoded).ok_or_else(unfit)?, self.stored_size(decoded).ok_or_else(unfit)?);
-        let turn = self.turn(decoded);
+        let turn = self.rotation(decoded);
         let mut picture = pool.take(size, at);
         // An odd last row or column is left out.
         let cropped = (decoded.width() & !1, decoded.height() & !1);
@@ -94,7 +94,7 @@ impl Shaper {
         [self.display.pixel_aspect, decoded.aspect_ratio()].into_iter().find(is_believable).unwrap_or(Rational(1, 1))
     }
 
-    fn turn(&self, decoded: &frame::Video) -> Rotation {
+    fn rotation(&self, decoded: &frame::Video) -> Rotation {
         if self.display.turn != Rotation::default() {
             return self.display.turn;
         }
