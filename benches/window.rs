@@ -51,13 +51,14 @@ impl Feed {
     fn new(segments: usize) -> Feed {
         let clock = Arc::new(ManualClock::at(WallTime(1_795_191_552_000_000)));
         let config = WindowConfig {
-            run: "bench".to_owned(),
+            run: "bench".into(),
             first: FirstNumbers::NEW,
             target_duration_s: 2,
             part_target: PART,
             segment_parts: PARTS,
             span: PART * i64::from(PARTS) * segments as i64,
             bytes_max: 1 << 50,
+            memory_max: None,
         };
         let window = Arc::new(Window::new(config, clock.clone()));
         let params = VideoParams {

@@ -10,8 +10,8 @@ pub use config::CameraConfig;
 pub use live::{LiveCamera, PendingCamera};
 
 use crate::{
-    bus::Bus, camera_name::CameraName, hooks::HooksCounts, marker_service::MarkerService, playlist::Playlists, status::Status,
-    time::Clock, window::Window,
+    archive::HistoryStatus, bus::Bus, camera_name::CameraName, hooks::HooksCounts, marker_service::MarkerService,
+    playlist::Playlists, status::Status, time::Clock, window::Window,
 };
 use std::{fmt, sync::Arc};
 
@@ -41,6 +41,8 @@ pub struct Camera {
     pub markers: Arc<MarkerService>,
     /// The counts of its hooks.
     pub hooks: Arc<HooksCounts>,
+    /// What its history tells of itself, where it is kept on a disk.
+    pub history: Option<Arc<HistoryStatus>>,
     /// The texts of its window.
     pub playlists: Arc<Playlists>,
     /// Where consumers of its pictures, frames and parts subscribe.
@@ -57,7 +59,7 @@ impl Camera {
         markers: Arc<MarkerService>,
     ) -> Camera {
         let playlists = Arc::new(Playlists::new(window.clone()));
-        Camera { name, clock, window, status, markers, hooks: Arc::default(), playlists, bus: Bus::default() }
+        Camera { name, clock, window, status, markers, hooks: Arc::default(), history: None, playlists, bus: Bus::default() }
     }
 }
 

@@ -256,12 +256,21 @@ pub struct CutArgs {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Packaging")]
 pub struct WindowArgs {
-    /// How far back a viewer can go, at least three segments; held in memory
+    /// How far back a viewer can go, at least three segments; in memory, or with --storage on the disk
     #[arg(long, value_name = "TIME", default_value = span_text(window::SPAN_DEFAULT))]
     pub window: String,
-    /// Most memory for the window, in bytes: 500M, 1G
+    /// Most memory for the window, in bytes: 500M, 1G; with --storage, for what the disk does not take
     #[arg(long, value_name = "BYTES", default_value = bytes_text(window::BYTES_DEFAULT))]
     pub window_bytes: String,
+    /// Folder in which the window and markers are kept from run to run; without it they are gone when hlscam ends
+    #[arg(long, value_name = "DIR")]
+    pub storage: Option<PathBuf>,
+    /// Most bytes of the window on the disk: 20G, 2T; without it, all but --min-free [needs --storage]
+    #[arg(long, value_name = "BYTES", requires = "storage")]
+    pub history_bytes: Option<String>,
+    /// Bytes that stay free on the disk: the oldest of the window is deleted for them [needs --storage]
+    #[arg(long, value_name = "BYTES", requires = "storage", default_value = bytes_text(window::MIN_FREE_DEFAULT))]
+    pub min_free: String,
 }
 
 /// The server.
@@ -287,9 +296,6 @@ pub struct ServerArgs {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Markers and events")]
 pub struct EventsArgs {
-    /// Folder in which markers are kept from run to run; without it they are removed when they leave the window
-    #[arg(long, value_name = "DIR")]
-    pub storage: Option<PathBuf>,
     /// The webhook.
     #[arg(long, value_name = "URL", help = "POST every event as JSON to this address: http[s]://[user:password@]host[:port]/path")]
     pub on_event: Option<String>,

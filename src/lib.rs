@@ -63,6 +63,9 @@ pub mod stream;
 pub mod record;
 pub mod window;
 
+// And the same on a disk.
+pub mod archive;
+
 // Markers.
 pub mod marker;
 

@@ -19,6 +19,22 @@ pub struct Msn(pub u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct InitId(pub u32);
 
+/// How the first segment of a stream is numbered, and what comes before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FirstSegment {
+    /// Its number, at least 1.
+    pub msn: Msn,
+    /// The number of its init segment, at least 1.
+    pub init: InitId,
+    /// It does not continue what a run before this one published.
+    pub discontinuity: bool,
+}
+
+impl FirstSegment {
+    /// Of a stream that nobody has seen before.
+    pub const NEW: FirstSegment = FirstSegment { msn: Msn(1), init: InitId(1), discontinuity: false };
+}
+
 /// A part: one `moof` + `mdat`, published while its segment grows (rfc8216bis §3.2).
 #[derive(Clone, PartialEq, Eq)]
 pub struct Part {

@@ -180,28 +180,28 @@ impl fmt::Debug for Playlists {
 }
 
 /// The text of a listed segment whose parts are not listed.
-fn entry(segment: &Segment, run: &str) -> String {
+fn entry(segment: &Segment) -> String {
     let mut text = String::with_capacity(160);
-    opening(&mut text, segment, run);
-    closing(&mut text, segment, run);
+    opening(&mut text, segment);
+    closing(&mut text, segment);
     text
 }
 
 /// The text of a segment's key frames.
-fn iframe_entry(segment: &Segment, run: &str) -> String {
+fn iframe_entry(segment: &Segment) -> String {
     let mut text = String::with_capacity(320);
     if segment.start.discontinuity {
         line(&mut text, Flag::Discontinuity);
     }
     // hls.js 1.7 takes the head of a media segment for the init segment behind a discontinuity that has no EXT-X-MAP of its own.
     if segment.map == MapLine::Own || segment.start.discontinuity {
-        map(&mut text, segment, run);
+        map(&mut text, segment);
     }
     for key in segment.key_frames() {
         line(&mut text, hls::ProgramDateTime(segment.start.wall + key.at));
         line(&mut text, hls::Inf(key.duration.into()));
         line(&mut text, hls::ByteRange { len: key.len, offset: key.offset });
-        line(&mut text, Name::Segment(segment.start.msn).text(run));
+        line(&mut text, Name::Segment(segment.start.msn).text(&segment.run));
     }
     text
 }
@@ -210,32 +210,35 @@ fn line(text: &mut String, tag: impl Display) {
     writeln!(text, "{tag}").expect("a string takes everything");
 }
 
-fn map(text: &mut String, segment: &Segment, run: &str) {
-    line(text, hls::Map { uri: Name::Init(segment.start.init).text(run) });
+fn map(text: &mut String, segment: &Segment) {
+    line(text, hls::Map { uri: Name::Init(segment.start.init).text(&segment.run) });
 }
 
 /// What stands before a segment's first part (§4.4.4.9).
-fn opening(text: &mut String, segment: &Segment, run: &str) {
+fn opening(text: &mut String, segment: &Segment) {
     if segment.start.discontinuity {
         line(text, Flag::Discontinuity);
     }
     if segment.map == MapLine::Own {
-        map(text, segment, run);
+        map(text, segment);
     }
     line(text, hls::ProgramDateTime(segment.start.wall));
 }
 
-fn parts(text: &mut String, segment: &Segment, run: &str) {
+fn parts(text: &mut String, segment: &Segment) {
     for part in &segment.parts {
         let independence = if part.independent { hls::Independence::Independent } else { hls::Independence::Dependent };
-        let uri = Name::Part(part.msn, part.index).text(run);
+        let uri = Name::Part(part.msn, part.index).text(&segment.run);
         line(text, hls::Part { duration: part.duration.into(), uri, independence });
     }
 }
 
-fn closing(text: &mut String, segment: &Segment, run: &str) {
+fn closing(text: &mut String, segment: &Segment) {
+    if segment.is_gone() {
+        line(text, Flag::Gap);
+    }
     line(text, hls::Inf(segment.duration.into()));
-    line(text, Name::Segment(segment.start.msn).text(run));
+    line(text, Name::Segment(segment.start.msn).text(&segment.run));
 }
 
 /// What both media playlists say of the whole stream (§6.2.4: the same in all).
@@ -271,7 +274,7 @@ fn sequence(state: &Snapshot, text: &mut String, first: u64, skip: Option<hls::S
         line(text, skip);
     }
     if let Some(shown) = shown.filter(|segment| segment.map == MapLine::Inherited) {
-        map(text, shown, &state.config.run);
+        map(text, shown);
     }
 }
 
@@ -292,13 +295,13 @@ fn video(texts: &Texts, state: &Snapshot, extent: Extent) -> RenderedPlaylist {
 
     let mut tail = String::with_capacity(4096);
     for segment in state.listed_from(state.without_parts) {
-        opening(&mut tail, segment, run);
-        parts(&mut tail, segment, run);
-        closing(&mut tail, segment, run);
+        opening(&mut tail, segment);
+        parts(&mut tail, segment);
+        closing(&mut tail, segment);
     }
     if let Some(open) = &state.growing {
-        opening(&mut tail, open, run);
-        parts(&mut tail, open, run);
+        opening(&mut tail, open);
+        parts(&mut tail, open);
     }
     match extent {
         Extent::DeltaDates => texts.lines.since(fresh).for_each(|line| tail.push_str(line)),

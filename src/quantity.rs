@@ -155,8 +155,8 @@ pub fn megabytes_text(bytes: u64) -> String {
 /// What [`scaled`] reads.
 fn scaled_text(value: u64, thousand: u64) -> String {
     let divides = |power: &u32| value != 0 && value.is_multiple_of(thousand.pow(*power));
-    let power = (1..=3).rev().find(divides).unwrap_or(0);
-    format!("{}{}", value / thousand.pow(power), ["", "k", "M", "G"][power as usize])
+    let power = (1..=4).rev().find(divides).unwrap_or(0);
+    format!("{}{}", value / thousand.pow(power), ["", "k", "M", "G", "T"][power as usize])
 }
 
 fn scaled(text: &str, thousand: u64) -> Option<u64> {
@@ -166,6 +166,7 @@ fn scaled(text: &str, thousand: u64) -> Option<u64> {
         "k" | "K" => 1,
         "M" => 2,
         "G" => 3,
+        "T" => 4,
         _ => return None,
     };
     let value = decimal(number)? * thousand.pow(power) as f64;
@@ -269,8 +270,8 @@ mod tests {
             (bits("2M"), bits("2.5M"), bits("500k"), bits("800000")),
             (Ok(2_000_000), Ok(2_500_000), Ok(500_000), Ok(800_000))
         );
-        assert_eq!((bytes("1G"), bytes("500M"), bytes("4k"), bytes("100")), (Ok(1 << 30), Ok(500 << 20), Ok(4096), Ok(100)));
-        for text in ["", "2m", "2Mbit", "-2M", "fast", "NaN", "1T"] {
+        assert_eq!((bytes("1G"), bytes("500M"), bytes("4k"), bytes("2T")), (Ok(1 << 30), Ok(500 << 20), Ok(4096), Ok(2 << 40)));
+        for text in ["", "2m", "2Mbit", "-2M", "fast", "NaN", "1P"] {
             assert!(bits(text).is_err() && bytes(text).is_err(), "{text}");
         }
         assert_eq!(megabytes_text((3 << 20) + 1), "4M");

@@ -7,7 +7,7 @@ use crate::{
     grid::Grid,
     pacer::{PacedFrame, Shown},
     package::{
-        Msn, PackagerEvent,
+        FirstSegment, PackagerEvent,
         segment::{SegmentError, Segmenter, SegmenterConfig},
         track_params::TrackParams,
     },
@@ -34,8 +34,8 @@ pub struct RenditionParts {
     pub encode: EncodeConfig,
     /// The frame grid, and where it is cut.
     pub grid: Grid,
-    /// The number of the first segment.
-    pub first_msn: Msn,
+    /// How the first segment is numbered.
+    pub first: FirstSegment,
     /// Opens encoders.
     pub opener: EncoderOpener,
     /// The stream's clock.
@@ -250,7 +250,7 @@ impl Rendition {
         let config = SegmenterConfig { params: params.clone().into(), grid: self.parts.grid, anchor };
         match self.segmenter.as_mut() {
             Some(segmenter) => events.extend(segmenter.restart(config)?),
-            None => self.segmenter = Some(Segmenter::new(self.parts.first_msn, config)?),
+            None => self.segmenter = Some(Segmenter::new(self.parts.first, config)?),
         }
         self.run_due = None;
         Ok(())

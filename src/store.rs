@@ -23,7 +23,7 @@ use row::{COLUMNS, Found, Unreadable};
 use rusqlite::{Connection, OptionalExtension, Rows, ToSql, named_params};
 use std::{
     collections::BTreeMap,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex},
 };
 
@@ -140,6 +140,11 @@ impl Store {
     /// Whether it is meant to last for one run only.
     pub fn is_in_memory(&self) -> bool {
         self.file.is_none()
+    }
+
+    /// The folder in which it is kept; none in memory.
+    pub fn folder(&self) -> Option<&Path> {
+        self.file.as_ref().map(File::folder)
     }
 
     /// Counts what is there, and closes what a dead run left open.

@@ -163,6 +163,12 @@ impl WallTime {
         self.in_zone(jiff::tz::TimeZone::system())
     }
 
+    /// Date and time of day in UTC as a file's name begins with them, to the second: `2026-11-24_05-51-48`.
+    pub fn to_file_name(self) -> String {
+        let timestamp = jiff::Timestamp::from_microsecond(self.0).unwrap_or(jiff::Timestamp::MAX);
+        timestamp.strftime("%Y-%m-%d_%H-%M-%S").to_string()
+    }
+
     /// RFC 3339, with the space that its section 5.6 allows for people to read.
     fn in_zone(self, zone: jiff::tz::TimeZone) -> String {
         let timestamp = jiff::Timestamp::from_microsecond(self.0).unwrap_or(jiff::Timestamp::MAX);

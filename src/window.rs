@@ -7,6 +7,7 @@
 #[cfg(test)]
 pub(crate) mod feed;
 pub mod numbers;
+pub mod past;
 pub mod ranges;
 pub mod snapshot;
 pub mod state;
@@ -15,15 +16,16 @@ mod tests;
 pub mod timeline;
 
 use crate::{
-    package::{Msn, PackagerEvent},
+    package::{Msn, PackagerEvent, media_bytes::MediaBytes},
     sync::lock,
-    time::{Clock, Span, TICKS_PER_S, Ticks, WallTime},
+    time::{Clock, FrameRate, Span, TICKS_PER_S, Ticks, WallTime},
 };
 use numbers::FirstNumbers;
+use past::Past;
 use ranges::{DateRange, Origin};
 use serde::Serialize;
 use snapshot::Snapshot;
-use state::{State, bit_rate};
+use state::{State, Whole, bit_rate};
 use std::{
     fmt,
     sync::{Arc, Mutex, OnceLock},
@@ -43,18 +45,32 @@ pub const SPAN_DEFAULT: Span = Span::from_ms(300_000);
 /// Bytes that the window may hold when no limit is asked.
 pub const BYTES_DEFAULT: u64 = 1 << 30;
 
+/// Bytes that stay free on the disk when nothing else is asked: other programs of the system go on.
+pub const MIN_FREE_DEFAULT: u64 = 2 << 30;
+
 /// How much a window keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct History {
     /// Its length.
     pub span: Span,
-    /// Bytes that it may hold.
+    /// Bytes that it may hold in memory.
     pub bytes_max: u64,
+    /// How much room it has on a disk, where it is kept on one.
+    pub disk: Option<DiskRoom>,
+}
+
+/// How much room a history may take on a disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DiskRoom {
+    /// Bytes of all its files.
+    pub bytes_max: u64,
+    /// Bytes that stay free on the disk.
+    pub min_free: u64,
 }
 
 impl Default for History {
     fn default() -> History {
-        History { span: SPAN_DEFAULT, bytes_max: BYTES_DEFAULT }
+        History { span: SPAN_DEFAULT, bytes_max: BYTES_DEFAULT, disk: None }
     }
 }
 
@@ -62,7 +78,7 @@ impl Default for History {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WindowConfig {
     /// Short id of this run of the program, in every media name, so that caches never mix two runs. Letters and digits.
-    pub run: String,
+    pub run: Arc<str>,
     /// Where the numbers of this run begin.
     pub first: FirstNumbers,
     /// EXT-X-TARGETDURATION in seconds, at least 1: the longest segment, rounded. It never changes (§6.2.1).
@@ -76,9 +92,18 @@ pub struct WindowConfig {
     /// Bytes that the window may hold, with what stays fetchable after its un-listing. Exceeded only where less than 3 target
     /// durations would be left, or for the 3 target durations after an un-listing.
     pub bytes_max: u64,
+    /// Of those, what may be in memory where a disk takes what is older; `None` where all is in memory.
+    pub memory_max: Option<u64>,
 }
 
 impl WindowConfig {
+    /// Frames in a full segment at that rate.
+    pub fn segment_frames(&self, rate: FrameRate) -> u32 {
+        // The part target is the length of a part's frames rounded up, by less than a frame.
+        let part_frames = i128::from(self.part_target.0) * i128::from(rate.num) / (i128::from(TICKS_PER_S) * i128::from(rate.den));
+        part_frames.max(1) as u32 * self.segment_parts
+    }
+
     /// The target duration.
     pub fn target_duration(&self) -> Span {
         Span(i64::from(self.target_duration_s) * TICKS_PER_S)
@@ -132,10 +157,18 @@ impl Window {
         Window { expected: config, settled: OnceLock::new(), clock, state, version: watch::Sender::new(0), waiter_permits }
     }
 
-    /// The source is open, and the window is what it says: once, before the first part.
-    pub fn settle(&self, config: WindowConfig) {
-        let mut state = lock(&self.state);
-        state.config = Arc::new(self.settled.get_or_init(|| config).clone());
+    /// The source is open, and the window is what it says: once, before the first part. What earlier runs have left is listed from then on.
+    pub fn settle(&self, config: WindowConfig, past: Option<Past>) {
+        self.change(|state| {
+            state.config = Arc::new(self.settled.get_or_init(|| config).clone());
+            let past = past.filter(|past| !past.segments.is_empty());
+            past.map(|past| state.restore(past)).is_some()
+        });
+    }
+
+    /// The disk has a segment, or could not take it. No new version: what is listed stays the same.
+    pub fn tell_stored(&self, msn: Msn, data: Option<MediaBytes>) {
+        lock(&self.state).tell_stored(msn, data);
     }
 
     /// Takes one event of the packager.
@@ -187,6 +220,33 @@ impl Window {
     /// Beyond all numbers given so far: where another run may begin.
     pub fn next_numbers(&self) -> FirstNumbers {
         self.read(State::next_numbers)
+    }
+
+    /// A listed segment that is whole, with all that must be known to keep it.
+    pub fn whole(&self, msn: Msn) -> Option<Whole> {
+        self.read(|state| state.whole(msn))
+    }
+
+    /// Number of the first segment that can be fetched.
+    pub fn first_held(&self) -> Msn {
+        self.read(State::first_held)
+    }
+
+    /// The segments up to that one are deleted: they are listed no longer, as far as a playlist may become shorter.
+    pub fn forget_through(&self, last: Msn) {
+        self.change(|state| state.forget_through(last));
+    }
+
+    /// The disk has lost all that it had. What is not in memory is listed no longer; the number of the first segment that is comes back, to be
+    /// kept again.
+    pub fn forget_stored(&self) -> Option<Msn> {
+        let mut first = None;
+        self.change(|state| {
+            let (is_shorter, in_memory) = state.forget_stored();
+            first = in_memory;
+            is_shorter
+        });
+        first
     }
 
     /// The date of the first listed frame; none before there is one.

@@ -11,7 +11,7 @@ use crate::{
     config::Listing,
     detect::{self, Detection, Detector, track::Tracker},
     pacer::{Pacer, Shown},
-    package::Msn,
+    package::FirstSegment,
     picture::{Area, Picture, PicturePool, mask},
     pipeline::Pipeline,
     source::{Pace, Source, SourceError, SourceFormat, SourceSpec, Stop, open_file},
@@ -133,7 +133,7 @@ fn measure(path: &Path, config: &CameraConfig, clock: Arc<dyn Clock>) -> Result<
     let status = Arc::new(Status::new(StatusParts::default()));
     // Nobody takes what is made.
     let (_, publishers) = Bus::open();
-    let mut pipeline = Pipeline::new(pipeline_parts(config, (rate, Msn(1)), (detections, publishers), &clock, &status));
+    let mut pipeline = Pipeline::new(pipeline_parts(config, (rate, FirstSegment::NEW), (detections, publishers), &clock, &status));
     let mut bench = Bench {
         clock: clock.clone(),
         source,

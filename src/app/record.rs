@@ -9,7 +9,7 @@ use crate::{
     config::RecordConfig,
     console::{Console, STATUS_PERIOD},
     counter::Gauge,
-    package::{Msn, PackagerEvent},
+    package::{FirstSegment, PackagerEvent},
     record::{
         Mp4File, Overwrite, RecordError, Recording, numbered,
         writer::{self, Write},
@@ -60,7 +60,7 @@ pub(super) fn run(config: &CameraConfig, record: &RecordConfig, clock: Arc<dyn C
     };
     let events = flow.bus.events.subscribe(writer::queue_config(&record.output.display().to_string(), writer::QUEUE_BYTES_MAX));
     let writer = writer::start(events, write).map_err(failed)?;
-    let running = flow.start(capture, FlowLimits { first_msn: Msn(1), frames_max: Some(frames) }).map_err(failed)?;
+    let running = flow.start(capture, FlowLimits { first: FirstSegment::NEW, frames_max: Some(frames) }).map_err(failed)?;
     let mut display = console.recording(frames);
     while !interrupt.wait(STATUS_PERIOD) && !running.has_ended() {
         display.show(written.get());

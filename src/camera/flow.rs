@@ -12,7 +12,7 @@ use crate::{
     },
     encode::{self, EncodeConfig},
     grid::Grid,
-    package::Msn,
+    package::FirstSegment,
     picture::PicturePool,
     pipeline::{PipelineError, PipelineParts},
     rendition::{EncoderOpener, RenditionParts},
@@ -46,8 +46,8 @@ pub struct Flow {
 
 /// How far a flow goes.
 pub struct FlowLimits {
-    /// Number of the first segment.
-    pub first_msn: Msn,
+    /// How the first segment is numbered.
+    pub first: FirstSegment,
     /// The flow ends by itself after so many frames.
     pub frames_max: Option<u64>,
 }
@@ -129,8 +129,8 @@ impl Flow {
         log_format(&capture.format);
         let (rate, detect_fps) = (self.rate(&capture.format), self.config.detect_fps());
         let Flow { config, clock, status, publishers, detections, watcher, .. } = self;
-        let FlowLimits { first_msn, frames_max } = extent;
-        let pipeline = pipeline_parts(&config, (rate, first_msn), (detections, publishers), &clock, &status);
+        let FlowLimits { first, frames_max } = extent;
+        let pipeline = pipeline_parts(&config, (rate, first), (detections, publishers), &clock, &status);
         let parts = StreamParts { pipeline, frames_max, clock, detect_fps, status: status.stream.clone() };
         let stream = stream::start(capture, parts).map_err(CameraError::new)?;
         Ok(RunningFlow { stream, watcher })
@@ -159,7 +159,7 @@ pub(crate) fn hiding(config: &CameraConfig) -> Option<(Sender<Arc<Detection>>, H
 /// What the encode thread runs, on a grid of that rate.
 pub(crate) fn pipeline_parts(
     config: &CameraConfig,
-    (rate, first_msn): (FrameRate, Msn),
+    (rate, first): (FrameRate, FirstSegment),
     (detections, publishers): (Detections, Publishers),
     clock: &Arc<dyn Clock>,
     status: &Arc<Status>,
@@ -170,7 +170,7 @@ pub(crate) fn pipeline_parts(
         size: None,
         encode: config.encode.clone(),
         grid,
-        first_msn,
+        first,
         opener: encoder_opener(),
         clock: clock.clone(),
         status: status.rendition.clone(),

@@ -6,15 +6,16 @@ use super::{
     markers::MarkerServiceBuilder,
 };
 use crate::{
+    archive::{Archive, Archiving},
     bus::Importance,
     capture::{Capture, CaptureParts, SourceState},
     failpoint,
     grid::Grid,
-    package::PackagerEvent,
+    package::{InitId, PackagerEvent},
     source::{RATE_DEFAULT, SourceFormat},
     store::{SharedStore, last_run::LastRun},
-    time::{Clock, FrameRate},
-    window::{Window, WindowConfig, numbers::FirstNumbers},
+    time::{Clock, FrameRate, Span},
+    window::{Window, WindowConfig, numbers::FirstNumbers, past::Past},
 };
 use std::sync::Arc;
 
@@ -24,6 +25,7 @@ pub struct PendingCamera {
     pub camera: Arc<Camera>,
     config: CameraConfig,
     flow: Flow,
+    archive: Option<Archive>,
 }
 
 /// A camera whose pictures are published.
@@ -33,6 +35,7 @@ pub struct LiveCamera {
     /// What its source is.
     pub format: SourceFormat,
     running: RunningFlow,
+    archiving: Option<Archiving>,
 }
 
 impl Camera {
@@ -45,29 +48,43 @@ impl Camera {
         kept: (SharedStore, Option<LastRun>),
         clock: Arc<dyn Clock>,
     ) -> Result<(PendingCamera, CaptureParts), CameraError> {
-        let markers_builder = MarkerServiceBuilder::open(config.name.clone(), kept, clock.wall())?;
+        let mut markers_builder = MarkerServiceBuilder::open(config.name.clone(), kept, &config.history, clock.wall())?;
+        let archive = markers_builder.archive.take();
         let runs = markers_builder.runs.clone();
         let (flow, capture) = Flow::new(&config, clock.clone(), Box::new(move |detection| runs.send(detection)))?;
         let rate = config.format_request.rate.unwrap_or(RATE_DEFAULT);
         let window = Arc::new(Window::new(window_config(&config, rate, run_name()?, markers_builder.first), clock.clone()));
         let status = flow.status.clone();
         let markers = markers_builder.start(window.clone(), status.stream.capture.clone(), clock.clone())?;
-        let camera = Arc::new(Camera { bus: flow.bus.clone(), ..Camera::new(config.name.clone(), clock, window, status, markers) });
-        Ok((PendingCamera { camera, config, flow }, capture))
+        let (bus, history) = (flow.bus.clone(), archive.as_ref().map(|archive| archive.status.clone()));
+        let camera = Camera { bus, history, ..Camera::new(config.name.clone(), clock, window, status, markers) };
+        Ok((PendingCamera { camera: Arc::new(camera), config, flow, archive }, capture))
     }
 }
 
 impl PendingCamera {
     /// Publishes what an open source captures.
     pub fn run(self, capture: Capture) -> Result<LiveCamera, CameraError> {
-        let PendingCamera { camera, config, flow } = self;
+        let PendingCamera { camera, config, flow, mut archive } = self;
         let format = capture.format.clone();
         let expected = camera.window.config();
         let (run, first) = (expected.run.clone(), expected.first);
-        camera.window.settle(window_config(&config, flow.rate(&format), run, first));
+        let past = archive.as_mut().map(Archive::take_past).filter(|past| !past.segments.is_empty());
+        let mut window = window_config(&config, flow.rate(&format), run, first);
+        if let Some(past) = &past {
+            // A target duration is that of the longest segment that is listed (rfc8216bis §4.4.3.1).
+            window.target_duration_s = window.target_duration_s.max(past.longest().as_s().round() as u32);
+            tell_past(past);
+        }
+        camera.window.settle(window, past);
         publish_to_window(camera.clone());
-        let running = flow.start(capture, FlowLimits { first_msn: first.msn, frames_max: None })?;
-        Ok(LiveCamera { running, camera, format })
+        let init = archive.as_ref().map_or(InitId(1), Archive::first_init);
+        // Behind the window, from which it takes its bytes.
+        let archiving = archive.map(|archive| archive.start(&camera.bus, camera.window.clone()));
+        let archiving =
+            archiving.transpose().map_err(|error| CameraError(format!("cannot start a thread for the history: {error}")))?;
+        let running = flow.start(capture, FlowLimits { first: first.segment(init), frames_max: None })?;
+        Ok(LiveCamera { running, camera, format, archiving })
     }
 
     /// Ends what has no stream.
@@ -86,9 +103,13 @@ impl LiveCamera {
     /// Ends it from its source on: the last segment is closed, markers end, the playlists get their ENDLIST.
     /// Says why it ended, if by a failure.
     pub fn end(self) -> (Result<(), CameraError>, EndedFlow) {
-        let LiveCamera { camera, running, .. } = self;
+        let LiveCamera { camera, running, archiving, .. } = self;
         let (has_ended, markers_failed) = (running.has_ended(), camera.markers.has_ended());
         let (mut result, mut remains) = running.end();
+        // Its last segment is written while the window still has it.
+        if archiving.is_some_and(|archiving| !archiving.end()) {
+            tracing::warn!("the disk of the history hangs: the end of this run is not in it");
+        }
         if markers_failed {
             result = result.and(Err(CameraError("the thread of the markers ended by a bug".to_owned())));
         }
@@ -104,6 +125,20 @@ impl LiveCamera {
         remains.end_detector();
         (result, remains)
     }
+}
+
+/// Says what earlier runs have left.
+fn tell_past(past: &Past) {
+    let there = || past.segments.iter().filter(|segment| !segment.is_gone());
+    let (Some(first), Some(last)) = (there().next(), there().next_back()) else { return };
+    let span: Span = there().map(|segment| segment.duration).sum();
+    let end = last.start.wall + last.duration;
+    let minutes = span.as_s() / 60.0;
+    tracing::info!(
+        "{minutes:.1} minutes of earlier runs can be watched, from {} to {}",
+        first.start.wall.to_local(),
+        end.to_local()
+    );
 }
 
 /// The window of a camera subscribes to its bus. Its work is bounded by what is published and not by how long it is, so it is called on the
@@ -128,7 +163,7 @@ fn publish_to_window(camera: Arc<Camera>) {
 }
 
 /// The window of a camera whose frames come at that rate.
-fn window_config(config: &CameraConfig, rate: FrameRate, run: String, first: FirstNumbers) -> WindowConfig {
+fn window_config(config: &CameraConfig, rate: FrameRate, run: Arc<str>, first: FirstNumbers) -> WindowConfig {
     let grid = Grid::new(rate, config.lengths);
     WindowConfig {
         run,
@@ -137,14 +172,15 @@ fn window_config(config: &CameraConfig, rate: FrameRate, run: String, first: Fir
         part_target: grid.part_target(),
         segment_parts: grid.segment_parts,
         span: config.history.span,
-        bytes_max: config.history.bytes_max,
+        bytes_max: config.history.disk.map_or(config.history.bytes_max, |disk| disk.bytes_max),
+        memory_max: config.history.disk.map(|_| config.history.bytes_max),
     }
 }
 
 /// 64 random bits: file names of two runs never meet in a cache, even where the clock begins at the same second with each boot.
-fn run_name() -> Result<String, CameraError> {
+fn run_name() -> Result<Arc<str>, CameraError> {
     let bits = getrandom::u64().map_err(|error| CameraError(format!("cannot get random bits from the system: {error}")))?;
-    Ok(base_36(bits))
+    Ok(base_36(bits).into())
 }
 
 /// Without the leading zeros; of 0, nothing.

@@ -2,6 +2,7 @@
 
 use super::CameraError;
 use crate::{
+    archive::Archive,
     camera_name::CameraName,
     capture::CaptureStatus,
     detect::Detection,
@@ -9,7 +10,7 @@ use crate::{
     store::{SharedStore, last_run::LastRun},
     sync::lock,
     time::{Clock, WallTime},
-    window::{Window, numbers::FirstNumbers},
+    window::{History, Window, numbers::FirstNumbers},
 };
 use crossbeam_channel::Receiver;
 use std::sync::Arc;
@@ -24,6 +25,8 @@ pub(super) struct MarkerServiceBuilder {
     queue: Receiver<Detection>,
     /// Where the numbers of this run begin.
     pub(super) first: FirstNumbers,
+    /// The history of the camera, where it is kept on a disk.
+    pub(super) archive: Option<Archive>,
     last_run: Option<LastRun>,
 }
 
@@ -31,12 +34,21 @@ impl MarkerServiceBuilder {
     pub(super) fn open(
         camera: CameraName,
         (shared, last_run): (SharedStore, Option<LastRun>),
+        history: &History,
         now: WallTime,
     ) -> Result<MarkerServiceBuilder, CameraError> {
         let (runs, queue) = marker_service::runs();
         let mut store = lock(&shared);
         let (retention, last_run) = if store.is_in_memory() { (Retention::Window, last_run) } else { (Retention::Newest, None) };
         let mut first = store.numbers(camera.as_str()).map_err(CameraError::new)?.unwrap_or(FirstNumbers::at(now));
+        let archive = match (store.folder(), history.disk) {
+            (Some(folder), Some(room)) => Some(Archive::open(&camera, folder, history, room).map_err(CameraError::new)?),
+            _ => None,
+        };
+        let archive = archive.map(|mut archive| {
+            first = archive.first_numbers(first);
+            archive
+        });
         // Kept before anything is served: this run may be killed at once. The thread of the markers goes on with it, and tells what fails.
         match &last_run {
             // Where nothing can be kept the run begins at the time, as on a system that has no such file.
@@ -47,7 +59,7 @@ impl MarkerServiceBuilder {
             None => store.keep_numbers(camera.as_str(), first.with_room()).unwrap_or_default(),
         }
         drop(store);
-        Ok(MarkerServiceBuilder { camera, store: shared, retention, runs, queue, first, last_run })
+        Ok(MarkerServiceBuilder { camera, store: shared, retention, runs, queue, first, archive, last_run })
     }
 
     pub(super) fn start(
@@ -57,7 +69,7 @@ impl MarkerServiceBuilder {
         clock: Arc<dyn Clock>,
     ) -> Result<Arc<MarkerService>, CameraError> {
         let MarkerServiceBuilder { camera, store, retention, runs, queue, last_run, .. } = self;
-        let run = window.config().run.clone();
+        let run = window.config().run.to_string();
         let parts = MarkerServiceParts { camera, store, retention, runs: queue, window, capture, clock, run, last_run };
         MarkerService::start(parts, &runs).map_err(CameraError::new)
     }

@@ -27,7 +27,7 @@ use crate::{
     source::{FormatRequest, SourceSpec, test::Script},
     store::Location,
     time::Span,
-    window::History,
+    window::{DiskRoom, History},
 };
 use std::{net::IpAddr, ops::RangeInclusive, path::PathBuf};
 
@@ -37,8 +37,10 @@ const SEGMENT_MIN: Span = Span::from_ms(1000);
 const SEGMENT_MAX: Span = Span::from_ms(10_000);
 /// Shortest window in segments: rfc8216bis §6.2.2 forbids to remove a segment when less than three target durations would stay.
 const WINDOW_SEGMENTS_MIN: i64 = 3;
-/// Longest window: a day in memory; what is longer belongs on disk.
+/// Longest window: all of it is in one playlist, and a day is 5 MB of text.
 const WINDOW_MAX: Span = Span::from_ms(24 * 3_600_000);
+/// Least room of a history: two files, of which one is written and the other can be deleted.
+const HISTORY_BYTES_MIN: u64 = 128 << 20;
 /// Most memory that a window may be given: 64 GiB is more than a day at the default bit rate; beyond it a unit was mistyped.
 const WINDOW_BYTES_MAX: u64 = 64 << 30;
 /// Lowest bit rate: below it a picture of any size falls apart.
@@ -83,7 +85,8 @@ fn stream(args: &StreamArgs) -> Result<Command, UsageError> {
     let mut config = pipeline(source(&args.source)?, args.source.once, &args.pipeline)?;
     config.name = CameraName::parse(&args.name).or_else(|bad| refuse("--name", &args.name, &bad.to_string()))?;
     config.history = window(&args.window, config.encode.bitrate, config.lengths)?;
-    Ok(Command::Stream(config, server(&args.server)?, Box::new(events(&args.events)?)))
+    let events = events(&args.events, location(&args.window)?)?;
+    Ok(Command::Stream(config, server(&args.server)?, Box::new(events)))
 }
 
 fn bench(args: &BenchArgs) -> Result<Command, UsageError> {
@@ -344,7 +347,11 @@ fn window(args: &WindowArgs, bitrate: u32, lengths: Lengths) -> Result<History, 
         return refuse("--window", &args.window, &format!("players need three segments of {segment}; write {least} at least"));
     }
     if window > WINDOW_MAX {
-        return refuse("--window", &args.window, &format!("the window is held in memory; write {} at most", span_text(WINDOW_MAX)));
+        return refuse(
+            "--window",
+            &args.window,
+            &format!("a playlist lists a day at most; write {} at most", span_text(WINDOW_MAX)),
+        );
     }
     let window_bytes = asked("--window-bytes", &args.window_bytes, quantity::bytes)?;
     // Three whole segments and the one that is being written.
@@ -357,7 +364,33 @@ fn window(args: &WindowArgs, bitrate: u32, lengths: Lengths) -> Result<History, 
     if window_bytes > WINDOW_BYTES_MAX {
         return refuse("--window-bytes", &args.window_bytes, "the window is held in memory; write 64G at most");
     }
-    Ok(History { span: window, bytes_max: window_bytes })
+    let disk = args.storage.as_ref().map(|_| disk_room(args, needed)).transpose()?;
+    Ok(History { span: window, bytes_max: window_bytes, disk })
+}
+
+/// Room for the window on the disk; `needed` is the least that a window can be.
+fn disk_room(args: &WindowArgs, needed: u64) -> Result<DiskRoom, UsageError> {
+    let min_free = asked("--min-free", &args.min_free, quantity::bytes)?;
+    let Some(text) = &args.history_bytes else { return Ok(DiskRoom { bytes_max: u64::MAX, min_free }) };
+    let bytes_max = asked("--history-bytes", text, quantity::bytes)?;
+    // The history is deleted a file at a time.
+    let needed = needed.max(HISTORY_BYTES_MIN);
+    if bytes_max < needed {
+        let why = format!("a history is deleted in files of 64M; write {} at least", quantity::megabytes_text(needed));
+        return refuse("--history-bytes", text, &why);
+    }
+    Ok(DiskRoom { bytes_max, min_free })
+}
+
+/// Where markers and the window are kept.
+fn location(args: &WindowArgs) -> Result<Location, UsageError> {
+    match &args.storage {
+        None => Ok(Location::Memory),
+        Some(folder) if folder.as_os_str().is_empty() => {
+            refuse("--storage", "", "the folder is missing; write one, like --storage /var/lib/hlscam")
+        }
+        Some(folder) => Ok(Location::Folder(folder.clone())),
+    }
 }
 
 fn server(args: &ServerArgs) -> Result<ServerConfig, UsageError> {
@@ -392,14 +425,7 @@ fn access(args: &ServerArgs) -> Result<AccessConfig, UsageError> {
     Ok(AccessConfig { host_names, origins })
 }
 
-fn events(args: &EventsArgs) -> Result<EventsConfig, UsageError> {
-    let location = match &args.storage {
-        None => Location::Memory,
-        Some(folder) if folder.as_os_str().is_empty() => {
-            return refuse("--storage", "", "the folder is missing; write one, like --storage /var/lib/hlscam");
-        }
-        Some(folder) => Location::Folder(folder.clone()),
-    };
+fn events(args: &EventsArgs, location: Location) -> Result<EventsConfig, UsageError> {
     // The rest of an address is not repeated: it may hold a password.
     let hidden = |text: &str| text.split_once("://").map_or_else(|| shown(text), |(scheme, _)| format!("{scheme}://..."));
     let webhook = args.on_event.as_ref().map(|text| Endpoint::parse(text).or_else(|why| refuse("--on-event", &hidden(text), &why)));

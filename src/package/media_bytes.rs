@@ -1,7 +1,9 @@
 //! The bytes of an init segment or a part: in memory, or a stretch of a file. Code that passes them on need not know which.
+//!
+//! A file is opened for each read: that costs some µs, and a history of thousands of files holds none of them open.
 
 use bytes::Bytes;
-use std::{fmt, fs::File, io, ops::Range, sync::Arc};
+use std::{fmt, fs::File, io, ops::Range, path::Path, sync::Arc};
 
 /// The bytes of an init segment or a part; cheap to copy, for they are shared.
 #[derive(Clone, PartialEq, Eq)]
@@ -10,26 +12,28 @@ pub enum MediaBytes {
     Memory(Bytes),
     /// In a file.
     File(FileRange),
+    /// Neither: memory was short, and no disk took so many bytes.
+    Lost(usize),
 }
 
-/// A stretch of a file that is never changed while somebody holds it.
-#[derive(Clone)]
+/// A stretch of a file whose bytes never change; reading it fails where the file was deleted.
+#[derive(Clone, PartialEq, Eq)]
 pub struct FileRange {
-    file: Arc<File>,
+    path: Arc<Path>,
     offset: u64,
     len: usize,
 }
 
 impl FileRange {
     /// So many bytes from an offset on; the file has them.
-    pub fn new(file: Arc<File>, offset: u64, len: usize) -> FileRange {
-        FileRange { file, offset, len }
+    pub fn new(path: Arc<Path>, offset: u64, len: usize) -> FileRange {
+        FileRange { path, offset, len }
     }
 
     /// Reads them. The caller waits for the disk.
     fn read(&self) -> io::Result<Bytes> {
         let mut bytes = vec![0; self.len];
-        read_exact_at(&self.file, &mut bytes, self.offset)?;
+        read_exact_at(&File::open(&self.path)?, &mut bytes, self.offset)?;
         Ok(bytes.into())
     }
 }
@@ -51,20 +55,13 @@ fn read_exact_at(file: &File, mut bytes: &mut [u8], mut offset: u64) -> io::Resu
     Ok(())
 }
 
-impl PartialEq for FileRange {
-    fn eq(&self, other: &FileRange) -> bool {
-        Arc::ptr_eq(&self.file, &other.file) && (self.offset, self.len) == (other.offset, other.len)
-    }
-}
-
-impl Eq for FileRange {}
-
 impl MediaBytes {
     /// How many.
     pub fn len(&self) -> usize {
         match self {
             MediaBytes::Memory(bytes) => bytes.len(),
             MediaBytes::File(range) => range.len,
+            MediaBytes::Lost(len) => *len,
         }
     }
 
@@ -77,7 +74,7 @@ impl MediaBytes {
     pub fn memory(&self) -> Option<&Bytes> {
         match self {
             MediaBytes::Memory(bytes) => Some(bytes),
-            MediaBytes::File(_) => None,
+            MediaBytes::File(_) | MediaBytes::Lost(_) => None,
         }
     }
 
@@ -85,9 +82,10 @@ impl MediaBytes {
     pub fn slice(&self, range: Range<usize>) -> MediaBytes {
         match self {
             MediaBytes::Memory(bytes) => MediaBytes::Memory(bytes.slice(range)),
-            MediaBytes::File(FileRange { file, offset, .. }) => {
-                MediaBytes::File(FileRange { file: file.clone(), offset: offset + range.start as u64, len: range.len() })
+            MediaBytes::File(FileRange { path, offset, .. }) => {
+                MediaBytes::File(FileRange { path: path.clone(), offset: offset + range.start as u64, len: range.len() })
             }
+            MediaBytes::Lost(_) => MediaBytes::Lost(range.len()),
         }
     }
 
@@ -96,6 +94,7 @@ impl MediaBytes {
         match self {
             MediaBytes::Memory(bytes) => Ok(bytes.clone()),
             MediaBytes::File(range) => range.read(),
+            MediaBytes::Lost(_) => Err(io::ErrorKind::NotFound.into()),
         }
     }
 }
@@ -117,7 +116,8 @@ impl fmt::Debug for MediaBytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             MediaBytes::Memory(bytes) => write!(f, "{} bytes", bytes.len()),
-            MediaBytes::File(range) => write!(f, "{} bytes of a file, from {}", range.len, range.offset),
+            MediaBytes::File(range) => write!(f, "{} bytes of {}, from {}", range.len, range.path.display(), range.offset),
+            MediaBytes::Lost(len) => write!(f, "{len} bytes, lost"),
         }
     }
 }
@@ -129,9 +129,9 @@ mod tests {
 
     #[test]
     fn a_stretch_of_a_file_and_of_memory_are_read_alike() {
-        let mut file = tempfile::tempfile().expect("a file");
+        let mut file = tempfile::NamedTempFile::new().expect("a file");
         file.write_all(b"0123456789").expect("there is room");
-        let stored = MediaBytes::File(FileRange::new(Arc::new(file), 2, 6));
+        let stored = MediaBytes::File(FileRange::new(file.path().into(), 2, 6));
         let held = MediaBytes::from(b"234567".to_vec());
         for bytes in [&stored, &held] {
             assert_eq!((bytes.len(), &bytes.read().expect("it is there")[..]), (6, &b"234567"[..]));
@@ -145,8 +145,8 @@ mod tests {
 
     #[test]
     fn a_file_that_was_cut_short_is_an_error() {
-        let file = tempfile::tempfile().expect("a file");
-        let stored = MediaBytes::File(FileRange::new(Arc::new(file), 0, 1));
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        let stored = MediaBytes::File(FileRange::new(file.path().into(), 0, 1));
         assert_eq!(stored.read().map_err(|error| error.kind()), Err(io::ErrorKind::UnexpectedEof));
     }
 }

@@ -7,7 +7,7 @@
 mod properties;
 
 use super::{
-    InitId, Msn, PackagerEvent, Part, SegmentStart,
+    FirstSegment, InitId, Msn, PackagerEvent, Part, SegmentStart,
     cmaf::{self, CmafError, Position},
     track_params::TrackParams,
 };
@@ -80,18 +80,18 @@ pub struct Segmenter {
 }
 
 impl Segmenter {
-    /// A segmenter whose first segment has number `first`, at least 1. The first init segment is number 1.
-    pub fn new(first: Msn, stretch: SegmenterConfig) -> Result<Segmenter, SegmentError> {
+    /// A segmenter whose first segment is that.
+    pub fn new(first: FirstSegment, stretch: SegmenterConfig) -> Result<Segmenter, SegmentError> {
         Ok(Segmenter {
             unannounced: Some(cmaf::init_segment(&stretch.params)?),
             part: Vec::with_capacity(stretch.grid.part_frames as usize),
             stretch,
-            init: InitId(1),
-            msn: Msn(first.0.max(1)),
+            init: first.init,
+            msn: Msn(first.msn.0.max(1)),
             segment_frames: 0,
             parts: 0,
             expected: None,
-            discontinuity: false,
+            discontinuity: first.discontinuity,
             published: false,
             sequence: 1,
             dropped: 0,
@@ -137,7 +137,8 @@ impl Segmenter {
                 self.init.0 += 1;
             }
         }
-        self.discontinuity = self.published;
+        // What comes before the first segment stays so, until it is published.
+        self.discontinuity |= self.published;
         self.expected = None;
         self.stretch = stretch;
         Ok(events)
@@ -302,7 +303,7 @@ mod tests {
 
     #[test]
     fn wall_times_follow_the_anchor_and_not_the_sequence_number() {
-        let mut segmenter = Segmenter::new(Msn(41), stretch(1)).unwrap();
+        let mut segmenter = Segmenter::new(FirstSegment { msn: Msn(41), ..FirstSegment::NEW }, stretch(1)).unwrap();
         let starts = |events: Vec<PackagerEvent>| {
             events.into_iter().find_map(|event| if let PackagerEvent::Start(start) = event { Some(start) } else { None })
         };
@@ -318,7 +319,7 @@ mod tests {
 
     #[test]
     fn the_first_segment_is_never_number_0() {
-        let mut segmenter = Segmenter::new(Msn(0), stretch(1)).unwrap();
+        let mut segmenter = Segmenter::new(FirstSegment { msn: Msn(0), ..FirstSegment::NEW }, stretch(1)).unwrap();
         segmenter.push(frame(0, 3000, true)).unwrap();
         assert!(matches!(segmenter.finish().unwrap().last(), Some(PackagerEvent::End(Msn(1)))));
     }

@@ -12,7 +12,7 @@ use crate::{
         fixture::{FakeEncoder, Script},
     },
     grid::{Grid, Lengths},
-    package::Msn,
+    package::FirstSegment,
     rendition::{EncoderOpener, RenditionParts},
     time::{FrameRate, ManualClock, Span},
 };
@@ -50,7 +50,7 @@ pub(crate) fn assemble(
         size: None,
         encode,
         grid,
-        first_msn: Msn(1),
+        first: FirstSegment::NEW,
         opener,
         clock: clock.clone(),
         status: status.rendition.clone(),

@@ -14,7 +14,7 @@ use super::{declared_bandwidth, name::Name};
 use crate::{
     package::{Msn, SegmentStart},
     time::{FrameRate, Span, TICKS_PER_S},
-    window::{WindowConfig, snapshot::Snapshot, state::Segment, timeline::Stretch},
+    window::{snapshot::Snapshot, state::Segment, timeline::Stretch},
 };
 use elements::*;
 use presentation::Presentation;
@@ -50,11 +50,10 @@ struct Timing {
 }
 
 impl Timing {
-    fn new(rate: FrameRate, config: &WindowConfig) -> Timing {
+    /// Of segments of so many frames.
+    fn new(rate: FrameRate, segment_frames: u32) -> Timing {
         let (num, den) = (i128::from(rate.num), i128::from(rate.den));
-        // The part target is the length of a part's frames rounded up, by less than a frame.
-        let part_frames = (i128::from(config.part_target.0) * num / (i128::from(TICKS_PER_S) * den)).max(1);
-        let frames = part_frames * i128::from(config.segment_parts);
+        let frames = i128::from(segment_frames);
         let ticks = i128::from(TICKS_PER_S) * frames * den;
         let common = gcd(ticks, num);
         Timing { scale: (num / common) as u64, duration: (ticks / common) as u64, span: rate.frame_start(frames as i64) }
@@ -150,10 +149,11 @@ fn times(state: &Snapshot) -> Vec<Times> {
 /// A Period. Its init segment is held as long as one of its segments is.
 fn period(state: &Snapshot, presentation: Presentation, times: &Times) -> Option<Period> {
     let first = times.first;
-    let params = state.init(first.init)?.params.video()?;
-    let timing = Timing::new(params.rate, &state.config);
+    let init = state.init(first.init)?;
+    let params = init.params.video()?;
+    let timing = Timing::new(params.rate, init.segment_frames);
     let at = first.at.0.max(0) as u64;
-    let run = &state.config.run;
+    let run = &init.run;
     let early = (!state.ended).then(|| decimal((timing.span - state.config.part_target).as_us().max(0)));
     Some(Period {
         id: format!("{run}-{}", times.named.0),

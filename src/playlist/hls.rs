@@ -50,6 +50,8 @@ pub enum Flag {
     IFramesOnly,
     /// EXT-X-DISCONTINUITY (§4.4.4.3).
     Discontinuity,
+    /// EXT-X-GAP (§4.4.4.7): the segment is not there, and need not be asked for.
+    Gap,
     /// EXT-X-ENDLIST (§4.4.3.4).
     EndList,
 }
@@ -61,6 +63,7 @@ impl fmt::Display for Flag {
             Flag::IndependentSegments => "#EXT-X-INDEPENDENT-SEGMENTS",
             Flag::IFramesOnly => "#EXT-X-I-FRAMES-ONLY",
             Flag::Discontinuity => "#EXT-X-DISCONTINUITY",
+            Flag::Gap => "#EXT-X-GAP",
             Flag::EndList => "#EXT-X-ENDLIST",
         })
     }

@@ -44,25 +44,26 @@ impl Name {
         }
     }
 
-    /// What a name means; `None` for all that [`Name::text`] does not write, to the letter.
-    pub fn parse(text: &str, run: &str) -> Option<Name> {
+    /// What a name means, and the run in it, if it has one; `None` for all that [`Name::text`] does not write, to the letter.
+    pub fn parse(text: &str) -> Option<(Name, Option<&str>)> {
         let (kind, rest) = match text {
-            MULTIVARIANT => return Some(Name::Multivariant),
-            VIDEO => return Some(Name::Video),
-            IFRAMES => return Some(Name::IFrames),
-            MANIFEST => return Some(Name::Manifest),
+            MULTIVARIANT => return Some((Name::Multivariant, None)),
+            VIDEO => return Some((Name::Video, None)),
+            IFRAMES => return Some((Name::IFrames, None)),
+            MANIFEST => return Some((Name::Manifest, None)),
             _ => text.split_once('-')?,
         };
-        let rest = rest.strip_prefix(run)?.strip_prefix('-')?;
-        match kind {
-            "init" => Some(Name::Init(InitId(number(rest.strip_suffix(".mp4")?)?.try_into().ok()?))),
-            "seg" => Some(Name::Segment(Msn(number(rest.strip_suffix(".m4s")?)?))),
+        let (run, rest) = rest.split_once('-')?;
+        let name = match kind {
+            "init" => Name::Init(InitId(number(rest.strip_suffix(".mp4")?)?.try_into().ok()?)),
+            "seg" => Name::Segment(Msn(number(rest.strip_suffix(".m4s")?)?)),
             "part" => {
                 let (msn, index) = rest.strip_suffix(".m4s")?.split_once('.')?;
-                Some(Name::Part(Msn(number(msn)?), number(index)?.try_into().ok()?))
+                Name::Part(Msn(number(msn)?), number(index)?.try_into().ok()?)
             }
-            _ => None,
-        }
+            _ => return None,
+        };
+        Some((name, Some(run)))
     }
 }
 
@@ -89,7 +90,6 @@ mod tests {
             "seg-r-.m4s",
             "seg-r-07.m4s",
             "seg-r-+7.m4s",
-            "seg-q-7.m4s",
             "seg-r-7.m4s.none",
             "seg-r-7.mp4",
             "seg-r-99999999999999999999.m4s",
@@ -102,16 +102,18 @@ mod tests {
             "video.m3u8/",
             "seg-r-7.m4s\0",
         ] {
-            assert_eq!(Name::parse(bad, "r"), None, "{bad}");
+            assert_eq!(Name::parse(bad), None, "{bad}");
         }
     }
 
     proptest! {
         #[test]
         fn every_name_is_read_back(run in "[0-9a-z]{1,8}", msn: u64, index: u32) {
-            for name in [Name::Init(InitId(index)), Name::Segment(Msn(msn)), Name::Part(Msn(msn), index), Name::Multivariant] {
-                prop_assert_eq!(Name::parse(&name.text(&run), &run), Some(name));
+            for name in [Name::Init(InitId(index)), Name::Segment(Msn(msn)), Name::Part(Msn(msn), index)] {
+                let text = name.text(&run);
+                prop_assert_eq!(Name::parse(&text), Some((name, Some(&run[..]))));
             }
+            prop_assert_eq!(Name::parse(MULTIVARIANT), Some((Name::Multivariant, None)));
         }
     }
 }

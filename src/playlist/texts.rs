@@ -44,7 +44,7 @@ impl Texts {
         if self.snapshot.as_ref().is_some_and(|known| known.version == snapshot.version) {
             return;
         }
-        let (first, run) = (snapshot.first_msn(), &snapshot.config.run);
+        let first = snapshot.first_msn();
         while self.first < first && !self.iframes.is_empty() {
             self.video.pop();
             self.iframes.pop();
@@ -57,10 +57,10 @@ impl Texts {
         for segment in &snapshot.segments {
             let msn = segment.start.msn.0;
             if msn == self.first + self.iframes.len() as u64 {
-                self.iframes.push(&iframe_entry(segment, run));
+                self.iframes.push(&iframe_entry(segment));
             }
             if msn == self.next().0 && msn < with_parts {
-                self.video.push(&entry(segment, run));
+                self.video.push(&entry(segment));
             }
         }
         debug_assert_eq!((self.iframes.len(), self.video.len()), (snapshot.listed_len, snapshot.without_parts));

@@ -3,7 +3,7 @@ use crate::{
     encode::{self, EncodedFrame, VideoParams},
     grid::Grid,
     package::{
-        Msn,
+        FirstSegment,
         cmaf::{
             boxes::dump,
             footage::{footage, probe, tool},
@@ -22,7 +22,8 @@ const WALL: WallTime = WallTime(1_795_191_552_000_000);
 
 fn events(params: &VideoParams, frames: &[EncodedFrame]) -> Vec<PackagerEvent> {
     let anchor = WallAnchor { at: START, wall: WALL };
-    let mut segmenter = Segmenter::new(Msn(1), SegmenterConfig { params: params.clone().into(), grid: GRID, anchor }).unwrap();
+    let mut segmenter =
+        Segmenter::new(FirstSegment::NEW, SegmenterConfig { params: params.clone().into(), grid: GRID, anchor }).unwrap();
     let mut events: Vec<PackagerEvent> = frames.iter().flat_map(|frame| segmenter.push(frame.clone()).unwrap()).collect();
     events.extend(segmenter.finish().unwrap());
     events

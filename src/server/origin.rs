@@ -15,7 +15,7 @@ pub use reply::{Reply, Rest};
 pub use tail::{SegmentTail, Stalled, TailReader};
 
 use crate::{
-    package::Msn,
+    package::{Msn, media_bytes::MediaBytes},
     playlist::{Extent, Kind, Playlists, RenderedPlaylist, dash::presentation::Presentation, name::Name, texts::Texts},
     time::{Span, TICKS_PER_S},
     window::{WindowConfig, state::State},
@@ -149,7 +149,7 @@ fn find(request: &Request, state: &State) -> Found {
     if request.query.len() > QUERY_MAX {
         return error(414, "the query is too long");
     }
-    match Name::parse(&request.name, &state.config.run) {
+    match Name::parse(&request.name).filter(|(name, run)| run.is_none_or(|run| run == run_of(state, *name))).map(|(name, _)| name) {
         Some(Name::Multivariant) => page(state, Kind::Multivariant, Lifetime::Plain),
         Some(Name::Manifest) => {
             let former = Presentation::former(state.timeline(), &request.query);
@@ -167,11 +167,24 @@ fn find(request: &Request, state: &State) -> Found {
     }
 }
 
+/// The run in whose names a media file is, or will be.
+fn run_of(state: &State, name: Name) -> &str {
+    let known = match name {
+        Name::Init(id) => state.init(id).map(|init| &init.run),
+        Name::Segment(msn) | Name::Part(msn, _) => state.segment(msn).map(|segment| &segment.run),
+        Name::Multivariant | Name::Video | Name::IFrames | Name::Manifest => None,
+    };
+    known.unwrap_or(&state.config.run)
+}
+
 /// A whole segment; the growing one as it grows, for DASH; and those that come next, which are waited for: a DASH client counts by
 /// the clock of the camera, and encoding takes a while. HLS lists none of the latter two.
 fn segment(state: &State, msn: Msn) -> Found {
     if let Some(segment) = state.segment(msn) {
-        let pieces = segment.parts.iter().map(|part| part.data.clone()).collect();
+        let pieces: Vec<MediaBytes> = segment.parts.iter().map(|part| part.data.clone()).collect();
+        if pieces.iter().all(|piece| matches!(piece, MediaBytes::Lost(_))) {
+            return Found::Refused(404, "this segment could not be kept", Lifetime::Error.seconds(&state.config));
+        }
         return Found::Media(SEGMENT_TYPE, pieces, Kept::new(state, state.lifetime(segment)));
     }
     let is_near = |(next, _): (Msn, u32)| (next.0..=next.0 + SEGMENTS_AHEAD_MAX).contains(&msn.0);

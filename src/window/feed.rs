@@ -2,7 +2,7 @@
 //! `!` makes the next segment a discontinuity with a new init segment, `~` one with the same. Each part is 200 ms, and pushed when it is
 //! over.
 
-use super::{Window, WindowConfig, numbers::FirstNumbers, state::State};
+use super::{Window, WindowConfig, numbers::FirstNumbers, past::Past, state::State};
 use crate::{
     encode::VideoParams,
     package::{InitId, Msn, PackagerEvent, Part, SegmentStart},
@@ -19,13 +19,14 @@ pub(crate) const BEGIN: WallTime = WallTime(1_795_191_552_000_000);
 /// Segments of 1 s in 5 parts, a window of 12 s.
 pub(crate) fn config() -> WindowConfig {
     WindowConfig {
-        run: "r".to_owned(),
+        run: "r".into(),
         first: FirstNumbers::NEW,
         target_duration_s: 1,
         part_target: PART,
         segment_parts: 5,
         span: Span::from_ms(12_000),
         bytes_max: 1 << 30,
+        memory_max: None,
     }
 }
 
@@ -40,10 +41,17 @@ pub(crate) struct Feed {
 
 impl Feed {
     pub(crate) fn new(config: WindowConfig) -> Feed {
-        let (clock, msn) = (Arc::new(ManualClock::at(BEGIN)), config.first.msn);
-        let window = Arc::new(Window::new(config, clock.clone()));
-        window.push(init(InitId(1)));
-        Feed { window, clock, msn, index: 0, init: InitId(1), discontinuity: false }
+        Feed::begin(config, BEGIN, InitId(1), None)
+    }
+
+    /// A run that begins then, with that init segment, behind what earlier runs have left.
+    pub(crate) fn begin(config: WindowConfig, begin: WallTime, first_init: InitId, past: Option<Past>) -> Feed {
+        let (clock, first) = (Arc::new(ManualClock::at(begin)), config.first);
+        let window = Arc::new(Window::new(config.clone(), clock.clone()));
+        window.settle(config, past);
+        window.push(init(first_init));
+        let discontinuity = first.segment(first_init).discontinuity;
+        Feed { window, clock, msn: first.msn, index: 0, init: first_init, discontinuity }
     }
 
     pub(crate) fn push(&mut self, script: &str) -> &mut Feed {
@@ -113,5 +121,7 @@ pub(crate) fn init(id: InitId) -> PackagerEvent {
         pps: Bytes::from_static(&[0x68]),
         bitrate_max: 100_000,
     };
-    PackagerEvent::Init { id, data: vec![id.0 as u8; 700].into(), params: params.into() }
+    // The boxes of an init segment, with nothing in them.
+    let data = [&[0, 0, 0, 16][..], b"ftypisom", &[0, 0, 2, 0], &[0, 0, 2, 172], b"moov", &[id.0 as u8; 676]].concat();
+    PackagerEvent::Init { id, data: data.into(), params: params.into() }
 }

@@ -7,7 +7,10 @@
 //!
 //! What is kept is an upper bound, written with each segment: a killed run has had no time to say where it was.
 
-use crate::{package::Msn, time::WallTime};
+use crate::{
+    package::{FirstSegment, InitId, Msn},
+    time::WallTime,
+};
 
 /// Key frames in a second, at most: a part has one, and is 100 ms long or longer.
 const KEY_FRAMES_PER_S_MAX: u64 = 10;
@@ -43,6 +46,11 @@ impl FirstNumbers {
         let s = unix_s.max(1) as u64;
         let hours = (unix_s - DISCONTINUITIES_FROM_S).div_euclid(DISCONTINUITY_S);
         FirstNumbers { msn: Msn(s), discontinuities: hours.max(1) as u64, key_frames: s * KEY_FRAMES_PER_S_MAX }
+    }
+
+    /// The first segment of a run with these numbers, whose first init segment has that one.
+    pub fn segment(self, init: InitId) -> FirstSegment {
+        FirstSegment { msn: self.msn, init, discontinuity: self.discontinuities > 0 }
     }
 
     /// The bound to keep for a run whose next numbers are these.

@@ -1,18 +1,21 @@
 //! What the window holds, and how it changes: pure, for the time of each change is given with it. Publishing costs the same however long
 //! the window is: segments are shared, not copied, and sums are kept, not counted anew.
 
+mod disk;
 mod reading;
 
 use super::{
     WindowConfig,
     numbers::FirstNumbers,
+    past::Past,
     ranges::{DateRange, Origin, Ranges},
-    timeline::Timeline,
+    timeline::{Stretch, Timeline},
 };
 use crate::{
-    package::{InitId, PackagerEvent, Part, SegmentStart, media_bytes::MediaBytes, track_params::TrackParams},
+    package::{InitId, Msn, PackagerEvent, Part, SegmentStart, media_bytes::MediaBytes, track_params::TrackParams},
     time::{Span, Ticks, WallTime},
 };
+use disk::OnDisk;
 use std::{collections::VecDeque, sync::Arc};
 
 /// Segments that stay listed whatever the span (Apple's authoring specification 8.11).
@@ -23,10 +26,14 @@ const LISTED_MIN: usize = 6;
 pub struct Init {
     /// Its number.
     pub id: InitId,
+    /// The run that made it.
+    pub run: Arc<str>,
     /// The bytes served.
     pub data: MediaBytes,
     /// What it describes.
     pub params: TrackParams,
+    /// Frames in a full segment that needs it.
+    pub segment_frames: u32,
 }
 
 /// Whether a segment's text carries its EXT-X-MAP.
@@ -41,12 +48,16 @@ pub enum MapLine {
 /// A segment, whole or growing.
 #[derive(Clone, Debug)]
 pub struct Segment {
+    /// The run that made it.
+    pub run: Arc<str>,
     /// What was known at its start.
     pub start: SegmentStart,
     /// Its EXT-X-MAP.
     pub map: MapLine,
-    /// Its parts; the segment's bytes are theirs, in order.
+    /// Its parts; the segment's bytes are theirs, in order. One that is gone has none: EXT-X-GAP stands for it.
     pub parts: Vec<Part>,
+    /// Its parts are those that were published; of one that lies on the disk each reaches from one key frame to the next.
+    pub has_published_parts: bool,
     /// Sum of its parts.
     pub duration: Span,
     /// Sum of its parts.
@@ -82,6 +93,11 @@ pub struct KeyFrame {
 }
 
 impl Segment {
+    /// It was not kept: EXT-X-GAP stands for it.
+    pub fn is_gone(&self) -> bool {
+        self.parts.is_empty()
+    }
+
     /// Where its last part ends.
     pub fn end(&self) -> Ticks {
         self.start.at + self.duration
@@ -114,6 +130,8 @@ pub struct Sums {
     pub key_frames: u64,
     /// The bytes of their key frames.
     pub key_bytes: u64,
+    /// Those that begin behind an EXT-X-DISCONTINUITY.
+    pub discontinuities: u64,
 }
 
 /// Highest bit rates so far, bit/s; they only grow.
@@ -123,6 +141,23 @@ pub struct Peaks {
     pub segment: u64,
     /// Of an entry of the I-frame playlist.
     pub key_frame: u64,
+}
+
+/// A whole segment, with all that must be known to keep it.
+#[derive(Clone, Debug)]
+pub struct Whole {
+    /// The segment.
+    pub segment: Arc<Segment>,
+    /// The init segment that it needs.
+    pub init: Init,
+    /// The stretch in which it lies.
+    pub stretch: Stretch,
+    /// The zero of the timeline.
+    pub zero: WallTime,
+    /// Discontinuities up to its beginning, its own too.
+    pub discontinuities: u64,
+    /// Entries of the I-frame playlist before it.
+    pub key_frames: u64,
 }
 
 /// What has left the front of the playlists.
@@ -157,6 +192,7 @@ pub struct State {
     /// Bytes of all segments and parts, listed or not.
     pub(crate) held_bytes: u64,
     longest: Span,
+    on_disk: OnDisk,
     ranges: Arc<Ranges>,
     /// The runs without a discontinuity that reach into the window: the Periods of DASH.
     timeline: Arc<Timeline>,
@@ -187,6 +223,7 @@ impl State {
             gone: Gone { discontinuities, key_frames },
             held_bytes: 0,
             longest: Span::ZERO,
+            on_disk: OnDisk::default(),
             ranges: Arc::default(),
             timeline: Arc::default(),
             ended: false,
@@ -194,6 +231,24 @@ impl State {
             made: Ticks::default(),
             made_wall: WallTime::default(),
         }
+    }
+
+    /// Lists what earlier runs have left on the disk, before the first part of this run.
+    pub(super) fn restore(&mut self, past: Past) {
+        debug_assert!(self.open.is_none() && self.segments.is_empty(), "the past comes first");
+        self.inits = Arc::new(past.inits.into());
+        self.timeline = Arc::new(Timeline::of_past(past.zero, past.stretches));
+        self.gone = past.gone;
+        for mut segment in past.segments {
+            // As if it had been listed since then; a clock that was set meanwhile makes it no younger.
+            let age = self.wall.since(segment.start.wall + segment.duration).max(Span::ZERO);
+            segment.first_listed = self.now - age;
+            self.held_bytes += segment.bytes;
+            self.list(segment);
+        }
+        self.without_parts = self.segments.len();
+        self.on_disk.restored(self.segments.len());
+        self.longest = self.sums.span;
     }
 
     /// Sets the time of the next look.
@@ -207,7 +262,11 @@ impl State {
             return;
         }
         match event {
-            PackagerEvent::Init { id, data, params } => Arc::make_mut(&mut self.inits).push_back(Init { id, data, params }),
+            PackagerEvent::Init { id, data, params } => {
+                let (run, segment_frames) =
+                    (self.config.run.clone(), params.video().map_or(0, |video| self.config.segment_frames(video.rate)));
+                Arc::make_mut(&mut self.inits).push_back(Init { id, run, data, params, segment_frames });
+            }
             PackagerEvent::Start(start) => self.start(start),
             PackagerEvent::Part(part) => self.part(part),
             PackagerEvent::End(_) => self.close(),
@@ -223,6 +282,7 @@ impl State {
     /// Makes what was pushed a new version.
     pub fn publish(&mut self) {
         self.list_fewer_parts();
+        self.leave_memory();
         self.unlist();
         self.expire();
         self.version += 1;
@@ -234,21 +294,21 @@ impl State {
         !self.ended && Arc::make_mut(&mut self.ranges).mark(range, origin, self.now)
     }
 
-    fn start(&mut self, mut start: SegmentStart) {
+    fn start(&mut self, start: SegmentStart) {
         self.close();
-        // What an earlier run showed does not go on here.
-        start.discontinuity |= self.timeline.zero().is_none() && self.config.first.discontinuities > 0;
         let before = self.segments.back().map(|segment| (segment.start.msn, segment.start.init));
         debug_assert!(before.is_none_or(|(msn, _)| start.msn.0 == msn.0 + 1), "the segmenter numbers without gaps");
         let map = if before.is_some_and(|(_, init)| init == start.init) { MapLine::Inherited } else { MapLine::Own };
-        if self.timeline.zero().is_none() || start.discontinuity {
+        if self.timeline.is_empty() || start.discontinuity {
             let before = self.segments.back().map(|segment| segment.end());
             Arc::make_mut(&mut self.timeline).begin(start, before);
         }
         self.open = Some(Segment {
+            run: self.config.run.clone(),
             start,
             map,
             parts: Vec::with_capacity(self.config.segment_parts as usize),
+            has_published_parts: true,
             duration: Span::ZERO,
             bytes: 0,
             first_listed: self.now,
@@ -266,6 +326,7 @@ impl State {
         let bytes = part.data.len() as u64;
         (open.duration, open.bytes) = (open.duration + part.duration, open.bytes + bytes);
         (self.recent, self.held_bytes) = (self.recent + part.duration, self.held_bytes + bytes);
+        self.on_disk.hold(part.duration, bytes);
         open.parts.push(part);
     }
 
@@ -273,12 +334,18 @@ impl State {
     fn close(&mut self) {
         let Some(mut segment) = self.open.take().filter(|open| !open.parts.is_empty()) else { return };
         segment.first_listed = self.now;
+        self.list(segment);
+    }
+
+    /// Lists a whole segment behind the others.
+    fn list(&mut self, mut segment: Segment) {
         let keys = segment.key_frames();
         (segment.key_count, segment.key_bytes) = (keys.len() as u64, keys.iter().map(|key| key.len).sum());
         self.sums.span = self.sums.span + segment.duration;
         self.sums.bytes += segment.bytes;
         self.sums.key_frames += segment.key_count;
         self.sums.key_bytes += segment.key_bytes;
+        self.sums.discontinuities += u64::from(segment.start.discontinuity);
         // BANDWIDTH looks at runs of half a target duration to one and a half (§4.4.6.2): our full segments, one by one.
         if segment.duration.0 * 2 >= self.config.target_duration().0 {
             self.peaks.segment = self.peaks.segment.max(bit_rate(segment.bytes, segment.duration));
@@ -320,6 +387,23 @@ impl State {
         self.longest = self.longest.max(self.sums.span + self.config.part_target * i64::from(self.config.segment_parts));
     }
 
+    /// The segments up to that one are deleted. Those that must stay listed (§6.2.2) are, and answered as lost.
+    pub(super) fn forget_through(&mut self, last: Msn) -> bool {
+        let before = self.unlisted.len();
+        while let Some(front) = self.segments.get(self.unlisted.len()).filter(|front| front.start.msn <= last) {
+            let floor = self.config.target_duration() * 3 + Span(self.listed_len() as i64);
+            if self.sums.span - front.duration < floor || self.listed_len() <= LISTED_MIN {
+                break;
+            }
+            self.unlist_front();
+        }
+        for (keep, segment) in self.unlisted.iter_mut().zip(&self.segments).filter(|(_, segment)| segment.start.msn <= last) {
+            debug_assert!(segment.start.msn <= last);
+            (keep.until, keep.at_least_until) = (self.now, self.now);
+        }
+        self.unlisted.len() > before
+    }
+
     /// Whether the listed segments, and those that stay fetchable for a while after them, exceed the bytes.
     fn too_big(&self) -> bool {
         let (listed, kept) = (self.sums.span.0.max(1) as u128, self.keep_at_least(self.config.target_duration()).0 as u128);
@@ -346,6 +430,7 @@ impl State {
         self.sums.bytes -= segment.bytes;
         self.sums.key_frames -= segment.key_count;
         self.sums.key_bytes -= segment.key_bytes;
+        self.sums.discontinuities -= u64::from(segment.start.discontinuity);
         self.gone.discontinuities += u64::from(segment.start.discontinuity);
         self.gone.key_frames += segment.key_count;
         let Some(first) = self.segments.get(self.unlisted.len()).map(|first| first.start) else { return };
@@ -364,8 +449,11 @@ impl State {
             if self.now < if short { keep.at_least_until } else { keep.until } {
                 break;
             }
-            self.held_bytes -= self.segments.pop_front().map_or(0, |segment| segment.bytes);
             self.unlisted.pop_front();
+            if let Some(segment) = self.segments.pop_front() {
+                self.held_bytes -= segment.bytes;
+                self.on_disk.forget(&segment);
+            }
         }
         let needed = self.segments.front().map(Arc::as_ref).or(self.open.as_ref()).map(|segment| segment.start.init);
         while self.inits.get(1).is_some_and(|next| needed.is_some_and(|needed| next.id <= needed)) {

@@ -31,9 +31,22 @@ pub struct Timeline {
     /// What that was before the clock was set, the oldest first.
     former: VecDeque<WallTime>,
     stretches: VecDeque<Stretch>,
+    /// So many from the first are of earlier runs, whose ticks are of other clocks.
+    of_past: usize,
 }
 
 impl Timeline {
+    /// The timeline of earlier runs, whose last stretch has ended.
+    pub fn of_past(zero: WallTime, stretches: Vec<Stretch>) -> Timeline {
+        let of_past = stretches.len();
+        Timeline { zero: (of_past > 0).then_some(zero), former: VecDeque::new(), stretches: stretches.into(), of_past }
+    }
+
+    /// Whether no stretch of this run has begun.
+    pub fn is_empty(&self) -> bool {
+        self.stretches.len() == self.of_past
+    }
+
     /// When the first frame of the run was captured, by the clock of the newest stretch. It changes with a step of that clock alone.
     pub fn zero(&self) -> Option<WallTime> {
         self.zero
@@ -49,14 +62,23 @@ impl Timeline {
         self.stretches.iter()
     }
 
-    /// The stretch in which a moment lies; none before the first.
+    /// The stretch in which a moment of this run lies; none before its first.
     pub fn stretch_at(&self, at: Ticks) -> Option<&Stretch> {
-        self.stretches.iter().rev().find(|stretch| stretch.first.at <= at)
+        self.stretches.iter().skip(self.of_past).rev().find(|stretch| stretch.first.at <= at)
     }
 
     /// A stretch begins; the segment before it, if there is one, ends at `before`.
     pub fn begin(&mut self, first: SegmentStart, before: Option<Ticks>) {
         let (start_us, stepped) = match (self.zero, self.stretches.back()) {
+            // No clock but that of the wall says how long there was no run.
+            (Some(zero), Some(past)) if self.is_empty() => {
+                let end_us = past.start_us + past.end.map_or(0, |end| end.since(past.first.at).as_us());
+                let stepped = first.wall.0 - zero.0 < end_us;
+                if stepped {
+                    self.set(zero, WallTime(first.wall.0 - end_us).whole_ms());
+                }
+                (first.wall.0 - self.zero.unwrap_or(zero).0, stepped)
+            }
             (Some(zero), Some(before)) => {
                 let passed_us = before.start_us + first.at.since(before.first.at).as_us();
                 let told_us = first.wall.0 - zero.0;
@@ -72,7 +94,7 @@ impl Timeline {
             }
         };
         if let Some(last) = self.stretches.back_mut() {
-            last.end = before;
+            last.end = last.end.or(before);
         }
         self.stretches.push_back(Stretch { first, start_us, stepped, end: None });
     }
@@ -92,6 +114,7 @@ impl Timeline {
         let mut is_other_clock = false;
         while self.stretches.get(1).is_some_and(|next| next.first.msn <= msn) {
             self.stretches.pop_front();
+            self.of_past = self.of_past.saturating_sub(1);
             is_other_clock |= self.stretches.front().is_some_and(|front| front.stepped);
         }
         is_other_clock

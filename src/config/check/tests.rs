@@ -79,7 +79,7 @@ fn every_option_reaches_its_stage() {
         clock_strip: true,
         encode: EncodeConfig { encoder: "h264_vaapi".to_owned(), preset: "p1".to_owned(), bitrate: 2_500_000 },
         lengths: Lengths { part: Span::from_ms(500), segment: Span::from_ms(1000) },
-        history: History { span: WINDOW_MAX, bytes_max: 500 << 20 },
+        history: History { span: WINDOW_MAX, bytes_max: 500 << 20, disk: None },
     };
     let access = AccessConfig {
         host_names: ["nas.lan", "203.0.113.7", "[2001:db8::5]"].map(|host| Host::parse(host).unwrap()).into(),
@@ -270,7 +270,7 @@ fn cuts_that_do_not_fit_are_refused() {
 fn a_window_that_cannot_work_is_refused() {
     check("--window 5s", "--window 5s: players need three segments of 2s; write 6s at least");
     check("--segment 10s --window 29s", "--window 29s: players need three segments of 10s; write 30s at least");
-    check("--window 25h", "--window 25h: the window is held in memory; write 24h at most");
+    check("--window 25h", "--window 25h: a playlist lists a day at most; write 24h at most");
     check("--window-bytes 1M", "--window-bytes 1M: four segments of 2s do not fit at this bit rate; write 2M at least");
     check("--window-bytes 65G", "--window-bytes 65G: the window is held in memory; write 64G at most");
     check("--window-bytes all", "--window-bytes all: this is no amount of memory; write bytes with k, M or G, like 500M or 1G");

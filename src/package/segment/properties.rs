@@ -29,7 +29,7 @@ pub(super) fn frame(at: i64, duration: i64, key: bool) -> EncodedFrame {
 /// per event: `init1`, `start2!@18000/2` (msn, `!` discontinuity, media time, init if not 1), `part2.0@18000+6000K` (msn.index, media
 /// time + duration, `K` independent), `end2`, `[an error]`.
 pub(super) fn run(script: &str) -> String {
-    let mut segmenter = Some(Segmenter::new(Msn(1), stretch(0)).unwrap());
+    let mut segmenter = Some(Segmenter::new(FirstSegment::NEW, stretch(0)).unwrap());
     let (mut at, mut format, mut words) = (0, 0, Vec::new());
     for event in script.chars() {
         let Some(live) = segmenter.as_mut() else { break };
@@ -116,7 +116,8 @@ struct Outcome {
 
 fn drive(grid: Grid, first: Msn, start: i64, events: &[Event]) -> Outcome {
     let mut format = 0;
-    let mut segmenter = Segmenter::new(first, SegmenterConfig { grid, ..stretch(format) }).unwrap();
+    let mut segmenter =
+        Segmenter::new(FirstSegment { msn: first, ..FirstSegment::NEW }, SegmenterConfig { grid, ..stretch(format) }).unwrap();
     let mut outcome = Outcome { events: Vec::new(), taken: Vec::new(), frames: 0, dropped: 0, span: Span::ZERO };
     let (mut origin, mut n, mut since_key) = (start, 0, None);
     for event in events {

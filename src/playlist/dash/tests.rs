@@ -9,6 +9,7 @@ use crate::{
     },
     time::{Clock, WallTime},
     window::{
+        WindowConfig,
         feed::{BEGIN, Feed, config},
         ranges::{DateRange, Origin},
     },
@@ -169,7 +170,7 @@ fn a_window_that_ran_out_of_bytes_is_not_promised() {
 fn segments_are_exact_at_rates_that_do_not_divide_the_clock() {
     let check = |rate: FrameRate, part_ticks: i64, parts: u32, expect: (u64, u64)| {
         let config = WindowConfig { part_target: Span(part_ticks), segment_parts: parts, ..config() };
-        let timing = Timing::new(rate, &config);
+        let timing = Timing::new(rate, config.segment_frames(rate));
         assert_eq!((timing.scale, timing.duration), expect, "{rate}");
         // Exactly the frames, in units.
         let frames = part_ticks * i64::from(rate.num) / (90_000 * i64::from(rate.den)) * i64::from(parts);

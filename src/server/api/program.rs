@@ -9,8 +9,16 @@ use crate::server::{
     net::{faults::FaultsReport, in_flight::InFlightReport},
 };
 use crate::{
-    camera::Camera, camera_name::CameraName, capture::SourceState, hooks::HooksReport, marker_service::MarkerCounts,
-    panics::PanicsReport, playlist::dash::presentation::Presentation, status::StatusReport, window::Summary,
+    archive::HistoryReport,
+    camera::Camera,
+    camera_name::CameraName,
+    capture::SourceState,
+    hooks::HooksReport,
+    marker_service::MarkerCounts,
+    panics::PanicsReport,
+    playlist::dash::presentation::Presentation,
+    status::StatusReport,
+    window::{Summary, state::State},
 };
 use serde::Serialize;
 use std::sync::Arc;
@@ -25,6 +33,9 @@ struct Report {
     #[serde(flatten)]
     stream: StatusReport,
     window: Summary,
+    /// Where the window is kept on a disk.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    history: Option<HistoryReport>,
     markers: MarkersReport,
     events: EventsReport,
     hooks: HooksReport,
@@ -107,6 +118,7 @@ fn report(shared: &Shared, camera: &Camera) -> Report {
         camera: camera.name.clone(),
         stream,
         window: camera.window.summary(),
+        history: camera.history.as_ref().map(|history| history.report()),
         markers: MarkersReport::of(&camera.markers.counts),
         events: EventsReport { published: camera.markers.events.count(), listeners },
         hooks: camera.hooks.report(),
@@ -137,7 +149,7 @@ fn obstacle(camera: &Camera) -> Option<&'static str> {
         _ if camera.hooks.is_panicking() => "a hook meets a bug and begins anew",
         _ if camera.status.stream.detector.failing.get() > 0 => "detection fails",
         // What a player asks first is there.
-        SourceState::Live if camera.window.read(|state| state.last().is_some()) => return None,
+        SourceState::Live if camera.window.read(State::is_live) => return None,
         SourceState::Live => "the first pictures are being encoded",
         SourceState::Opening => "the source is being opened",
         SourceState::Silent => "the source gives no pictures",

@@ -13,7 +13,7 @@ const READ_LEN: usize = 256 * 1024;
 pub(in crate::server) async fn load(bytes: MediaBytes) -> io::Result<Bytes> {
     match bytes {
         MediaBytes::Memory(bytes) => Ok(bytes),
-        stored @ MediaBytes::File(_) => spawn_blocking(move || stored.read()).await?,
+        stored @ (MediaBytes::File(_) | MediaBytes::Lost(_)) => spawn_blocking(move || stored.read()).await?,
     }
 }
 
@@ -50,14 +50,14 @@ impl Chunks for FileBody {
 mod tests {
     use super::*;
     use crate::package::media_bytes::FileRange;
-    use std::{io::Write, sync::Arc};
+    use std::io::Write;
 
     #[tokio::test]
     async fn what_lies_in_a_file_comes_in_order_and_in_bounded_steps() {
-        let mut file = tempfile::tempfile().expect("a file");
+        let mut file = tempfile::NamedTempFile::new().expect("a file");
         let whole: Vec<u8> = (0..=255).cycle().take(2 * READ_LEN + 1000).collect();
         file.write_all(&whole).expect("there is room");
-        let in_file = MediaBytes::File(FileRange::new(Arc::new(file), 0, whole.len()));
+        let in_file = MediaBytes::File(FileRange::new(file.path().into(), 0, whole.len()));
         let mut stored = FileBody::new(vec![b"before".to_vec().into(), in_file, b"after".to_vec().into()]);
         let (mut lens, mut all) = (Vec::new(), Vec::new());
         while let Some(step) = stored.next().await {

@@ -1,6 +1,6 @@
 //! What is read of a state: by the origin under the window's lock, by the playlists from a snapshot.
 
-use super::{FirstNumbers, Init, Segment, State};
+use super::{FirstNumbers, Init, Segment, State, Whole};
 use crate::{
     package::{InitId, Msn, Part},
     time::Span,
@@ -24,6 +24,11 @@ impl State {
         self.listed().next_back()
     }
 
+    /// Whether this run has published a whole segment.
+    pub fn is_live(&self) -> bool {
+        self.last().is_some_and(|last| last.run == self.config.run)
+    }
+
     /// The growing segment, once it has a part.
     pub fn growing(&self) -> Option<&Segment> {
         self.open.as_ref().filter(|open| !open.parts.is_empty())
@@ -45,11 +50,11 @@ impl State {
     /// Beyond all numbers given so far: where another run may begin.
     pub fn next_numbers(&self) -> FirstNumbers {
         let newest = self.open.as_ref().or(self.segments.back().map(Arc::as_ref));
-        let told = self.listed().chain(&self.open);
+        let begins = self.open.as_ref().is_some_and(|open| open.start.discontinuity);
         let keys = self.open.as_ref().map_or(0, |open| open.key_frames().len() as u64);
         FirstNumbers {
             msn: newest.map_or(self.config.first.msn, |segment| Msn(segment.start.msn.0 + 1)),
-            discontinuities: self.gone.discontinuities + told.filter(|segment| segment.start.discontinuity).count() as u64,
+            discontinuities: self.gone.discontinuities + self.sums.discontinuities + u64::from(begins),
             key_frames: self.gone.key_frames + self.sums.key_frames + keys,
         }
     }
@@ -60,9 +65,36 @@ impl State {
         self.segments.get(place).map(Arc::as_ref)
     }
 
+    /// Number of the first segment that is fetchable, or of the next one.
+    pub fn first_held(&self) -> Msn {
+        self.segments.front().map(Arc::as_ref).or(self.open.as_ref()).map_or(self.config.first.msn, |first| first.start.msn)
+    }
+
+    /// A listed segment with all that must be known to keep it. It costs as much as there are segments behind it.
+    pub fn whole(&self, msn: Msn) -> Option<Whole> {
+        let place = self.segments.binary_search_by_key(&msn, |segment| segment.start.msn).ok()?;
+        let segment = self.segments.get(place).filter(|_| place >= self.unlisted.len())?;
+        let (mut discontinuities, mut key_frames) = (self.sums.discontinuities, self.sums.key_frames - segment.key_count);
+        for after in self.segments.range(place + 1..) {
+            discontinuities -= u64::from(after.start.discontinuity);
+            key_frames -= after.key_count;
+        }
+        Some(Whole {
+            segment: segment.clone(),
+            init: self.init(segment.start.init)?.clone(),
+            stretch: *self.timeline.stretches().rfind(|stretch| stretch.first.msn <= msn)?,
+            zero: self.timeline.zero()?,
+            discontinuities: self.gone.discontinuities + discontinuities,
+            key_frames: self.gone.key_frames + key_frames,
+        })
+    }
+
     /// A fetchable part, with its segment.
     pub fn find_part(&self, msn: Msn, index: u32) -> Option<(&Segment, &Part)> {
-        let segment = self.segment(msn).or_else(|| self.open.as_ref().filter(|open| open.start.msn == msn))?;
+        let segment = self
+            .segment(msn)
+            .filter(|segment| segment.has_published_parts)
+            .or_else(|| self.open.as_ref().filter(|open| open.start.msn == msn))?;
         Some((segment, segment.parts.get(index as usize)?))
     }
 

@@ -18,13 +18,14 @@ const PARTS: u64 = 5;
 fn state(seed: u8) -> State {
     let part_target = Span::from_ms(200);
     let mut state = State::new(WindowConfig {
-        run: "r".to_owned(),
+        run: "r".into(),
         first: FirstNumbers::NEW,
         target_duration_s: 1,
         part_target,
         segment_parts: PARTS as u32,
         span: Span::from_ms(12_000),
         bytes_max: 1 << 20,
+        memory_max: None,
     });
     let params = VideoParams {
         size: Size::new(320, 240).expect("both sides are even"),

@@ -363,13 +363,14 @@ proptest! {
     ) {
         let segment = Span(part_ticks * i64::from(segment_parts));
         let config = WindowConfig {
-            run: "r".to_owned(),
+            run: "r".into(),
             first: FirstNumbers::NEW,
             target_duration_s: (segment.as_s().round() as u32).max(1),
             part_target: Span(part_ticks),
             segment_parts,
             span: segment * windows,
             bytes_max,
+            memory_max: None,
         };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime");
         runtime.block_on(live(config, &steps))?;

@@ -63,13 +63,14 @@ pub(super) fn start_with(limits: Limits, access: AccessConfig) -> Running {
 pub(super) fn camera(name: &str, clock: &Arc<ManualClock>) -> Arc<Camera> {
     let name = CameraName::parse(name).expect("a name");
     let config = WindowConfig {
-        run: "t".to_owned(),
+        run: "t".into(),
         first: FirstNumbers::NEW,
         target_duration_s: 2,
         part_target: Span::from_ms(200),
         segment_parts: 10,
         span: Span::from_ms(60_000),
         bytes_max: 1 << 20,
+        memory_max: None,
     };
     let window = Arc::new(Window::new(config, clock.clone()));
     let status = Arc::new(Status::default());

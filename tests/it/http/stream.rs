@@ -40,36 +40,36 @@ pub(super) fn publish(server: &Running, last: u64) {
 }
 
 /// Publishes a segment whose parts are stretches of one file.
-fn publish_from_file(server: &Running, msn: u64) -> Vec<u8> {
+fn publish_from_file(server: &Running, msn: u64) -> (tempfile::NamedTempFile, Vec<u8>) {
     use hlscam::{
         package::media_bytes::{FileRange, MediaBytes},
         time::Clock,
     };
-    use std::{io::Write, sync::Arc};
+    use std::io::Write;
     let parts: Vec<Part> = (0..PARTS).map(|index| part(msn, index)).collect();
     let whole: Vec<u8> = parts.iter().flat_map(|part| part.data.read().expect("it is in memory")).collect();
-    let mut file = tempfile::tempfile().expect("a file");
+    let mut file = tempfile::NamedTempFile::new().expect("a file");
     // As in an archive, where other segments stand before it.
     file.write_all(b"before").and_then(|()| file.write_all(&whole)).expect("there is room");
-    let (file, mut offset) = (Arc::new(file), 6);
+    let mut offset = 6;
     let start = SegmentStart { msn: Msn(msn), at: parts[0].at, wall: server.clock.wall(), init: InitId(1), discontinuity: false };
     let stored = parts.into_iter().map(|part| {
         let len = part.data.len();
-        let data = MediaBytes::File(FileRange::new(file.clone(), offset, len));
+        let data = MediaBytes::File(FileRange::new(file.path().into(), offset, len));
         offset += len as u64;
         PackagerEvent::Part(Part { data, ..part })
     });
     let events: Vec<PackagerEvent> =
         [PackagerEvent::Start(start)].into_iter().chain(stored).chain([PackagerEvent::End(Msn(msn))]).collect();
     server.window.push_all(events);
-    whole
+    (file, whole)
 }
 
 #[tokio::test]
 async fn what_lies_in_a_file_is_answered_as_what_lies_in_memory() {
     let server = start(Limits::default());
     publish(&server, 3);
-    let whole = publish_from_file(&server, 4);
+    let (_file, whole) = publish_from_file(&server, 4);
     let (held, stored) = (server.get("/cam/seg-t-3.m4s").await, server.get("/cam/seg-t-4.m4s").await);
     assert!(stored.body == whole && held.body.len() == whole.len());
     for name in ["content-length", "content-type", "accept-ranges", "connection"] {

@@ -1,0 +1,345 @@
+//! The history of a camera on the disk: the segments of its window, in files that play, with an index beside them. One thread writes; it is
+//! told of each whole segment by the bus, and takes its bytes from the window, which keeps them until it has. Whatever the disk does, it
+//! costs history, and never a picture that is live.
+//!
+//! A segment is on the disk before the index knows it, and the index knows it before the window lets go of its bytes. So a kill costs the
+//! segment that was growing, and a power cut no more; [`folder`] finds what is whole.
+
+pub mod folder;
+pub mod index;
+pub mod past;
+pub mod record;
+#[cfg(test)]
+mod tests;
+pub mod writer;
+
+use crate::{
+    bus::{Bus, Capacity, Policy, QueueConfig, Subscription},
+    camera_name::CameraName,
+    failpoint,
+    package::{InitId, Msn, PackagerEvent, media_bytes::MediaBytes},
+    sync::lock,
+    time::Span,
+    window::{DiskRoom, History, Window, numbers::FirstNumbers, past::Past},
+};
+use crossbeam_channel::{Receiver, bounded};
+use folder::Folder;
+use index::IndexError;
+use past::{Ended, HOLE_MAX};
+use record::StretchHeader;
+use serde::Serialize;
+use std::{
+    io::{self, ErrorKind},
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread,
+};
+use writer::Writer;
+
+/// Events that wait for the thread. Beyond it, it hears of a segment with the next one; nothing is lost by that.
+const EVENTS_MAX: usize = 1024;
+/// How long the end waits for the disk: most of what it may take in all.
+const END_MAX: Span = Span::from_ms(700);
+
+/// Why a history cannot be kept: one sentence.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{sentence}")]
+pub struct HistoryError {
+    sentence: String,
+    /// There is no room on the disk.
+    pub is_full: bool,
+    /// The index is damaged, and can be made anew from the files.
+    is_damaged: bool,
+}
+
+impl HistoryError {
+    /// What the system says when something is done to a file.
+    pub(crate) fn io(what: &str, path: &Path, error: &io::Error) -> HistoryError {
+        let is_full = matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge);
+        HistoryError { sentence: format!("cannot {what} {}: {error}", path.display()), is_full, is_damaged: false }
+    }
+
+    /// What the index of a folder says.
+    pub(crate) fn index(folder: &Path, error: &IndexError) -> HistoryError {
+        let path = folder.join(index::FILE_NAME);
+        let sentence = format!("the index of the history {} fails: {error}", path.display());
+        HistoryError { sentence, is_full: matches!(error, IndexError::Full), is_damaged: matches!(error, IndexError::Damaged) }
+    }
+
+    fn no_room(folder: &Path, min_free: u64) -> HistoryError {
+        let sentence = format!(
+            "no room for the history in {}: the disk is full but for the {} MB that --min-free keeps, and nothing older can be deleted; make \
+             room, or pass a lower --min-free",
+            folder.display(),
+            min_free.div_ceil(1_000_000)
+        );
+        HistoryError { sentence, is_full: true, is_damaged: false }
+    }
+}
+
+/// What the history tells of itself.
+#[derive(Debug, Default)]
+pub struct HistoryStatus {
+    bytes: AtomicU64,
+    files: AtomicU64,
+    written: AtomicU64,
+    lost: AtomicU64,
+    trouble: Mutex<Option<String>>,
+}
+
+/// The history's part of `GET /api/status`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct HistoryReport {
+    /// Bytes on the disk.
+    pub bytes: u64,
+    /// Files.
+    pub files: u64,
+    /// Segments that this run has written.
+    pub written_segments: u64,
+    /// Segments of this run that the disk did not take.
+    pub lost_segments: u64,
+    /// Why nothing is kept at the moment.
+    pub trouble: Option<String>,
+}
+
+impl HistoryStatus {
+    /// As it is now.
+    pub fn report(&self) -> HistoryReport {
+        HistoryReport {
+            bytes: self.bytes.load(Ordering::Relaxed),
+            files: self.files.load(Ordering::Relaxed),
+            written_segments: self.written.load(Ordering::Relaxed),
+            lost_segments: self.lost.load(Ordering::Relaxed),
+            trouble: lock(&self.trouble).clone(),
+        }
+    }
+}
+
+/// A history that is open, and to which nothing is written yet.
+pub struct Archive {
+    camera: CameraName,
+    folder: PathBuf,
+    room: DiskRoom,
+    /// None where the disk has no room to begin with.
+    writer: Option<Writer>,
+    past: Past,
+    ended: Ended,
+    /// What it tells of itself.
+    pub status: Arc<HistoryStatus>,
+}
+
+impl Archive {
+    /// Opens the history of a camera in the folder of `--storage`, and finds what of it a window of that size lists. A disk without room is
+    /// no reason not to begin.
+    pub fn open(camera: &CameraName, storage: &Path, history: &History, room: DiskRoom) -> Result<Archive, HistoryError> {
+        let folder = storage.join(camera.as_str());
+        let status = Arc::<HistoryStatus>::default();
+        let mut archive =
+            Archive { camera: camera.clone(), folder, room, writer: None, past: Past::default(), ended: Ended::default(), status };
+        let opened = with_sound_index(&archive.folder, || {
+            let opened = Folder::open(&archive.folder)?;
+            opened.tell_found();
+            let (past, ended) = past::newest(&opened, &History { bytes_max: room.bytes_max, ..*history })?;
+            Ok((Writer::new(camera.as_str(), opened, room)?, past, ended))
+        });
+        match opened {
+            Ok((writer, past, ended)) => (archive.writer, archive.past, archive.ended) = (Some(writer), past, ended),
+            Err(error) if error.is_full => archive.status.fail(&error),
+            Err(error) => return Err(error),
+        }
+        Ok(archive)
+    }
+
+    /// Where the numbers of a run begin that goes on behind this history; `kept` is what the store says, which is ahead of it after a kill.
+    /// What players were told of and was not kept is listed as gone.
+    pub fn first_numbers(&mut self, kept: FirstNumbers) -> FirstNumbers {
+        if self.ended.msn == 0 {
+            return kept;
+        }
+        let next = Msn(self.ended.msn + 1);
+        let msn = if (next.0..=next.0 + HOLE_MAX).contains(&kept.msn.0) { kept.msn } else { next };
+        self.past.fill_to(msn);
+        // Those of the listed past stay as they were told.
+        FirstNumbers { msn, discontinuities: self.ended.discontinuities.max(1), key_frames: self.ended.key_frames }
+    }
+
+    /// The number of the first init segment of a run that goes on behind this history.
+    pub fn first_init(&self) -> InitId {
+        InitId(self.ended.init + 1)
+    }
+
+    /// What a window lists of it; once.
+    pub fn take_past(&mut self) -> Past {
+        std::mem::take(&mut self.past)
+    }
+
+    /// Writes what a bus tells of and a window holds, on a thread of its own.
+    pub fn start(self, bus: &Bus, window: Arc<Window>) -> io::Result<Archiving> {
+        let queue = QueueConfig::new("the history", Policy::NextEntry, Capacity::items(EVENTS_MAX));
+        let mut events = bus.events.subscribe(queue);
+        let Archive { camera, folder, room, writer, status, .. } = self;
+        let next = window.config().first.msn;
+        let mut archivist = Archivist { camera, folder, room, writer, window, next, stretch: None, status };
+        archivist.tell_sizes();
+        let (sender, ended) = bounded(1);
+        thread::Builder::new().name("archive".to_owned()).spawn(move || {
+            // A bug costs the segment that it met, and is told.
+            while catch_unwind(AssertUnwindSafe(|| archivist.run(&mut events))).is_err() {
+                archivist.writer = None;
+                archivist.next.0 += 1;
+            }
+            sender.send(()).ok();
+        })?;
+        Ok(Archiving { ended })
+    }
+}
+
+/// Opens what lies in a folder; where its index is damaged, with one that is made anew from the files.
+fn with_sound_index<T>(folder: &Path, open: impl Fn() -> Result<T, HistoryError>) -> Result<T, HistoryError> {
+    match open() {
+        Err(error) if error.is_damaged => {
+            folder::set_index_aside(folder)?;
+            open()
+        }
+        opened => opened,
+    }
+}
+
+/// The thread that writes.
+#[derive(Debug)]
+pub struct Archiving {
+    ended: Receiver<()>,
+}
+
+impl Archiving {
+    /// Waits until all is written, which needs the stream to have ended; a disk that hangs is left behind. Says whether all was written.
+    pub fn end(self) -> bool {
+        self.ended.recv_timeout(END_MAX.to_duration()).is_ok()
+    }
+}
+
+struct Archivist {
+    camera: CameraName,
+    folder: PathBuf,
+    room: DiskRoom,
+    writer: Option<Writer>,
+    window: Arc<Window>,
+    /// The segment that is written next.
+    next: Msn,
+    /// Number of the first segment of the stretch that was told last.
+    stretch: Option<Msn>,
+    status: Arc<HistoryStatus>,
+}
+
+impl Archivist {
+    fn run(&mut self, events: &mut Subscription<PackagerEvent>) {
+        while let Ok(event) = events.recv() {
+            if let PackagerEvent::End(msn) = event {
+                self.keep_through(msn);
+            }
+        }
+    }
+
+    /// Writes all that is not written yet up to a segment.
+    fn keep_through(&mut self, last: Msn) {
+        while self.next <= last {
+            failpoint::hit("archive");
+            self.look_for_folder();
+            self.keep(self.next);
+            self.next.0 += 1;
+        }
+    }
+
+    /// Where the folder was taken away, what is in memory is written again, and what is not is lost.
+    fn look_for_folder(&mut self) {
+        if self.writer.as_ref().is_some_and(|writer| !writer.is_in_place()) {
+            tracing::error!("{} was taken away, and with it the history; it is made again", self.folder.display());
+            (self.writer, self.stretch) = (None, None);
+            self.next = self.window.forget_stored().map_or(self.next, |first| first.min(self.next));
+        }
+    }
+
+    fn keep(&mut self, msn: Msn) {
+        let written = match self.write(msn) {
+            Err(error) if error.is_damaged => self.mend_index().and_then(|()| self.write(msn)),
+            written => written,
+        };
+        let data = match written {
+            Ok(data) => {
+                self.status.written.fetch_add(1, Ordering::Relaxed);
+                self.status.recover();
+                Some(data)
+            }
+            Err(error) => {
+                self.status.lost.fetch_add(1, Ordering::Relaxed);
+                self.status.fail(&error);
+                None
+            }
+        };
+        self.window.tell_stored(msn, data);
+        self.tell_sizes();
+    }
+
+    /// The index is closed and set aside; the next write makes a new one from the files.
+    fn mend_index(&mut self) -> Result<(), HistoryError> {
+        self.writer = None;
+        folder::set_index_aside(&self.folder)
+    }
+
+    fn write(&mut self, msn: Msn) -> Result<MediaBytes, HistoryError> {
+        let whole = self.window.whole(msn);
+        // Only where this thread was held up for longer than the window is.
+        let whole = whole.filter(|whole| whole.segment.parts.iter().all(|part| part.data.memory().is_some()));
+        let whole =
+            whole.ok_or_else(|| HistoryError::io("keep up with the stream in", &self.folder, &ErrorKind::TimedOut.into()))?;
+        if self.writer.is_none() {
+            let opened =
+                with_sound_index(&self.folder, || Writer::new(self.camera.as_str(), Folder::open(&self.folder)?, self.room));
+            self.writer = Some(opened?);
+        }
+        let Some(writer) = self.writer.as_mut() else { return Err(HistoryError::no_room(&self.folder, self.room.min_free)) };
+        writer.forget_before(self.window.first_held())?;
+        while !writer.has_room(whole.segment.bytes) {
+            let Some(oldest) = writer.last_of_oldest()? else {
+                return Err(HistoryError::no_room(&self.folder, self.room.min_free));
+            };
+            self.window.forget_through(oldest);
+            writer.remove_oldest()?;
+        }
+        let stretch = StretchHeader::of(&whole.stretch, whole.zero);
+        let is_told = self.stretch == Some(whole.stretch.first.msn);
+        let data = writer.write(&whole, stretch, !is_told)?;
+        self.stretch = Some(whole.stretch.first.msn);
+        Ok(data)
+    }
+
+    fn tell_sizes(&self) {
+        let (bytes, files) = self.writer.as_ref().map_or((0, 0), |writer| (writer.bytes(), writer.files() as u64));
+        self.status.bytes.store(bytes, Ordering::Relaxed);
+        self.status.files.store(files, Ordering::Relaxed);
+    }
+}
+
+impl HistoryStatus {
+    /// Nothing can be kept at the moment; each reason is told once.
+    fn fail(&self, error: &HistoryError) {
+        let mut trouble = lock(&self.trouble);
+        if trouble.is_none() {
+            tracing::error!(
+                "{error}; the stream goes on, and what is older than memory holds is lost until the disk takes it again"
+            );
+        }
+        *trouble = Some(error.to_string());
+    }
+
+    fn recover(&self) {
+        if lock(&self.trouble).take().is_some() {
+            let lost = self.lost.load(Ordering::Relaxed);
+            tracing::info!("the history is kept again; {lost} segments were lost so far");
+        }
+    }
+}

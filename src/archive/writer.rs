@@ -1,0 +1,273 @@
+//! Writing: whole segments, one after the other, to the newest file.
+
+use super::{
+    HistoryError,
+    folder::{Folder, SUFFIX},
+    index::{FileRow, IndexError, SegmentRow},
+    record::{FileHeader, SegmentHeader, StretchHeader, boxed},
+};
+use crate::{
+    package::{
+        Msn, Part,
+        media_bytes::{FileRange, MediaBytes},
+    },
+    time::WallTime,
+    window::{
+        DiskRoom,
+        state::{Init, Whole},
+    },
+};
+use std::{
+    collections::VecDeque,
+    fs::{self, File, OpenOptions},
+    io::{self, ErrorKind, Write},
+    path::Path,
+    sync::Arc,
+};
+
+/// A file is not made longer: the history is forgotten a file at a time, and one of this length is some minutes.
+const FILE_LEN_MAX: u64 = 64 << 20;
+
+/// The file that is written.
+struct Open {
+    file: File,
+    path: Arc<Path>,
+    number: i64,
+    /// Bytes of whole records.
+    len: u64,
+    run: Arc<str>,
+    init: crate::package::InitId,
+    /// A segment is in it.
+    is_begun: bool,
+}
+
+/// Writes segments to a folder, and forgets the oldest files when there is no room.
+pub struct Writer {
+    camera: String,
+    folder: Folder,
+    room: DiskRoom,
+    files: VecDeque<FileRow>,
+    /// Bytes of all files but the open one.
+    closed_bytes: u64,
+    open: Option<Open>,
+    /// [`FILE_LEN_MAX`].
+    pub(super) file_len_max: u64,
+}
+
+impl Writer {
+    /// Goes on behind what a folder holds.
+    pub fn new(camera: &str, folder: Folder, room: DiskRoom) -> Result<Writer, HistoryError> {
+        let files: VecDeque<FileRow> = folder.index.files().map_err(|error| HistoryError::index(&folder.path, &error))?.into();
+        let closed_bytes = files.iter().map(|file| file.len).sum();
+        Ok(Writer { camera: camera.to_owned(), folder, room, files, closed_bytes, open: None, file_len_max: FILE_LEN_MAX })
+    }
+
+    /// Bytes of all files.
+    pub fn bytes(&self) -> u64 {
+        self.closed_bytes + self.open.as_ref().map_or(0, |open| open.len)
+    }
+
+    /// Files.
+    pub fn files(&self) -> usize {
+        self.files.len()
+    }
+
+    /// Writes a segment, and says where its bytes are; its stretch is told if that is asked, and at the beginning of a file. On an error the
+    /// folder is as it was.
+    pub fn write(&mut self, whole: &Whole, stretch: StretchHeader, tells_stretch: bool) -> Result<MediaBytes, HistoryError> {
+        let Whole { segment, init, .. } = whole;
+        let mut header = header_of(whole, tells_stretch.then_some(stretch));
+        let len_max = self.file_len_max;
+        if self.open.as_ref().is_none_or(|open| !open.takes(init, header.bytes(), len_max)) {
+            self.begin_file(init, segment.start.wall, segment.start.msn)?;
+        }
+        let Some(open) = self.open.as_mut() else { return Err(self.is_gone()) };
+        if !open.is_begun {
+            header.stretch = Some(stretch);
+        }
+        let mut record = boxed(&header);
+        let head_len = record.len() as u64;
+        for part in &segment.parts {
+            record.extend_from_slice(part.data.memory().map_or(&[][..], |bytes| bytes));
+        }
+        let offset = open.len + head_len;
+        let row = SegmentRow { file: open.number, offset, header };
+        let written = open.append(&record).map_err(|error| HistoryError::io("write", &open.path, &error));
+        let indexed = written
+            .and_then(|()| self.folder.index.add_segment(&row).map_err(|error| HistoryError::index(&self.folder.path, &error)));
+        if let Err(error) = indexed {
+            // What was written of it is no whole record, or one that the index does not know.
+            open.file.set_len(open.len).ok();
+            self.open = self.open.take().filter(|open| open.is_in_place());
+            return Err(error);
+        }
+        open.len += record.len() as u64;
+        open.is_begun = true;
+        Ok(MediaBytes::File(FileRange::new(open.path.clone(), offset, row.header.bytes() as usize)))
+    }
+
+    fn is_gone(&self) -> HistoryError {
+        HistoryError::io("write to", &self.folder.path, &ErrorKind::NotFound.into())
+    }
+
+    /// Begins a file with an init segment.
+    fn begin_file(&mut self, init: &Init, wall: WallTime, msn: Msn) -> Result<(), HistoryError> {
+        self.close_file();
+        let Some(head) = init.data.memory() else { return Err(self.is_gone()) };
+        let Some(header) = FileHeader::of(&self.camera, init, head.len()) else { return Err(self.is_gone()) };
+        let name = format!("{}_{:012}{SUFFIX}", wall.to_file_name(), msn.0);
+        let path: Arc<Path> = self.folder.path_of(&name).into();
+        let begun = || {
+            let mut file = OpenOptions::new().write(true).create_new(true).open(&path)?;
+            let bytes = [&head[..], &boxed(&header)].concat();
+            file.write_all(&bytes)?;
+            file.sync_all()?;
+            sync_folder(&self.folder.path)?;
+            Ok((file, bytes.len() as u64))
+        };
+        let (file, len) = begun().map_err(|error: io::Error| {
+            fs::remove_file(&path).ok();
+            HistoryError::io("begin", &path, &error)
+        })?;
+        let number = match self.folder.index.add_file(&name, &header, len) {
+            Ok(number) => number,
+            Err(error) => {
+                fs::remove_file(&path).ok();
+                return Err(HistoryError::index(&self.folder.path, &error));
+            }
+        };
+        self.files.push_back(FileRow { number, name, header, len });
+        self.open = Some(Open { file, path, number, len, run: init.run.clone(), init: init.id, is_begun: false });
+        Ok(())
+    }
+
+    fn close_file(&mut self) {
+        if let Some(open) = self.open.take() {
+            self.closed_bytes += open.len;
+            if let Some(row) = self.files.back_mut() {
+                row.len = open.len;
+            }
+        }
+    }
+
+    /// Whether what is written is still where it was written: what is written to a file that was deleted is lost.
+    pub fn is_in_place(&self) -> bool {
+        self.folder.path.join(super::index::FILE_NAME).exists() && self.open.as_ref().is_none_or(Open::is_in_place)
+    }
+
+    /// Forgets the files whose segments are all older than that.
+    pub fn forget_before(&mut self, first: Msn) -> Result<(), HistoryError> {
+        while let Some(last) = self.last_of_oldest()?
+            && last < first
+        {
+            self.remove_oldest()?;
+        }
+        Ok(())
+    }
+
+    /// Whether so many more bytes have room.
+    pub fn has_room(&self, len: u64) -> bool {
+        let is_free = free_bytes(&self.folder.path).is_none_or(|free| free >= self.room.min_free.saturating_add(len));
+        is_free && self.bytes() + len <= self.room.bytes_max
+    }
+
+    /// The number of the last segment of the oldest file that is not written any more; none if there is none.
+    pub fn last_of_oldest(&mut self) -> Result<Option<Msn>, HistoryError> {
+        let closed = self.files.len() - usize::from(self.open.is_some());
+        let Some(oldest) = self.files.front().filter(|_| closed > 0) else { return Ok(None) };
+        let last = self.folder.index.last_of(oldest.number).map_err(|error| HistoryError::index(&self.folder.path, &error))?;
+        // One without a segment is older than all.
+        Ok(Some(last.unwrap_or(Msn(0))))
+    }
+
+    /// Removes the oldest file that is not written any more.
+    pub fn remove_oldest(&mut self) -> Result<(), HistoryError> {
+        let Some(oldest) = self.files.front() else { return Ok(()) };
+        let path = self.folder.path_of(&oldest.name);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(HistoryError::io("remove", &path, &error)),
+            _ => {}
+        }
+        let removed: Result<(), IndexError> = self.folder.index.remove_file(oldest.number);
+        removed.map_err(|error| HistoryError::index(&self.folder.path, &error))?;
+        self.closed_bytes -= oldest.len;
+        self.files.pop_front();
+        Ok(())
+    }
+}
+
+/// What stands before a segment.
+fn header_of(whole: &Whole, stretch: Option<StretchHeader>) -> SegmentHeader {
+    let (start, mut crc) = (whole.segment.start, crc32fast::Hasher::new());
+    let mut groups: Vec<(i64, u32, u32)> = Vec::new();
+    for Part { duration, key_len, data, .. } in &whole.segment.parts {
+        crc.update(data.memory().map_or(&[][..], |bytes| bytes));
+        let len = data.len() as u32;
+        match groups.last_mut().filter(|_| key_len.is_none()) {
+            Some((ticks, bytes, _)) => (*ticks, *bytes) = (*ticks + duration.0, *bytes + len),
+            None => groups.push((duration.0, len, key_len.unwrap_or_default())),
+        }
+    }
+    SegmentHeader {
+        msn: start.msn.0,
+        at: start.at.0,
+        wall: start.wall.0,
+        discontinuities: whole.discontinuities,
+        key_frames: whole.key_frames,
+        stretch,
+        discontinuity: start.discontinuity,
+        groups,
+        crc: crc.finalize(),
+    }
+}
+
+impl Open {
+    /// Whether a segment of that init segment belongs into it.
+    fn takes(&self, init: &Init, len: u64, len_max: u64) -> bool {
+        (&self.run, self.init) == (&init.run, init.id) && (!self.is_begun || self.len + len <= len_max) && self.is_in_place()
+    }
+
+    #[cfg(unix)]
+    fn is_in_place(&self) -> bool {
+        use std::os::unix::fs::MetadataExt;
+        let node = |facts: fs::Metadata| (facts.dev(), facts.ino());
+        fs::metadata(&self.path).map(node).ok() == self.file.metadata().map(node).ok()
+    }
+
+    #[cfg(not(unix))]
+    fn is_in_place(&self) -> bool {
+        self.path.exists()
+    }
+
+    /// One write, which is on the disk when this returns.
+    fn append(&mut self, record: &[u8]) -> io::Result<()> {
+        use std::io::Seek;
+        self.file.seek(io::SeekFrom::Start(self.len))?;
+        self.file.write_all(record)?;
+        self.file.sync_data()
+    }
+}
+
+/// A new name is on the disk when this returns.
+#[cfg(unix)]
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+#[cfg(not(unix))]
+fn sync_folder(_: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+/// Bytes of the disk that this user may still fill; none where the system does not say.
+#[cfg(unix)]
+pub fn free_bytes(folder: &Path) -> Option<u64> {
+    let disk = rustix::fs::statvfs(folder).ok()?;
+    Some(disk.f_bavail.saturating_mul(disk.f_frsize))
+}
+
+/// Bytes of the disk that this user may still fill; none where the system does not say.
+#[cfg(not(unix))]
+pub fn free_bytes(_: &Path) -> Option<u64> {
+    None
+}

@@ -1,0 +1,98 @@
+// What lies on the disk, in a real browser: the past is there after the server was killed, and plays on into the run of today.
+
+import assert from 'node:assert/strict';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import {
+  LIGHT, LIVE_MS, NOTICE_MS, RETURN_MS, endServer, onPage, pageSays, readStrip, screenshot, startBrowser, startServer, until, untilNewer, untilPast, untilReady,
+  untilState,
+} from './support.mjs';
+
+/** What each run leaves. */
+const RUN_MS = 10_000;
+/** A frame of 10 per second, and half of one for the grid. */
+const FRAME_ERROR_MS = 150;
+
+const storage = mkdtempSync(join(tmpdir(), 'hlscam-history-'));
+const start = (port = 0) => startServer({ port, options: [...LIGHT, '--detect', 'none', '--storage', storage, '--window', '2m'] });
+
+let browser;
+let server;
+before(async () => {
+  [browser, server] = await Promise.all([startBrowser(), start()]);
+  await untilReady(server);
+  await untilPast(server, RUN_MS);
+});
+after(async () => {
+  await browser?.close();
+  await endServer(server, 'SIGKILL');
+  rmSync(storage, { recursive: true, force: true });
+});
+
+function untilShows(page, ms) {
+  return until(`shows ${new Date(ms).toISOString()}`, async () => {
+    const strip = await readStrip(page);
+    const offMs = strip && strip.capturedMs - ms;
+    return { done: offMs !== null && Math.abs(offMs) <= FRAME_ERROR_MS, seen: { offMs, ...(await pageSays(page)) } };
+  }, NOTICE_MS);
+}
+
+async function listed() {
+  const text = await (await fetch(new URL('cam/video.m3u8', server.url))).text();
+  const dates = [...text.matchAll(/#EXT-X-PROGRAM-DATE-TIME:(.*)/g)].map(([, date]) => Date.parse(date));
+  return { text, dates, names: [...text.matchAll(/^seg-.*$/gm)].map(([name]) => name) };
+}
+
+test('what_a_killed_server_has_shown_is_watched_after_it_is_back', { timeout: 180_000 }, async () => {
+  const before = await listed();
+  const bytes = async (name) => Buffer.from(await (await fetch(new URL(`cam/${name}`, server.url))).arrayBuffer());
+  const first = await bytes(before.names[0]);
+  await endServer(server, 'SIGKILL');
+  const killedAt = Date.now();
+  server = await start(server.port);
+  await untilReady(server);
+  const now = await listed();
+  assert.deepEqual(now.names.slice(0, before.names.length), before.names, 'what was listed is listed, under its names');
+  assert.ok(first.equals(await bytes(before.names[0])), 'and is what it was');
+  assert.ok(readdirSync(join(storage, 'cam')).some((name) => name.endsWith('.mp4')));
+  await onPage({ name: 'history', browser, server, url: server.url }, async ({ page, seen }) => {
+    await untilState(page, ['live'], LIVE_MS);
+    // To a moment of the run that was killed, and from there on into this one.
+    const then = before.dates.at(-2) + 300;
+    await page.keyboard.press('k');
+    await untilState(page, ['paused'], NOTICE_MS);
+    await page.evaluate((ms) => (location.hash = `#t=${new Date(ms).toISOString()}`), then);
+    await untilShows(page, then);
+    await screenshot(page, 'history');
+    await page.keyboard.press('k');
+    await untilNewer(page, killedAt, RETURN_MS);
+    await page.keyboard.press('End');
+    await untilState(page, ['live'], LIVE_MS);
+    assert.deepEqual(seen.violations, []);
+    assert.deepEqual(seen.console, []);
+  });
+});
+
+test('a_page_that_holds_a_moment_holds_it_over_a_restart', { timeout: 180_000 }, async () => {
+  await untilPast(server, 2 * RUN_MS);
+  await onPage({ name: 'held', browser, server, url: server.url }, async ({ page }) => {
+    await untilState(page, ['live'], LIVE_MS);
+    const { dates } = await listed();
+    const then = dates[1] + 500;
+    await page.keyboard.press('k');
+    await untilState(page, ['paused'], NOTICE_MS);
+    await page.evaluate((ms) => (location.hash = `#t=${new Date(ms).toISOString()}`), then);
+    await untilShows(page, then);
+    await endServer(server, 'SIGTERM');
+    server = await start(server.port);
+    await untilReady(server);
+    await untilState(page, ['paused'], RETURN_MS);
+    await untilShows(page, then);
+    const endedAt = Date.now();
+    await page.keyboard.press('End');
+    await untilNewer(page, endedAt, RETURN_MS);
+    await untilState(page, ['live'], LIVE_MS);
+  });
+});
