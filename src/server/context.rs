@@ -26,6 +26,9 @@ use std::{
 };
 use tokio::sync::Semaphore;
 
+/// Who plays asks for a segment at least so often, in target durations.
+const PLAYING_TARGETS: i64 = 2;
+
 /// A camera, and what the server knows of it.
 pub(super) struct Served {
     pub(super) camera: Arc<Camera>,
@@ -40,6 +43,16 @@ impl Served {
 
     pub(super) fn note_viewer(&self, peer: IpAddr) {
         lock(&self.viewers).note(peer, self.camera.clock.now());
+    }
+
+    pub(super) fn note_media(&self, peer: IpAddr, is_there: bool) {
+        lock(&self.viewers).note_media(peer, is_there, self.camera.clock.now());
+    }
+
+    /// Whether an address plays by segments, as far as what it asks for tells.
+    pub(super) fn is_playing(&self, peer: IpAddr) -> bool {
+        let span = self.camera.window.config().target_duration() * PLAYING_TARGETS;
+        lock(&self.viewers).got_media(peer).is_some_and(|at| self.camera.clock.now().since(at) < span)
     }
 }
 

@@ -47,12 +47,28 @@ export async function startHost() {
   };
 }
 
+/** Sets the page's wall clock to so many ms from the right time; runs in the page. */
+function shiftClock(ms) {
+  window.RightDate ??= Date;
+  const now = () => window.RightDate.now() + ms;
+  window.Date = class extends window.RightDate {
+    constructor(...asked) {
+      super(...(asked.length > 0 ? asked : [now()]));
+    }
+
+    static now() {
+      return now();
+    }
+  };
+}
+
 /** Plays an address in Chromium, in a context of its own: contexts do not share the six connections that a host gets. */
 export async function playInChromium(browser, address) {
   const { page, seen } = await openPage(browser, address);
   return {
     read: () => readStrip(page),
     errors: async () => [...(await page.evaluate(() => window.failures ?? [])), ...seen.console],
+    setClock: (ms) => page.evaluate(shiftClock, ms),
     wasLate: () => page.evaluate(() => window.wasLate === true),
     stop: () => page.close(),
   };

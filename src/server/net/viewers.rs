@@ -13,7 +13,14 @@ pub const VIEWERS_MAX: usize = 10_000;
 /// When each address last asked. Everybody behind one proxy or router is one viewer.
 #[derive(Debug, Default)]
 pub(in crate::server) struct Viewers {
-    seen: HashMap<IpAddr, Ticks>,
+    seen: HashMap<IpAddr, Seen>,
+}
+
+/// When an address asked for anything, and for media that it got; `None` once it asks for media that are not there.
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    at: Ticks,
+    media: Option<Ticks>,
 }
 
 impl Viewers {
@@ -21,13 +28,25 @@ impl Viewers {
     pub(in crate::server) fn note(&mut self, address: IpAddr, now: Ticks) {
         let address = address.to_canonical();
         if self.seen.len() < VIEWERS_MAX || self.seen.contains_key(&address) {
-            self.seen.insert(address, now);
+            self.seen.entry(address).and_modify(|seen| seen.at = now).or_insert(Seen { at: now, media: None });
         }
+    }
+
+    /// `address` has asked for media, which are there or not.
+    pub(in crate::server) fn note_media(&mut self, address: IpAddr, is_there: bool, now: Ticks) {
+        if let Some(seen) = self.seen.get_mut(&address.to_canonical()) {
+            seen.media = is_there.then_some(now);
+        }
+    }
+
+    /// When `address` last got media, if all that it asked for since was there.
+    pub(in crate::server) fn got_media(&self, address: IpAddr) -> Option<Ticks> {
+        self.seen.get(&address.to_canonical())?.media
     }
 
     /// Forgets the viewers that have stopped asking, and counts the rest.
     pub(in crate::server) fn count(&mut self, now: Ticks) -> u64 {
-        self.seen.retain(|_, at| now.since(*at) < VIEWER_SPAN);
+        self.seen.retain(|_, seen| now.since(seen.at) < VIEWER_SPAN);
         self.seen.len() as u64
     }
 }
@@ -49,6 +68,20 @@ mod tests {
         viewers.note(one, START + Span::from_ms(9_999));
         assert_eq!(viewers.count(START + VIEWER_SPAN), 1);
         assert_eq!(viewers.count(START + VIEWER_SPAN * 2), 0);
+    }
+
+    #[test]
+    fn an_address_plays_until_it_asks_for_what_is_not_there() {
+        let mut viewers = Viewers::default();
+        let one = IpAddr::from([10, 0, 0, 1]);
+        viewers.note_media(one, true, START);
+        assert_eq!(viewers.got_media(one), None, "it is no viewer yet");
+        viewers.note(one, START);
+        viewers.note_media(one, true, START + Span(1));
+        viewers.note(one, START + Span(2));
+        assert_eq!(viewers.got_media(one), Some(START + Span(1)));
+        viewers.note_media(one, false, START + Span(3));
+        assert_eq!(viewers.got_media(one), None);
     }
 
     #[test]

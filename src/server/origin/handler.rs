@@ -13,10 +13,13 @@ use crate::server::{
     origin::{self, Method, Reply, Resolution, Rest, Stalled, TailReader},
     routes::Route,
 };
-use crate::window::WAITERS_MAX;
+use crate::{playlist::name::MANIFEST, window::WAITERS_MAX};
 use bytes::Bytes;
 use hyper::{Request, Response, header};
 use std::{net::IpAddr, sync::Arc};
+
+/// Of segments and parts.
+const MEDIA_ENDING: &str = ".m4s";
 
 /// What is asked of which stream; `None` if there is no such camera.
 fn asked<B>(shared: &Shared, request: &Request<B>) -> Option<(Arc<Served>, origin::Request)> {
@@ -41,19 +44,27 @@ fn asked<B>(shared: &Shared, request: &Request<B>) -> Option<(Arc<Served>, origi
 
 /// Answers what is asked of a stream.
 pub(in crate::server) fn answer(Call { shared, peer, request }: Call) -> Answer {
-    let Some((served, asked)) = asked(&shared, &request) else { return not_found().into() };
+    let Some((served, mut asked)) = asked(&shared, &request) else { return not_found().into() };
+    let is_media = asked.name.ends_with(MEDIA_ENDING);
+    // A player on this machine, whose own clock was set with ours, finds nothing to play by the clock of before, and must hear of the new one.
+    if asked.name == MANIFEST && !served.is_playing(peer) {
+        asked.query.clear();
+    }
     match origin::look(&served.camera.playlists, &asked) {
-        Resolution::Ready(reply) => finish(&shared, &served, peer, reply).into(),
+        Resolution::Ready(reply) => finish(&shared, &served, (peer, is_media), reply).into(),
         Resolution::Await(_) => Answer::Held(Box::pin(async move {
             let reply = origin::respond(&served.camera.playlists, asked).await;
-            finish(&shared, &served, peer, reply)
+            finish(&shared, &served, (peer, is_media), reply)
         })),
     }
 }
 
-fn finish(shared: &Shared, served: &Served, peer: IpAddr, mut reply: Reply) -> Response<AnswerBody> {
+fn finish(shared: &Shared, served: &Served, (peer, is_media): (IpAddr, bool), mut reply: Reply) -> Response<AnswerBody> {
     if reply.status < 400 {
         served.note_viewer(peer);
+    }
+    if is_media {
+        served.note_media(peer, reply.status < 400);
     }
     if reply.status == 503 && served.camera.window.waiters() >= WAITERS_MAX {
         shared.log_crowd();
