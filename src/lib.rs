@@ -66,6 +66,9 @@ pub mod window;
 // And the same on a disk.
 pub mod archive;
 
+// What is cut out of it.
+pub mod clip;
+
 // Markers.
 pub mod marker;
 

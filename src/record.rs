@@ -169,7 +169,7 @@ impl Mp4File {
             let _ = fs::remove_file(target);
             return Err(RecordError::Empty(path));
         };
-        let head = self.table.file_head(params, self.created)?;
+        let head = self.table.file_head(params, self.created, Span::ZERO)?;
         let mut name = OsString::from(self.target.as_os_str());
         name.push(".finishing");
         let beside = PathBuf::from(name);

@@ -138,6 +138,16 @@ pub fn fragment(sequence: u32, place: Position, frames: &[EncodedFrame]) -> Resu
 
 /// Reads a fragment that [`fragment`] wrote.
 pub fn read_fragment(data: &[u8]) -> Result<FragmentReading, CmafError> {
+    let (reading, payload) = read_fragment_head(data)?;
+    if data.len() != reading.payload_start + payload {
+        return Err(CmafError("the part cannot be read: its frames do not fill it".to_owned()));
+    }
+    Ok(reading)
+}
+
+/// The same from its first bytes, up to the bytes of its frames; those that follow need not be there. How many bytes its frames are comes
+/// with it.
+pub fn read_fragment_head(data: &[u8]) -> Result<(FragmentReading, usize), CmafError> {
     let mut rest = data;
     if data.get(4..8) == Some(b"styp") {
         Styp::decode(&mut rest).map_err(unreadable)?;
@@ -167,11 +177,11 @@ pub fn read_fragment(data: &[u8]) -> Result<FragmentReading, CmafError> {
         })
         .collect::<Result<_, CmafError>>()?;
     let sum: u64 = samples.iter().map(|sample| u64::from(sample.size)).sum();
-    let sound = mdat.kind == Mdat::KIND && mdat.size == Some(rest.len()) && sum == rest.len() as u64;
-    if !sound || usize::try_from(*offset) != Ok(moof_len + HEADER_LEN) {
+    let payload = mdat.size.unwrap_or_default();
+    if mdat.kind != Mdat::KIND || sum != payload as u64 || usize::try_from(*offset) != Ok(moof_len + HEADER_LEN) {
         return Err(CmafError("the part cannot be read: its frames do not fill its mdat box".to_owned()));
     }
-    Ok(FragmentReading { samples, payload_start, moof })
+    Ok((FragmentReading { samples, payload_start, moof }, payload))
 }
 
 impl FragmentReading {

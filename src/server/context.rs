@@ -75,6 +75,8 @@ pub(super) struct Shared {
     pub(super) gate: Gate,
     /// Pages of markers that may be made.
     pub(super) pages: Semaphore,
+    /// Clips that may be made and sent.
+    pub(super) clips: Arc<Semaphore>,
     /// Admits clients of events and detections.
     pub(super) subscribers: Arc<Admission>,
     pub(super) in_flight: Arc<InFlight>,

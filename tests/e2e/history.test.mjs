@@ -1,6 +1,7 @@
 // What lies on the disk, in a real browser: the past is there after the server was killed, and plays on into the run of today.
 
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -71,6 +72,24 @@ test('what_a_killed_server_has_shown_is_watched_after_it_is_back', { timeout: 18
     await page.keyboard.press('End');
     await untilState(page, ['live'], LIVE_MS);
     assert.deepEqual(seen.violations, []);
+    assert.deepEqual(seen.console, []);
+  });
+});
+
+test('a_key_saves_what_just_happened_over_the_restart_too', { timeout: 120_000 }, async () => {
+  await untilPast(server, 2 * RUN_MS);
+  await onPage({ name: 'clip', browser, server, url: server.url, acceptDownloads: true }, async ({ page, seen }) => {
+    await untilState(page, ['live'], LIVE_MS);
+    const coming = page.waitForEvent('download', { timeout: NOTICE_MS });
+    await page.keyboard.press('r');
+    const saved = await coming;
+    assert.match(saved.suggestedFilename(), /^cam_\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d\.mp4$/);
+    const file = join(storage, 'saved.mp4');
+    await saved.saveAs(file);
+    const said = execFileSync('ffprobe', ['-v', 'error', '-count_frames', '-show_entries', 'stream=nb_read_frames:format=duration', '-of', 'default=nk=1:nw=1', file]);
+    const [frames, duration] = said.toString().trim().split('\n').map(Number);
+    // What the kill has cost is not in it.
+    assert.ok(duration > 15 && duration <= 30.2 && Math.abs(frames - duration * 10) <= 1, `${frames} frames in ${duration} s`);
     assert.deepEqual(seen.console, []);
   });
 });

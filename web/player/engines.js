@@ -11,6 +11,7 @@ const CAMERA = document.body.dataset.camera ?? 'cam';
 /** All relative to the page. */
 export const PLAYLIST_URL = `${CAMERA}/index.m3u8`;
 export const KEY_FRAMES_URL = `${CAMERA}/iframes.m3u8`;
+export const CLIP_URL = `${CAMERA}/clip.mp4`;
 const MANIFEST_URL = `${CAMERA}/index.mpd`;
 
 /**

@@ -3,7 +3,8 @@
  */
 
 import { clockText } from '../shell/clock.js';
-import { copyLink, followLinks, saveSnapshot } from './save.js';
+import { CLIP_URL } from '../player/engines.js';
+import { copyLink, followLinks, saveClip, saveSnapshot } from './save.js';
 import { MarkerList } from '../markers/marker-list.js';
 import { Marks } from '../markers/markers.js';
 import { connectNote } from '../markers/note.js';
@@ -100,11 +101,14 @@ function connectTools(player, keys) {
     }
   };
   byId('snapshot').onclick = snapshot;
+  const clip = () => void saveClip(player, CLIP_URL);
+  byId('save-clip').onclick = clip;
   byId('copy-link').onclick = () => void copyLink(player);
   keys.add(
     { keys: ['<'], text: 'Slower', run: () => nextSpeed(-1) },
     { keys: ['>'], text: 'Faster', run: () => nextSpeed(1) },
     { keys: ['s'], text: 'Save this picture', run: snapshot },
+    { keys: ['r'], text: 'Save the last 30 s as a clip', run: clip },
     { keys: ['c'], text: 'Copy a link to this moment', run: () => void copyLink(player) },
   );
 }

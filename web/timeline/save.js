@@ -63,6 +63,36 @@ function download(blob, name) {
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }
 
+/** What is saved of what just happened. */
+const CLIP_S = 30;
+
+/**
+ * Saves the last half minute as a file: up to now, or in the past up to the moment shown.
+ * @param {import('../player/player.js').Player} player
+ * @param {string} clipUrl
+ */
+export async function saveClip(player, clipUrl) {
+  const at = player.following ? null : player.captureTime;
+  const url = new URL(clipUrl, location.href);
+  if (at === null) {
+    url.searchParams.set('last', String(CLIP_S));
+  } else {
+    url.searchParams.set('from', new Date(at - CLIP_S * 1000).toISOString());
+    url.searchParams.set('to', new Date(at).toISOString());
+  }
+  // Asked first: a link that leads to an error would show that instead of this page.
+  const answer = await fetch(url, { method: 'HEAD' }).catch(() => null);
+  if (!answer?.ok) {
+    toast(answer === null ? 'The server cannot be reached' : 'There is nothing to be saved');
+    return;
+  }
+  const link = document.createElement('a');
+  link.href = url.href;
+  link.download = '';
+  link.click();
+  toast(at === null ? `Saved the last ${CLIP_S} s` : `Saved the ${CLIP_S} s before ${clockText(new Date(at), new Date())}`);
+}
+
 /**
  * Puts a link to the moment shown on the clipboard.
  * @param {import('../player/player.js').Player} player

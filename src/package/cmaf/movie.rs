@@ -8,9 +8,9 @@ use crate::{
 };
 use bytes::Bytes;
 use mp4_atom::{
-    Atom, Avc1, Avcc, AvccExt, BufMut, Co64, Codec, Colr, Dinf, Dref, DrefEntry, Encode, FourCC, Ftyp, Hdlr, Mdat, Mdhd, Mdia,
-    Minf, Moov, Mvex, Mvhd, Pasp, Stbl, Stco, Stsc, StscEntry, Stsd, Stss, Stsz, StszSamples, Stts, SttsEntry, Tkhd, Trak, Trex,
-    Url, Visual, Vmhd,
+    Atom, Avc1, Avcc, AvccExt, BufMut, Co64, Codec, Colr, Dinf, Dref, DrefEntry, Edts, Elst, ElstEntry, Encode, FourCC, Ftyp, Hdlr,
+    Mdat, Mdhd, Mdia, Minf, Moov, Mvex, Mvhd, Pasp, Stbl, Stco, Stsc, StscEntry, Stsd, Stss, Stsz, StszSamples, Stts, SttsEntry,
+    Tkhd, Trak, Trex, Url, Visual, Vmhd,
 };
 
 /// MP4 counts its dates from 1904 (ISO 14496-12 §8.2.2.3), Unix from 1970.
@@ -72,8 +72,9 @@ impl SampleTable {
     }
 
     /// All of a progressive file that stands before its first frame: `ftyp`, `moov`, the header of `mdat`. The frames' bytes
-    /// follow, in order. `created` is the wall time of the first frame, if known.
-    pub fn file_head(&self, params: &TrackParams, created: Option<WallTime>) -> Result<Bytes, CmafError> {
+    /// follow, in order. `created` is the wall time of the first frame, if known. What is `hidden` at the beginning is decoded and not shown,
+    /// by an edit list (ISO 14496-12 §8.6.6).
+    pub fn file_head(&self, params: &TrackParams, created: Option<WallTime>, hidden: Span) -> Result<Bytes, CmafError> {
         let ftyp = Ftyp {
             major_brand: FourCC::new(b"isom"),
             minor_version: 0,
@@ -85,14 +86,20 @@ impl SampleTable {
         for _ in 0..2 {
             out.clear();
             ftyp.encode(&mut out).map_err(unwritable)?;
-            self.write(&mut out, params, created, start)?;
+            self.write(&mut out, params, (created, hidden), start)?;
             write_mdat_header(&mut out, self.payload);
             start = out.len() as u64;
         }
         Ok(out.into())
     }
 
-    fn write(&self, out: &mut Vec<u8>, params: &TrackParams, created: Option<WallTime>, start: u64) -> Result<(), CmafError> {
+    fn write(
+        &self,
+        out: &mut Vec<u8>,
+        params: &TrackParams,
+        (created, hidden): (Option<WallTime>, Span),
+        start: u64,
+    ) -> Result<(), CmafError> {
         let at = self.chunk_starts.iter().map(|chunk| start + chunk);
         // The last chunk decides, with room for the head: 32-bit offsets where they reach, for every reader knows them.
         let wide = self.payload + (1 << 30) > u64::from(u32::MAX);
@@ -107,7 +114,11 @@ impl SampleTable {
         };
         // 0 stands for "unknown".
         let created_s = created.map_or(0, |wall| (wall.0.div_euclid(1_000_000) + EPOCH_1904_TO_1970_S).max(0) as u64);
-        write(out, &moov(params, stbl, self.duration, created_s)?)
+        let mut moov = moov(params, stbl, self.duration, created_s)?;
+        if hidden > Span::ZERO {
+            hide(&mut moov, hidden);
+        }
+        write(out, &moov)
     }
 }
 
@@ -157,6 +168,17 @@ fn moov(params: &TrackParams, stbl: Stbl, duration: Span, created_s: u64) -> Res
     Ok(Moov { mvhd, trak: vec![Trak { tkhd, mdia: Mdia { mdhd, hdlr, minf }, ..Trak::default() }], ..Moov::default() })
 }
 
+/// What stands before a moment of the track is not shown.
+fn hide(moov: &mut Moov, hidden: Span) {
+    let shown = moov.mvhd.duration.saturating_sub(hidden.0 as u64);
+    moov.mvhd.duration = shown;
+    for trak in &mut moov.trak {
+        trak.tkhd.duration = shown;
+        let entry = ElstEntry { segment_duration: shown, media_time: Some(hidden.0 as u64), media_rate: 1.into() };
+        trak.edts = Some(Edts { elst: Some(Elst { entries: vec![entry] }) });
+    }
+}
+
 fn avc1(params: &VideoParams) -> Result<Avc1, CmafError> {
     if params.sps.len() > usize::from(u16::MAX) || params.pps.is_empty() || params.pps.len() > usize::from(u16::MAX) {
         let (sps, pps) = (params.sps.len(), params.pps.len());
@@ -196,9 +218,10 @@ fn write(out: &mut Vec<u8>, moov: &Moov) -> Result<(), CmafError> {
     .map_err(unwritable)
 }
 
-fn write_trak(out: &mut Vec<u8>, Trak { tkhd, mdia: Mdia { mdhd, hdlr, minf }, .. }: &Trak) -> mp4_atom::Result<()> {
+fn write_trak(out: &mut Vec<u8>, Trak { tkhd, edts, mdia: Mdia { mdhd, hdlr, minf }, .. }: &Trak) -> mp4_atom::Result<()> {
     out.encode_atom(Trak::KIND, |out| {
         tkhd.encode(out)?;
+        edts.encode(out)?;
         out.encode_atom(Mdia::KIND, |out| {
             mdhd.encode(out)?;
             hdlr.encode(out)?;

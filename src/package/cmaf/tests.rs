@@ -68,7 +68,7 @@ fn a_finished_file_is_as_drawn() {
     table.push(&[sample(5, true), sample(3, false)]);
     table.push(&[sample(4, false), sample(6, false)]);
     table.push(&[Sample { size: 2, duration: 3001, key: true }]);
-    let mut file = table.file_head(&params(), Some(WallTime(1_795_191_552_123_456))).unwrap().to_vec();
+    let mut file = table.file_head(&params(), Some(WallTime(1_795_191_552_123_456)), Span::ZERO).unwrap().to_vec();
     file.extend_from_slice(b"key!!onefoursixsixK2");
     check_golden("finished.boxes", &dump(&file));
     assert_eq!((table.frames(), table.duration(), table.payload()), (5, Span(15_001), 20));
@@ -78,7 +78,7 @@ fn a_finished_file_is_as_drawn() {
 fn a_finished_file_beyond_4_gib_has_wide_offsets() {
     let mut table = SampleTable::default();
     (0..3).for_each(|_| table.push(&[Sample { size: 2 << 30, duration: 3000, key: true }]));
-    let head = table.file_head(&params(), None).unwrap();
+    let head = table.file_head(&params(), None, Span::ZERO).unwrap();
     let (moov, mdat) = head.split_at(head.len() - 16);
     let start = head.len() as u64;
     let co64 = format!("co64 40 version=0 flags=000000 entries={:?}\n", [start, start + (2 << 30), start + (4 << 30)]);

@@ -19,7 +19,7 @@ use crate::{
             in_flight::{Cancellation, InFlightGuard},
             memfd_cache::MemfdCache,
         },
-        origin::Reply,
+        origin::{Reply, clip},
         page::assets,
         routes::Route,
     },
@@ -65,6 +65,7 @@ impl Site {
             writers: Panics::default(),
             gate: Gate::new(access),
             pages: Semaphore::new(markers::PAGES_AT_ONCE),
+            clips: Arc::new(Semaphore::new(clip::CLIPS_AT_ONCE)),
             subscribers: Admission::shared_out(
                 events::SUBSCRIBERS_MAX,
                 events::SUBSCRIBERS_PER_ADDRESS_MAX,

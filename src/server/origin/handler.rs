@@ -10,13 +10,14 @@ use crate::server::{
         reply::{list_of, not_found, respond, text_of},
     },
     net::body::AnswerBody,
-    origin::{self, Method, Reply, Resolution, Rest, Stalled, TailReader},
+    origin::{self, Method, Reply, Resolution, Rest, Stalled, TailReader, clip},
     routes::Route,
 };
 use crate::{playlist::name::MANIFEST, window::WAITERS_MAX};
 use bytes::Bytes;
 use hyper::{Request, Response, header};
-use std::{net::IpAddr, sync::Arc};
+use std::{io, net::IpAddr, sync::Arc};
+use tokio::sync::OwnedSemaphorePermit;
 
 /// Of segments and parts.
 const MEDIA_ENDING: &str = ".m4s";
@@ -45,6 +46,9 @@ fn asked<B>(shared: &Shared, request: &Request<B>) -> Option<(Arc<Served>, origi
 /// Answers what is asked of a stream.
 pub(in crate::server) fn answer(Call { shared, peer, request }: Call) -> Answer {
     let Some((served, mut asked)) = asked(&shared, &request) else { return not_found().into() };
+    if asked.name == clip::NAME {
+        return clip(&shared, served, asked);
+    }
     let is_media = asked.name.ends_with(MEDIA_ENDING);
     // A player on this machine, whose own clock was set with ours, finds nothing to play by the clock of before, and must hear of the new one.
     if asked.name == MANIFEST && !served.is_playing(peer) {
@@ -56,6 +60,38 @@ pub(in crate::server) fn answer(Call { shared, peer, request }: Call) -> Answer 
             let reply = origin::respond(&served.camera.playlists, asked).await;
             finish(&shared, &served, (peer, is_media), reply)
         })),
+    }
+}
+
+/// A clip, which is sent as it is read.
+fn clip(shared: &Shared, served: Arc<Served>, asked: origin::Request) -> Answer {
+    let Ok(turn) = shared.clips.clone().try_acquire_owned() else {
+        return Reply::later("other clips are being sent; come again when one is done").into();
+    };
+    Answer::Held(Box::pin(async move {
+        let camera = &served.camera;
+        let mut reply = clip::answer(camera.name.as_str(), &camera.window, asked).await;
+        match reply.rest.take() {
+            Some(Rest::FileBody(pieces)) => {
+                let body = ClipBody { body: FileBody::new(pieces), _turn: turn };
+                respond(reply).map(|_| AnswerBody::stream(ChunkedBody::new(body)))
+            }
+            _ => respond(reply),
+        }
+    }))
+}
+
+/// The body of a clip, which counts as one until it is sent.
+struct ClipBody {
+    body: FileBody,
+    _turn: OwnedSemaphorePermit,
+}
+
+impl Chunks for ClipBody {
+    type Error = io::Error;
+
+    async fn next(&mut self) -> Option<io::Result<Bytes>> {
+        self.body.next().await
     }
 }
 

@@ -72,6 +72,14 @@ impl Reply {
         Reply { status, headers, body: Vec::new(), rest: Some(Rest::FileBody(pieces)) }
     }
 
+    /// Piece by piece, as there is room to send it, though all of it may be in memory.
+    fn streamed(mut self) -> Reply {
+        if !self.body.is_empty() {
+            self.rest = Some(Rest::FileBody(self.body.drain(..).map(MediaBytes::from).collect()));
+        }
+        self
+    }
+
     pub(super) fn with(mut self, name: &'static str, value: impl Into<String>) -> Reply {
         self.headers.push((name, value.into()));
         self
@@ -100,7 +108,7 @@ impl Reply {
         Reply::later("too many requests wait for the stream already")
     }
 
-    fn later(why: &'static str) -> Reply {
+    pub(super) fn later(why: &'static str) -> Reply {
         let mut reply = Reply::error(503, why, 0).with("retry-after", "1");
         reply.headers.retain(|(name, _)| *name != "cache-control");
         reply.with("cache-control", "no-store")
@@ -215,27 +223,47 @@ fn page(request: &Request, page: &RenderedPlaylist, kind: &'static str, lifetime
 /// An init segment, a segment or a part: bytes that never change under their name, fetchable as long as `keep` says.
 fn media(request: &Request, kind: &'static str, pieces: &[MediaBytes], keep: Kept) -> Reply {
     let tag = entity_tag(&request.name, ContentCoding::Identity);
-    let len = media_length(pieces);
-    // RFC 9110 §13.2.2: If-None-Match comes before Range.
-    let reply = if is_known(request.if_none_match.as_deref(), &tag) {
-        not_modified()
-    } else {
-        // RFC 9110 §14.2: Range means something for GET only. §13.1.5: it is of another file when If-Range names another tag, and a date
-        // is never ours; the tag is compared strongly.
-        let is_of_this = request.if_range.as_deref().is_none_or(|named| named.trim() == tag);
-        let range = request.range.as_deref().filter(|_| request.method == Method::Get && is_of_this);
-        match range::asked(range, len) {
-            range::RequestedRange::Whole => Reply::of_media(200, pieces.to_vec()).with("content-type", kind),
-            range::RequestedRange::Bytes(first, last) => Reply::of_media(206, range::slice(pieces, first, last))
-                .with("content-type", kind)
-                .with("content-range", format!("bytes {first}-{last}/{len}")),
-            range::RequestedRange::Nothing => {
-                let why = "the range is not within the file";
-                return Reply::error(416, why, keep.error_s).with("content-range", format!("bytes */{len}")).for_method(request);
-            }
+    let reply = match ranged(request, &tag, kind, pieces) {
+        Ok(reply) => reply,
+        Err(OutOfFile(len)) => {
+            let why = "the range is not within the file";
+            return Reply::error(416, why, keep.error_s).with("content-range", format!("bytes */{len}")).for_method(request);
         }
     };
     keep.add_to(reply.with("accept-ranges", "bytes")).with("etag", tag).for_method(request)
+}
+
+/// A file that was made for this request, and is asked for again by its tag.
+pub(super) fn file(request: &Request, tag: &str, kind: &'static str, pieces: &[MediaBytes]) -> Reply {
+    match ranged(request, tag, kind, pieces) {
+        Ok(reply) => reply.streamed().with("accept-ranges", "bytes").with("cache-control", "private, no-cache").with("etag", tag),
+        Err(OutOfFile(len)) => {
+            Reply::error(416, "the range is not within the file", 0).with("content-range", format!("bytes */{len}"))
+        }
+    }
+}
+
+/// A range begins behind the end of the file, which is so long.
+struct OutOfFile(u64);
+
+/// All of a file, or the range of it that is asked for, or nothing where the client has it.
+fn ranged(request: &Request, tag: &str, kind: &'static str, pieces: &[MediaBytes]) -> Result<Reply, OutOfFile> {
+    let len = media_length(pieces);
+    // RFC 9110 §13.2.2: If-None-Match comes before Range.
+    if is_known(request.if_none_match.as_deref(), tag) {
+        return Ok(not_modified());
+    }
+    // RFC 9110 §14.2: Range means something for GET only. §13.1.5: it is of another file when If-Range names another tag, and a date
+    // is never ours; the tag is compared strongly.
+    let is_of_this = request.if_range.as_deref().is_none_or(|named| named.trim() == tag);
+    let range = request.range.as_deref().filter(|_| request.method == Method::Get && is_of_this);
+    match range::asked(range, len) {
+        range::RequestedRange::Whole => Ok(Reply::of_media(200, pieces.to_vec()).with("content-type", kind)),
+        range::RequestedRange::Bytes(first, last) => Ok(Reply::of_media(206, range::slice(pieces, first, last))
+            .with("content-type", kind)
+            .with("content-range", format!("bytes {first}-{last}/{len}"))),
+        range::RequestedRange::Nothing => Err(OutOfFile(len)),
+    }
 }
 
 /// A growing segment: part by part as it grows. Its length is not known, so neither `Range` nor `If-None-Match` can be judged, and both

@@ -1,0 +1,138 @@
+//! `GET /cam/clip.mp4`: any stretch of the window as a file ([`crate::clip`]).
+
+use super::{Method, Reply, Request, reply};
+use crate::{
+    clip::{self, ClipError, Stretch},
+    package::{Msn, media_bytes::MediaBytes},
+    server::http::reply::plain,
+    time::{Span, WallTime},
+    window::{Window, snapshot::Snapshot},
+};
+use std::sync::Arc;
+use tokio::task::spawn_blocking;
+
+/// The name of the file, below `/<stream>/`.
+pub(super) const NAME: &str = "clip.mp4";
+/// Clips that are made and sent at a time. What a clip has not sent yet it keeps, though it may have left the window; and to make one is work
+/// for a disk.
+pub(in crate::server) const CLIPS_AT_ONCE: usize = 4;
+
+/// What is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asked {
+    Stretch(Stretch),
+    /// The newest footage of that length.
+    Last(Span),
+}
+
+/// Makes the answer. What is read of the disk before its first byte is the heads of the fragments; their frames are read as they are sent.
+pub(super) async fn answer(camera: &str, window: &Window, request: Request) -> Reply {
+    if request.method == Method::Other {
+        return Reply::error(405, "only GET and HEAD are answered here", 0);
+    }
+    let asked = match asked(&request.query) {
+        Ok(asked) => asked,
+        Err(why) => return plain(400, why + "\n"),
+    };
+    // All that is listed: what it holds is shared.
+    let snapshot = Arc::new(window.snapshot(Msn(0)));
+    let stretch = stretch(asked, &snapshot);
+    let made = spawn_blocking(move || clip::cut(&snapshot, stretch)).await;
+    match made {
+        Ok(Ok(clip)) => {
+            let name = format!("{camera}_{}.mp4", clip.begin.to_file_name());
+            reply::file(&request, &tag(&clip.pieces), "video/mp4", &clip.pieces)
+                .with("content-disposition", format!("attachment; filename=\"{name}\""))
+        }
+        Ok(Err(error)) => plain(status(&error), format!("{error}\n")),
+        Err(_) => plain(500, "the clip could not be made: a bug, which is in the log\n"),
+    }
+    .for_method(&request)
+}
+
+fn status(error: &ClipError) -> u16 {
+    match error {
+        ClipError::Nothing { .. } | ClipError::Empty => 404,
+        ClipError::TooLong => 400,
+        ClipError::FormatChanges(_) => 409,
+        ClipError::Unreadable(_) | ClipError::Cmaf(_) => 500,
+    }
+}
+
+/// The index of a clip has the sizes of all its frames, and the date of the first.
+fn tag(pieces: &[MediaBytes]) -> String {
+    let len: u64 = pieces.iter().map(|piece| piece.len() as u64).sum();
+    let index = pieces.first().and_then(MediaBytes::memory).map_or(0, |head| crc32fast::hash(head));
+    format!("\"{index:08x}-{len}\"")
+}
+
+fn stretch(asked: Asked, window: &Snapshot) -> Stretch {
+    match asked {
+        Asked::Stretch(stretch) => stretch,
+        Asked::Last(span) => {
+            let newest = window.growing.as_ref().or(window.last());
+            let to = newest.map_or(WallTime(0), |newest| newest.start.wall + newest.duration);
+            Stretch { from: to + Span(-span.0), to }
+        }
+    }
+}
+
+/// What a query means: `from` and `to`, or `last` in seconds.
+fn asked(query: &str) -> Result<Asked, String> {
+    let (mut from, mut to, mut last) = (None, None, None);
+    for (key, value) in form_urlencoded::parse(query.as_bytes()) {
+        // A plus sign that was not encoded reads as a blank.
+        let time = || WallTime::parse(&value.replace(' ', "+"));
+        let slot = match &*key {
+            "from" => &mut from,
+            "to" => &mut to,
+            "last" => {
+                let seconds = value.parse::<f64>().ok().filter(|seconds| (0.0..=clip::SPAN_MAX.as_s()).contains(seconds));
+                let span = seconds.map(|seconds| Span::from_ms((seconds * 1000.0).round() as i64));
+                last = Some(span.ok_or("last is no number of seconds; send one like 30")?);
+                continue;
+            }
+            _ => return Err(format!("unknown field `{key}`; a clip takes from and to, or last")),
+        };
+        *slot = Some(
+            time().ok_or_else(|| format!("{key} is no time; send RFC 3339 like 2026-11-20T16:19:12Z, or seconds since 1970"))?,
+        );
+    }
+    match (from, to, last) {
+        (None, None, Some(span)) => Ok(Asked::Last(span)),
+        (Some(from), Some(to), None) if from < to => Ok(Asked::Stretch(Stretch { from, to })),
+        (Some(_), Some(_), None) => Err("to is not after from".to_owned()),
+        _ => {
+            Err("a clip takes from and to, or last: send ?from=2026-11-20T16:19:12Z&to=2026-11-20T16:20:00Z, or ?last=30"
+                .to_owned())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_is_a_stretch_or_the_newest_seconds() {
+        let at = |ms| WallTime::from_unix_ms(ms);
+        let stretch = Asked::Stretch(Stretch { from: at(1_795_191_552_000), to: at(1_795_191_560_500) });
+        assert_eq!(asked("from=2026-11-20T16:19:12Z&to=1795191560.5"), Ok(stretch));
+        assert_eq!(asked("from=2026-11-20T17:19:12+01:00&to=2026-11-20T16:19:20.500Z"), Ok(stretch));
+        assert_eq!(asked("last=30"), Ok(Asked::Last(Span::from_ms(30_000))));
+        for (query, why) in [
+            ("", "a clip takes from and to, or last"),
+            ("from=1", "a clip takes from and to, or last"),
+            ("from=1&to=2&last=3", "a clip takes from and to, or last"),
+            ("from=2&to=1", "to is not after from"),
+            ("from=1&to=1", "to is not after from"),
+            ("from=yesterday&to=2", "from is no time"),
+            ("last=-1", "last is no number of seconds"),
+            ("last=1e9", "last is no number of seconds"),
+            ("last=NaN", "last is no number of seconds"),
+            ("until=3", "unknown field `until`"),
+        ] {
+            assert!(asked(query).is_err_and(|said| said.starts_with(why)), "{query}: {:?}", asked(query));
+        }
+    }
+}
