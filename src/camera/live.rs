@@ -133,12 +133,9 @@ fn tell_past(past: &Past) {
     let (Some(first), Some(last)) = (there().next(), there().next_back()) else { return };
     let span: Span = there().map(|segment| segment.duration).sum();
     let end = last.start.wall + last.duration;
-    let minutes = span.as_s() / 60.0;
-    tracing::info!(
-        "{minutes:.1} minutes of earlier runs can be watched, from {} to {}",
-        first.start.wall.to_local(),
-        end.to_local()
-    );
+    let (hours, minutes) = (span.as_s() / 3600.0, span.as_s() / 60.0);
+    let long = if hours < 2.0 { format!("{minutes:.1} minutes") } else { format!("{hours:.1} hours") };
+    tracing::info!("{long} of earlier runs can be watched, from {} to {}", first.start.wall.to_local(), end.to_local());
 }
 
 /// The window of a camera subscribes to its bus. Its work is bounded by what is published and not by how long it is, so it is called on the

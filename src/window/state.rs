@@ -397,8 +397,7 @@ impl State {
             }
             self.unlist_front();
         }
-        for (keep, segment) in self.unlisted.iter_mut().zip(&self.segments).filter(|(_, segment)| segment.start.msn <= last) {
-            debug_assert!(segment.start.msn <= last);
+        for (keep, _) in self.unlisted.iter_mut().zip(&self.segments).filter(|(_, segment)| segment.start.msn <= last) {
             (keep.until, keep.at_least_until) = (self.now, self.now);
         }
         self.unlisted.len() > before
