@@ -50,8 +50,8 @@ const END_MAX: Span = Span::from_ms(700);
 #[error("{sentence}")]
 pub struct HistoryError {
     sentence: String,
-    /// There is no room on the disk.
-    pub is_full: bool,
+    /// It may pass: the disk is full, or fails.
+    pub may_pass: bool,
     /// The index is damaged, and can be made anew from the files.
     is_damaged: bool,
 }
@@ -59,15 +59,15 @@ pub struct HistoryError {
 impl HistoryError {
     /// What the system says when something is done to a file.
     pub(crate) fn io(what: &str, path: &Path, error: &io::Error) -> HistoryError {
-        let is_full = matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge);
-        HistoryError { sentence: format!("cannot {what} {}: {error}", path.display()), is_full, is_damaged: false }
+        let may_pass = matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge);
+        HistoryError { sentence: format!("cannot {what} {}: {error}", path.display()), may_pass, is_damaged: false }
     }
 
     /// What the index of a folder says.
     pub(crate) fn index(folder: &Path, error: &IndexError) -> HistoryError {
         let path = folder.join(index::FILE_NAME);
         let sentence = format!("the index of the history {} fails: {error}", path.display());
-        HistoryError { sentence, is_full: matches!(error, IndexError::Full), is_damaged: matches!(error, IndexError::Damaged) }
+        HistoryError { sentence, may_pass: matches!(error, IndexError::Disk), is_damaged: matches!(error, IndexError::Damaged) }
     }
 
     fn no_room(folder: &Path, min_free: u64) -> HistoryError {
@@ -77,7 +77,7 @@ impl HistoryError {
             folder.display(),
             min_free.div_ceil(1_000_000)
         );
-        HistoryError { sentence, is_full: true, is_damaged: false }
+        HistoryError { sentence, may_pass: true, is_damaged: false }
     }
 }
 
@@ -148,7 +148,7 @@ impl Archive {
         });
         match opened {
             Ok((writer, past, ended)) => (archive.writer, archive.past, archive.ended) = (Some(writer), past, ended),
-            Err(error) if error.is_full => archive.status.fail(&error),
+            Err(error) if error.may_pass => archive.status.fail(&error),
             Err(error) => return Err(error),
         }
         Ok(archive)

@@ -35,9 +35,9 @@ pub enum IndexError {
     /// A hlscam that is newer has written it.
     #[error("it is of version {0}, and this hlscam knows {SCHEMA_VERSION}; use a newer hlscam")]
     Newer(i64),
-    /// The disk is full.
-    #[error("the disk is full")]
-    Full,
+    /// The disk is full, or fails. SQLite does not say more: a limit on the size of files is an I/O error to it.
+    #[error("the disk does not take it; make room, or raise the limit on the size of files (ulimit -f)")]
+    Disk,
     /// What SQLite says.
     #[error("{0}")]
     Sql(String),
@@ -48,7 +48,7 @@ impl From<rusqlite::Error> for IndexError {
         match error.sqlite_error_code() {
             Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => IndexError::Damaged,
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => IndexError::Busy,
-            Some(ErrorCode::DiskFull) => IndexError::Full,
+            Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure) => IndexError::Disk,
             _ => IndexError::Sql(error.to_string().lines().next().unwrap_or_default().to_owned()),
         }
     }

@@ -149,11 +149,15 @@ fn too_little_memory_is_a_sentence_wherever_it_is_asked_for() {
     // 134, an abort, at 280,000, 300,000 and 400,000.
     for kilobytes in (240_000..=440_000).step_by(20_000) {
         let limit = format!("ulimit -v {kilobytes}");
+        let run =
+            |args: &[&str]| hlscam_after(&limit).args(args).stdout(Stdio::null()).stderr(Stdio::piped()).output().expect("it runs");
+        // The loader and the libraries' constructors end it before anything of ours begins.
+        if !run(&["--version"]).status.success() {
+            continue;
+        }
         for name in ["detect", "bench"] {
-            let output =
-                hlscam_after(&limit).args([name, path]).stdout(Stdio::null()).stderr(Stdio::piped()).output().expect("it runs");
-            // 127 is the system's loader, before anything of ours.
-            if !matches!(output.status.code(), Some(0 | 127)) {
+            let output = run(&[name, path]);
+            if output.status.code() != Some(0) {
                 refusal(&output, &format!("{limit}, {name}"));
             }
         }
