@@ -42,6 +42,8 @@ use writer::Writer;
 
 /// Events that wait for the thread. Beyond it, it hears of a segment with the next one; nothing is lost by that.
 const EVENTS_MAX: usize = 1024;
+/// Bytes of the parts among them.
+const EVENT_BYTES_MAX: usize = 16 << 20;
 /// How long the end waits for the disk: most of what it may take in all.
 const END_MAX: Span = Span::from_ms(700);
 
@@ -154,14 +156,16 @@ impl Archive {
         Ok(archive)
     }
 
-    /// Where the numbers of a run begin that goes on behind this history; `kept` is what the store says, which is ahead of it after a kill.
-    /// What players were told of and was not kept is listed as gone.
-    pub fn first_numbers(&mut self, kept: FirstNumbers) -> FirstNumbers {
-        if self.ended.msn == 0 {
-            return kept;
-        }
+    /// Where the numbers of a run begin that goes on behind this history; `stored` is what the store says, which is ahead of it after a kill,
+    /// and `otherwise` where there is neither. What players were told of and was not kept is listed as gone; where that is too much, nothing
+    /// of the past is listed, for numbers never go back.
+    pub fn first_numbers(&mut self, stored: Option<FirstNumbers>, otherwise: FirstNumbers) -> FirstNumbers {
         let next = Msn(self.ended.msn + 1);
-        let msn = if (next.0..=next.0 + HOLE_MAX).contains(&kept.msn.0) { kept.msn } else { next };
+        if self.ended.msn == 0 || stored.is_some_and(|stored| stored.msn.0 > next.0 + HOLE_MAX) {
+            self.past = Past::default();
+            return stored.unwrap_or(otherwise);
+        }
+        let msn = stored.map_or(next, |stored| stored.msn.max(next));
         self.past.fill_to(msn);
         // Those of the listed past stay as they were told.
         FirstNumbers { msn, discontinuities: self.ended.discontinuities.max(1), key_frames: self.ended.key_frames }
@@ -179,7 +183,7 @@ impl Archive {
 
     /// Writes what a bus tells of and a window holds, on a thread of its own.
     pub fn start(self, bus: &Bus, window: Arc<Window>) -> io::Result<Archiving> {
-        let queue = QueueConfig::new("the history", Policy::NextEntry, Capacity::items(EVENTS_MAX));
+        let queue = QueueConfig::new("the history", Policy::NextEntry, Capacity { items: EVENTS_MAX, bytes: EVENT_BYTES_MAX });
         let mut events = bus.events.subscribe(queue);
         let Archive { camera, folder, room, writer, status, .. } = self;
         let next = window.config().first.msn;
@@ -189,8 +193,7 @@ impl Archive {
         thread::Builder::new().name("archive".to_owned()).spawn(move || {
             // A bug costs the segment that it met, and is told.
             while catch_unwind(AssertUnwindSafe(|| archivist.run(&mut events))).is_err() {
-                archivist.writer = None;
-                archivist.next.0 += 1;
+                archivist.give_up(archivist.next);
             }
             sender.send(()).ok();
         })?;
@@ -244,6 +247,14 @@ impl Archivist {
         }
     }
 
+    /// A segment met a bug, and is not kept.
+    fn give_up(&mut self, msn: Msn) {
+        self.writer = None;
+        self.status.lost.fetch_add(1, Ordering::Relaxed);
+        self.window.tell_stored(msn, None);
+        self.next = Msn(msn.0 + 1);
+    }
+
     /// Writes all that is not written yet up to a segment.
     fn keep_through(&mut self, last: Msn) {
         while self.next <= last {
@@ -254,12 +265,17 @@ impl Archivist {
         }
     }
 
-    /// Where the folder was taken away, what is in memory is written again, and what is not is lost.
+    /// Where files were taken away, the folder is opened anew; where all were, what is in memory is written again, and what is not is lost.
     fn look_for_folder(&mut self) {
-        if self.writer.as_ref().is_some_and(|writer| !writer.is_in_place()) {
+        if self.writer.as_ref().is_none_or(Writer::is_in_place) {
+            return;
+        }
+        (self.writer, self.stretch) = (None, None);
+        if folder::is_empty(&self.folder) {
             tracing::error!("{} was taken away, and with it the history; it is made again", self.folder.display());
-            (self.writer, self.stretch) = (None, None);
             self.next = self.window.forget_stored().map_or(self.next, |first| first.min(self.next));
+        } else {
+            tracing::error!("files in {} were taken away; the history goes on with those that are there", self.folder.display());
         }
     }
 
@@ -302,13 +318,16 @@ impl Archivist {
             self.writer = Some(opened?);
         }
         let Some(writer) = self.writer.as_mut() else { return Err(HistoryError::no_room(&self.folder, self.room.min_free)) };
-        writer.forget_before(self.window.first_held())?;
-        while !writer.has_room(whole.segment.bytes) {
+        writer.forget_before(self.window.first_held(), self.window.config().span)?;
+        // A disk may give the room of a deleted file back later, so it is asked once for each segment.
+        let mut may_remove_for_disk = true;
+        while !writer.is_allowed(whole.segment.bytes) || (may_remove_for_disk && !writer.is_free(whole.segment.bytes)) {
             let Some(oldest) = writer.last_of_oldest()? else {
                 return Err(HistoryError::no_room(&self.folder, self.room.min_free));
             };
             self.window.forget_through(oldest);
             writer.remove_oldest()?;
+            may_remove_for_disk = false;
         }
         let stretch = StretchHeader::of(&whole.stretch, whole.zero);
         let is_told = self.stretch == Some(whole.stretch.first.msn);

@@ -21,6 +21,8 @@ use std::io;
 
 /// Longest clip. Its index takes 8 bytes a frame and 60 a part while it is made and sent: 20 MB for six hours.
 pub const SPAN_MAX: Span = Span::from_ms(6 * 3_600_000);
+/// A clip of that length may be longer by a frame at both ends.
+const MARGIN: Span = Span::from_ms(2000);
 /// Bytes that are read to find the head of a fragment: that of a second of frames at 60 fps fits.
 const HEAD_LEN: usize = 4096;
 
@@ -86,7 +88,7 @@ pub fn cut(window: &Snapshot, stretch: Stretch) -> Result<Clip, ClipError> {
     let mut cut = Cut { stretch, ..Cut::default() };
     let mut params: Option<&TrackParams> = None;
     for segment in all().filter(is_in) {
-        if segment.is_gone() {
+        if segment.is_gone() || is_lost(segment) {
             cut.missing = cut.missing + segment.duration;
             continue;
         }
@@ -95,7 +97,7 @@ pub fn cut(window: &Snapshot, stretch: Stretch) -> Result<Clip, ClipError> {
             return Err(ClipError::FormatChanges(segment.start.wall));
         }
         cut.add(segment)?;
-        if cut.table.duration() > SPAN_MAX {
+        if (cut.table.duration() - cut.hidden).0 > SPAN_MAX.0 + MARGIN.0 {
             return Err(ClipError::TooLong);
         }
     }
@@ -105,6 +107,11 @@ pub fn cut(window: &Snapshot, stretch: Stretch) -> Result<Clip, ClipError> {
     let mut pieces = vec![MediaBytes::from(head)];
     pieces.append(&mut cut.payloads);
     Ok(Clip { pieces, begin, shown, missing: cut.missing })
+}
+
+/// Whether neither memory nor a disk has its bytes.
+fn is_lost(segment: &Segment) -> bool {
+    segment.parts.iter().any(|part| matches!(part.data, MediaBytes::Lost(_)))
 }
 
 /// A clip in the making.
@@ -171,7 +178,7 @@ impl Cut {
             if begin < self.stretch.to && (!is_first || sample.key) {
                 first_byte = first_byte.or(Some(from));
                 taken.push(*sample);
-                if end <= self.stretch.from {
+                if end <= self.stretch.from && self.begin.is_none() {
                     self.hidden = self.hidden + duration;
                 } else {
                     self.begin = self.begin.or(Some(begin));

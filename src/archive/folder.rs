@@ -79,8 +79,10 @@ impl Folder {
                 }
             }
         }
-        // Their names begin with the time, so that they are in its order.
-        for name in there.into_keys() {
+        // In the order of their segments, whatever the clock said.
+        let mut unknown: Vec<String> = there.into_keys().collect();
+        unknown.sort_by_key(|name| first_number(name));
+        for name in unknown {
             self.take_unknown(&name)?;
         }
         self.remove_empty()
@@ -123,7 +125,7 @@ impl Folder {
         let (header, begin): (FileHeader, u64) = match record::file_header(&head) {
             Ok(found) => found,
             // It was begun, and no segment is in it.
-            Err(Damage::Cut) => {
+            Err(Damage::Cut) if first_number(name).is_some() && (head.len() as u64) < FILE_HEAD_LEN => {
                 self.cut_bytes += head.len() as u64;
                 return fs::remove_file(&path).map_err(|error| HistoryError::io("remove", &path, &error));
             }
@@ -142,13 +144,18 @@ impl Folder {
         let failed = |error: io::Error| HistoryError::io("read", &path, &error);
         let mut file = OpenOptions::new().read(true).write(true).open(&path).map_err(failed)?;
         let len = file.metadata().map_err(failed)?.len();
-        let mut end = from;
-        while end < len {
-            let Some((header, offset)) = next_segment(&mut file, end).map_err(failed)? else { break };
-            end = offset + header.bytes();
-            let row = SegmentRow { file: row.number, offset, header };
-            self.index.add_segment(&row).map_err(|error| HistoryError::index(&self.path, &error))?;
-            self.found += 1;
+        // Behind the last whole segment.
+        let (mut end, mut at) = (from, from);
+        while at < len {
+            let Some((header, offset, is_whole)) = next_segment(&mut file, at).map_err(failed)? else { break };
+            at = offset + header.bytes();
+            // One that is damaged takes no other with it.
+            if is_whole {
+                end = at;
+                let row = SegmentRow { file: row.number, offset, header };
+                self.index.add_segment(&row).map_err(|error| HistoryError::index(&self.path, &error))?;
+                self.found += 1;
+            }
         }
         if end < len {
             self.cut_bytes += len - end;
@@ -156,6 +163,12 @@ impl Folder {
         }
         Ok(())
     }
+}
+
+/// Whether a folder is not there, or has no file of a history.
+pub fn is_empty(folder: &Path) -> bool {
+    let names = fs::read_dir(folder).into_iter().flatten().filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    names.filter_map(|name| first_number(&name)).next().is_none()
 }
 
 /// Moves a damaged index away, so that a new one is made from the files.
@@ -172,8 +185,16 @@ pub fn set_index_aside(folder: &Path) -> Result<(), HistoryError> {
     Ok(())
 }
 
-/// The segment whose record begins at an offset, and where its bytes begin; none if it is not whole.
-fn next_segment(file: &mut File, at: u64) -> io::Result<Option<(SegmentHeader, u64)>> {
+/// The number of the first segment of a file, as the names of ours end: `2026-11-24_05-51-48_000000000007.mp4`.
+fn first_number(name: &str) -> Option<u64> {
+    let (date, number) = name.strip_suffix(SUFFIX)?.rsplit_once('_')?;
+    let is_ours = date.len() == 19 && number.len() == 12 && number.bytes().all(|byte| byte.is_ascii_digit());
+    number.parse().ok().filter(|_| is_ours)
+}
+
+/// The segment whose record begins at an offset, where its bytes begin, and whether they are those that were written; none if it was not
+/// written to its end.
+fn next_segment(file: &mut File, at: u64) -> io::Result<Option<(SegmentHeader, u64, bool)>> {
     file.seek(SeekFrom::Start(at))?;
     let mut head = Vec::new();
     Read::take(&mut *file, FILE_HEAD_LEN).read_to_end(&mut head)?;
@@ -190,5 +211,6 @@ fn next_segment(file: &mut File, at: u64) -> io::Result<Option<(SegmentHeader, u
         crc.update(&buffer[..n]);
         left -= n as u64;
     }
-    Ok((crc.finalize() == header.crc).then_some((header, offset)))
+    let is_whole = crc.finalize() == header.crc;
+    Ok(Some((header, offset, is_whole)))
 }

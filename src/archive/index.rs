@@ -131,13 +131,13 @@ impl Index {
         Ok(self.db.last_insert_rowid())
     }
 
-    /// A segment was written; all of the file up to its end is known. What has its number already stays.
+    /// A segment was written; all of the file up to its end is known. It takes the place of another with its number.
     pub fn add_segment(&mut self, row: &SegmentRow) -> Result<()> {
         let SegmentRow { file, offset, header } = row;
         let (len, duration) = (header.bytes() as i64, header.duration().0);
         let text = serde_json::to_string(header).unwrap_or_default();
         let sql =
-            "INSERT OR IGNORE INTO segment (msn, file, offset, len, wall, duration, header) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+            "INSERT OR REPLACE INTO segment (msn, file, offset, len, wall, duration, header) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
         let change = self.db.transaction()?;
         change.prepare_cached(sql)?.execute(params![header.msn as i64, file, *offset as i64, len, header.wall, duration, text])?;
         change.prepare_cached("UPDATE file SET len = ?2 WHERE number = ?1")?.execute((file, *offset as i64 + len))?;
@@ -171,6 +171,12 @@ impl Index {
     pub fn last_of(&self, number: i64) -> Result<Option<Msn>> {
         let last: Option<i64> = self.db.query_row("SELECT max(msn) FROM segment WHERE file = ?1", [number], |row| row.get(0))?;
         Ok(last.map(|last| Msn(last as u64)))
+    }
+
+    /// How much footage there is behind a segment.
+    pub fn span_after(&self, last: Msn) -> Result<Span> {
+        let sql = "SELECT coalesce(sum(duration), 0) FROM segment WHERE msn > ?1";
+        Ok(Span(self.db.prepare_cached(sql)?.query_row([last.0 as i64], |row| row.get(0))?))
     }
 
     /// Segments from the newest to the oldest, for as long as `take` wants more.

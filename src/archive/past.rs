@@ -91,7 +91,8 @@ impl Newest<'_> {
 
 fn in_file(folder: &Folder, file: &FileRow) -> Option<InFile> {
     let path: Arc<Path> = folder.path_of(&file.name).into();
-    let init = file.header.init(MediaBytes::File(FileRange::new(path.clone(), 0, file.header.init_len as usize)))?;
+    let data = FileRange::new(path.clone(), 0, file.header.init_len as usize);
+    let init = file.header.init(MediaBytes::File(data))?;
     Some(InFile { path, init })
 }
 
@@ -113,7 +114,13 @@ fn listed(rows: &[SegmentRow], before: Option<StretchHeader>, in_files: &BTreeMa
         }
         let is_same = past.inits.last().is_some_and(|last| (&last.run, last.id) == (&init.run, init.id));
         if !is_same {
-            past.inits.push(init.clone());
+            if past.inits.last().is_some_and(|last| last.id >= init.id) {
+                // A run that could not read the folder when it began: nothing before it can be listed with it.
+                return listed_from(rows, row, in_files);
+            }
+            // Its file may be deleted before others of the same run.
+            let Ok(data) = init.data.read() else { continue };
+            past.inits.push(Init { data: data.into(), ..init.clone() });
         }
         let map = if is_same { MapLine::Inherited } else { MapLine::Own };
         let bytes = MediaBytes::File(FileRange::new(file.path.clone(), row.offset, header.bytes() as usize));
@@ -123,6 +130,12 @@ fn listed(rows: &[SegmentRow], before: Option<StretchHeader>, in_files: &BTreeMa
         stretch.end = Some(last.end());
     }
     past
+}
+
+/// The same from a row on; its stretch is told, for it begins a run.
+fn listed_from(rows: &[SegmentRow], first: &SegmentRow, in_files: &BTreeMap<i64, InFile>) -> Past {
+    let later: Vec<SegmentRow> = rows.iter().filter(|row| row.header.msn >= first.header.msn).cloned().collect();
+    listed(&later, None, in_files)
 }
 
 /// A stretch is told; it may be told again where a file begins.

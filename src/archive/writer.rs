@@ -11,7 +11,7 @@ use crate::{
         Msn, Part,
         media_bytes::{FileRange, MediaBytes},
     },
-    time::WallTime,
+    time::{Span, WallTime},
     window::{
         DiskRoom,
         state::{Init, Whole},
@@ -98,7 +98,9 @@ impl Writer {
         if let Err(error) = indexed {
             // What was written of it is no whole record, or one that the index does not know.
             open.file.set_len(open.len).ok();
-            self.open = self.open.take().filter(|open| open.is_in_place());
+            if !open.is_in_place() {
+                self.close_file();
+            }
             return Err(error);
         }
         open.len += record.len() as u64;
@@ -117,18 +119,15 @@ impl Writer {
         let Some(header) = FileHeader::of(&self.camera, init, head.len()) else { return Err(self.is_gone()) };
         let name = format!("{}_{:012}{SUFFIX}", wall.to_file_name(), msn.0);
         let path: Arc<Path> = self.folder.path_of(&name).into();
-        let begun = || {
-            let mut file = OpenOptions::new().write(true).create_new(true).open(&path)?;
-            let bytes = [&head[..], &boxed(&header)].concat();
-            file.write_all(&bytes)?;
-            file.sync_all()?;
-            sync_folder(&self.folder.path)?;
-            Ok((file, bytes.len() as u64))
-        };
-        let (file, len) = begun().map_err(|error: io::Error| {
+        let failed = |error: io::Error| HistoryError::io("begin", &path, &error);
+        let mut file = OpenOptions::new().write(true).create_new(true).open(&path).map_err(failed)?;
+        let bytes = [&head[..], &boxed(&header)].concat();
+        let written = file.write_all(&bytes).and_then(|()| file.sync_all()).and_then(|()| sync_folder(&self.folder.path));
+        if let Err(error) = written {
             fs::remove_file(&path).ok();
-            HistoryError::io("begin", &path, &error)
-        })?;
+            return Err(failed(error));
+        }
+        let len = bytes.len() as u64;
         let number = match self.folder.index.add_file(&name, &header, len) {
             Ok(number) => number,
             Err(error) => {
@@ -150,25 +149,31 @@ impl Writer {
         }
     }
 
-    /// Whether what is written is still where it was written: what is written to a file that was deleted is lost.
+    /// Whether the index and the file that is written are still where they were: what is written to a file that was deleted is lost.
     pub fn is_in_place(&self) -> bool {
         self.folder.path.join(super::index::FILE_NAME).exists() && self.open.as_ref().is_none_or(Open::is_in_place)
     }
 
-    /// Forgets the files whose segments are all older than that.
-    pub fn forget_before(&mut self, first: Msn) -> Result<(), HistoryError> {
+    /// Forgets the files whose segments are all older than that, and of which there is so much newer footage. The window alone does not say what
+    /// may go: it may list less than there is, where the disk could not be read when it began.
+    pub fn forget_before(&mut self, first: Msn, span: Span) -> Result<(), HistoryError> {
         while let Some(last) = self.last_of_oldest()?
             && last < first
+            && self.folder.index.span_after(last).map_err(|error| HistoryError::index(&self.folder.path, &error))? >= span
         {
             self.remove_oldest()?;
         }
         Ok(())
     }
 
-    /// Whether so many more bytes have room.
-    pub fn has_room(&self, len: u64) -> bool {
-        let is_free = free_bytes(&self.folder.path).is_none_or(|free| free >= self.room.min_free.saturating_add(len));
-        is_free && self.bytes() + len <= self.room.bytes_max
+    /// Whether the files may be so much longer in all.
+    pub fn is_allowed(&self, len: u64) -> bool {
+        self.bytes().saturating_add(len) <= self.room.bytes_max
+    }
+
+    /// Whether the disk has room for so many more bytes.
+    pub fn is_free(&self, len: u64) -> bool {
+        free_bytes(&self.folder.path).is_none_or(|free| free >= self.room.min_free.saturating_add(len))
     }
 
     /// The number of the last segment of the oldest file that is not written any more; none if there is none.
@@ -190,7 +195,7 @@ impl Writer {
         }
         let removed: Result<(), IndexError> = self.folder.index.remove_file(oldest.number);
         removed.map_err(|error| HistoryError::index(&self.folder.path, &error))?;
-        self.closed_bytes -= oldest.len;
+        self.closed_bytes = self.closed_bytes.saturating_sub(oldest.len);
         self.files.pop_front();
         Ok(())
     }

@@ -40,13 +40,14 @@ impl MarkerServiceBuilder {
         let (runs, queue) = marker_service::runs();
         let mut store = lock(&shared);
         let (retention, last_run) = if store.is_in_memory() { (Retention::Window, last_run) } else { (Retention::Newest, None) };
-        let mut first = store.numbers(camera.as_str()).map_err(CameraError::new)?.unwrap_or(FirstNumbers::at(now));
+        let stored = store.numbers(camera.as_str()).map_err(CameraError::new)?;
+        let mut first = stored.unwrap_or(FirstNumbers::at(now));
         let archive = match (store.folder(), history.disk) {
             (Some(folder), Some(room)) => Some(Archive::open(&camera, folder, history, room).map_err(CameraError::new)?),
             _ => None,
         };
         let archive = archive.map(|mut archive| {
-            first = archive.first_numbers(first);
+            first = archive.first_numbers(stored, first);
             archive
         });
         // Kept before anything is served: this run may be killed at once. The thread of the markers goes on with it, and tells what fails.

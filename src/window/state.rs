@@ -400,6 +400,14 @@ impl State {
         for (keep, _) in self.unlisted.iter_mut().zip(&self.segments).filter(|(_, segment)| segment.start.msn <= last) {
             (keep.until, keep.at_least_until) = (self.now, self.now);
         }
+        let in_file = |segment: &Segment| matches!(segment.parts.first(), Some(Part { data: MediaBytes::File(_), .. }));
+        let listed = self.segments.iter().enumerate().skip(self.unlisted.len());
+        let lost: Vec<usize> = listed
+            .take_while(|(_, segment)| segment.start.msn <= last)
+            .filter(|(_, segment)| in_file(segment))
+            .map(|(n, _)| n)
+            .collect();
+        lost.into_iter().for_each(|place| self.lose(place));
         self.unlisted.len() > before
     }
 

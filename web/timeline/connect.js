@@ -102,7 +102,6 @@ function connectTools(player, keys) {
   };
   byId('snapshot').onclick = snapshot;
   const clip = () => void saveClip(player, CLIP_URL);
-  byId('save-clip').onclick = clip;
   byId('copy-link').onclick = () => void copyLink(player);
   keys.add(
     { keys: ['<'], text: 'Slower', run: () => nextSpeed(-1) },

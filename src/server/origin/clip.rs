@@ -8,13 +8,13 @@ use crate::{
     time::{Span, WallTime},
     window::{Window, snapshot::Snapshot},
 };
-use std::sync::Arc;
-use tokio::task::spawn_blocking;
+use std::{io::ErrorKind, sync::Arc};
+use tokio::{sync::OwnedSemaphorePermit, task::spawn_blocking};
 
 /// The name of the file, below `/<stream>/`.
 pub(super) const NAME: &str = "clip.mp4";
-/// Clips that are made and sent at a time. What a clip has not sent yet it keeps, though it may have left the window; and to make one is work
-/// for a disk.
+/// Clips that are made and sent at a time. What a clip has not sent yet of what is in memory it keeps, though it may have left the
+/// window; and to make one is work for a disk.
 pub(in crate::server) const CLIPS_AT_ONCE: usize = 4;
 
 /// What is asked for.
@@ -26,28 +26,34 @@ enum Asked {
 }
 
 /// Makes the answer. What is read of the disk before its first byte is the heads of the fragments; their frames are read as they are sent.
-pub(super) async fn answer(camera: &str, window: &Window, request: Request) -> Reply {
+pub(super) async fn answer(
+    camera: &str,
+    window: &Window,
+    request: Request,
+    turn: OwnedSemaphorePermit,
+) -> (Reply, Option<OwnedSemaphorePermit>) {
     if request.method == Method::Other {
-        return Reply::error(405, "only GET and HEAD are answered here", 0);
+        return (Reply::error(405, "only GET and HEAD are answered here", 0), None);
     }
     let asked = match asked(&request.query) {
         Ok(asked) => asked,
-        Err(why) => return plain(400, why + "\n"),
+        Err(why) => return (plain(400, why + "\n"), None),
     };
     // All that is listed: what it holds is shared.
     let snapshot = Arc::new(window.snapshot(Msn(0)));
     let stretch = stretch(asked, &snapshot);
-    let made = spawn_blocking(move || clip::cut(&snapshot, stretch)).await;
-    match made {
-        Ok(Ok(clip)) => {
+    // A client that leaves meanwhile does not make room: the work goes on.
+    let made = spawn_blocking(move || (clip::cut(&snapshot, stretch), turn)).await;
+    let (reply, turn) = match made {
+        Ok((Ok(clip), turn)) => {
             let name = format!("{camera}_{}.mp4", clip.begin.to_file_name());
-            reply::file(&request, &tag(&clip.pieces), "video/mp4", &clip.pieces)
-                .with("content-disposition", format!("attachment; filename=\"{name}\""))
+            let file = reply::file(&request, &tag(&clip.pieces), "video/mp4", &clip.pieces);
+            (file.with("content-disposition", format!("attachment; filename=\"{name}\"")), Some(turn))
         }
-        Ok(Err(error)) => plain(status(&error), format!("{error}\n")),
-        Err(_) => plain(500, "the clip could not be made: a bug, which is in the log\n"),
-    }
-    .for_method(&request)
+        Ok((Err(error), _)) => (plain(status(&error), format!("{error}\n")), None),
+        Err(_) => (plain(500, "the clip could not be made: a bug, which is in the log\n"), None),
+    };
+    (reply.for_method(&request), turn)
 }
 
 fn status(error: &ClipError) -> u16 {
@@ -55,6 +61,8 @@ fn status(error: &ClipError) -> u16 {
         ClipError::Nothing { .. } | ClipError::Empty => 404,
         ClipError::TooLong => 400,
         ClipError::FormatChanges(_) => 409,
+        // Its file was deleted meanwhile.
+        ClipError::Unreadable(error) if error.kind() == ErrorKind::NotFound => 404,
         ClipError::Unreadable(_) | ClipError::Cmaf(_) => 500,
     }
 }

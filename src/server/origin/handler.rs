@@ -70,7 +70,7 @@ fn clip(shared: &Shared, served: Arc<Served>, asked: origin::Request) -> Answer 
     };
     Answer::Held(Box::pin(async move {
         let camera = &served.camera;
-        let mut reply = clip::answer(camera.name.as_str(), &camera.window, asked).await;
+        let (mut reply, turn) = clip::answer(camera.name.as_str(), &camera.window, asked, turn).await;
         match reply.rest.take() {
             Some(Rest::FileBody(pieces)) => {
                 let body = ClipBody { body: FileBody::new(pieces), _turn: turn };
@@ -84,7 +84,7 @@ fn clip(shared: &Shared, served: Arc<Served>, asked: origin::Request) -> Answer 
 /// The body of a clip, which counts as one until it is sent.
 struct ClipBody {
     body: FileBody,
-    _turn: OwnedSemaphorePermit,
+    _turn: Option<OwnedSemaphorePermit>,
 }
 
 impl Chunks for ClipBody {

@@ -47,9 +47,7 @@ impl OnDisk {
     pub(super) fn forget(&mut self, segment: &Segment) {
         let msn = segment.start.msn;
         self.told.remove(&msn);
-        if self.untaken.front() == Some(&msn) {
-            self.untaken.pop_front();
-        }
+        self.untaken.retain(|untaken| *untaken > msn);
         if self.old == 0 {
             self.newest = self.newest - segment.duration;
         }
@@ -75,7 +73,10 @@ impl State {
         self.on_disk.untaken.retain(|untaken| *untaken != msn);
         match data {
             Some(data) => self.replace(place as usize, |segment| segment.lies_in(&data)),
-            None => self.on_disk.untaken.push_back(msn),
+            None => {
+                let behind = self.on_disk.untaken.partition_point(|untaken| *untaken < msn);
+                self.on_disk.untaken.insert(behind, msn);
+            }
         }
     }
 
@@ -118,6 +119,11 @@ impl State {
             let first = self.segments.front().map_or(msn, |first| first.start.msn);
             self.replace((msn.0 - first.0) as usize, Segment::is_lost);
         }
+    }
+
+    /// The bytes of a segment are gone, though it is listed.
+    pub(super) fn lose(&mut self, place: usize) {
+        self.replace(place, Segment::is_lost);
     }
 
     fn replace(&mut self, place: usize, change: impl FnOnce(&mut Segment)) {
