@@ -26,7 +26,6 @@ use crossbeam_channel::{Receiver, bounded};
 use folder::Folder;
 use index::IndexError;
 use past::{Ended, HOLE_MAX};
-use record::StretchHeader;
 use serde::Serialize;
 use std::{
     io::{self, ErrorKind},
@@ -187,7 +186,7 @@ impl Archive {
         let mut events = bus.events.subscribe(queue);
         let Archive { camera, folder, room, writer, status, .. } = self;
         let next = window.config().first.msn;
-        let mut archivist = Archivist { camera, folder, room, writer, window, next, stretch: None, status };
+        let mut archivist = Archivist { camera, folder, room, writer, window, next, status };
         archivist.tell_sizes();
         let (sender, ended) = bounded(1);
         thread::Builder::new().name("archive".to_owned()).spawn(move || {
@@ -233,8 +232,6 @@ struct Archivist {
     window: Arc<Window>,
     /// The segment that is written next.
     next: Msn,
-    /// Number of the first segment of the stretch that was told last.
-    stretch: Option<Msn>,
     status: Arc<HistoryStatus>,
 }
 
@@ -270,7 +267,7 @@ impl Archivist {
         if self.writer.as_ref().is_none_or(Writer::is_in_place) {
             return;
         }
-        (self.writer, self.stretch) = (None, None);
+        self.writer = None;
         if folder::is_empty(&self.folder) {
             tracing::error!("{} was taken away, and with it the history; it is made again", self.folder.display());
             self.next = self.window.forget_stored().map_or(self.next, |first| first.min(self.next));
@@ -329,11 +326,7 @@ impl Archivist {
             writer.remove_oldest()?;
             may_remove_for_disk = false;
         }
-        let stretch = StretchHeader::of(&whole.stretch, whole.zero);
-        let is_told = self.stretch == Some(whole.stretch.first.msn);
-        let data = writer.write(&whole, stretch, !is_told)?;
-        self.stretch = Some(whole.stretch.first.msn);
-        Ok(data)
+        writer.write(&whole)
     }
 
     fn tell_sizes(&self) {

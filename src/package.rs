@@ -2,6 +2,7 @@
 //! file names what comes out; [`media_bytes`] says where its bytes are, [`track_params`] what a decoder must know of it.
 
 pub mod cmaf;
+pub mod key_group;
 pub mod media_bytes;
 pub mod segment;
 pub mod track_params;

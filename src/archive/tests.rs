@@ -43,8 +43,7 @@ impl Run {
         let config = WindowConfig { run: name.into(), first, ..on_disk(room) };
         let feed = Feed::begin(config, begin, init, Some(archive.take_past()));
         let Archive { camera, folder, room, writer, status, .. } = archive;
-        let archivist =
-            Archivist { camera, folder, room, writer, window: feed.window.clone(), next: first.msn, stretch: None, status };
+        let archivist = Archivist { camera, folder, room, writer, window: feed.window.clone(), next: first.msn, status };
         Run { feed, archivist }
     }
 

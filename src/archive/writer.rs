@@ -8,7 +8,8 @@ use super::{
 };
 use crate::{
     package::{
-        Msn, Part,
+        Msn,
+        key_group::by_key_frames,
         media_bytes::{FileRange, MediaBytes},
     },
     time::{Span, WallTime},
@@ -37,8 +38,8 @@ struct Open {
     len: u64,
     run: Arc<str>,
     init: crate::package::InitId,
-    /// A segment is in it.
-    is_begun: bool,
+    /// Number of the first segment of the stretch that it told last; none before its first segment.
+    stretch: Option<Msn>,
 }
 
 /// Writes segments to a folder, and forgets the oldest files when there is no room.
@@ -72,18 +73,18 @@ impl Writer {
         self.files.len()
     }
 
-    /// Writes a segment, and says where its bytes are; its stretch is told if that is asked, and at the beginning of a file. On an error the
+    /// Writes a segment, and says where its bytes are; its stretch is told where that begins, and at the beginning of a file. On an error the
     /// folder is as it was.
-    pub fn write(&mut self, whole: &Whole, stretch: StretchHeader, tells_stretch: bool) -> Result<MediaBytes, HistoryError> {
-        let Whole { segment, init, .. } = whole;
-        let mut header = header_of(whole, tells_stretch.then_some(stretch));
+    pub fn write(&mut self, whole: &Whole) -> Result<MediaBytes, HistoryError> {
+        let Whole { segment, init, stretch, zero, .. } = whole;
+        let mut header = header_of(whole);
         let len_max = self.file_len_max;
         if self.open.as_ref().is_none_or(|open| !open.takes(init, header.bytes(), len_max)) {
             self.begin_file(init, segment.start.wall, segment.start.msn)?;
         }
         let Some(open) = self.open.as_mut() else { return Err(self.is_gone()) };
-        if !open.is_begun {
-            header.stretch = Some(stretch);
+        if open.stretch != Some(stretch.first.msn) {
+            header.stretch = Some(StretchHeader::of(stretch, *zero));
         }
         let mut record = boxed(&header);
         let head_len = record.len() as u64;
@@ -104,7 +105,7 @@ impl Writer {
             return Err(error);
         }
         open.len += record.len() as u64;
-        open.is_begun = true;
+        open.stretch = Some(stretch.first.msn);
         Ok(MediaBytes::File(FileRange::new(open.path.clone(), offset, row.header.bytes() as usize)))
     }
 
@@ -136,7 +137,7 @@ impl Writer {
             }
         };
         self.files.push_back(FileRow { number, name, header, len });
-        self.open = Some(Open { file, path, number, len, run: init.run.clone(), init: init.id, is_begun: false });
+        self.open = Some(Open { file, path, number, len, run: init.run.clone(), init: init.id, stretch: None });
         Ok(())
     }
 
@@ -202,24 +203,20 @@ impl Writer {
 }
 
 /// What stands before a segment.
-fn header_of(whole: &Whole, stretch: Option<StretchHeader>) -> SegmentHeader {
+fn header_of(whole: &Whole) -> SegmentHeader {
     let (start, mut crc) = (whole.segment.start, crc32fast::Hasher::new());
-    let mut groups: Vec<(i64, u32, u32)> = Vec::new();
-    for Part { duration, key_len, data, .. } in &whole.segment.parts {
-        crc.update(data.memory().map_or(&[][..], |bytes| bytes));
-        let len = data.len() as u32;
-        match groups.last_mut().filter(|_| key_len.is_none()) {
-            Some((ticks, bytes, _)) => (*ticks, *bytes) = (*ticks + duration.0, *bytes + len),
-            None => groups.push((duration.0, len, key_len.unwrap_or_default())),
-        }
+    for part in &whole.segment.parts {
+        crc.update(part.data.memory().map_or(&[][..], |bytes| bytes));
     }
+    let groups = by_key_frames(&whole.segment.parts).into_iter();
+    let groups = groups.map(|group| (group.duration.0, group.len as u32, group.first.key_len.unwrap_or_default())).collect();
     SegmentHeader {
         msn: start.msn.0,
         at: start.at.0,
         wall: start.wall.0,
         discontinuities: whole.discontinuities,
         key_frames: whole.key_frames,
-        stretch,
+        stretch: None,
         discontinuity: start.discontinuity,
         groups,
         crc: crc.finalize(),
@@ -229,7 +226,9 @@ fn header_of(whole: &Whole, stretch: Option<StretchHeader>) -> SegmentHeader {
 impl Open {
     /// Whether a segment of that init segment belongs into it.
     fn takes(&self, init: &Init, len: u64, len_max: u64) -> bool {
-        (&self.run, self.init) == (&init.run, init.id) && (!self.is_begun || self.len + len <= len_max) && self.is_in_place()
+        (&self.run, self.init) == (&init.run, init.id)
+            && (self.stretch.is_none() || self.len + len <= len_max)
+            && self.is_in_place()
     }
 
     #[cfg(unix)]

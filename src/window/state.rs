@@ -12,7 +12,12 @@ use super::{
     timeline::{Stretch, Timeline},
 };
 use crate::{
-    package::{InitId, Msn, PackagerEvent, Part, SegmentStart, media_bytes::MediaBytes, track_params::TrackParams},
+    package::{
+        InitId, Msn, PackagerEvent, Part, SegmentStart,
+        key_group::{KeyGroup, by_key_frames},
+        media_bytes::MediaBytes,
+        track_params::TrackParams,
+    },
     time::{Span, Ticks, WallTime},
 };
 use disk::OnDisk;
@@ -107,13 +112,11 @@ impl Segment {
     pub fn key_frames(&self) -> Vec<KeyFrame> {
         let mut keys: Vec<KeyFrame> = Vec::new();
         let (mut offset, mut at) = (0, Span::ZERO);
-        for part in &self.parts {
-            match (part.key_len, keys.last_mut()) {
-                (Some(len), _) => keys.push(KeyFrame { offset, len: u64::from(len), at, duration: part.duration }),
-                (None, Some(last)) => last.duration = last.duration + part.duration,
-                (None, None) => {}
+        for KeyGroup { first, duration, len } in by_key_frames(&self.parts) {
+            if let Some(key_len) = first.key_len {
+                keys.push(KeyFrame { offset, len: u64::from(key_len), at, duration });
             }
-            (offset, at) = (offset + part.data.len() as u64, at + part.duration);
+            (offset, at) = (offset + len as u64, at + duration);
         }
         keys
     }

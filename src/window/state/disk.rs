@@ -3,7 +3,11 @@
 
 use super::{Part, Segment, State};
 use crate::{
-    package::{Msn, media_bytes::MediaBytes},
+    package::{
+        Msn,
+        key_group::{KeyGroup, by_key_frames},
+        media_bytes::MediaBytes,
+    },
     time::Span,
 };
 use std::{
@@ -138,7 +142,7 @@ impl Segment {
     /// Its bytes are these, on the disk. Its parts are not fetched any more by now; those that reach from one key frame to the next say all
     /// that is still asked, and are fewer.
     fn lies_in(&mut self, data: &MediaBytes) {
-        self.parts = by_key_frames(&self.parts, data);
+        self.parts = joined(&self.parts, data);
         self.has_published_parts = false;
     }
 
@@ -150,23 +154,14 @@ impl Segment {
     }
 }
 
-/// Parts joined to stretches that begin with a key frame, in the bytes of all of them.
-fn by_key_frames(parts: &[Part], data: &MediaBytes) -> Vec<Part> {
-    let mut joined: Vec<Part> = Vec::new();
-    let (mut begin, mut end) = (0, 0);
-    for part in parts {
-        let len = part.data.len();
-        match joined.last_mut().filter(|_| part.key_len.is_none()) {
-            Some(last) => last.duration = last.duration + part.duration,
-            None => {
-                begin = end;
-                joined.push(Part { index: joined.len() as u32, ..part.clone() });
-            }
-        }
-        end += len;
-        if let Some(last) = joined.last_mut() {
-            last.data = data.slice(begin..end);
-        }
-    }
-    joined
+/// Parts joined to groups that begin with a key frame, in the bytes of all of them.
+fn joined(parts: &[Part], data: &MediaBytes) -> Vec<Part> {
+    let mut begin = 0;
+    let groups = by_key_frames(parts).into_iter().enumerate();
+    let parts = groups.map(|(index, KeyGroup { first, duration, len })| {
+        let data = data.slice(begin..begin + len);
+        begin += len;
+        Part { index: index as u32, duration, data, ..first.clone() }
+    });
+    parts.collect()
 }
