@@ -5,6 +5,7 @@
 //! A segment is on the disk before the index knows it, and the index knows it before the window lets go of its bytes. So a kill costs the
 //! segment that was growing, and a power cut no more; [`folder`] finds what is whole.
 
+pub mod catalog;
 pub mod folder;
 pub mod index;
 pub mod past;
@@ -22,6 +23,7 @@ use crate::{
     time::Span,
     window::{DiskRoom, History, Window, numbers::FirstNumbers, past::Past},
 };
+use catalog::Catalog;
 use crossbeam_channel::{Receiver, bounded};
 use folder::Folder;
 use index::IndexError;
@@ -69,6 +71,12 @@ impl HistoryError {
         let path = folder.join(index::FILE_NAME);
         let sentence = format!("the index of the history {} fails: {error}", path.display());
         HistoryError { sentence, may_pass: matches!(error, IndexError::Disk), is_damaged: matches!(error, IndexError::Damaged) }
+    }
+
+    /// Its index is not open.
+    pub(crate) fn not_open(folder: &Path) -> HistoryError {
+        let sentence = format!("the history in {} is not open: the disk fails, or was taken away; see the log", folder.display());
+        HistoryError { sentence, may_pass: true, is_damaged: false }
     }
 
     fn no_room(folder: &Path, min_free: u64) -> HistoryError {
@@ -131,6 +139,8 @@ pub struct Archive {
     ended: Ended,
     /// What it tells of itself.
     pub status: Arc<HistoryStatus>,
+    /// What is read of it.
+    pub catalog: Arc<Catalog>,
 }
 
 impl Archive {
@@ -138,12 +148,13 @@ impl Archive {
     /// no reason not to begin.
     pub fn open(camera: &CameraName, storage: &Path, history: &History, room: DiskRoom) -> Result<Archive, HistoryError> {
         let folder = storage.join(camera.as_str());
-        let status = Arc::<HistoryStatus>::default();
-        let mut archive =
-            Archive { camera: camera.clone(), folder, room, writer: None, past: Past::default(), ended: Ended::default(), status };
+        let (status, catalog) = (Arc::<HistoryStatus>::default(), Arc::new(Catalog::new(&folder)));
+        let (past, ended) = (Past::default(), Ended::default());
+        let mut archive = Archive { camera: camera.clone(), folder, room, writer: None, past, ended, status, catalog };
         let opened = with_sound_index(&archive.folder, || {
             let opened = Folder::open(&archive.folder)?;
             opened.tell_found();
+            archive.catalog.follow(&opened.index);
             let (past, ended) = past::newest(&opened, &History { bytes_max: room.bytes_max, ..*history })?;
             Ok((Writer::new(camera.as_str(), opened, room)?, past, ended))
         });
@@ -184,9 +195,9 @@ impl Archive {
     pub fn start(self, bus: &Bus, window: Arc<Window>) -> io::Result<Archiving> {
         let queue = QueueConfig::new("the history", Policy::NextEntry, Capacity { items: EVENTS_MAX, bytes: EVENT_BYTES_MAX });
         let mut events = bus.events.subscribe(queue);
-        let Archive { camera, folder, room, writer, status, .. } = self;
+        let Archive { camera, folder, room, writer, status, catalog, .. } = self;
         let next = window.config().first.msn;
-        let mut archivist = Archivist { camera, folder, room, writer, window, next, status };
+        let mut archivist = Archivist { camera, folder, room, writer, window, next, status, catalog };
         archivist.tell_sizes();
         let (sender, ended) = bounded(1);
         thread::Builder::new().name("archive".to_owned()).spawn(move || {
@@ -233,6 +244,7 @@ struct Archivist {
     /// The segment that is written next.
     next: Msn,
     status: Arc<HistoryStatus>,
+    catalog: Arc<Catalog>,
 }
 
 impl Archivist {
@@ -310,16 +322,19 @@ impl Archivist {
         let whole =
             whole.ok_or_else(|| HistoryError::io("keep up with the stream in", &self.folder, &ErrorKind::TimedOut.into()))?;
         if self.writer.is_none() {
-            let opened =
-                with_sound_index(&self.folder, || Writer::new(self.camera.as_str(), Folder::open(&self.folder)?, self.room));
+            let opened = with_sound_index(&self.folder, || {
+                let folder = Folder::open(&self.folder)?;
+                self.catalog.follow(&folder.index);
+                Writer::new(self.camera.as_str(), folder, self.room)
+            });
             self.writer = Some(opened?);
         }
         let Some(writer) = self.writer.as_mut() else { return Err(HistoryError::no_room(&self.folder, self.room.min_free)) };
-        writer.forget_before(self.window.first_held(), self.window.config().span)?;
+        writer.forget_before(self.window.first_held())?;
         // A disk may give the room of a deleted file back later, so it is asked once for each segment.
         let mut may_remove_for_disk = true;
         while !writer.is_allowed(whole.segment.bytes) || (may_remove_for_disk && !writer.is_free(whole.segment.bytes)) {
-            let Some(oldest) = writer.last_of_oldest()? else {
+            let Some(oldest) = writer.last_of_oldest() else {
                 return Err(HistoryError::no_room(&self.folder, self.room.min_free));
             };
             self.window.forget_through(oldest);

@@ -10,8 +10,18 @@ pub use config::CameraConfig;
 pub use live::{LiveCamera, PendingCamera};
 
 use crate::{
-    archive::HistoryStatus, bus::Bus, camera_name::CameraName, hooks::HooksCounts, marker_service::MarkerService,
-    playlist::Playlists, status::Status, time::Clock, window::Window,
+    archive::{HistoryError, HistoryStatus, catalog::Catalog},
+    bus::Bus,
+    camera_name::CameraName,
+    hooks::HooksCounts,
+    marker_service::MarkerService,
+    playlist::Playlists,
+    status::Status,
+    time::Clock,
+    window::{
+        Window,
+        footage::{Footage, TimeRange},
+    },
 };
 use std::{fmt, sync::Arc};
 
@@ -43,6 +53,8 @@ pub struct Camera {
     pub hooks: Arc<HooksCounts>,
     /// What its history tells of itself, where it is kept on a disk.
     pub history: Option<Arc<HistoryStatus>>,
+    /// What is read of it.
+    pub catalog: Option<Arc<Catalog>>,
     /// The texts of its window.
     pub playlists: Arc<Playlists>,
     /// Where consumers of its pictures, frames and parts subscribe.
@@ -59,7 +71,35 @@ impl Camera {
         markers: Arc<MarkerService>,
     ) -> Camera {
         let playlists = Arc::new(Playlists::new(window.clone()));
-        Camera { name, clock, window, status, markers, hooks: Arc::default(), history: None, playlists, bus: Bus::default() }
+        Camera {
+            name,
+            clock,
+            window,
+            status,
+            markers,
+            hooks: Arc::default(),
+            history: None,
+            catalog: None,
+            playlists,
+            bus: Bus::default(),
+        }
+    }
+}
+
+/// Segments that are read of the disk for one request: six hours of the shortest.
+pub const FOOTAGE_MAX: usize = 6 * 3600;
+
+impl Camera {
+    /// The footage of a time, of the window and of what is older on the disk. Whoever calls waits for the disk.
+    pub fn footage(&self, time: TimeRange) -> Result<Footage, HistoryError> {
+        let mut footage = self.window.footage(time);
+        let Some(catalog) = self.catalog.as_ref().filter(|_| footage.kept.is_none_or(|kept| time.from < kept.from)) else {
+            return Ok(footage);
+        };
+        // What the window lets go of meanwhile is in both.
+        let before = footage.first().unwrap_or_else(|| self.window.first_listed());
+        footage.put_before(catalog.footage(time, before, FOOTAGE_MAX)?);
+        Ok(footage)
     }
 }
 

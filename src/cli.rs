@@ -21,7 +21,7 @@ Examples:
   hlscam --device Brio --bind 0.0.0.0 --size 1280x720 a camera by its name, for the whole network
   hlscam record --duration 30s --output out.mp4       half a minute of the first camera
 
-Lengths of time are a number and a unit: 200ms, 2s, 5m, 24h.
+Lengths of time are a number and a unit: 200ms, 2s, 5m, 24h, 7d.
 Bit rates count in thousands (2M is 2,000,000 bit/s), bytes in 1024s (1G is 1,073,741,824 bytes).
 The last of repeated options counts, but every --mask, --host-name and --allow-origin does.";
 

@@ -14,7 +14,10 @@ use crate::{
         track_params::TrackParams,
     },
     time::{Span, WallTime},
-    window::{snapshot::Snapshot, state::Segment},
+    window::{
+        footage::{Footage, TimeRange},
+        state::Segment,
+    },
 };
 use bytes::Bytes;
 use std::io;
@@ -25,15 +28,6 @@ pub const SPAN_MAX: Span = Span::from_ms(6 * 3_600_000);
 const MARGIN: Span = Span::from_ms(2000);
 /// Bytes that are read to find the head of a fragment: that of a second of frames at 60 fps fits.
 const HEAD_LEN: usize = 4096;
-
-/// A stretch of time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stretch {
-    /// From this moment on.
-    pub from: WallTime,
-    /// Up to this one.
-    pub to: WallTime,
-}
 
 /// A clip, ready to be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,23 +70,19 @@ pub enum ClipError {
     Cmaf(#[from] CmafError),
 }
 
-/// Cuts a clip out of a version of a window, of which all listed segments are here. Whoever calls waits for the disk.
-pub fn cut(window: &Snapshot, stretch: Stretch) -> Result<Clip, ClipError> {
-    let Stretch { from, to } = stretch;
-    let all = || window.segments.iter().map(AsRef::as_ref).chain(&window.growing);
-    let (Some(first), Some(last)) = (all().find(|segment| !segment.is_gone()), all().next_back()) else {
-        return Err(ClipError::Empty);
-    };
-    let nothing = ClipError::Nothing { from: first.start.wall, to: last.start.wall + last.duration };
-    let is_in = |segment: &&Segment| segment.start.wall < to && segment.start.wall + segment.duration > from;
-    let mut cut = Cut { stretch, ..Cut::default() };
+/// Cuts a clip out of the footage of its time. Whoever calls waits for the disk.
+pub fn cut(footage: &Footage, time: TimeRange) -> Result<Clip, ClipError> {
+    let TimeRange { from, to } = footage.kept.ok_or(ClipError::Empty)?;
+    let nothing = ClipError::Nothing { from, to };
+    let mut cut =
+        Cut { time, table: SampleTable::default(), payloads: Vec::new(), hidden: Span::ZERO, begin: None, missing: Span::ZERO };
     let mut params: Option<&TrackParams> = None;
-    for segment in all().filter(is_in) {
+    for segment in footage.all().filter(|segment| time.has(segment)) {
         if segment.is_gone() || is_lost(segment) {
             cut.missing = cut.missing + segment.duration;
             continue;
         }
-        let Some(init) = window.init(segment.start.init) else { continue };
+        let Some(init) = footage.init_of(segment) else { continue };
         if *params.get_or_insert(&init.params) != &init.params {
             return Err(ClipError::FormatChanges(segment.start.wall));
         }
@@ -115,9 +105,8 @@ fn is_lost(segment: &Segment) -> bool {
 }
 
 /// A clip in the making.
-#[derive(Default)]
 struct Cut {
-    stretch: Stretch,
+    time: TimeRange,
     table: SampleTable,
     payloads: Vec<MediaBytes>,
     /// Length of what is decoded and not shown.
@@ -127,19 +116,13 @@ struct Cut {
     missing: Span,
 }
 
-impl Default for Stretch {
-    fn default() -> Stretch {
-        Stretch { from: WallTime(0), to: WallTime(0) }
-    }
-}
-
 impl Cut {
     fn add(&mut self, segment: &Segment) -> Result<(), ClipError> {
         let mut at = Span::ZERO;
         for part in &segment.parts {
             let (begin, end) = (segment.start.wall + at, segment.start.wall + (at + part.duration));
             // Before its first frame, the frames are needed from the last key frame on.
-            if begin < self.stretch.to && (end > self.stretch.from || self.begin.is_none()) {
+            if begin < self.time.to && (end > self.time.from || self.begin.is_none()) {
                 self.add_part(&part.data, segment.start.wall, at)?;
             }
             at = at + part.duration;
@@ -175,10 +158,10 @@ impl Cut {
                 self.payloads.clear();
             }
             let is_first = first_byte.is_none() && self.table.frames() == 0;
-            if begin < self.stretch.to && (!is_first || sample.key) {
+            if begin < self.time.to && (!is_first || sample.key) {
                 first_byte = first_byte.or(Some(from));
                 taken.push(*sample);
-                if end <= self.stretch.from && self.begin.is_none() {
+                if end <= self.time.from && self.begin.is_none() {
                     self.hidden = self.hidden + duration;
                 } else {
                     self.begin = self.begin.or(Some(begin));

@@ -19,23 +19,23 @@ pub const FPS_MAX: u32 = 240;
 pub const SIDE_MIN: u32 = 32;
 /// Largest picture in pixels: H.264 ends at 139,264 macroblocks of 16×16 (level 6.2, Table A-1).
 pub const PIXELS_MAX: u64 = 139_264 * 256;
-/// Longest length of time that any option takes: 1000 hours, beyond which a unit was mistyped.
-pub const SPAN_MAX: Span = Span::from_ms(1000 * 3_600_000);
+/// Longest length of time that any option takes: a year, beyond which a unit was mistyped.
+pub const SPAN_MAX: Span = Span::from_ms(366 * 24 * 3_600_000);
 
 /// The units of time, in milliseconds, largest first.
-const UNITS: [(&str, i64); 4] = [("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)];
+const UNITS: [(&str, i64); 5] = [("d", 24 * 3_600_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)];
 
 /// A length of time: a number and a unit, in whole milliseconds.
 pub fn span(text: &str) -> Result<Span, String> {
     let (number, unit) = split(text);
     let Some(value) = decimal(number) else {
-        return Err("this is no length of time; write a number and a unit, like 200ms, 2s, 5m or 24h".to_owned());
+        return Err("this is no length of time; write a number and a unit, like 200ms, 2s, 5m or 7d".to_owned());
     };
     if unit.is_empty() {
         return Err(format!("the unit is missing; write {number}s for seconds or {number}ms for milliseconds"));
     }
     let Some((_, unit_ms)) = UNITS.iter().find(|(name, _)| *name == unit) else {
-        return Err(format!("\"{}\" is no unit of time; write one number with ms, s, m or h", shown(unit)));
+        return Err(format!("\"{}\" is no unit of time; write one number with ms, s, m, h or d", shown(unit)));
     };
     let ms = value * *unit_ms as f64;
     if ms > SPAN_MAX.as_ms() {
@@ -51,7 +51,9 @@ pub fn span(text: &str) -> Result<Span, String> {
 /// A length of time as it would be typed, in the largest unit that needs no fraction.
 pub fn span_text(span: Span) -> String {
     let ms = span.as_ms().round() as i64;
-    let (unit, unit_ms) = UNITS.iter().find(|(_, unit_ms)| ms % unit_ms == 0 && ms != 0).unwrap_or(&UNITS[2]);
+    // One day is 24h.
+    let is_read = |(unit, unit_ms): &&(&str, i64)| ms % unit_ms == 0 && ms != 0 && (*unit != "d" || ms > *unit_ms);
+    let (unit, unit_ms) = UNITS.iter().find(is_read).unwrap_or(&("s", 1000));
     format!("{}{unit}", ms / unit_ms)
 }
 
@@ -198,21 +200,28 @@ mod tests {
     #[test]
     fn lengths_of_time_need_a_unit() {
         let ms = |text: &str| span(text).map(|span| span.as_ms());
-        for (text, expect) in
-            [("200ms", 200.0), ("2s", 2e3), ("0.2s", 200.0), (".5s", 500.0), ("1.1s", 1100.0), ("5m", 3e5), ("24h", 8.64e7)]
-        {
+        for (text, expect) in [
+            ("200ms", 200.0),
+            ("2s", 2e3),
+            ("0.2s", 200.0),
+            (".5s", 500.0),
+            ("1.1s", 1100.0),
+            ("5m", 3e5),
+            ("24h", 8.64e7),
+            ("7d", 6.048e8),
+        ] {
             assert_eq!(ms(text), Ok(expect), "{text}");
         }
         let wrong = |text: &str, expect: &str| assert_eq!(span(text), Err(expect.to_owned()), "{text}");
         wrong("200", "the unit is missing; write 200s for seconds or 200ms for milliseconds");
-        wrong("2 s", "\" s\" is no unit of time; write one number with ms, s, m or h");
-        wrong("1m30s", "\"m30s\" is no unit of time; write one number with ms, s, m or h");
-        wrong("1e3s", "\"e3s\" is no unit of time; write one number with ms, s, m or h");
-        wrong("1d", "\"d\" is no unit of time; write one number with ms, s, m or h");
+        wrong("2 s", "\" s\" is no unit of time; write one number with ms, s, m, h or d");
+        wrong("1m30s", "\"m30s\" is no unit of time; write one number with ms, s, m, h or d");
+        wrong("1e3s", "\"e3s\" is no unit of time; write one number with ms, s, m, h or d");
+        wrong("1w", "\"w\" is no unit of time; write one number with ms, s, m, h or d");
         wrong("1.5ms", "time is counted in whole milliseconds; leave the fraction of a millisecond out");
-        wrong("99999h", "this is too long; write 1000h at most");
+        wrong("99999h", "this is too long; write 366d at most");
         for text in ["", "s", "-2s", "+2s", "nan", "infs", ".s", "1.2.3s"] {
-            wrong(text, "this is no length of time; write a number and a unit, like 200ms, 2s, 5m or 24h");
+            wrong(text, "this is no length of time; write a number and a unit, like 200ms, 2s, 5m or 7d");
         }
     }
 

@@ -6,6 +6,7 @@
 
 #[cfg(test)]
 pub(crate) mod feed;
+pub mod footage;
 pub mod numbers;
 pub mod past;
 pub mod ranges;
@@ -20,6 +21,7 @@ use crate::{
     sync::lock,
     time::{Clock, FrameRate, Span, TICKS_PER_S, Ticks, WallTime},
 };
+use footage::{Footage, TimeRange};
 use numbers::FirstNumbers;
 use past::Past;
 use ranges::{DateRange, Origin};
@@ -51,7 +53,7 @@ pub const MIN_FREE_DEFAULT: u64 = 2 << 30;
 /// How much a window keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct History {
-    /// Its length.
+    /// Its length: what playlists list.
     pub span: Span,
     /// Bytes that it may hold in memory.
     pub bytes_max: u64,
@@ -62,6 +64,8 @@ pub struct History {
 /// How much room a history may take on a disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DiskRoom {
+    /// Footage that is kept where there is room for it: the window's length, or longer.
+    pub span: Span,
     /// Bytes of all its files.
     pub bytes_max: u64,
     /// Bytes that stay free on the disk.
@@ -225,6 +229,21 @@ impl Window {
     /// A listed segment that is whole, with all that must be known to keep it.
     pub fn whole(&self, msn: Msn) -> Option<Whole> {
         self.read(|state| state.whole(msn))
+    }
+
+    /// The listed segments of a time, and the one that grows.
+    pub fn footage(&self, time: TimeRange) -> Footage {
+        self.read(|state| state.footage(time))
+    }
+
+    /// Number of the first segment that is listed, or of the next one.
+    pub fn first_listed(&self) -> Msn {
+        self.read(State::first_listed)
+    }
+
+    /// When the newest frame ends; none before there is one.
+    pub fn newest_wall(&self) -> Option<WallTime> {
+        self.read(|state| state.growing().or(state.last()).map(|newest| newest.start.wall + newest.duration))
     }
 
     /// Number of the first segment that can be fetched.

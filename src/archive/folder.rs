@@ -10,6 +10,7 @@ use std::{
     fs::{self, File, OpenOptions},
     io::{self, ErrorKind, Read, Seek, SeekFrom},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 /// How the names of its files end.
@@ -23,7 +24,7 @@ pub struct Folder {
     /// Where it is.
     pub path: PathBuf,
     /// Its index.
-    pub index: Index,
+    pub index: Arc<Index>,
     /// Bytes that were cut from the ends of files, because they were no whole segment.
     pub cut_bytes: u64,
     /// Segments that the index did not know.
@@ -35,7 +36,7 @@ impl Folder {
     pub fn open(path: &Path) -> Result<Folder, HistoryError> {
         fs::create_dir_all(path).map_err(|error| HistoryError::io("create the folder", path, &error))?;
         let index = Index::open(path).map_err(|error| HistoryError::index(path, &error))?;
-        let mut folder = Folder { path: path.to_owned(), index, cut_bytes: 0, found: 0 };
+        let mut folder = Folder { path: path.to_owned(), index: index.into(), cut_bytes: 0, found: 0 };
         folder.bring_into_line()?;
         Ok(folder)
     }
@@ -92,7 +93,7 @@ impl Folder {
     fn remove_empty(&mut self) -> Result<(), HistoryError> {
         let wrong = |error: IndexError| HistoryError::index(&self.path, &error);
         for row in self.index.files().map_err(wrong)? {
-            if self.index.last_of(row.number).map_err(wrong)?.is_none() {
+            if row.extent.is_none() {
                 let path = self.path_of(&row.name);
                 fs::remove_file(&path).map_err(|error| HistoryError::io("remove", &path, &error))?;
                 self.index.remove_file(row.number).map_err(wrong)?;
@@ -135,7 +136,7 @@ impl Folder {
             }
         };
         let number = self.index.add_file(name, &header, begin).map_err(|error| HistoryError::index(&self.path, &error))?;
-        self.scan(&FileRow { number, name: name.to_owned(), header, len: begin }, begin)
+        self.scan(&FileRow { number, name: name.to_owned(), header, len: begin, extent: None }, begin)
     }
 
     /// Takes the segments that are whole from an offset on, and cuts off what is not.

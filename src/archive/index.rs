@@ -2,26 +2,58 @@
 //! start nor a seek reads all of them. It is made, used and dropped on one thread.
 
 use super::record::{FileHeader, SegmentHeader};
-use crate::{package::Msn, time::Span};
+use crate::{
+    package::{InitId, Msn},
+    sync::lock,
+    time::{Span, WallTime},
+    window::footage::TimeRange,
+};
 use rusqlite::{Connection, ErrorCode, Row, params};
-use std::path::Path;
+use std::{path::Path, sync::Mutex};
 
 /// The name of the file.
 pub const FILE_NAME: &str = "index.sqlite";
 /// What it holds; a newer hlscam may know more.
-const SCHEMA_VERSION: i64 = 1;
+const SCHEMA_VERSION: i64 = 2;
 /// What the log of the database may keep on the disk, in bytes: as much as it needs between two checkpoints.
 const JOURNAL_LEN_MAX: u32 = 4 << 20;
+/// No segment is longer, so one that reaches into a time began that long before it at most.
+const SEGMENT_LEN_MAX: Span = Span::from_ms(120_000);
 
+/// `first` to `footage` say what the segments of a file span, so that nobody counts a week of them.
 const SCHEMA: &str = "
-    CREATE TABLE file (number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, header TEXT NOT NULL, len INTEGER NOT NULL) STRICT;
+    CREATE TABLE file (
+        number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, header TEXT NOT NULL, len INTEGER NOT NULL,
+        first INTEGER, last INTEGER, from_wall INTEGER, to_wall INTEGER, footage INTEGER
+    ) STRICT;
     CREATE TABLE segment (
         msn INTEGER PRIMARY KEY, file INTEGER NOT NULL, offset INTEGER NOT NULL, len INTEGER NOT NULL,
         wall INTEGER NOT NULL, duration INTEGER NOT NULL, header TEXT NOT NULL
     ) STRICT;
     CREATE INDEX segment_file ON segment (file, offset);
     CREATE INDEX segment_wall ON segment (wall);
-    PRAGMA user_version = 1;";
+    PRAGMA user_version = 2;";
+
+/// From version 1: what the segments of a file span was not there.
+const TO_VERSION_2: &str = "
+    ALTER TABLE file ADD COLUMN first INTEGER; ALTER TABLE file ADD COLUMN last INTEGER;
+    ALTER TABLE file ADD COLUMN from_wall INTEGER; ALTER TABLE file ADD COLUMN to_wall INTEGER;
+    ALTER TABLE file ADD COLUMN footage INTEGER;
+    PRAGMA user_version = 2;";
+
+/// Counts what the segments of a file span.
+const COUNT_EXTENT: &str = "
+    UPDATE file SET (first, last, from_wall, to_wall, footage) = (
+        SELECT min(msn), max(msn), min(wall), max(wall + duration * 100 / 9), sum(duration) FROM segment WHERE file = number
+    )";
+
+/// Adds a segment that is new to what its file spans: number, wall time, length.
+const ADD_TO_EXTENT: &str = "
+    UPDATE file SET len = ?2, first = min(coalesce(first, ?3), ?3), last = max(coalesce(last, ?3), ?3),
+        from_wall = min(coalesce(from_wall, ?4), ?4),
+        to_wall = max(coalesce(to_wall, ?4), ?4 + ?5 * 100 / 9),
+        footage = coalesce(footage, 0) + ?5
+    WHERE number = ?1";
 
 /// Why the index fails.
 #[derive(Debug, thiserror::Error)]
@@ -56,6 +88,21 @@ impl From<rusqlite::Error> for IndexError {
 
 type Result<T> = std::result::Result<T, IndexError>;
 
+/// What the segments of a file span.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Extent {
+    /// The lowest number.
+    pub first: Msn,
+    /// The highest.
+    pub last: Msn,
+    /// When the first of them begins.
+    pub from: WallTime,
+    /// When the last of them ends.
+    pub to: WallTime,
+    /// How long they are in all.
+    pub footage: Span,
+}
+
 /// A file of the history.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileRow {
@@ -67,6 +114,8 @@ pub struct FileRow {
     pub header: FileHeader,
     /// Bytes of it that are known.
     pub len: u64,
+    /// What its segments span; none without one.
+    pub extent: Option<Extent>,
 }
 
 /// A segment in a file.
@@ -80,10 +129,10 @@ pub struct SegmentRow {
     pub header: SegmentHeader,
 }
 
-/// The index.
+/// The index. One thread writes to it; others may read a little meanwhile.
 #[derive(Debug)]
 pub struct Index {
-    db: Connection,
+    db: Mutex<Connection>,
 }
 
 impl Index {
@@ -103,85 +152,97 @@ impl Index {
                 Err(_) if !db.is_autocommit() => return Err(IndexError::Damaged),
                 Err(error) => return Err(error.into()),
             },
-            SCHEMA_VERSION if db.prepare("SELECT msn, file, offset, len, wall, duration, header FROM segment").is_ok() => {}
-            SCHEMA_VERSION => return Err(IndexError::Damaged),
+            1 => db.execute_batch(&format!("BEGIN; {TO_VERSION_2} {COUNT_EXTENT}; COMMIT;"))?,
+            SCHEMA_VERSION => {}
             newer if newer > SCHEMA_VERSION => return Err(IndexError::Newer(newer)),
             _ => return Err(IndexError::Damaged),
         }
-        Ok(Index { db })
+        for known in ["SELECT msn, file, offset, len, wall, duration, header FROM segment", "SELECT footage FROM file"] {
+            db.prepare(known).map_err(|_| IndexError::Damaged)?;
+        }
+        Ok(Index { db: Mutex::new(db) })
     }
 
     /// The files, oldest first.
     pub fn files(&self) -> Result<Vec<FileRow>> {
-        let mut select = self.db.prepare_cached("SELECT number, name, header, len FROM file ORDER BY number")?;
-        let rows = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get::<_, String>(2)?, row.get::<_, i64>(3)?)))?;
-        let files = rows.map(|row| {
-            let (number, name, header, len) = row?;
-            let header = serde_json::from_str(&header).map_err(|_| IndexError::Damaged)?;
-            Ok(FileRow { number, name, header, len: len as u64 })
-        });
-        files.collect()
+        self.files_where("TRUE ORDER BY number", [])
+    }
+
+    /// A file that was made by a run with an init segment of that number.
+    pub fn file_of(&self, run: &str, init: InitId) -> Result<Option<FileRow>> {
+        let which = "json_extract(header, '$.run') = ?1 AND json_extract(header, '$.init') = ?2 LIMIT 1";
+        Ok(self.files_where(which, (run, init.0))?.pop())
+    }
+
+    fn files_where(&self, which: &str, values: impl rusqlite::Params) -> Result<Vec<FileRow>> {
+        let db = lock(&self.db);
+        let sql = format!("SELECT number, name, header, len, first, last, from_wall, to_wall, footage FROM file WHERE {which}");
+        let mut select = db.prepare_cached(&sql)?;
+        let mut rows = select.query(values)?;
+        let mut files = Vec::new();
+        while let Some(row) = rows.next()? {
+            files.push(file(row)?);
+        }
+        Ok(files)
     }
 
     /// A file was made, and so much of it is known.
-    pub fn add_file(&mut self, name: &str, header: &FileHeader, len: u64) -> Result<i64> {
+    pub fn add_file(&self, name: &str, header: &FileHeader, len: u64) -> Result<i64> {
         let header = serde_json::to_string(header).unwrap_or_default();
-        let sql = "INSERT INTO file (name, header, len) VALUES (?1, ?2, ?3)";
-        self.db.prepare_cached(sql)?.execute(params![name, header, len as i64])?;
-        Ok(self.db.last_insert_rowid())
+        let (db, sql) = (lock(&self.db), "INSERT INTO file (name, header, len) VALUES (?1, ?2, ?3)");
+        db.prepare_cached(sql)?.execute(params![name, header, len as i64])?;
+        Ok(db.last_insert_rowid())
     }
 
     /// A segment was written; all of the file up to its end is known. It takes the place of another with its number.
-    pub fn add_segment(&mut self, row: &SegmentRow) -> Result<()> {
+    pub fn add_segment(&self, row: &SegmentRow) -> Result<()> {
         let SegmentRow { file, offset, header } = row;
-        let (len, duration) = (header.bytes() as i64, header.duration().0);
+        let (msn, len, duration) = (header.msn as i64, header.bytes() as i64, header.duration().0);
         let text = serde_json::to_string(header).unwrap_or_default();
         let sql =
             "INSERT OR REPLACE INTO segment (msn, file, offset, len, wall, duration, header) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
-        let change = self.db.transaction()?;
-        change.prepare_cached(sql)?.execute(params![header.msn as i64, file, *offset as i64, len, header.wall, duration, text])?;
-        change.prepare_cached("UPDATE file SET len = ?2 WHERE number = ?1")?.execute((file, *offset as i64 + len))?;
+        let mut db = lock(&self.db);
+        let change = db.transaction()?;
+        let replaced: Option<i64> =
+            change.prepare_cached("SELECT max(file) FROM segment WHERE msn = ?1")?.query_row([msn], |row| row.get(0))?;
+        change.prepare_cached(sql)?.execute(params![msn, file, *offset as i64, len, header.wall, duration, text])?;
+        change.prepare_cached(ADD_TO_EXTENT)?.execute(params![file, *offset as i64 + len, msn, header.wall, duration])?;
+        if let Some(replaced) = replaced {
+            change.execute(&format!("{COUNT_EXTENT} WHERE number IN (?1, ?2)"), (replaced, file))?;
+        }
         Ok(change.commit()?)
     }
 
     /// A file is gone.
-    pub fn remove_file(&mut self, number: i64) -> Result<()> {
-        let change = self.db.transaction()?;
+    pub fn remove_file(&self, number: i64) -> Result<()> {
+        let mut db = lock(&self.db);
+        let change = db.transaction()?;
         change.execute("DELETE FROM segment WHERE file = ?1", [number])?;
         change.execute("DELETE FROM file WHERE number = ?1", [number])?;
         Ok(change.commit()?)
     }
 
     /// A file ends there; what lay behind it is gone.
-    pub fn cut_file(&mut self, number: i64, len: u64) -> Result<()> {
-        let change = self.db.transaction()?;
+    pub fn cut_file(&self, number: i64, len: u64) -> Result<()> {
+        let mut db = lock(&self.db);
+        let change = db.transaction()?;
         change.execute("DELETE FROM segment WHERE file = ?1 AND offset + len > ?2", (number, len as i64))?;
         change.execute("UPDATE file SET len = ?2 WHERE number = ?1", (number, len as i64))?;
+        change.execute(&format!("{COUNT_EXTENT} WHERE number = ?1"), [number])?;
         Ok(change.commit()?)
     }
 
     /// Where the last segment of a file ends; none without one.
     pub fn end_of(&self, number: i64) -> Result<Option<u64>> {
         let sql = "SELECT max(offset + len) FROM segment WHERE file = ?1";
-        let end: Option<i64> = self.db.query_row(sql, [number], |row| row.get(0))?;
+        let end: Option<i64> = lock(&self.db).query_row(sql, [number], |row| row.get(0))?;
         Ok(end.map(|end| end as u64))
-    }
-
-    /// The number of the last segment of a file.
-    pub fn last_of(&self, number: i64) -> Result<Option<Msn>> {
-        let last: Option<i64> = self.db.query_row("SELECT max(msn) FROM segment WHERE file = ?1", [number], |row| row.get(0))?;
-        Ok(last.map(|last| Msn(last as u64)))
-    }
-
-    /// How much footage there is behind a segment.
-    pub fn span_after(&self, last: Msn) -> Result<Span> {
-        let sql = "SELECT coalesce(sum(duration), 0) FROM segment WHERE msn > ?1";
-        Ok(Span(self.db.prepare_cached(sql)?.query_row([last.0 as i64], |row| row.get(0))?))
     }
 
     /// Segments from the newest to the oldest, for as long as `take` wants more.
     pub fn visit_newest(&self, mut take: impl FnMut(SegmentRow) -> bool) -> Result<()> {
-        let mut select = self.db.prepare_cached("SELECT file, offset, header FROM segment ORDER BY msn DESC")?;
+        let db = lock(&self.db);
+        let mut select = db.prepare_cached("SELECT file, offset, header FROM segment ORDER BY msn DESC")?;
         let mut rows = select.query([])?;
         while let Some(row) = rows.next()? {
             if !take(segment(row)?) {
@@ -191,11 +252,54 @@ impl Index {
         Ok(())
     }
 
-    /// Segments and their bytes.
-    pub fn sums(&self) -> Result<(u64, u64)> {
-        let sql = "SELECT (SELECT count(*) FROM segment), (SELECT coalesce(sum(len), 0) FROM file)";
-        Ok(self.db.query_row(sql, [], |row| Ok((row.get::<_, i64>(0)? as u64, row.get::<_, i64>(1)? as u64)))?)
+    /// The segments that reach into a time and have a lower number than `before`, in the order of their numbers; `max` of them at most.
+    pub fn segments_of(&self, time: TimeRange, before: Msn, max: usize) -> Result<Vec<SegmentRow>> {
+        let db = lock(&self.db);
+        let sql = "SELECT file, offset, header FROM segment WHERE wall > ?1 - ?2 AND wall < ?3 AND wall + duration * 100 / 9 > ?1
+            AND msn < ?4 ORDER BY msn LIMIT ?5";
+        let mut select = db.prepare_cached(sql)?;
+        let before = before.0.min(i64::MAX as u64) as i64;
+        let mut rows = select.query((time.from.0, SEGMENT_LEN_MAX.as_us(), time.to.0, before, max as i64))?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next()? {
+            found.push(segment(row)?);
+        }
+        Ok(found)
     }
+
+    /// The segment of that number.
+    pub fn segment(&self, msn: Msn) -> Result<Option<SegmentRow>> {
+        let db = lock(&self.db);
+        let mut select = db.prepare_cached("SELECT file, offset, header FROM segment WHERE msn = ?1")?;
+        let mut rows = select.query([msn.0.min(i64::MAX as u64) as i64])?;
+        rows.next()?.map(segment).transpose()
+    }
+
+    /// From when to when there is footage.
+    pub fn kept(&self) -> Result<Option<TimeRange>> {
+        let sql = "SELECT min(from_wall), max(to_wall) FROM file";
+        let (from, to): (Option<i64>, Option<i64>) = lock(&self.db).query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(from.zip(to).map(|(from, to)| TimeRange { from: WallTime(from), to: WallTime(to) }))
+    }
+
+    /// The file of that number.
+    pub fn file(&self, number: i64) -> Result<Option<FileRow>> {
+        Ok(self.files_where("number = ?1", [number])?.pop())
+    }
+}
+
+fn file(row: &Row<'_>) -> Result<FileRow> {
+    let header: String = row.get(2)?;
+    let header = serde_json::from_str(&header).map_err(|_| IndexError::Damaged)?;
+    let extent = match (row.get(4)?, row.get(5)?, row.get(6)?, row.get(7)?, row.get(8)?) {
+        (Some(first), Some(last), Some(from), Some(to), Some(footage)) => {
+            let (first, last): (i64, i64) = (first, last);
+            let (first, last) = (Msn(first as u64), Msn(last as u64));
+            Some(Extent { first, last, from: WallTime(from), to: WallTime(to), footage: Span(footage) })
+        }
+        _ => None,
+    };
+    Ok(FileRow { number: row.get(0)?, name: row.get(1)?, header, len: row.get::<_, i64>(3)? as u64, extent })
 }
 
 fn segment(row: &Row<'_>) -> Result<SegmentRow> {

@@ -23,11 +23,8 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 /// Most segments that are listed as gone, in one hole. A wider hole ends what is listed: it lies behind days without a disk.
 pub const HOLE_MAX: u64 = 10_000;
 
-/// What a file gives to each of its segments.
-struct InFile {
-    path: Arc<Path>,
-    init: Init,
-}
+/// What a file gives to each of its segments: where it is, and their init segment.
+type InFile = (Arc<Path>, Init);
 
 /// Where a history ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,7 +43,8 @@ pub struct Ended {
 pub fn newest(folder: &Folder, history: &History) -> Result<(Past, Ended), HistoryError> {
     let failed = |error| HistoryError::index(&folder.path, &error);
     let files: Vec<FileRow> = folder.index.files().map_err(failed)?;
-    let in_files: BTreeMap<i64, InFile> = files.iter().filter_map(|file| Some((file.number, in_file(folder, file)?))).collect();
+    let in_files: BTreeMap<i64, InFile> =
+        files.iter().filter_map(|file| Some((file.number, in_file(&folder.path, file)?))).collect();
     let mut rows = Newest { history, rows: Vec::new(), before: None, span: Span::ZERO, bytes: 0, is_full: false };
     folder.index.visit_newest(|row| in_files.contains_key(&row.file) && rows.take(row)).map_err(failed)?;
     let Newest { mut rows, before, .. } = rows;
@@ -89,19 +87,19 @@ impl Newest<'_> {
     }
 }
 
-fn in_file(folder: &Folder, file: &FileRow) -> Option<InFile> {
-    let path: Arc<Path> = folder.path_of(&file.name).into();
+/// What a file of a folder gives to its segments.
+pub(super) fn in_file(folder: &Path, file: &FileRow) -> Option<InFile> {
+    let path: Arc<Path> = folder.join(&file.name).into();
     let data = FileRange::new(path.clone(), 0, file.header.init_len as usize);
     let init = file.header.init(MediaBytes::File(data))?;
-    Some(InFile { path, init })
+    Some((path, init))
 }
 
 /// Rows as a window lists them; `before` is the stretch of the first, where that does not tell it itself.
 fn listed(rows: &[SegmentRow], before: Option<StretchHeader>, in_files: &BTreeMap<i64, InFile>) -> Past {
     let (mut past, mut before) = (Past::default(), before);
     for row in rows {
-        let (Some(file), header) = (in_files.get(&row.file), &row.header) else { continue };
-        let init = &file.init;
+        let (Some((path, init)), header) = (in_files.get(&row.file), &row.header) else { continue };
         if past.segments.is_empty() {
             let discontinuities = header.discontinuities.saturating_sub(u64::from(header.discontinuity));
             past.gone = Gone { discontinuities, key_frames: header.key_frames };
@@ -123,7 +121,7 @@ fn listed(rows: &[SegmentRow], before: Option<StretchHeader>, in_files: &BTreeMa
             past.inits.push(Init { data: data.into(), ..init.clone() });
         }
         let map = if is_same { MapLine::Inherited } else { MapLine::Own };
-        let bytes = MediaBytes::File(FileRange::new(file.path.clone(), row.offset, header.bytes() as usize));
+        let bytes = MediaBytes::File(FileRange::new(path.clone(), row.offset, header.bytes() as usize));
         past.segments.push(header.segment(init.run.clone(), init.id, map, &bytes));
     }
     if let (Some(stretch), Some(last)) = (past.stretches.last_mut(), past.segments.last()) {

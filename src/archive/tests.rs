@@ -17,7 +17,7 @@ use std::{
 };
 use tempfile::TempDir;
 
-const ROOM: DiskRoom = DiskRoom { bytes_max: u64::MAX, min_free: 0 };
+const ROOM: DiskRoom = DiskRoom { span: Span::from_ms(12_000), bytes_max: u64::MAX, min_free: 0 };
 /// Between two runs.
 const PAUSE: Span = Span::from_ms(3_600_000);
 
@@ -42,8 +42,8 @@ impl Run {
         let (first, init) = (archive.first_numbers(None, FirstNumbers::at(BEGIN)), archive.first_init());
         let config = WindowConfig { run: name.into(), first, ..on_disk(room) };
         let feed = Feed::begin(config, begin, init, Some(archive.take_past()));
-        let Archive { camera, folder, room, writer, status, .. } = archive;
-        let archivist = Archivist { camera, folder, room, writer, window: feed.window.clone(), next: first.msn, status };
+        let Archive { camera, folder, room, writer, status, catalog, .. } = archive;
+        let archivist = Archivist { camera, folder, room, writer, window: feed.window.clone(), next: first.msn, status, catalog };
         Run { feed, archivist }
     }
 
@@ -236,7 +236,7 @@ fn a_disk_without_room_costs_history_and_is_told_and_taken_up_again() {
 #[test]
 fn history_bytes_are_kept_to_and_the_oldest_is_unlisted_with_its_file() {
     let storage = tempfile::tempdir().expect("a folder");
-    let room = DiskRoom { bytes_max: 60_000, min_free: 0 };
+    let room = DiskRoom { bytes_max: 60_000, ..ROOM };
     let mut run = Run::start(storage.path(), "r", BEGIN, room);
     run.archivist.writer.as_mut().expect("there is room").file_len_max = 20_000;
     for n in 0..40 {
@@ -282,7 +282,7 @@ fn files_of_others_stay_as_they_are_and_a_newer_index_is_refused() {
     db.execute_batch("PRAGMA user_version = 9").expect("it can be written");
     drop(db);
     let error = Folder::open(&storage.path().join("cam")).expect_err("it is newer");
-    assert!(error.to_string().ends_with("it is of version 9, and this hlscam knows 1; use a newer hlscam"), "{error}");
+    assert!(error.to_string().ends_with("it is of version 9, and this hlscam knows 2; use a newer hlscam"), "{error}");
 }
 
 #[test]

@@ -3,12 +3,12 @@
 use super::{
     HistoryError,
     folder::{Folder, SUFFIX},
-    index::{FileRow, IndexError, SegmentRow},
+    index::{Extent, FileRow, IndexError, SegmentRow},
     record::{FileHeader, SegmentHeader, StretchHeader, boxed},
 };
 use crate::{
     package::{
-        Msn,
+        Msn, SegmentStart,
         key_group::by_key_frames,
         media_bytes::{FileRange, MediaBytes},
     },
@@ -28,6 +28,8 @@ use std::{
 
 /// A file is not made longer: the history is forgotten a file at a time, and one of this length is some minutes.
 const FILE_LEN_MAX: u64 = 64 << 20;
+/// A segment that begins so long after the one before it begins a file: what files span says where there is footage.
+const GAP_MIN: Span = Span::from_ms(1000);
 
 /// The file that is written.
 struct Open {
@@ -40,6 +42,8 @@ struct Open {
     init: crate::package::InitId,
     /// Number of the first segment of the stretch that it told last; none before its first segment.
     stretch: Option<Msn>,
+    /// Number of the next segment, and when it begins; none before the first.
+    next: Option<(Msn, WallTime)>,
 }
 
 /// Writes segments to a folder, and forgets the oldest files when there is no room.
@@ -79,7 +83,7 @@ impl Writer {
         let Whole { segment, init, stretch, zero, .. } = whole;
         let mut header = header_of(whole);
         let len_max = self.file_len_max;
-        if self.open.as_ref().is_none_or(|open| !open.takes(init, header.bytes(), len_max)) {
+        if self.open.as_ref().is_none_or(|open| !open.takes(init, segment.start, header.bytes(), len_max)) {
             self.begin_file(init, segment.start.wall, segment.start.msn)?;
         }
         let Some(open) = self.open.as_mut() else { return Err(self.is_gone()) };
@@ -106,6 +110,17 @@ impl Writer {
         }
         open.len += record.len() as u64;
         open.stretch = Some(stretch.first.msn);
+        let end = segment.start.wall + segment.duration;
+        open.next = Some((Msn(segment.start.msn.0 + 1), end));
+        if let Some(file) = self.files.back_mut() {
+            file.extent = Some(match file.extent {
+                Some(known) => Extent { last: segment.start.msn, to: end, footage: known.footage + segment.duration, ..known },
+                None => {
+                    let (msn, from) = (segment.start.msn, segment.start.wall);
+                    Extent { first: msn, last: msn, from, to: end, footage: segment.duration }
+                }
+            });
+        }
         Ok(MediaBytes::File(FileRange::new(open.path.clone(), offset, row.header.bytes() as usize)))
     }
 
@@ -136,8 +151,8 @@ impl Writer {
                 return Err(HistoryError::index(&self.folder.path, &error));
             }
         };
-        self.files.push_back(FileRow { number, name, header, len });
-        self.open = Some(Open { file, path, number, len, run: init.run.clone(), init: init.id, stretch: None });
+        self.files.push_back(FileRow { number, name, header, len, extent: None });
+        self.open = Some(Open { file, path, number, len, run: init.run.clone(), init: init.id, stretch: None, next: None });
         Ok(())
     }
 
@@ -155,13 +170,14 @@ impl Writer {
         self.folder.path.join(super::index::FILE_NAME).exists() && self.open.as_ref().is_none_or(Open::is_in_place)
     }
 
-    /// Forgets the files whose segments are all older than that, and of which there is so much newer footage. The window alone does not say what
-    /// may go: it may list less than there is, where the disk could not be read when it began.
-    pub fn forget_before(&mut self, first: Msn, span: Span) -> Result<(), HistoryError> {
-        while let Some(last) = self.last_of_oldest()?
-            && last < first
-            && self.folder.index.span_after(last).map_err(|error| HistoryError::index(&self.folder.path, &error))? >= span
-        {
+    /// Forgets the files whose segments are all older than that, and of which there is as much newer footage as is kept. The window alone does
+    /// not say what may go: it lists less than there is where days are kept, or where the disk could not be read when it began.
+    pub fn forget_before(&mut self, first: Msn) -> Result<(), HistoryError> {
+        while self.last_of_oldest().is_some_and(|last| last < first) {
+            let newer: Span = self.files.iter().skip(1).filter_map(|file| file.extent).map(|extent| extent.footage).sum();
+            if newer < self.room.span {
+                break;
+            }
             self.remove_oldest()?;
         }
         Ok(())
@@ -178,12 +194,11 @@ impl Writer {
     }
 
     /// The number of the last segment of the oldest file that is not written any more; none if there is none.
-    pub fn last_of_oldest(&mut self) -> Result<Option<Msn>, HistoryError> {
+    pub fn last_of_oldest(&self) -> Option<Msn> {
         let closed = self.files.len() - usize::from(self.open.is_some());
-        let Some(oldest) = self.files.front().filter(|_| closed > 0) else { return Ok(None) };
-        let last = self.folder.index.last_of(oldest.number).map_err(|error| HistoryError::index(&self.folder.path, &error))?;
+        let oldest = self.files.front().filter(|_| closed > 0)?;
         // One without a segment is older than all.
-        Ok(Some(last.unwrap_or(Msn(0))))
+        Some(oldest.extent.map_or(Msn(0), |extent| extent.last))
     }
 
     /// Removes the oldest file that is not written any more.
@@ -225,8 +240,10 @@ fn header_of(whole: &Whole) -> SegmentHeader {
 
 impl Open {
     /// Whether a segment of that init segment belongs into it.
-    fn takes(&self, init: &Init, len: u64, len_max: u64) -> bool {
+    fn takes(&self, init: &Init, start: SegmentStart, len: u64, len_max: u64) -> bool {
+        let goes_on = |(msn, wall): (Msn, WallTime)| msn == start.msn && start.wall.since(wall) < GAP_MIN;
         (&self.run, self.init) == (&init.run, init.id)
+            && self.next.is_none_or(goes_on)
             && (self.stretch.is_none() || self.len + len <= len_max)
             && self.is_in_place()
     }

@@ -56,8 +56,9 @@ impl Camera {
         let window = Arc::new(Window::new(window_config(&config, rate, run_name()?, markers_builder.first), clock.clone()));
         let status = flow.status.clone();
         let markers = markers_builder.start(window.clone(), status.stream.capture.clone(), clock.clone())?;
-        let (bus, history) = (flow.bus.clone(), archive.as_ref().map(|archive| archive.status.clone()));
-        let camera = Camera { bus, history, ..Camera::new(config.name.clone(), clock, window, status, markers) };
+        let (history, catalog) = archive.as_ref().map(|archive| (archive.status.clone(), archive.catalog.clone())).unzip();
+        let bus = flow.bus.clone();
+        let camera = Camera { bus, history, catalog, ..Camera::new(config.name.clone(), clock, window, status, markers) };
         Ok((PendingCamera { camera: Arc::new(camera), config, flow, archive }, capture))
     }
 }

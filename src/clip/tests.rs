@@ -5,7 +5,7 @@ use crate::{
     encode::EncodedFrame,
     grid::{Grid, Lengths},
     package::{
-        FirstSegment, Msn, Part,
+        FirstSegment, Part,
         cmaf::footage::{footage, probe},
         media_bytes::FileRange,
         segment::{Segmenter, SegmenterConfig},
@@ -36,7 +36,8 @@ fn after_ms(ms: i64) -> WallTime {
 }
 
 fn clip(window: &Window, from_ms: i64, to_ms: i64) -> Result<Clip, ClipError> {
-    cut(&window.snapshot(Msn(0)), Stretch { from: after_ms(from_ms), to: after_ms(to_ms) })
+    let time = TimeRange { from: after_ms(from_ms), to: after_ms(to_ms) };
+    cut(&window.footage(time), time)
 }
 
 fn bytes(clip: &Clip) -> Vec<u8> {
@@ -88,10 +89,11 @@ fn a_clip_of_no_footage_says_what_there_is() {
 fn parts_that_lie_in_a_file_give_the_same_clip() {
     let Some(window) = filled() else { return };
     let in_memory = clip(&window, 1500, 5500).expect("there is footage");
-    let mut snapshot = window.snapshot(Msn(0));
+    let time = TimeRange { from: after_ms(1500), to: after_ms(5500) };
+    let mut footage = window.footage(time);
     let mut disk = tempfile::NamedTempFile::new().expect("a file");
     let mut offset = 0;
-    for segment in &mut snapshot.segments {
+    for segment in &mut footage.segments {
         let bytes = segment.parts.iter().map(|part| part.data.read().expect("it is there")).collect::<Vec<_>>().concat();
         disk.write_all(&bytes).expect("there is room");
         let data = MediaBytes::File(FileRange::new(disk.path().into(), offset, bytes.len()));
@@ -100,7 +102,7 @@ fn parts_that_lie_in_a_file_give_the_same_clip() {
         let segment = Arc::make_mut(segment);
         segment.parts = vec![Part { data, duration: segment.duration, ..segment.parts[0].clone() }];
     }
-    let stored = cut(&snapshot, Stretch { from: after_ms(1500), to: after_ms(5500) }).expect("there is footage");
+    let stored = cut(&footage, time).expect("there is footage");
     assert!(bytes(&stored) == bytes(&in_memory));
     assert_eq!((stored.begin, stored.shown), (in_memory.begin, in_memory.shown));
 }

@@ -37,8 +37,10 @@ const SEGMENT_MIN: Span = Span::from_ms(1000);
 const SEGMENT_MAX: Span = Span::from_ms(10_000);
 /// Shortest window in segments: rfc8216bis §6.2.2 forbids to remove a segment when less than three target durations would stay.
 const WINDOW_SEGMENTS_MIN: i64 = 3;
-/// Longest window: all of it is in one playlist, and a day is 5 MB of text.
+/// Longest window in memory, and longest that playlists list: a day is 5 MB of text and 50 MB of memory.
 const WINDOW_MAX: Span = Span::from_ms(24 * 3_600_000);
+/// What playlists list of a longer one (decision 27).
+const LISTED_OF_LONGER: Span = Span::from_ms(6 * 3_600_000);
 /// Least room of a history: two files, of which one is written and the other can be deleted.
 const HISTORY_BYTES_MIN: u64 = 128 << 20;
 /// Most memory that a window may be given: 64 GiB is more than a day at the default bit rate; beyond it a unit was mistyped.
@@ -346,12 +348,9 @@ fn window(args: &WindowArgs, bitrate: u32, lengths: Lengths) -> Result<History, 
         let (segment, least) = (span_text(lengths.segment), span_text(least));
         return refuse("--window", &args.window, &format!("players need three segments of {segment}; write {least} at least"));
     }
-    if window > WINDOW_MAX {
-        return refuse(
-            "--window",
-            &args.window,
-            &format!("a playlist lists a day at most; write {} at most", span_text(WINDOW_MAX)),
-        );
+    if args.storage.is_none() && window > WINDOW_MAX {
+        let why = format!("without --storage it is held in memory; write {} at most, or pass a folder", span_text(WINDOW_MAX));
+        return refuse("--window", &args.window, &why);
     }
     let window_bytes = asked("--window-bytes", &args.window_bytes, quantity::bytes)?;
     // Three whole segments and the one that is being written.
@@ -364,14 +363,15 @@ fn window(args: &WindowArgs, bitrate: u32, lengths: Lengths) -> Result<History, 
     if window_bytes > WINDOW_BYTES_MAX {
         return refuse("--window-bytes", &args.window_bytes, "the window is held in memory; write 64G at most");
     }
-    let disk = args.storage.as_ref().map(|_| disk_room(args, needed)).transpose()?;
-    Ok(History { span: window, bytes_max: window_bytes, disk })
+    let disk = args.storage.as_ref().map(|_| disk_room(args, window, needed)).transpose()?;
+    let listed = if window > WINDOW_MAX { LISTED_OF_LONGER } else { window };
+    Ok(History { span: listed, bytes_max: window_bytes, disk })
 }
 
 /// Room for the window on the disk; `needed` is the least that a window can be.
-fn disk_room(args: &WindowArgs, needed: u64) -> Result<DiskRoom, UsageError> {
+fn disk_room(args: &WindowArgs, span: Span, needed: u64) -> Result<DiskRoom, UsageError> {
     let min_free = asked("--min-free", &args.min_free, quantity::bytes)?;
-    let Some(text) = &args.history_bytes else { return Ok(DiskRoom { bytes_max: u64::MAX, min_free }) };
+    let Some(text) = &args.history_bytes else { return Ok(DiskRoom { span, bytes_max: u64::MAX, min_free }) };
     let bytes_max = asked("--history-bytes", text, quantity::bytes)?;
     // The history is deleted a file at a time.
     let needed = needed.max(HISTORY_BYTES_MIN);
@@ -379,7 +379,7 @@ fn disk_room(args: &WindowArgs, needed: u64) -> Result<DiskRoom, UsageError> {
         let why = format!("a history is deleted in files of 64M; write {} at least", quantity::megabytes_text(needed));
         return refuse("--history-bytes", text, &why);
     }
-    Ok(DiskRoom { bytes_max, min_free })
+    Ok(DiskRoom { span, bytes_max, min_free })
 }
 
 /// Where markers and the window are kept.

@@ -270,7 +270,8 @@ fn cuts_that_do_not_fit_are_refused() {
 fn a_window_that_cannot_work_is_refused() {
     check("--window 5s", "--window 5s: players need three segments of 2s; write 6s at least");
     check("--segment 10s --window 29s", "--window 29s: players need three segments of 10s; write 30s at least");
-    check("--window 25h", "--window 25h: a playlist lists a day at most; write 24h at most");
+    check("--window 25h", "--window 25h: without --storage it is held in memory; write 24h at most, or pass a folder");
+    check("--window 367d --storage /x", "--window 367d: this is too long; write 366d at most");
     check("--window-bytes 1M", "--window-bytes 1M: four segments of 2s do not fit at this bit rate; write 2M at least");
     check("--window-bytes 65G", "--window-bytes 65G: the window is held in memory; write 64G at most");
     check("--window-bytes all", "--window-bytes all: this is no amount of memory; write bytes with k, M or G, like 500M or 1G");

@@ -2,11 +2,12 @@
 
 use super::{Method, Reply, Request, reply};
 use crate::{
-    clip::{self, ClipError, Stretch},
-    package::{Msn, media_bytes::MediaBytes},
+    camera::Camera,
+    clip::{self, Clip, ClipError},
+    package::media_bytes::MediaBytes,
     server::http::reply::plain,
     time::{Span, WallTime},
-    window::{Window, snapshot::Snapshot},
+    window::footage::TimeRange,
 };
 use std::{io::ErrorKind, sync::Arc};
 use tokio::{sync::OwnedSemaphorePermit, task::spawn_blocking};
@@ -20,15 +21,14 @@ pub(in crate::server) const CLIPS_AT_ONCE: usize = 4;
 /// What is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Asked {
-    Stretch(Stretch),
+    Time(TimeRange),
     /// The newest footage of that length.
     Last(Span),
 }
 
 /// Makes the answer. What is read of the disk before its first byte is the heads of the fragments; their frames are read as they are sent.
 pub(super) async fn answer(
-    camera: &str,
-    window: &Window,
+    camera: Arc<Camera>,
     request: Request,
     turn: OwnedSemaphorePermit,
 ) -> (Reply, Option<OwnedSemaphorePermit>) {
@@ -39,21 +39,32 @@ pub(super) async fn answer(
         Ok(asked) => asked,
         Err(why) => return (plain(400, why + "\n"), None),
     };
-    // All that is listed: what it holds is shared.
-    let snapshot = Arc::new(window.snapshot(Msn(0)));
-    let stretch = stretch(asked, &snapshot);
+    let name = camera.name.clone();
     // A client that leaves meanwhile does not make room: the work goes on.
-    let made = spawn_blocking(move || (clip::cut(&snapshot, stretch), turn)).await;
+    let made = spawn_blocking(move || (cut(&camera, asked), turn)).await;
     let (reply, turn) = match made {
         Ok((Ok(clip), turn)) => {
-            let name = format!("{camera}_{}.mp4", clip.begin.to_file_name());
+            let file_name = format!("{name}_{}.mp4", clip.begin.to_file_name());
             let file = reply::file(&request, &tag(&clip.pieces), "video/mp4", &clip.pieces);
-            (file.with("content-disposition", format!("attachment; filename=\"{name}\"")), Some(turn))
+            (file.with("content-disposition", format!("attachment; filename=\"{file_name}\"")), Some(turn))
         }
-        Ok((Err(error), _)) => (plain(status(&error), format!("{error}\n")), None),
+        Ok((Err((status, why)), _)) => (plain(status, why + "\n"), None),
         Err(_) => (plain(500, "the clip could not be made: a bug, which is in the log\n"), None),
     };
     (reply.for_method(&request), turn)
+}
+
+/// Cuts it; an error is a status and a sentence.
+fn cut(camera: &Camera, asked: Asked) -> Result<Clip, (u16, String)> {
+    let time = match asked {
+        Asked::Time(time) => time,
+        Asked::Last(span) => {
+            let to = camera.window.newest_wall().unwrap_or(WallTime(0));
+            TimeRange { from: to + Span(-span.0), to }
+        }
+    };
+    let footage = camera.footage(time).map_err(|error| (503, error.to_string()))?;
+    clip::cut(&footage, time).map_err(|error| (status(&error), error.to_string()))
 }
 
 fn status(error: &ClipError) -> u16 {
@@ -74,23 +85,12 @@ fn tag(pieces: &[MediaBytes]) -> String {
     format!("\"{index:08x}-{len}\"")
 }
 
-fn stretch(asked: Asked, window: &Snapshot) -> Stretch {
-    match asked {
-        Asked::Stretch(stretch) => stretch,
-        Asked::Last(span) => {
-            let newest = window.growing.as_ref().or(window.last());
-            let to = newest.map_or(WallTime(0), |newest| newest.start.wall + newest.duration);
-            Stretch { from: to + Span(-span.0), to }
-        }
-    }
-}
-
 /// What a query means: `from` and `to`, or `last` in seconds.
 fn asked(query: &str) -> Result<Asked, String> {
     let (mut from, mut to, mut last) = (None, None, None);
     for (key, value) in form_urlencoded::parse(query.as_bytes()) {
         // A plus sign that was not encoded reads as a blank.
-        let time = || WallTime::parse(&value.replace(' ', "+"));
+        let parsed = || WallTime::parse(&value.replace(' ', "+"));
         let slot = match &*key {
             "from" => &mut from,
             "to" => &mut to,
@@ -103,12 +103,12 @@ fn asked(query: &str) -> Result<Asked, String> {
             _ => return Err(format!("unknown field `{key}`; a clip takes from and to, or last")),
         };
         *slot = Some(
-            time().ok_or_else(|| format!("{key} is no time; send RFC 3339 like 2026-11-20T16:19:12Z, or seconds since 1970"))?,
+            parsed().ok_or_else(|| format!("{key} is no time; send RFC 3339 like 2026-11-20T16:19:12Z, or seconds since 1970"))?,
         );
     }
     match (from, to, last) {
         (None, None, Some(span)) => Ok(Asked::Last(span)),
-        (Some(from), Some(to), None) if from < to => Ok(Asked::Stretch(Stretch { from, to })),
+        (Some(from), Some(to), None) if from < to => Ok(Asked::Time(TimeRange { from, to })),
         (Some(_), Some(_), None) => Err("to is not after from".to_owned()),
         _ => {
             Err("a clip takes from and to, or last: send ?from=2026-11-20T16:19:12Z&to=2026-11-20T16:20:00Z, or ?last=30"
@@ -124,9 +124,9 @@ mod tests {
     #[test]
     fn a_query_is_a_stretch_or_the_newest_seconds() {
         let at = |ms| WallTime::from_unix_ms(ms);
-        let stretch = Asked::Stretch(Stretch { from: at(1_795_191_552_000), to: at(1_795_191_560_500) });
-        assert_eq!(asked("from=2026-11-20T16:19:12Z&to=1795191560.5"), Ok(stretch));
-        assert_eq!(asked("from=2026-11-20T17:19:12+01:00&to=2026-11-20T16:19:20.500Z"), Ok(stretch));
+        let time = Asked::Time(TimeRange { from: at(1_795_191_552_000), to: at(1_795_191_560_500) });
+        assert_eq!(asked("from=2026-11-20T16:19:12Z&to=1795191560.5"), Ok(time));
+        assert_eq!(asked("from=2026-11-20T17:19:12+01:00&to=2026-11-20T16:19:20.500Z"), Ok(time));
         assert_eq!(asked("last=30"), Ok(Asked::Last(Span::from_ms(30_000))));
         for (query, why) in [
             ("", "a clip takes from and to, or last"),

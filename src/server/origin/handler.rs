@@ -69,8 +69,7 @@ fn clip(shared: &Shared, served: Arc<Served>, asked: origin::Request) -> Answer 
         return Reply::later("other clips are being sent; come again when one is done").into();
     };
     Answer::Held(Box::pin(async move {
-        let camera = &served.camera;
-        let (mut reply, turn) = clip::answer(camera.name.as_str(), &camera.window, asked, turn).await;
+        let (mut reply, turn) = clip::answer(served.camera.clone(), asked, turn).await;
         match reply.rest.take() {
             Some(Rest::FileBody(pieces)) => {
                 let body = ClipBody { body: FileBody::new(pieces), _turn: turn };

@@ -4,7 +4,11 @@ use super::{FirstNumbers, Init, Segment, State, Whole};
 use crate::{
     package::{InitId, Msn, Part},
     time::Span,
-    window::{snapshot::Snapshot, timeline::Timeline},
+    window::{
+        footage::{Footage, TimeRange},
+        snapshot::Snapshot,
+        timeline::Timeline,
+    },
 };
 use std::sync::Arc;
 
@@ -63,6 +67,25 @@ impl State {
     pub fn segment(&self, msn: Msn) -> Option<&Segment> {
         let place = self.segments.binary_search_by_key(&msn, |segment| segment.start.msn).ok()?;
         self.segments.get(place).map(Arc::as_ref)
+    }
+
+    /// Number of the first segment that is listed, or of the next one.
+    pub fn first_listed(&self) -> Msn {
+        self.listed().next().or(self.open.as_ref()).map_or(self.config.first.msn, |first| first.start.msn)
+    }
+
+    /// The listed segments of a time, and the one that grows. It costs as much as there are segments.
+    pub fn footage(&self, time: TimeRange) -> Footage {
+        let first = self.listed().find(|segment| !segment.is_gone()).or(self.growing());
+        let last = self.growing().or(self.last());
+        let kept = first.zip(last).map(|(first, last)| TimeRange { from: first.start.wall, to: last.start.wall + last.duration });
+        Footage {
+            inits: self.inits.iter().cloned().collect(),
+            segments: self.segments.range(self.unlisted.len()..).filter(|segment| time.has(segment)).cloned().collect(),
+            growing: self.growing().filter(|growing| time.has(growing)).cloned(),
+            kept,
+            has_ended: self.ended,
+        }
     }
 
     /// Number of the first segment that is fetchable, or of the next one.
