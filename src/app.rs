@@ -45,7 +45,7 @@ pub fn run(command: Command, console: &Console) -> Result<(), Failure> {
         Command::Stream(config, server, events) => live::run(&config, (&server, &events), clock, console),
         Command::Devices(form) => devices(form),
         Command::Bench(config, form) => bench::run(&config, clock, form),
-        Command::Record(config, record) => record::run(&config, &record, clock, console),
+        Command::Record(config, record) => record::run(&config, &record, &clock, console),
         Command::Detect(config) => detect::run(&config),
     }
 }

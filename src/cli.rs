@@ -107,15 +107,27 @@ pub struct BenchArgs {
 /// `hlscam record`.
 #[derive(Args, Debug)]
 pub struct RecordArgs {
-    /// How long to record: 30s, 5m, 1h
+    /// How long to record: 30s, 5m, 1h; without it until Ctrl-C, or the end of the source
     #[arg(long, value_name = "TIME")]
-    pub duration: String,
-    /// The MP4 file to write
+    pub duration: Option<String>,
+    /// The MP4 file to write; with % in it a pattern of strftime, %Y-%m-%d_%H-%M-%S.mp4; or - for stdout, as fragmented MP4
     #[arg(long, short, value_name = "FILE.mp4")]
     pub output: PathBuf,
-    /// Replace an existing file
+    /// Begin another file at this length, at a key frame: 10m
+    #[arg(long, value_name = "TIME")]
+    pub split: Option<String>,
+    /// Record for --duration whenever the clock shows a multiple of this: 10m, 1h, 24h; until Ctrl-C
+    #[arg(long, value_name = "TIME")]
+    pub every: Option<String>,
+    /// Count the hours of --every and of names in UTC
+    #[arg(long)]
+    pub utc: bool,
+    /// Replace existing files
     #[arg(long)]
     pub force: bool,
+    /// Print progress and results to stdout, a JSON object a line
+    #[arg(long)]
+    pub json: bool,
     /// The source.
     #[command(flatten)]
     pub source: SourceArgs,
@@ -417,7 +429,7 @@ mod tests {
         check("bench a.mp4 --window 5m", "there is no option --window; `hlscam bench --help` lists what there is");
         check("bench", "`hlscam bench` needs <FILE>; `hlscam bench --help` explains");
         check("detect --json", "`hlscam detect` needs <FILE>...; `hlscam detect --help` explains");
-        check("record", "`hlscam record` needs --duration <TIME> and --output <FILE.mp4>; `hlscam record --help` explains");
+        check("record", "`hlscam record` needs --output <FILE.mp4>; `hlscam record --help` explains");
         check("--port", "--port <N> lacks its value; `hlscam --help` explains");
         check("bench --json --size", "--size <WxH> lacks its value; `hlscam bench --help` explains");
         check("--once=3", "--once takes no value; leave \"3\" out");

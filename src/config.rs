@@ -3,12 +3,19 @@
 //! [`read`] makes it from what was [typed](crate::cli); its checks are in `config/check.rs`, the notation of quantities is in [`quantity`](crate::quantity).
 
 use crate::{
-    camera::CameraConfig, console::Verbosity, detect::DetectConfig, hooks::HooksConfig, record::Overwrite, server::ServerConfig,
-    store::Location, time::Span,
+    camera::CameraConfig,
+    console::Verbosity,
+    detect::DetectConfig,
+    hooks::HooksConfig,
+    record::{Overwrite, name::FileName},
+    server::ServerConfig,
+    store::Location,
+    time::{Span, zone::Zone},
 };
-use std::path::PathBuf;
+use std::{fmt, path::PathBuf};
 
 mod check;
+mod record;
 
 pub use check::read;
 
@@ -48,12 +55,39 @@ pub enum Listing {
 /// What is recorded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordConfig {
-    /// How long.
-    pub duration: Span,
-    /// The MP4 file.
-    pub output: PathBuf,
+    /// How long; none is until the source or the user ends it.
+    pub duration: Option<Span>,
+    /// Where it goes.
+    pub output: Output,
     /// What becomes of a file that is there already.
     pub overwrite: Overwrite,
+    /// Files end at this length.
+    pub split: Option<Span>,
+    /// Recordings are made whenever the clock shows a multiple of this.
+    pub every: Option<Span>,
+    /// In which hours are counted.
+    pub zone: Zone,
+    /// How progress and results are written.
+    pub listing: Listing,
+}
+
+/// Where a recording goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Into files of that name.
+    Files(FileName),
+    /// To a reader.
+    Stdout,
+}
+
+/// As it was typed.
+impl fmt::Display for Output {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Output::Files(name) => name.fmt(f),
+            Output::Stdout => f.write_str("the stream to stdout"),
+        }
+    }
 }
 
 /// Which files are searched.

@@ -83,11 +83,13 @@ impl Console {
         StatusDisplay { bar, log: LogPace::default() }
     }
 
-    /// The progress of a recording that will have `frames` frames.
-    pub fn recording(&self, frames: u64) -> RecordingDisplay {
-        let text = "recording {wide_bar} {pos}/{len} frames, {eta} left";
-        let bar = self.is_terminal().then(|| self.bars.add(ProgressBar::new(frames).with_style(style(text))));
-        RecordingDisplay { bar, frames, tenths: 0 }
+    /// The progress of a recording that will have `frames` frames; none where nobody knows how many.
+    pub fn recording(&self, frames: Option<u64>) -> RecordingDisplay {
+        let bar = || match frames {
+            Some(frames) => ProgressBar::new(frames).with_style(style("recording {wide_bar} {pos}/{len} frames, {eta} left")),
+            None => ProgressBar::no_length().with_style(style("recording, {pos} frames in {elapsed}")),
+        };
+        RecordingDisplay { bar: self.is_terminal().then(|| self.bars.add(bar())), frames, tenths: 0 }
     }
 
     /// Writes a text to stderr, above the live line.
@@ -143,10 +145,10 @@ impl LogPace {
     }
 }
 
-/// The progress bar of a recording, or its log: a line per tenth. It is gone when dropped.
+/// The progress bar of a recording, or its log: a line per tenth, where it is known how long it will be. It is gone when dropped.
 pub struct RecordingDisplay {
     bar: Option<ProgressBar>,
-    frames: u64,
+    frames: Option<u64>,
     tenths: u64,
 }
 
@@ -157,10 +159,11 @@ impl RecordingDisplay {
             bar.set_position(frames);
             return;
         }
-        let tenths = frames * 10 / self.frames.max(1);
+        let Some(all) = self.frames else { return };
+        let tenths = frames * 10 / all.max(1);
         if tenths > self.tenths {
             self.tenths = tenths;
-            tracing::info!("recorded {frames} of {} frames", self.frames);
+            tracing::info!("recorded {frames} of {all} frames");
         }
     }
 }

@@ -5,6 +5,10 @@
 //! stream. A power cut may cost what the system had not yet written to the disk; a crash or a kill costs at most the part being
 //! written.
 
+pub mod name;
+pub mod pipe;
+pub mod recorder;
+pub mod schedule;
 pub mod writer;
 
 use crate::{
@@ -47,10 +51,15 @@ pub enum RecordError {
         /// The system's word.
         source: io::Error,
     },
-    /// The stream has another format from here on, and one file holds one. Call [`Mp4File::finish`], and go on in a second file:
-    /// [`numbered`] names it.
+    /// The stream has another format from here on, and one file holds one. Call [`Mp4File::finish`], and go on in a second file.
     #[error("cannot go on in {}: the stream's format has changed; go on in another file", .0.display())]
     FormatChanged(PathBuf),
+    /// The stream has another format from here on, and a reader gets one stream.
+    #[error("cannot go on: the stream's format has changed, and one stream has one format; begin anew")]
+    PipeFormatChanged,
+    /// The reader wants no more.
+    #[error("the reader of stdout has gone")]
+    ReaderGone,
     /// No frame came; the empty file was removed.
     #[error("nothing was recorded to {}: the stream ended before its first key frame", .0.display())]
     Empty(PathBuf),
@@ -149,6 +158,11 @@ impl Mp4File {
         }
     }
 
+    /// As it was given.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Frames so far.
     pub fn frames(&self) -> u64 {
         self.table.frames()
@@ -239,20 +253,6 @@ impl Mp4File {
 
 fn read(data: &MediaBytes) -> Result<Bytes, RecordError> {
     data.read().map_err(|source| failure("cannot read what is to be recorded", source, ""))
-}
-
-/// The name of the n-th file of one recording: `name.mp4`, `name-2.mp4`, `name-3.mp4`.
-pub fn numbered(path: &Path, n: u32) -> PathBuf {
-    if n <= 1 {
-        return path.to_owned();
-    }
-    let mut name = path.file_stem().unwrap_or_default().to_owned();
-    name.push(format!("-{n}"));
-    if let Some(extension) = path.extension() {
-        name.push(".");
-        name.push(extension);
-    }
-    path.with_file_name(name)
 }
 
 /// Copies the frames behind the head, part by part: memory does not grow with the recording.

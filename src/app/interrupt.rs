@@ -80,6 +80,11 @@ mod system {
             }
             rung
         }
+
+        /// Whether a wait has told that the user wants to end.
+        pub(in crate::app) fn was_told(&self) -> bool {
+            self.told.load(Ordering::Relaxed)
+        }
     }
 }
 
@@ -90,7 +95,7 @@ mod system {
     use std::sync::atomic::{AtomicBool, Ordering};
 
     /// Says whether the user wants to end.
-    pub(in crate::app) struct Interrupt(Receiver<()>);
+    pub(in crate::app) struct Interrupt(Receiver<()>, AtomicBool);
 
     impl Interrupt {
         /// Listens from now on; once per process.
@@ -104,7 +109,7 @@ mod system {
                 sender.try_send(()).ok();
             })
             .map_err(|error| Failure(error.to_string()))?;
-            Ok(Interrupt(receiver))
+            Ok(Interrupt(receiver, AtomicBool::new(false)))
         }
 
         /// Waits that long; true as soon as the user wants to end.
@@ -112,9 +117,15 @@ mod system {
             // The handler holds the other end for ever, so this never returns early for nothing.
             let asked = self.0.recv_timeout(span.to_duration()).is_ok();
             if asked {
+                self.1.store(true, Ordering::Relaxed);
                 tracing::info!("{ENDING}");
             }
             asked
+        }
+
+        /// Whether a wait has told that the user wants to end.
+        pub(in crate::app) fn was_told(&self) -> bool {
+            self.1.load(Ordering::Relaxed)
         }
     }
 }

@@ -1,153 +1,157 @@
-//! `hlscam record`: the live pipeline into an MP4 file, for a given time.
+//! `hlscam record`: a source into MP4 files or to a reader, once or again and again.
 
-use super::{Failure, failed, interrupt::Interrupt, open_source};
+mod pipeline;
+mod report;
+mod stdout;
+
+use super::{Failure, failed, interrupt::Interrupt};
 use crate::{
-    camera::{
-        CameraConfig,
-        flow::{Flow, FlowLimits},
-    },
-    config::RecordConfig,
+    camera::CameraConfig,
+    config::{Output, RecordConfig},
     console::{Console, STATUS_PERIOD},
-    counter::Gauge,
-    package::{FirstSegment, PackagerEvent},
     record::{
-        Mp4File, Overwrite, RecordError, Recording, numbered,
-        writer::{self, Write},
+        Overwrite, RecordError,
+        name::FileName,
+        recorder::{Recorder, Target, Totals},
+        schedule::{Due, Schedule},
     },
-    sync::lock,
     time::{Clock, Span},
 };
+use report::Report;
 use std::{
-    path::PathBuf,
-    sync::{Arc, Mutex},
+    path::Path,
+    sync::{Arc, atomic::AtomicBool},
 };
+use stdout::Stdout;
 
-/// Files that one recording may be split into by changes of format; a source that changes more often is broken.
-const FILES_MAX: usize = 1000;
+/// While something is waited for, the user is asked this often.
+const LOOK: Span = Span::from_ms(50);
 
-/// Records until the time is over, the source ends, or the user ends it.
-pub(super) fn run(config: &CameraConfig, record: &RecordConfig, clock: Arc<dyn Clock>, console: &Console) -> Result<(), Failure> {
+/// Records what was asked for.
+pub(super) fn run(config: &CameraConfig, record: &RecordConfig, clock: &Arc<dyn Clock>, console: &Console) -> Result<(), Failure> {
     let interrupt = Interrupt::install()?;
-    // Told before anything is opened; the file itself is made, or emptied, only once there is something to record.
-    if record.overwrite == Overwrite::Refuse && record.output.exists() {
-        return Err(failed(RecordError::Exists(record.output.clone())));
+    check_output(&record.output, record.overwrite)?;
+    let report = Report::new(console, record.listing);
+    let recording = Recording { record, interrupt: &interrupt, report: &report, ending: Arc::default() };
+    match record.every {
+        None => recording.once(config, clock).1.map_or(Ok(()), Err),
+        Some(period) => recording.repeatedly(period, config, clock),
     }
-    let (flow, source) = Flow::new(config, clock, Box::new(|_| ())).map_err(failed)?;
-    let Some(capture) = open_source(source, &interrupt, || ())? else {
-        return Err(Failure("ended before the source was open; nothing was recorded".to_owned()));
-    };
-    let file = match Mp4File::create(&record.output, record.overwrite) {
-        Ok(file) => file,
-        Err(error) => {
-            // Why there is no file says more than how the source ended.
-            let _ = capture.end();
-            return Err(failed(error));
-        }
-    };
-    let rate = flow.rate(&capture.format);
-    let frames = ((record.duration.as_s() * rate.as_f64()).round() as u64).max(1);
-    let recorder = Arc::new(Mutex::new(Recorder::new(file, record.output.clone(), record.overwrite)));
-    // Beside the recorder, whose lock is held as long as a slow disk takes.
-    let written = Arc::new(Gauge::default());
-    let write: Write = {
-        let (recorder, written) = (recorder.clone(), written.clone());
-        Box::new(move |event| {
-            let mut recorder = lock(&recorder);
-            let goes_on = recorder.take(event);
-            written.set(recorder.frames());
-            goes_on
-        })
-    };
-    let events = flow.bus.events.subscribe(writer::queue_config(&record.output.display().to_string(), writer::QUEUE_BYTES_MAX));
-    let writer = writer::start(events, write).map_err(failed)?;
-    let running = flow.start(capture, FlowLimits { first: FirstSegment::NEW, frames_max: Some(frames) }).map_err(failed)?;
-    let mut display = console.recording(frames);
-    while !interrupt.wait(STATUS_PERIOD) && !running.has_ended() {
-        display.show(written.get());
-    }
-    let (ended, remains) = running.end();
-    let captured = remains.end();
-    drop(display);
-    let missing = writer.end();
-    if missing > Span::ZERO {
-        tracing::warn!("{:.1} s are missing in {}: the disk was too slow", missing.as_s(), record.output.display());
-    }
-    let (recordings, error) = lock(&recorder).finish();
-    for Recording { path, frames, duration, bytes } in recordings {
-        console.print(&format!("{}: {frames} frames, {:.1} s, {:.1} MB", path.display(), duration.as_s(), bytes as f64 / 1e6));
-    }
-    // Why the stream failed says more than that nothing was recorded.
-    ended.and(captured).map_err(failed)?;
-    error.map_or(Ok(()), |error| Err(failed(error)))
 }
 
-/// The files of one recording: a second one begins where the format changes.
-struct Recorder {
-    file: Option<Mp4File>,
-    output: PathBuf,
-    overwrite: Overwrite,
-    /// Finished, in order.
-    recordings: Vec<Recording>,
-    /// Why nothing more is written.
-    error: Option<RecordError>,
+/// Told before anything is opened; the file itself is made, or emptied, only once there is something to record.
+fn check_output(output: &Output, overwrite: Overwrite) -> Result<(), Failure> {
+    match output {
+        Output::Stdout if stdout::is_terminal() => Err(Failure(
+            "a terminal cannot show a recording; write `hlscam record … --output - | PROGRAM`, or name a file".to_owned(),
+        )),
+        Output::Stdout => Ok(()),
+        Output::Files(FileName::Plain(path)) if overwrite == Overwrite::Refuse && path.exists() => {
+            Err(failed(RecordError::Exists(path.clone())))
+        }
+        Output::Files(name) => {
+            let parent = name.as_path().parent().unwrap_or(Path::new(""));
+            let is_filled = name.is_pattern() && parent.to_string_lossy().contains('%');
+            let is_there = is_filled || parent.as_os_str().is_empty() || parent.is_dir();
+            let missing = || format!("cannot record to {name}: its folder does not exist; make the folder first");
+            is_there.then_some(()).ok_or_else(|| Failure(missing()))
+        }
+    }
 }
 
-impl Recorder {
-    fn new(file: Mp4File, output: PathBuf, overwrite: Overwrite) -> Recorder {
-        Recorder { file: Some(file), output, overwrite, recordings: Vec::new(), error: None }
+/// What all recordings of a command share.
+struct Recording<'a> {
+    record: &'a RecordConfig,
+    interrupt: &'a Interrupt,
+    report: &'a Report<'a>,
+    /// Raised when a reader that stands still is not waited for any more.
+    ending: Arc<AtomicBool>,
+}
+
+/// How a recording ended.
+struct Outcome {
+    totals: Totals,
+    /// What the disk was too slow for.
+    missing: Span,
+    /// Why it is not what was asked for.
+    failure: Option<Failure>,
+}
+
+impl Outcome {
+    /// Nothing came of it.
+    fn none(failure: Failure) -> Outcome {
+        Outcome { totals: Totals::default(), missing: Span::ZERO, failure: Some(failure) }
     }
 
-    /// Frames written so far, in all files.
-    fn frames(&self) -> u64 {
-        let finished: u64 = self.recordings.iter().map(|recording| recording.frames).sum();
-        finished + self.file.as_ref().map_or(0, Mp4File::frames)
-    }
-
-    /// Writes an event of the packager; `false` when no more can be written.
-    fn take(&mut self, event: &PackagerEvent) -> bool {
-        if self.error.is_none() {
-            self.error = self.push(event).err();
-        }
-        self.error.is_none()
-    }
-
-    fn push(&mut self, event: &PackagerEvent) -> Result<(), RecordError> {
-        let Some(file) = self.file.as_mut() else { return Ok(()) };
-        match file.push(event) {
-            Err(RecordError::FormatChanged(_)) if self.recordings.len() < FILES_MAX => {
-                self.recordings.extend(self.file.take().map(Mp4File::finish).transpose()?);
-                let path = numbered(&self.output, self.recordings.len() as u32 + 1);
-                tracing::info!("the picture's format changed; recording goes on in {}", path.display());
-                self.file.insert(Mp4File::create(&path, self.overwrite)?).push(event)
+    /// What went wrong with the stream is told before what went wrong with its recording.
+    fn new(totals: Totals, missing: Span, failure: Option<Failure>, error: Option<RecordError>, name: &str) -> Outcome {
+        let error = match error {
+            Some(RecordError::ReaderGone) => {
+                tracing::info!("the reader of stdout has gone, and so the recording ends");
+                None
             }
-            result => result,
-        }
-    }
-
-    /// Finishes the last file. What was written before an error stays and plays.
-    fn finish(&mut self) -> (Vec<Recording>, Option<RecordError>) {
-        match self.file.take().map(Mp4File::finish).transpose() {
-            Ok(last) => self.recordings.extend(last),
-            Err(error) => self.error = self.error.take().or(Some(error)),
-        }
-        (std::mem::take(&mut self.recordings), self.error.take())
+            error => error.map(failed),
+        };
+        let late = || Failure(format!("{:.1} s are missing in {name}: the disk was too slow", missing.as_s()));
+        let failure = failure.or(error).or_else(|| (missing > Span::ZERO).then(late));
+        Outcome { totals, missing, failure }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::package::Msn;
+impl Recording<'_> {
+    /// Writes a stream to where it was asked.
+    fn recorder(&self) -> Recorder {
+        let target = match &self.record.output {
+            Output::Files(name) => Target::Files(name.clone(), self.record.overwrite),
+            Output::Stdout => Target::Pipe(Box::new(Stdout::new(self.ending.clone()))),
+        };
+        Recorder::new(target, self.record.split, self.report.tell())
+    }
 
-    #[test]
-    fn an_error_stays_told_whatever_comes_after_it() {
-        let dir = tempfile::tempdir().expect("a folder");
-        let path = dir.path().join("out.mp4");
-        let mut recorder =
-            Recorder::new(Mp4File::create(&path, Overwrite::Refuse).expect("makes it"), path.clone(), Overwrite::Refuse);
-        recorder.error = Some(RecordError::Exists(path));
-        assert!(!recorder.take(&PackagerEvent::End(Msn(1))), "events after an error are not taken");
-        let (recordings, error) = recorder.finish();
-        assert!(recordings.is_empty() && matches!(error, Some(RecordError::Exists(_))));
+    /// One recording: what came of it, and why that is not what was asked for.
+    fn once(&self, config: &CameraConfig, clock: &Arc<dyn Clock>) -> (Totals, Option<Failure>) {
+        let Outcome { totals, missing, failure } = pipeline::run(self, config, clock).unwrap_or_else(Outcome::none);
+        self.report.ended(totals, missing, failure.as_ref().map(|failure| failure.0.as_str()));
+        (totals, failure)
+    }
+
+    /// Recordings whenever the clock shows a multiple of the period, until the user ends it. One that fails is told, and the next is made.
+    fn repeatedly(&self, period: Span, config: &CameraConfig, clock: &Arc<dyn Clock>) -> Result<(), Failure> {
+        let mut schedule = Schedule::new(period, self.record.zone, clock.wall());
+        let (mut made, mut failed, mut last, mut announced) = (0, 0, None, false);
+        loop {
+            match schedule.look(clock.wall()) {
+                Due::At(at) => {
+                    if !announced {
+                        tracing::info!("the next recording begins at {}", at.to_local());
+                    }
+                    announced = true;
+                    if self.interrupt.wait(STATUS_PERIOD.min(at.since(clock.wall())).max(LOOK)) {
+                        break;
+                    }
+                }
+                Due::Missed(at) => {
+                    let reason = "the one before took longer, the clock was set, or the computer slept";
+                    self.report.skipped(at, reason);
+                    announced = false;
+                }
+                Due::Now(_) => {
+                    announced = false;
+                    made += 1;
+                    let (totals, failure) = self.once(config, clock);
+                    let ended = self.interrupt.was_told();
+                    // One that the user has ended before its first frame has not failed.
+                    if let Some(failure) = failure.filter(|_| !ended || totals.frames > 0) {
+                        tracing::warn!("{failure}");
+                        failed += 1;
+                        last = Some(failure);
+                    }
+                    if ended {
+                        break;
+                    }
+                }
+            }
+        }
+        last.map_or(Ok(()), |last| Err(Failure(format!("{failed} of {made} recordings failed; the last: {last}"))))
     }
 }

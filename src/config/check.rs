@@ -2,7 +2,7 @@
 //!
 //! Pure: whether a file, a camera or a port exists is found out by the stage that opens it.
 
-use super::{Command, DetectFilesConfig, EventsConfig, Invocation, Listing, RecordConfig};
+use super::{Command, DetectFilesConfig, EventsConfig, Invocation, Listing, record};
 use crate::{
     camera::CameraConfig,
     camera_name::CameraName,
@@ -19,7 +19,6 @@ use crate::{
     hooks::{HooksConfig, broker::BrokerAddress, webhook::Endpoint},
     picture::SIDE_MAX,
     quantity::{self, span_text},
-    record::Overwrite,
     server::{
         AccessConfig, AllowedOrigins, ServerConfig,
         authority::{Host, Origin},
@@ -55,11 +54,6 @@ const DETECT_FPS: RangeInclusive<f64> = 0.1..=60.0;
 const DETECT_WIDTH_MIN: u32 = 80;
 /// Most cascades at once: as many as there are names. They take turns, so each of more would see too little of what passes.
 const CASCADES_MAX: usize = 8;
-/// Shortest recording: one part.
-const RECORD_MIN: Span = Span::from_ms(100);
-/// Longest recording.
-const RECORD_MAX: Span = Span::from_ms(24 * 3_600_000);
-
 /// What can be drawn.
 const OVERLAYS: &str = "boxes, labels, clock, blur";
 
@@ -98,20 +92,7 @@ fn bench(args: &BenchArgs) -> Result<Command, UsageError> {
 
 fn record(args: &RecordArgs) -> Result<Command, UsageError> {
     let config = pipeline(source(&args.source)?, args.source.once, &args.pipeline)?;
-    let duration = asked("--duration", &args.duration, quantity::span)?;
-    if !(RECORD_MIN..=RECORD_MAX).contains(&duration) {
-        return refuse(
-            "--duration",
-            &args.duration,
-            &format!("a recording is {} to {} long; write 30s or 5m", span_text(RECORD_MIN), span_text(RECORD_MAX)),
-        );
-    }
-    let ending = args.output.extension().map(|ending| ending.to_ascii_lowercase());
-    if !ending.is_some_and(|ending| ending == "mp4" || ending == "m4v") {
-        return refuse("--output", &args.output.to_string_lossy(), "a recording is an MP4 file; write a name that ends in .mp4");
-    }
-    let overwrite = if args.force { Overwrite::Replace } else { Overwrite::Refuse };
-    Ok(Command::Record(config, RecordConfig { duration, output: args.output.clone(), overwrite }))
+    Ok(Command::Record(config, record::read(args)?))
 }
 
 fn detect_files(args: &DetectFilesArgs) -> Result<Command, UsageError> {
@@ -445,20 +426,20 @@ fn bind_hint(text: &str) -> String {
     }
 }
 
-fn listing(json: bool) -> Listing {
+pub(super) fn listing(json: bool) -> Listing {
     if json { Listing::Json } else { Listing::Text }
 }
 
 /// The meaning of an option's value, or the whole sentence.
-fn asked<T>(option: &str, text: &str, read: impl Fn(&str) -> Result<T, String>) -> Result<T, UsageError> {
+pub(super) fn asked<T>(option: &str, text: &str, read: impl Fn(&str) -> Result<T, String>) -> Result<T, UsageError> {
     read(text).or_else(|why| refuse(option, text, &why))
 }
 
 /// The sentence. A value that cannot be seen (empty, or none) is left out.
-fn refuse<T>(option: &str, text: &str, why: &str) -> Result<T, UsageError> {
+pub(super) fn refuse<T>(option: &str, text: &str, why: &str) -> Result<T, UsageError> {
     let typed = if text.trim().is_empty() { option.to_owned() } else { format!("{option} {}", shown(text)) };
     Err(UsageError(format!("{typed}: {why}")))
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

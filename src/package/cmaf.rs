@@ -185,6 +185,15 @@ pub fn read_fragment_head(data: &[u8]) -> Result<(FragmentReading, usize), CmafE
 }
 
 impl FragmentReading {
+    /// Leaves out all frames behind the first `count`, and says how many bytes are left of them.
+    pub fn truncate(&mut self, count: usize) -> usize {
+        self.samples.truncate(count);
+        for run in self.moof.traf.iter_mut().flat_map(|traf| &mut traf.trun) {
+            run.samples = run.samples.iter().take(count).collect::<Vec<_>>().into();
+        }
+        self.samples.iter().map(|sample| sample.size as usize).sum()
+    }
+
     /// All that stands before the frames' bytes but `styp` and `prft`, for the same fragment at another media time.
     pub fn head_at(&self, at: Ticks) -> Result<Vec<u8>, CmafError> {
         let mut moof = self.moof.clone();

@@ -51,6 +51,11 @@ pub fn start(mut events: Subscription<PackagerEvent>, mut write: Write) -> io::R
 }
 
 impl Writer {
+    /// Whether it has nothing more to write.
+    pub fn has_ended(&self) -> bool {
+        self.thread.is_finished()
+    }
+
     /// Waits until all that was published is written, which needs the stream to have ended. Returns how much of it found no room.
     pub fn end(self) -> Span {
         self.thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))

@@ -105,7 +105,7 @@ fn a_wrong_command_line_is_one_sentence_and_exit_2() {
     wrong("--device rtsp://a/b", "--device rtsp://...: network sources are not supported yet; take a camera, file:PATH or test");
     wrong("--bind localhost", "--bind localhost: this is a name, not an IP address; write 127.0.0.1");
     wrong("detect", "`hlscam detect` needs <FILE>...; `hlscam detect --help` explains");
-    wrong("record --output a.mp4", "`hlscam record` needs --duration <TIME>; `hlscam record --help` explains");
+    wrong("record --duration 1s", "`hlscam record` needs --output <FILE.mp4>; `hlscam record --help` explains");
 }
 
 #[cfg(unix)]

@@ -22,6 +22,8 @@ mod pipeline;
 mod ports;
 #[cfg(all(feature = "ffmpeg", feature = "opencv"))]
 mod privacy;
+#[cfg(all(target_os = "linux", feature = "ffmpeg", feature = "opencv"))]
+mod recording;
 #[cfg(all(unix, feature = "ffmpeg", feature = "opencv"))]
 mod source;
 #[cfg(all(target_os = "linux", feature = "ffmpeg", feature = "opencv"))]

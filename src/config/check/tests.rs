@@ -1,5 +1,4 @@
 use super::*;
-use crate::record::Overwrite;
 use crate::{
     cli,
     encode::{BITRATE_DEFAULT, PRESET_DEFAULT},
@@ -10,7 +9,7 @@ use crate::{
 use std::ffi::OsString;
 
 /// Reads a line as a shell would without quotes; `''` is the empty argument.
-fn meaning(line: &str) -> Result<Invocation, String> {
+pub(in crate::config) fn meaning(line: &str) -> Result<Invocation, String> {
     let words = line.split_whitespace().map(|word| if word == "''" { "" } else { word });
     match cli::parse(std::iter::once("hlscam").chain(words).map(OsString::from)) {
         Ok(cli) => read(&cli).map_err(|error| error.to_string()),
@@ -18,7 +17,7 @@ fn meaning(line: &str) -> Result<Invocation, String> {
     }
 }
 
-fn check(line: &str, expect: &str) {
+pub(in crate::config) fn check(line: &str, expect: &str) {
     assert_eq!(meaning(line).expect_err(line), expect, "{line}");
 }
 
@@ -292,17 +291,6 @@ fn an_address_that_is_none_is_refused() {
         check(&format!("--port {typed}"), &format!("{shown}: a port is 0 to 65535; write 8080, or 0 for any free one"));
     }
     assert_eq!(streamed("--bind [::]").1.bind, "::".parse::<IpAddr>().unwrap());
-}
-
-#[test]
-fn recording_needs_a_length_and_an_mp4() {
-    let line = "record --device test --duration 30s --output out.mp4";
-    let command = |line: &str| meaning(line).map(|invocation| invocation.command);
-    let expect = |overwrite| RecordConfig { duration: Span::from_ms(30_000), output: "out.mp4".into(), overwrite };
-    assert!(matches!(command(line), Ok(Command::Record(_, record)) if record == expect(Overwrite::Refuse)));
-    assert!(matches!(command(&format!("{line} --force")), Ok(Command::Record(_, record)) if record == expect(Overwrite::Replace)));
-    check("record --duration 0s --output out.mp4", "--duration 0s: a recording is 100ms to 24h long; write 30s or 5m");
-    check("record --duration 1s --output out.mkv", "--output out.mkv: a recording is an MP4 file; write a name that ends in .mp4");
 }
 
 #[test]

@@ -1,0 +1,72 @@
+//! A recording of a source of this computer: its own capture, its own encoder.
+
+use super::{Outcome, Recording, STATUS_PERIOD};
+use crate::{
+    app::{Failure, failed, open_source},
+    camera::{
+        CameraConfig,
+        flow::{Flow, FlowLimits},
+    },
+    package::FirstSegment,
+    record::{
+        recorder::{Recorder, Totals},
+        writer::{self, Write},
+    },
+    sync::lock,
+    time::Clock,
+};
+use std::sync::{Arc, Mutex, atomic::Ordering};
+
+/// Records until the time is over, the source ends, or the user ends it.
+pub(super) fn run(recording: &Recording<'_>, config: &CameraConfig, clock: &Arc<dyn Clock>) -> Result<Outcome, Failure> {
+    let Recording { record, interrupt, report, .. } = recording;
+    let (flow, source) = Flow::new(config, clock.clone(), Box::new(|_| ())).map_err(failed)?;
+    let Some(capture) = open_source(source, interrupt, || ())? else {
+        return Err(Failure("ended before the source was open; nothing was recorded".to_owned()));
+    };
+    let mut recorder = recording.recorder();
+    if let Err(error) = recorder.open_early() {
+        // Why there is no file says more than how the source ended.
+        let _ = capture.end();
+        return Err(failed(error));
+    }
+    let rate = flow.rate(&capture.format);
+    let frames = record.duration.map(|duration| ((duration.as_s() * rate.as_f64()).round() as u64).max(1));
+    let recorder = Arc::new(Mutex::new(recorder));
+    // Beside the recorder, whose lock is held as long as a slow disk takes.
+    let written = Arc::new(Mutex::new(Totals::default()));
+    let write: Write = {
+        let (recorder, written) = (recorder.clone(), written.clone());
+        Box::new(move |event| {
+            let mut recorder: std::sync::MutexGuard<'_, Recorder> = lock(&recorder);
+            let goes_on = recorder.take(event);
+            *lock(&written) = recorder.totals();
+            goes_on
+        })
+    };
+    let name = record.output.to_string();
+    let events = flow.bus.events.subscribe(writer::queue_config(&name, writer::QUEUE_BYTES_MAX));
+    let writer = writer::start(events, write).map_err(failed)?;
+    let running = flow.start(capture, FlowLimits { first: FirstSegment::NEW, frames_max: frames }).map_err(failed)?;
+    let mut display = report.display(frames);
+    let mut interrupted = false;
+    while !interrupted && !running.has_ended() {
+        interrupted = interrupt.wait(STATUS_PERIOD);
+        report.show(&mut display, *lock(&written));
+    }
+    recording.ending.store(interrupted, Ordering::Relaxed);
+    let (ended, remains) = running.end();
+    let captured = remains.end();
+    while !writer.has_ended() {
+        // A reader that does not read is waited for until the user ends it.
+        if interrupt.wait(super::LOOK) {
+            recording.ending.store(true, Ordering::Relaxed);
+        }
+    }
+    drop(display);
+    let missing = writer.end();
+    let (totals, error) = lock(&recorder).finish();
+    // Why the stream failed says more than that nothing was recorded.
+    let failure = ended.and(captured).err().map(failed);
+    Ok(Outcome::new(totals, missing, failure, error, &name))
+}

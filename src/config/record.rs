@@ -1,0 +1,160 @@
+//! What `hlscam record` was told.
+
+use super::{
+    Output, RecordConfig,
+    check::{asked, listing, refuse},
+};
+use crate::{
+    cli::{RecordArgs, UsageError},
+    quantity::{self, span_text},
+    record::{Overwrite, name::FileName, recorder::FILE_MAX},
+    time::{Span, zone::Zone},
+};
+use std::path::Path;
+
+/// Shortest recording: one part.
+const RECORD_MIN: Span = Span::from_ms(100);
+/// Longest recording of which the length is told; a recording without end is divided by the day.
+const RECORD_MAX: Span = FILE_MAX;
+/// Shortest file of a divided recording: a key frame begins each, and there is one a second or two.
+const SPLIT_MIN: Span = Span::from_ms(1000);
+/// Shortest period: a camera takes a second or two to open.
+const EVERY_MIN: Span = Span::from_ms(5000);
+/// Longest period.
+const EVERY_MAX: Span = Span::from_ms(7 * 24 * 3_600_000);
+
+/// What it means.
+pub(super) fn read(args: &RecordArgs) -> Result<RecordConfig, UsageError> {
+    let duration = length("--duration", args.duration.as_deref(), (RECORD_MIN, RECORD_MAX), "a recording is", "30s or 5m")?;
+    let split = length("--split", args.split.as_deref(), (SPLIT_MIN, FILE_MAX), "a file is", "10m or 1h")?;
+    let every = length("--every", args.every.as_deref(), (EVERY_MIN, EVERY_MAX), "a period is", "10m or 1h")?;
+    let zone = if args.utc { Zone::Utc } else { Zone::Local };
+    let output = output(&args.output, zone)?;
+    if let (Some(every), Some(text)) = (every, &args.every) {
+        check_every(args, (every, text), (duration, &output))?;
+    }
+    if output == Output::Stdout && args.json {
+        return refuse("--json", "", "stdout has the recording; leave it out, or record to a file");
+    }
+    if let (Output::Stdout, Some(text)) = (&output, &args.split) {
+        return refuse("--split", text, "stdout is one stream; leave it out, or record to files");
+    }
+    let overwrite = if args.force { Overwrite::Replace } else { Overwrite::Refuse };
+    Ok(RecordConfig { duration, output, overwrite, split, every, zone, listing: listing(args.json) })
+}
+
+fn length(
+    option: &str,
+    text: Option<&str>,
+    (min, max): (Span, Span),
+    what: &str,
+    example: &str,
+) -> Result<Option<Span>, UsageError> {
+    let Some(text) = text else { return Ok(None) };
+    let span = asked(option, text, quantity::span)?;
+    if !(min..=max).contains(&span) {
+        let why = format!("{what} {} to {} long; write {example}", span_text(min), span_text(max));
+        return refuse(option, text, &why);
+    }
+    Ok(Some(span))
+}
+
+fn output(path: &Path, zone: Zone) -> Result<Output, UsageError> {
+    let text = path.to_string_lossy();
+    if path == Path::new("-") {
+        return Ok(Output::Stdout);
+    }
+    let ending = path.extension().map(|ending| ending.to_ascii_lowercase());
+    if !ending.is_some_and(|ending| ending == "mp4" || ending == "m4v") {
+        return refuse("--output", &text, "a recording is an MP4 file; write a name that ends in .mp4, or - for stdout");
+    }
+    asked("--output", &text, |_| FileName::parse(path, zone)).map(Output::Files)
+}
+
+fn check_every(
+    args: &RecordArgs,
+    (every, text): (Span, &str),
+    (duration, output): (Option<Span>, &Output),
+) -> Result<(), UsageError> {
+    match (duration, &args.duration) {
+        (Some(duration), Some(length)) if duration >= every => {
+            let why =
+                format!("each recording is {length} long, and the next would begin before it ends; write --split {text} alone");
+            return refuse("--every", text, &why);
+        }
+        (None, _) => return refuse("--every", text, "how long each recording is, is missing; write --duration 60s too"),
+        _ => {}
+    }
+    match output {
+        Output::Files(name) if name.is_pattern() => Ok(()),
+        Output::Files(_) => {
+            refuse("--output", &args.output.to_string_lossy(), "each recording needs a name; write %Y-%m-%d_%H-%M-%S.mp4")
+        }
+        Output::Stdout => refuse("--every", text, "stdout is one stream; leave it out, or record to files"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{
+        Command, Listing,
+        check::tests::{check, meaning},
+    };
+
+    fn recorded(line: &str) -> RecordConfig {
+        match meaning(line).unwrap_or_else(|error| panic!("{line}: {error}")).command {
+            Command::Record(_, record) => record,
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_recording_has_a_length_or_none_and_goes_into_an_mp4_or_to_a_reader() {
+        let expect = RecordConfig {
+            duration: Some(Span::from_ms(30_000)),
+            output: Output::Files(FileName::Plain("out.mp4".into())),
+            overwrite: Overwrite::Refuse,
+            split: None,
+            every: None,
+            zone: Zone::Local,
+            listing: Listing::Text,
+        };
+        let line = "record --device test --duration 30s --output out.mp4";
+        assert_eq!(recorded(line), expect);
+        assert_eq!(recorded(&format!("{line} --force")), RecordConfig { overwrite: Overwrite::Replace, ..expect.clone() });
+        assert_eq!(recorded("record --output out.mp4"), RecordConfig { duration: None, ..expect.clone() });
+        assert_eq!(recorded("record -o -"), RecordConfig { duration: None, output: Output::Stdout, ..expect.clone() });
+        let every = "record --duration 60s --every 1h --split 30s --utc --json -o %H.mp4";
+        let pattern = Output::Files(FileName::Pattern("%H.mp4".to_owned(), Zone::Utc));
+        let (split, period) = (Some(Span::from_ms(30_000)), Some(Span::from_ms(3_600_000)));
+        let (duration, listing) = (Some(Span::from_ms(60_000)), Listing::Json);
+        assert_eq!(
+            recorded(every),
+            RecordConfig { duration, output: pattern, split, every: period, zone: Zone::Utc, listing, ..expect }
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_recorded_is_refused_in_one_sentence() {
+        let line = |rest: &str, why: &str| check(&format!("record {rest}"), why);
+        line("--duration 0s -o a.mp4", "--duration 0s: a recording is 100ms to 24h long; write 30s or 5m");
+        line("-o a.mkv", "--output a.mkv: a recording is an MP4 file; write a name that ends in .mp4, or - for stdout");
+        line("--split 10ms -o a.mp4", "--split 10ms: a file is 1s to 24h long; write 10m or 1h");
+        line("--split 1m -o -", "--split 1m: stdout is one stream; leave it out, or record to files");
+        line("--json -o -", "--json: stdout has the recording; leave it out, or record to a file");
+        line(
+            "-o %K.mp4",
+            "--output %K.mp4: there is a % in it that begins no conversion of strftime; write it like %Y-%m-%d_%H-%M-%S.mp4, and \
+             %% for a per cent sign",
+        );
+        line("--every 1s --duration 1s -o %s.mp4", "--every 1s: a period is 5s to 168h long; write 10m or 1h");
+        line("--every 1h -o %s.mp4", "--every 1h: how long each recording is, is missing; write --duration 60s too");
+        line(
+            "--every 1h --duration 60m -o %s.mp4",
+            "--every 1h: each recording is 60m long, and the next would begin before it ends; write --split 1h alone",
+        );
+        line("--every 1h --duration 1m -o a.mp4", "--output a.mp4: each recording needs a name; write %Y-%m-%d_%H-%M-%S.mp4");
+        line("--every 1h --duration 1m -o -", "--every 1h: stdout is one stream; leave it out, or record to files");
+    }
+}
