@@ -4,7 +4,7 @@
 pub mod broker;
 pub mod exec;
 pub mod homeassistant;
-mod tls;
+pub(crate) mod tls;
 pub mod url;
 pub mod webhook;
 

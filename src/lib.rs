@@ -83,6 +83,9 @@ pub mod marker_service;
 pub mod gzip;
 pub mod hooks;
 
+// What asks another server.
+pub mod http_client;
+
 // Playlists.
 pub mod playlist;
 

@@ -12,7 +12,7 @@ const UNTRUSTED: &str = "invalid peer certificate";
 const CERTIFICATES_LEN_MAX: u64 = 16 << 20;
 
 /// How a hook meets the server of its address. Nobody is trusted, and no file is read, where that is not over TLS.
-pub(super) fn client_config(address: &Address) -> Result<ClientConfig, rustls::Error> {
+pub(crate) fn client_config(address: &Address) -> Result<ClientConfig, rustls::Error> {
     let roots = if address.is_tls { trusted() } else { RootCertStore::empty() };
     let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider())).with_safe_default_protocol_versions()?;
     Ok(builder.with_root_certificates(roots).with_no_client_auth())
@@ -46,6 +46,6 @@ fn readable(file: &Path) -> std::io::Result<()> {
 }
 
 /// Adds what to do to the reason of a failed connection.
-pub(super) fn advised(why: String) -> String {
+pub(crate) fn advised(why: String) -> String {
     if why.contains(UNTRUSTED) { format!("{why}; set SSL_CERT_FILE to a file with the certificate to trust") } else { why }
 }
