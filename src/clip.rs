@@ -5,7 +5,7 @@
 //! as a restart, the clip has none: what comes after follows at once.
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use crate::{
     package::{
@@ -100,7 +100,7 @@ pub fn cut(footage: &Footage, time: TimeRange) -> Result<Clip, ClipError> {
 }
 
 /// Whether neither memory nor a disk has its bytes.
-fn is_lost(segment: &Segment) -> bool {
+pub(crate) fn is_lost(segment: &Segment) -> bool {
     segment.parts.iter().any(|part| matches!(part.data, MediaBytes::Lost(_)))
 }
 
@@ -178,7 +178,7 @@ impl Cut {
 }
 
 /// The head of the fragment that begins there, and the length of its frames.
-fn fragment_at(data: &MediaBytes, offset: usize) -> Result<(FragmentReading, usize), ClipError> {
+pub(crate) fn fragment_at(data: &MediaBytes, offset: usize) -> Result<(FragmentReading, usize), ClipError> {
     let head = |len: usize| -> io::Result<Bytes> { data.slice(offset..data.len().min(offset + len)).read() };
     match cmaf::read_fragment_head(&head(HEAD_LEN)?) {
         Ok(read) => Ok(read),

@@ -10,6 +10,7 @@ use bytes::Bytes;
 mod ffmpeg;
 #[cfg(test)]
 pub(crate) mod fixture;
+pub mod jpeg;
 pub mod nal;
 pub mod still;
 

@@ -1,5 +1,7 @@
 //! What all users of FFmpeg share.
 
+pub(crate) mod scaler;
+
 use std::sync::Once;
 
 /// Gives FFmpeg's errors their texts, which is not safe to do twice at a time, and ends its chatter: it would tear the status line, and

@@ -21,11 +21,13 @@ pub mod time;
 
 // What is made of it.
 pub mod counter;
-#[cfg(feature = "ffmpeg")]
-mod ffmpeg;
 pub mod grid;
 pub mod panics;
 pub mod picture;
+
+// And of pictures, what all users of FFmpeg share.
+#[cfg(feature = "ffmpeg")]
+mod ffmpeg;
 
 // The flow of one camera, from its pictures to what is published. It knows nothing of HTTP and of what is kept. First its pictures.
 pub mod source;
@@ -66,8 +68,9 @@ pub mod window;
 // And the same on a disk.
 pub mod archive;
 
-// What is cut out of it.
+// What is cut out of it: films, and pictures.
 pub mod clip;
+pub mod snapshot;
 
 // Markers.
 pub mod marker;

@@ -28,6 +28,19 @@ pub enum SourceState {
     Ended,
 }
 
+impl SourceState {
+    /// Why there are no pictures; `None` where there are.
+    pub fn absence(self) -> Option<&'static str> {
+        Some(match self {
+            SourceState::Live => return None,
+            SourceState::Opening => "the source is being opened",
+            SourceState::Silent => "the source gives no pictures",
+            SourceState::Lost => "the source is gone, and is being opened again",
+            SourceState::Ended => "the stream has ended",
+        })
+    }
+}
+
 /// What the capture of one stream tells of itself.
 #[derive(Debug, Default)]
 pub struct CaptureStatus {

@@ -15,10 +15,10 @@ use crate::{
 };
 use std::{io::Write, sync::Arc};
 
-const BEGIN: WallTime = WallTime(1_795_191_552_000_000);
+pub(crate) const BEGIN: WallTime = WallTime(1_795_191_552_000_000);
 
 /// A window of 6 s of real footage, a key frame a second, in segments of 2 s.
-fn filled() -> Option<Arc<Window>> {
+pub(crate) fn filled() -> Option<Arc<Window>> {
     let (params, frames): (_, Vec<EncodedFrame>) = footage(180, Ticks(0))?;
     let grid = Grid::new(FrameRate::whole(30), Lengths::default());
     let window = Arc::new(Window::new(WindowConfig { target_duration_s: 2, ..config() }, Arc::new(ManualClock::at(BEGIN))));
@@ -31,7 +31,7 @@ fn filled() -> Option<Arc<Window>> {
     Some(window)
 }
 
-fn after_ms(ms: i64) -> WallTime {
+pub(crate) fn after_ms(ms: i64) -> WallTime {
     BEGIN + Span::from_ms(ms)
 }
 

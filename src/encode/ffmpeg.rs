@@ -1,5 +1,8 @@
 //! The FFmpeg adapter: any H.264 encoder of libavcodec behind [`Encoder`]. No FFmpeg type leaves this file.
 
+pub(super) mod decode;
+pub(super) mod jpeg;
+
 use super::{
     ENCODER_DEFAULT, EncodeError, EncodedFrame, Encoder, EncoderInput, PRESET_DEFAULT, Settings, VBV_SPAN, VideoParams, nal,
     still::Stills,

@@ -7,7 +7,7 @@ use super::{
         admission::Admission, faults::Faults, in_flight::InFlight, log_throttle::LogThrottle, memfd_cache::MemfdCache,
         viewers::Viewers,
     },
-    origin::Reply,
+    origin::{Reply, mjpeg::MjpegHub, snapshot::Pictures},
     page::assets::Asset,
     routes::Route,
 };
@@ -33,6 +33,8 @@ const PLAYING_TARGETS: i64 = 2;
 pub(super) struct Served {
     pub(super) camera: Arc<Camera>,
     viewers: Mutex<Viewers>,
+    /// Its pictures one after the other.
+    pub(super) mjpeg: Arc<MjpegHub>,
 }
 
 impl Served {
@@ -58,7 +60,10 @@ impl Served {
 
 /// The cameras to serve.
 pub(super) fn served(cameras: &Cameras) -> Vec<Arc<Served>> {
-    cameras.iter().map(|camera| Arc::new(Served { camera: camera.clone(), viewers: Mutex::default() })).collect()
+    cameras
+        .iter()
+        .map(|camera| Arc::new(Served { camera: camera.clone(), viewers: Mutex::default(), mjpeg: Arc::default() }))
+        .collect()
 }
 
 /// What the routes answer from.
@@ -77,6 +82,10 @@ pub(super) struct Shared {
     pub(super) pages: Semaphore,
     /// Clips that may be made and sent.
     pub(super) clips: Arc<Semaphore>,
+    /// Pictures that may be made, and those that were.
+    pub(super) pictures: Pictures,
+    /// Admits clients that watch pictures one after the other.
+    pub(super) watchers: Arc<Admission>,
     /// Admits clients of events and detections.
     pub(super) subscribers: Arc<Admission>,
     pub(super) in_flight: Arc<InFlight>,

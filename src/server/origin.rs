@@ -6,11 +6,14 @@
 pub(super) mod clip;
 mod directives;
 pub(super) mod handler;
+pub(super) mod mjpeg;
 mod range;
 mod reply;
+pub(super) mod snapshot;
 mod tail;
 #[cfg(test)]
 mod tests;
+mod thumbs;
 
 pub use reply::{Reply, Rest};
 pub use tail::{SegmentTail, Stalled, TailReader};

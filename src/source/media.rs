@@ -6,7 +6,6 @@
 mod input;
 mod rate;
 mod reader;
-mod scaler;
 mod search;
 mod shape;
 #[cfg(test)]

@@ -7,6 +7,7 @@ mod growing;
 mod hooks;
 mod hostile;
 mod markers;
+mod pictures;
 mod proxies;
 mod running;
 mod slow;

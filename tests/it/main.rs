@@ -17,6 +17,8 @@ mod manual_clock;
 mod missing;
 #[cfg(all(target_os = "linux", feature = "ffmpeg", feature = "opencv"))]
 mod named_files;
+#[cfg(all(target_os = "linux", feature = "ffmpeg", feature = "opencv"))]
+mod pictures;
 #[cfg(all(feature = "ffmpeg", feature = "opencv"))]
 mod pipeline;
 mod ports;

@@ -112,12 +112,20 @@ impl Deadline {
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
+    /// The status line and the headers.
+    pub(crate) head: String,
     pub(crate) body: Vec<u8>,
 }
 
 impl Answer {
     pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// A header; empty where it is not there.
+    pub(crate) fn header(&self, name: &str) -> &str {
+        let named = |line: &'_ str| line.split_once(": ").is_some_and(|(known, _)| known.eq_ignore_ascii_case(name));
+        self.head.lines().find(|line| named(line)).map_or("", |line| &line[name.len() + 2..])
     }
 
     pub(crate) fn json(&self) -> serde_json::Value {
@@ -145,7 +153,7 @@ pub(crate) fn send(address: &str, method: &str, path: &str, json: &str) -> std::
     let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
     let status =
         head.lines().next().and_then(|line| line.split(' ').nth(1)?.parse().ok()).ok_or(std::io::ErrorKind::InvalidData)?;
-    Ok(Answer { status, body: bytes.split_off(end + 4) })
+    Ok(Answer { status, head, body: bytes.split_off(end + 4) })
 }
 
 /// The folder of labelled clips beside the checkout; `None`, and a line saying so, where it is not there.

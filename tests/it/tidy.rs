@@ -19,7 +19,7 @@ const ADAPTERS: [(&str, &[&str]); 6] = [
     ("nokhwa", &["src/source/camera"]),
     ("v4l", &["src/source/camera"]),
     ("opencv", &["src/detect/haar"]),
-    ("ffmpeg_next", &["src/source/mjpeg", "src/source/media", "src/encode/ffmpeg", "src/ffmpeg.rs"]),
+    ("ffmpeg_next", &["src/source/mjpeg", "src/source/media", "src/encode/ffmpeg", "src/ffmpeg"]),
     ("rumqttc", &["src/hooks/broker"]),
     ("rusqlite", &["src/store", "src/archive"]),
 ];

@@ -151,10 +151,7 @@ fn obstacle(camera: &Camera) -> Option<&'static str> {
         // What a player asks first is there.
         SourceState::Live if camera.window.read(State::is_live) => return None,
         SourceState::Live => "the first pictures are being encoded",
-        SourceState::Opening => "the source is being opened",
-        SourceState::Silent => "the source gives no pictures",
-        SourceState::Lost => "the source is gone, and is being opened again",
-        SourceState::Ended => "the stream has ended",
+        other => other.absence()?,
     })
 }
 

@@ -19,7 +19,7 @@ use crate::{
             in_flight::{Cancellation, InFlightGuard},
             memfd_cache::MemfdCache,
         },
-        origin::{Reply, clip},
+        origin::{Reply, clip, mjpeg},
         page::assets,
         routes::Route,
     },
@@ -66,6 +66,8 @@ impl Site {
             gate: Gate::new(access),
             pages: Semaphore::new(markers::PAGES_AT_ONCE),
             clips: Arc::new(Semaphore::new(clip::CLIPS_AT_ONCE)),
+            pictures: Default::default(),
+            watchers: Admission::shared_out(mjpeg::WATCHERS_MAX, mjpeg::WATCHERS_PER_ADDRESS_MAX, mjpeg::WATCHERS_OF_PROXY_MAX),
             subscribers: Admission::shared_out(
                 events::SUBSCRIBERS_MAX,
                 events::SUBSCRIBERS_PER_ADDRESS_MAX,

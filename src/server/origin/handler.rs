@@ -7,20 +7,25 @@ use crate::server::{
         answer::{Answer, Call},
         chunked::{ChunkedBody, Chunks},
         file_body::FileBody,
-        reply::{list_of, not_found, respond, text_of},
+        reply::{later, list_of, not_found, respond, text_of},
     },
-    net::body::AnswerBody,
-    origin::{self, Method, Reply, Resolution, Rest, Stalled, TailReader, clip},
+    net::{
+        admission::{Permit, Refusal},
+        body::AnswerBody,
+    },
+    origin::{self, Method, Reply, Resolution, Rest, Stalled, TailReader, clip, mjpeg, snapshot},
     routes::Route,
 };
 use crate::{playlist::name::MANIFEST, window::WAITERS_MAX};
 use bytes::Bytes;
 use hyper::{Request, Response, header};
-use std::{io, net::IpAddr, sync::Arc};
+use std::{convert::Infallible, io, net::IpAddr, sync::Arc};
 use tokio::sync::OwnedSemaphorePermit;
 
 /// Of segments and parts.
 const MEDIA_ENDING: &str = ".m4s";
+/// Seconds after which a client that was turned away may come again.
+const RETRY_AFTER_S: u32 = 5;
 
 /// What is asked of which stream; `None` if there is no such camera.
 fn asked<B>(shared: &Shared, request: &Request<B>) -> Option<(Arc<Served>, origin::Request)> {
@@ -46,8 +51,13 @@ fn asked<B>(shared: &Shared, request: &Request<B>) -> Option<(Arc<Served>, origi
 /// Answers what is asked of a stream.
 pub(in crate::server) fn answer(Call { shared, peer, request }: Call) -> Answer {
     let Some((served, mut asked)) = asked(&shared, &request) else { return not_found().into() };
-    if asked.name == clip::NAME {
-        return clip(&shared, served, asked);
+    match &*asked.name {
+        clip::NAME => return clip(&shared, served, asked),
+        snapshot::NAME | snapshot::THUMB_NAME => {
+            return Answer::held(async move { snapshot::answer(served.camera.clone(), &shared.pictures, asked).await });
+        }
+        mjpeg::NAME => return pictures(&shared, served, peer, &asked),
+        _ => {}
     }
     let is_media = asked.name.ends_with(MEDIA_ENDING);
     // A player on this machine, whose own clock was set with ours, finds nothing to play by the clock of before, and must hear of the new one.
@@ -78,6 +88,48 @@ fn clip(shared: &Shared, served: Arc<Served>, asked: origin::Request) -> Answer 
             _ => respond(reply),
         }
     }))
+}
+
+/// Pictures one after the other, for as long as the client watches.
+fn pictures(shared: &Shared, served: Arc<Served>, peer: IpAddr, asked: &origin::Request) -> Answer {
+    let head = mjpeg::head(&served.camera, asked);
+    if head.status != 200 || asked.method == Method::Head {
+        return head.into();
+    }
+    let permit = match shared.watchers.admit(peer) {
+        Ok(permit) => permit,
+        Err(Refusal::Full(most)) => {
+            return later(503, format!("{most} clients watch already; come again\n"), RETRY_AFTER_S).into();
+        }
+        Err(Refusal::AddressFull(most)) => {
+            let told = format!("{most} clients of this address watch already; come again\n");
+            return later(429, told, RETRY_AFTER_S).into();
+        }
+    };
+    match served.mjpeg.watch(&served.camera.bus) {
+        Ok(watcher) => {
+            let body = WatchedBody { watcher, served, peer, _permit: permit };
+            respond(head).map(|_| AnswerBody::stream(ChunkedBody::new(body))).into()
+        }
+        Err(error) => later(503, format!("no thread can be started for the pictures: {error}\n"), RETRY_AFTER_S).into(),
+    }
+}
+
+/// The body of one who watches, and counts as a viewer.
+struct WatchedBody {
+    watcher: mjpeg::Watcher,
+    served: Arc<Served>,
+    peer: IpAddr,
+    _permit: Permit,
+}
+
+impl Chunks for WatchedBody {
+    type Error = Infallible;
+
+    async fn next(&mut self) -> Option<Result<Bytes, Infallible>> {
+        self.served.note_viewer(self.peer);
+        self.watcher.next().await
+    }
 }
 
 /// The body of a clip, which counts as one until it is sent.

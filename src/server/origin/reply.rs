@@ -80,6 +80,14 @@ impl Reply {
         self
     }
 
+    /// The client has it.
+    pub(super) fn not_modified() -> Reply {
+        let mut reply = Reply::new(304, Vec::new());
+        // RFC 9110 §8.6: the length of a 304 would be that of the 200.
+        reply.headers.retain(|(name, _)| *name != "content-length");
+        reply
+    }
+
     pub(super) fn with(mut self, name: &'static str, value: impl Into<String>) -> Reply {
         self.headers.push((name, value.into()));
         self
@@ -208,7 +216,7 @@ fn page(request: &Request, page: &RenderedPlaylist, kind: &'static str, lifetime
     let coding = negotiation::coding(request.accept_encoding.as_deref());
     let tag = entity_tag(page.tag(), coding);
     let mut reply = if is_known(request.if_none_match.as_deref(), &tag) {
-        not_modified()
+        Reply::not_modified()
     } else {
         match coding {
             ContentCoding::Gzip => Reply::new(200, page.gzip().to_vec()).with("content-encoding", "gzip"),
@@ -251,7 +259,7 @@ fn ranged(request: &Request, tag: &str, kind: &'static str, pieces: &[MediaBytes
     let len = media_length(pieces);
     // RFC 9110 §13.2.2: If-None-Match comes before Range.
     if is_known(request.if_none_match.as_deref(), tag) {
-        return Ok(not_modified());
+        return Ok(Reply::not_modified());
     }
     // RFC 9110 §14.2: Range means something for GET only. §13.1.5: it is of another file when If-Range names another tag, and a date
     // is never ours; the tag is compared strongly.
@@ -273,13 +281,6 @@ fn growing(request: &Request, kind: &'static str, msn: Msn, keep: Kept) -> Reply
     reply.headers.retain(|(name, _)| *name != "content-length");
     reply.rest = Some(Rest::SegmentTail(SegmentTail { msn, next: 0 }));
     keep.add_to(reply).for_method(request)
-}
-
-fn not_modified() -> Reply {
-    let mut reply = Reply::new(304, Vec::new());
-    // RFC 9110 §8.6: the length of a 304 would be that of the 200.
-    reply.headers.retain(|(name, _)| *name != "content-length");
-    reply
 }
 
 /// RFC 9110 §5.6.7.

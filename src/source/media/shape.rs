@@ -1,7 +1,7 @@
 //! From a decoded frame to a [`Picture`]: square pixels, upright, BT.601 in limited range, in one conversion by FFmpeg's scaler.
 
-use super::scaler::{Conversion, Scaler};
 use crate::{
+    ffmpeg::scaler::{Conversion, Scaler},
     picture::{Picture, PicturePool, Rotation, SIDE_MAX, Size},
     time::Ticks,
 };
@@ -56,6 +56,7 @@ impl Shaper {
             to: stored,
             space: matrix(decoded.color_space()),
             is_full: is_full(decoded),
+            gives_full: false,
         };
         if conversion.changes_nothing() {
             copy_planes(decoded, &mut picture, turn);

@@ -1,4 +1,4 @@
-//! FFmpeg's scaler with the colours said: from any format, matrix and range to BT.601 in limited range.
+//! FFmpeg's scaler with the colours said: from any format, matrix and range to planar 4:2:0 in BT.601.
 //!
 //! The safe form in ffmpeg-next knows neither matrix nor range, and a range that is said after the scaler was made comes too late: it has
 //! chosen to copy by then.
@@ -12,29 +12,31 @@ const ONE: i32 = 1 << 16;
 
 /// What a scaler is made for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Conversion {
+pub(crate) struct Conversion {
     /// The format it takes.
-    pub(super) pixels: Pixel,
+    pub(crate) pixels: Pixel,
     /// Width and height that it takes.
-    pub(super) from: (u32, u32),
-    /// The size that it gives, in planar 4:2:0.
-    pub(super) to: Size,
+    pub(crate) from: (u32, u32),
+    /// The size that it gives.
+    pub(crate) to: Size,
     /// The matrix of what it takes.
-    pub(super) space: color::Space,
+    pub(crate) space: color::Space,
     /// What it takes uses all values, 0 to 255.
-    pub(super) is_full: bool,
+    pub(crate) is_full: bool,
+    /// What it gives uses all values, as JPEG does, or 16 to 235, as video.
+    pub(crate) gives_full: bool,
 }
 
 impl Conversion {
     /// Whether what goes in would come out.
-    pub(super) fn changes_nothing(&self) -> bool {
+    pub(crate) fn changes_nothing(&self) -> bool {
         let same_size = self.from == (self.to.width() as u32, self.to.height() as u32);
-        self.pixels == Pixel::YUV420P && same_size && !self.is_full && self.space == color::Space::SMPTE170M
+        self.pixels == Pixel::YUV420P && same_size && self.is_full == self.gives_full && self.space == color::Space::SMPTE170M
     }
 }
 
 /// A scaler for one conversion.
-pub(super) struct Scaler {
+pub(crate) struct Scaler {
     context: NonNull<ffi::SwsContext>,
     made_for: Conversion,
 }
@@ -44,8 +46,8 @@ pub(super) struct Scaler {
 unsafe impl Send for Scaler {}
 
 impl Scaler {
-    pub(super) fn new(made_for: Conversion) -> Result<Scaler, Error> {
-        let Conversion { pixels, from, to, space, is_full } = made_for;
+    pub(crate) fn new(made_for: Conversion) -> Result<Scaler, Error> {
+        let Conversion { pixels, from, to, space, is_full, gives_full } = made_for;
         #[expect(unsafe_code, reason = "ffmpeg-next has no safe form of a scaler with colours")]
         // SAFETY: the allocation is checked, and is freed by the Scaler that owns it from then on. Each option is set by its name, a C string,
         // and is a number. The tables of coefficients are static, and are copied.
@@ -61,7 +63,7 @@ impl Scaler {
                 (c"dstw", to.width() as i64),
                 (c"dsth", to.height() as i64),
                 (c"dst_format", i64::from(ffi::AVPixelFormat::from(Pixel::YUV420P) as i32)),
-                (c"dst_range", 0),
+                (c"dst_range", i64::from(gives_full)),
                 (c"sws_flags", flags),
             ] {
                 check(ffi::av_opt_set_int(context.cast(), name.as_ptr(), value, 0))?;
@@ -70,18 +72,18 @@ impl Scaler {
             let coefficients = |space: color::Space| ffi::sws_getCoefficients(ffi::AVColorSpace::from(space) as i32);
             let (from, to) = (coefficients(space), coefficients(color::Space::SMPTE170M));
             // Refused for what has no matrix, and needs none.
-            ffi::sws_setColorspaceDetails(context, from, i32::from(is_full), to, 0, 0, ONE, ONE);
+            ffi::sws_setColorspaceDetails(context, from, i32::from(is_full), to, i32::from(gives_full), 0, ONE, ONE);
             Ok(scaler)
         }
     }
 
     /// What it was made for.
-    pub(super) fn made_for(&self) -> Conversion {
+    pub(crate) fn made_for(&self) -> Conversion {
         self.made_for
     }
 
     /// Converts a frame of the format and size that it was made for, into one of the size that it gives.
-    pub(super) fn run(&mut self, from: &frame::Video, to: &mut frame::Video) -> Result<(), Error> {
+    pub(crate) fn run(&mut self, from: &frame::Video, to: &mut frame::Video) -> Result<(), Error> {
         let Conversion { pixels, from: size, to: scaled, .. } = self.made_for;
         let fits_in = (from.format(), from.width(), from.height()) == (pixels, size.0, size.1);
         let fits_out =
