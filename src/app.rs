@@ -4,6 +4,7 @@ mod bench;
 mod cgroup;
 mod detect;
 mod interrupt;
+mod kept;
 mod limits;
 mod live;
 #[cfg(unix)]
@@ -46,6 +47,8 @@ pub fn run(command: Command, console: &Console) -> Result<(), Failure> {
         Command::Devices(form) => devices(form),
         Command::Bench(config, form) => bench::run(&config, clock, form),
         Command::Record(config, record) => record::run(&config, &record, &clock, console),
+        Command::Snapshot(config) => kept::snapshot(config, console),
+        Command::Export(config) => kept::export(config, console),
         Command::Detect(config) => detect::run(&config),
     }
 }

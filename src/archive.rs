@@ -10,6 +10,7 @@ pub mod folder;
 pub mod index;
 pub mod past;
 pub mod record;
+pub mod scan;
 #[cfg(test)]
 mod tests;
 pub mod writer;

@@ -2,6 +2,8 @@
 //!
 //! Values are not checked here, because clap's own complaints are paragraphs; ours are one sentence each.
 
+pub mod kept;
+
 use crate::{
     camera_name::NAME_DEFAULT,
     compose, detect, encode, grid,
@@ -12,6 +14,7 @@ use clap::{
     Args, CommandFactory, Parser, Subcommand,
     error::{ContextKind, ContextValue, ErrorKind},
 };
+use kept::{ExportArgs, SnapshotArgs};
 use std::{ffi::OsString, path::PathBuf};
 
 const EXAMPLES: &str = "\
@@ -20,6 +23,7 @@ Examples:
   hlscam --device test --port 9000                    a drawn picture, no camera needed
   hlscam --device Brio --bind 0.0.0.0 --size 1280x720 a camera by its name, for the whole network
   hlscam record --duration 30s --output out.mp4       half a minute of the first camera
+  hlscam export --last 30s --output door.mp4          what a running hlscam has just shown
 
 Lengths of time are a number and a unit: 200ms, 2s, 5m, 24h, 7d.
 Bit rates count in thousands (2M is 2,000,000 bit/s), bytes in 1024s (1G is 1,073,741,824 bytes).
@@ -64,6 +68,10 @@ pub enum CommandArgs {
     Bench(Box<BenchArgs>),
     /// Record a source to an MP4 file
     Record(Box<RecordArgs>),
+    /// Save the picture of now, or of a moment that is kept, of a running hlscam
+    Snapshot(SnapshotArgs),
+    /// Save footage that is kept, as a clip or a time-lapse, of a running hlscam or of the folder of one
+    Export(ExportArgs),
     /// Find faces in files, frame by frame
     Detect(DetectFilesArgs),
 }

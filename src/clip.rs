@@ -4,8 +4,10 @@
 //! It begins with the key frame before its first frame, and an edit list hides what is shown between the two. Where the stream had a hole, such
 //! as a restart, the clip has none: what comes after follows at once.
 
+mod holes;
 #[cfg(test)]
 pub(crate) mod tests;
+pub mod timelapse;
 
 use crate::{
     package::{
@@ -20,6 +22,7 @@ use crate::{
     },
 };
 use bytes::Bytes;
+use holes::Coverage;
 use std::io;
 
 /// Longest clip. Its index takes 8 bytes a frame and 60 a part while it is made and sent: 20 MB for six hours.
@@ -40,6 +43,8 @@ pub struct Clip {
     pub shown: Span,
     /// How long what it could not take would have been: footage that was lost.
     pub missing: Span,
+    /// The times of which there is no footage; it goes on without a pause.
+    pub holes: Vec<TimeRange>,
 }
 
 /// Why there is no clip: one sentence.
@@ -59,6 +64,9 @@ pub enum ClipError {
     /// It would be too long.
     #[error("a clip is 6 h long at most; ask for several")]
     TooLong,
+    /// It would be too long.
+    #[error("a time-lapse is 1 h long at most; pass a higher speed, or ask for several")]
+    TooLongShown,
     /// A file has one format.
     #[error("the format of the stream changes at {0}; ask for what is before it, or after it")]
     FormatChanges(WallTime),
@@ -76,7 +84,7 @@ pub fn cut(footage: &Footage, time: TimeRange) -> Result<Clip, ClipError> {
     let nothing = ClipError::Nothing { from, to };
     let mut cut =
         Cut { time, table: SampleTable::default(), payloads: Vec::new(), hidden: Span::ZERO, begin: None, missing: Span::ZERO };
-    let mut params: Option<&TrackParams> = None;
+    let (mut params, mut coverage): (Option<&TrackParams>, _) = (None, Coverage::new(time));
     for segment in footage.all().filter(|segment| time.has(segment)) {
         if segment.is_gone() || is_lost(segment) {
             cut.missing = cut.missing + segment.duration;
@@ -87,6 +95,7 @@ pub fn cut(footage: &Footage, time: TimeRange) -> Result<Clip, ClipError> {
             return Err(ClipError::FormatChanges(segment.start.wall));
         }
         cut.add(segment)?;
+        coverage.add(segment.start.wall, segment.duration);
         if (cut.table.duration() - cut.hidden).0 > SPAN_MAX.0 + MARGIN.0 {
             return Err(ClipError::TooLong);
         }
@@ -96,7 +105,7 @@ pub fn cut(footage: &Footage, time: TimeRange) -> Result<Clip, ClipError> {
     let head = cut.table.file_head(params, Some(begin), cut.hidden)?;
     let mut pieces = vec![MediaBytes::from(head)];
     pieces.append(&mut cut.payloads);
-    Ok(Clip { pieces, begin, shown, missing: cut.missing })
+    Ok(Clip { pieces, begin, shown, missing: cut.missing, holes: coverage.finish() })
 }
 
 /// Whether neither memory nor a disk has its bytes.

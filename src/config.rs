@@ -15,6 +15,7 @@ use crate::{
 use std::{fmt, path::PathBuf};
 
 mod check;
+pub mod kept;
 mod record;
 
 pub use check::read;
@@ -39,6 +40,10 @@ pub enum Command {
     Bench(CameraConfig, Listing),
     /// Record a source to a file.
     Record(CameraConfig, RecordConfig),
+    /// Fetch a picture of a running server.
+    Snapshot(kept::SnapshotConfig),
+    /// Get out what a server or a folder keeps.
+    Export(kept::ExportConfig),
     /// Search files frame by frame.
     Detect(DetectFilesConfig),
 }

@@ -153,7 +153,7 @@ impl HttpClient {
             Err(_) => return Err(self.silent(format!("nothing came within {} s", ANSWER_TIMEOUT.as_secs()))),
         };
         let status = response.status();
-        let mut body = Body { server: self.origin.clone(), body: response.into_body() };
+        let mut body = Body { server: self.origin.clone(), headers: response.headers().clone(), body: response.into_body() };
         match status {
             StatusCode::OK => Ok(body),
             StatusCode::UNAUTHORIZED => Err(ClientError::Password(self.origin.clone())),
@@ -172,10 +172,16 @@ impl HttpClient {
 /// A body that is still coming.
 pub struct Body {
     server: String,
+    headers: header::HeaderMap,
     body: Incoming,
 }
 
 impl Body {
+    /// A header; empty where it is not there, or is no text.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+
     /// The next bytes; none at its end.
     pub async fn next(&mut self) -> Result<Option<Bytes>, ClientError> {
         loop {

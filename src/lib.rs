@@ -71,6 +71,7 @@ pub mod archive;
 // What is cut out of it: films, and pictures.
 pub mod clip;
 pub mod snapshot;
+pub mod whole_file;
 
 // Markers.
 pub mod marker;

@@ -37,6 +37,7 @@ pub use net::{
     listener::{BindError, Listener, bind},
     viewers::{VIEWER_SPAN, VIEWERS_MAX},
 };
+pub use origin::clip::HOLES as HOLES_HEADER;
 
 use crate::{failpoint, panics::Panics};
 use auth::gate::ConnectionInfo;

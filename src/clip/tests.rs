@@ -106,3 +106,53 @@ fn parts_that_lie_in_a_file_give_the_same_clip() {
     assert!(bytes(&stored) == bytes(&in_memory));
     assert_eq!((stored.begin, stored.shown), (in_memory.begin, in_memory.shown));
 }
+
+fn lapse(window: &Window, (from_ms, to_ms): (i64, i64), speed: u32) -> Result<Clip, ClipError> {
+    timelapse::timelapse((TimeRange { from: after_ms(from_ms), to: after_ms(to_ms) }, speed), |time| Ok(window.footage(time)))
+}
+
+#[test]
+fn a_time_lapse_shows_each_key_frame_for_its_share() {
+    let Some(window) = filled() else { return };
+    // 6 s with a key frame a second. Above 60 of them a second some are left out, and the length stays right.
+    for (speed, frames, shown) in [(2, 6, 270_000), (7, 6, 77_142), (60, 6, 9000), (120, 3, 4500), (360, 1, 1500), (100_000, 1, 5)]
+    {
+        let clip = lapse(&window, (0, 6000), speed).expect("there is footage");
+        assert_eq!((clip.pieces.len() - 1, clip.shown.0, clip.begin), (frames, shown, BEGIN), "{speed}");
+        assert!(clip.holes.is_empty(), "{:?}", clip.holes);
+    }
+    let clip = lapse(&window, (0, 6000), 4).expect("there is footage");
+    let mut file = tempfile::Builder::new().suffix(".mp4").tempfile().expect("a file");
+    file.write_all(&bytes(&clip)).expect("there is room");
+    let Some(said) = probe(file.path().to_str().expect("a name")) else { return };
+    assert!(said.contains("nb_read_frames=6 ") && said.contains("duration=1.500000"), "{said}");
+    // Of a part, the key frames that begin in it.
+    let some = lapse(&window, (1500, 4000), 4).expect("there is footage");
+    assert_eq!((some.pieces.len() - 1, some.shown.0, some.begin), (2, 45_000, after_ms(2000)));
+}
+
+#[test]
+fn a_time_lapse_in_steps_is_the_one_in_one_go_and_holes_are_named() {
+    let Some(window) = filled() else { return };
+    let time = TimeRange { from: after_ms(-3_600_000 * 5), to: after_ms(3_600_000) };
+    let mut looks = 0;
+    let all = timelapse::timelapse::<ClipError>((time, 4), |time| {
+        looks += 1;
+        Ok(window.footage(time))
+    });
+    let all = all.expect("there is footage");
+    assert!(looks <= 3, "what is not kept is not looked for");
+    assert_eq!(bytes(&all), bytes(&lapse(&window, (0, 6000), 4).expect("there is footage")));
+    let edges = [(time.from, BEGIN), (after_ms(6000), time.to)].map(|(from, to)| TimeRange { from, to });
+    assert_eq!(all.holes, edges);
+    let error = lapse(&window, (-5000, -1000), 4).expect_err("there is nothing").to_string();
+    assert!(error.starts_with("there is no footage of that time; there is some from 2026-11-20T16:19:12.000Z to"), "{error}");
+
+    let mut footage = window.footage(TimeRange { from: BEGIN, to: after_ms(6000) });
+    Arc::make_mut(&mut footage.segments[1]).parts.clear();
+    let hole = vec![TimeRange { from: after_ms(2000), to: after_ms(4000) }];
+    let time = TimeRange { from: BEGIN, to: after_ms(6000) };
+    assert_eq!(cut(&footage, time).expect("there is footage").holes, hole);
+    let lapsed = timelapse::timelapse::<ClipError>((time, 4), |_| Ok(footage.clone())).expect("there is footage");
+    assert_eq!((lapsed.holes, lapsed.shown.0, lapsed.missing.0), (hole, 90_000, 180_000));
+}

@@ -2,7 +2,7 @@
 //!
 //! Pure: whether a file, a camera or a port exists is found out by the stage that opens it.
 
-use super::{Command, DetectFilesConfig, EventsConfig, Invocation, Listing, record};
+use super::{Command, DetectFilesConfig, EventsConfig, Invocation, Listing, kept, record};
 use crate::{
     camera::CameraConfig,
     camera_name::CameraName,
@@ -72,6 +72,8 @@ pub fn read(cli: &Cli) -> Result<Invocation, UsageError> {
         Some(CommandArgs::Devices { json }) => Command::Devices(listing(*json)),
         Some(CommandArgs::Bench(args)) => bench(args)?,
         Some(CommandArgs::Record(args)) => record(args)?,
+        Some(CommandArgs::Snapshot(args)) => kept::snapshot(args)?,
+        Some(CommandArgs::Export(args)) => kept::export(args)?,
         Some(CommandArgs::Detect(args)) => detect_files(args)?,
     };
     Ok(Invocation { command, verbosity })

@@ -80,6 +80,8 @@ fn help_is_complete() {
     hlscam("devices --help").exits(0).says_nothing().writes_golden("help-devices.txt");
     hlscam("bench --help").exits(0).says_nothing().writes_golden("help-bench.txt");
     hlscam("record --help").exits(0).says_nothing().writes_golden("help-record.txt");
+    hlscam("snapshot --help").exits(0).says_nothing().writes_golden("help-snapshot.txt");
+    hlscam("export --help").exits(0).says_nothing().writes_golden("help-export.txt");
     hlscam("detect --help").exits(0).says_nothing().writes_golden("help-detect.txt");
 }
 
@@ -104,6 +106,23 @@ fn a_wrong_command_line_is_one_sentence_and_exit_2() {
     wrong("--size 0x0", "--size 0x0: a side is 32 to 8192 pixels; write it like 640x480");
     wrong("--device rtsp://a/b", "--device rtsp://...: network sources are not supported yet; take a camera, file:PATH or test");
     wrong("--bind localhost", "--bind localhost: this is a name, not an IP address; write 127.0.0.1");
+    wrong("snapshot", "`hlscam snapshot` needs --output <FILE.jpg>; `hlscam snapshot --help` explains");
+    wrong(
+        "snapshot -o a.jpg --at now",
+        "--at now: this is no time; write RFC 3339 like 2026-11-20T16:19:12Z, or seconds since 1970",
+    );
+    wrong("snapshot -o a.jpg --width 3", "--width 3: this is no number from 16 to 8192; write one like 640");
+    wrong("snapshot -o a.jpg --from host", "--from host: the scheme is missing; write http://… or https://…");
+    let lacking = "`hlscam export` needs --from <TIME> and --to <TIME>, or --last <TIME>; `hlscam export --help` explains";
+    wrong("export -o a.mp4", lacking);
+    wrong("export -o a.mp4 --from 1", lacking);
+    wrong("export -o a.mp4 --from 1 --to 2 --last 3s", lacking);
+    wrong("export -o a.mp4 --from 2 --to 1", "--to 1: it is not after --from 2; write the later time there");
+    wrong("export -o a.mp4 --last 9h", "--last 9h: that is no length of a clip; write 6h at most, or --from and --to");
+    wrong("export -o a.mp4 --last 9s --as film", "--as film: write clip or timelapse");
+    wrong("export -o a.mp4 --last 9s --speed 60", "--speed 60: a clip is as fast as it was; pass --as timelapse, too");
+    wrong("export -o a.mp4 --last 9s --as timelapse --speed 1", "--speed 1: this is no number from 2 to 100000; write one like 60");
+    wrong("export -o a.mp4 --last 9s --camera cam", "`hlscam export` needs --storage <DIR>; `hlscam export --help` explains");
     wrong("detect", "`hlscam detect` needs <FILE>...; `hlscam detect --help` explains");
     wrong("record --duration 1s", "`hlscam record` needs --output <FILE.mp4>; `hlscam record --help` explains");
 }

@@ -8,6 +8,8 @@ mod conformance;
 mod dates;
 #[cfg(all(target_os = "linux", feature = "ffmpeg", feature = "opencv"))]
 mod ending;
+#[cfg(all(target_os = "linux", feature = "ffmpeg", feature = "opencv"))]
+mod exporting;
 mod http;
 #[cfg(all(target_os = "linux", feature = "ffmpeg", feature = "opencv"))]
 mod limits;
