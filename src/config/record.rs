@@ -148,7 +148,7 @@ mod tests {
             "--output %K.mp4: there is a % in it that begins no conversion of strftime; write it like %Y-%m-%d_%H-%M-%S.mp4, and \
              %% for a per cent sign",
         );
-        line("--every 1s --duration 1s -o %s.mp4", "--every 1s: a period is 5s to 168h long; write 10m or 1h");
+        line("--every 1s --duration 1s -o %s.mp4", "--every 1s: a period is 5s to 7d long; write 10m or 1h");
         line("--every 1h -o %s.mp4", "--every 1h: how long each recording is, is missing; write --duration 60s too");
         line(
             "--every 1h --duration 60m -o %s.mp4",
