@@ -130,6 +130,12 @@ pub struct RecordArgs {
     /// Count the hours of --every and of names in UTC
     #[arg(long)]
     pub utc: bool,
+    /// Record the stream of a hlscam that runs, without encoding it again: http[s]://[user:password@]host[:port]/[CAMERA]
+    #[arg(long, value_name = "URL")]
+    pub from: Option<String>,
+    /// Begin so far in the past, as far as the server still has it [needs --from]
+    #[arg(long, value_name = "TIME")]
+    pub pre_roll: Option<String>,
     /// Replace existing files
     #[arg(long)]
     pub force: bool,
@@ -162,7 +168,7 @@ pub struct DetectFilesArgs {
 }
 
 /// Where pictures come from.
-#[derive(Args, Debug)]
+#[derive(Args, Debug, PartialEq)]
 #[command(next_help_heading = "Source")]
 pub struct SourceArgs {
     /// The camera: its number, its path (/dev/video0, /dev/v4l/by-id/...) or a part of its name; or test for a drawn picture;
@@ -175,7 +181,7 @@ pub struct SourceArgs {
 }
 
 /// What every run of the pipeline can be told.
-#[derive(Args, Debug)]
+#[derive(Args, Debug, PartialEq)]
 pub struct PipelineArgs {
     /// The picture.
     #[command(flatten)]
@@ -195,7 +201,7 @@ pub struct PipelineArgs {
 }
 
 /// The picture.
-#[derive(Args, Debug)]
+#[derive(Args, Debug, PartialEq)]
 #[command(next_help_heading = "Picture")]
 pub struct PictureArgs {
     /// Picture size in pixels, both sides even; the camera's nearest is taken
@@ -218,7 +224,7 @@ pub struct PictureArgs {
 }
 
 /// What is searched.
-#[derive(Args, Debug)]
+#[derive(Args, Debug, PartialEq)]
 #[command(next_help_heading = "Detection")]
 pub struct SearchArgs {
     /// What to find, one or several: face, profile, eye, smile, upperbody, fullbody, cat, or a Haar cascade file, PATH.xml; or none
@@ -237,7 +243,7 @@ pub struct SearchArgs {
 }
 
 /// How often is searched.
-#[derive(Args, Debug)]
+#[derive(Args, Debug, PartialEq)]
 #[command(next_help_heading = "Detection")]
 pub struct SearchPaceArgs {
     /// Searches per second, at most; the encoder never waits for one
@@ -246,7 +252,7 @@ pub struct SearchPaceArgs {
 }
 
 /// The encoder.
-#[derive(Args, Debug)]
+#[derive(Args, Debug, PartialEq)]
 #[command(next_help_heading = "Encoding")]
 pub struct EncodeArgs {
     /// FFmpeg's name of an H.264 encoder; one that cannot be opened is replaced by libx264
@@ -261,7 +267,7 @@ pub struct EncodeArgs {
 }
 
 /// The cuts.
-#[derive(Args, Debug)]
+#[derive(Args, Debug, PartialEq)]
 #[command(next_help_heading = "Packaging")]
 pub struct CutArgs {
     /// Length of a part, at least 100ms; it must divide the segment. Players stay three parts behind

@@ -6,7 +6,7 @@ use crate::{
     camera::CameraConfig,
     console::Verbosity,
     detect::DetectConfig,
-    hooks::HooksConfig,
+    hooks::{HooksConfig, url::Address},
     record::{Overwrite, name::FileName},
     server::ServerConfig,
     store::Location,
@@ -72,6 +72,10 @@ pub struct RecordConfig {
     pub every: Option<Span>,
     /// In which hours are counted.
     pub zone: Zone,
+    /// The server whose stream it is; none is the source of this computer.
+    pub from: Option<Address>,
+    /// How much of the past comes first.
+    pub pre_roll: Span,
     /// How progress and results are written.
     pub listing: Listing,
 }

@@ -90,6 +90,9 @@ pub mod hooks;
 // What asks another server.
 pub mod http_client;
 
+// And what follows its stream.
+pub mod follow;
+
 // Playlists.
 pub mod playlist;
 

@@ -2,6 +2,7 @@
 
 mod pipeline;
 mod report;
+mod server;
 mod stdout;
 
 use super::{Failure, failed, interrupt::Interrupt};
@@ -68,10 +69,18 @@ struct Recording<'a> {
     ending: Arc<AtomicBool>,
 }
 
+/// What is not in a recording, and why.
+#[derive(Clone, Copy)]
+enum Missing {
+    /// The disk was too slow.
+    Disk(Span),
+    /// The server was away, or the recording was behind what it keeps.
+    Server(Span),
+}
+
 /// How a recording ended.
 struct Outcome {
     totals: Totals,
-    /// What the disk was too slow for.
     missing: Span,
     /// Why it is not what was asked for.
     failure: Option<Failure>,
@@ -84,7 +93,7 @@ impl Outcome {
     }
 
     /// What went wrong with the stream is told before what went wrong with its recording.
-    fn new(totals: Totals, missing: Span, failure: Option<Failure>, error: Option<RecordError>, name: &str) -> Outcome {
+    fn new(totals: Totals, missing: Missing, failure: Option<Failure>, error: Option<RecordError>, name: &str) -> Outcome {
         let error = match error {
             Some(RecordError::ReaderGone) => {
                 tracing::info!("the reader of stdout has gone, and so the recording ends");
@@ -92,8 +101,12 @@ impl Outcome {
             }
             error => error.map(failed),
         };
-        let late = || Failure(format!("{:.1} s are missing in {name}: the disk was too slow", missing.as_s()));
-        let failure = failure.or(error).or_else(|| (missing > Span::ZERO).then(late));
+        let (missing, why) = match missing {
+            Missing::Disk(span) => (span, "the disk was too slow"),
+            Missing::Server(span) => (span, "the server was away for longer than its window reaches, or had no stream"),
+        };
+        let holes = || Failure(format!("{:.1} s are missing in {name}: {why}", missing.as_s()));
+        let failure = failure.or(error).or_else(|| (missing > Span::ZERO).then(holes));
         Outcome { totals, missing, failure }
     }
 }
@@ -110,7 +123,11 @@ impl Recording<'_> {
 
     /// One recording: what came of it, and why that is not what was asked for.
     fn once(&self, config: &CameraConfig, clock: &Arc<dyn Clock>) -> (Totals, Option<Failure>) {
-        let Outcome { totals, missing, failure } = pipeline::run(self, config, clock).unwrap_or_else(Outcome::none);
+        let Outcome { totals, missing, failure } = match &self.record.from {
+            Some(address) => server::run(self, address),
+            None => pipeline::run(self, config, clock),
+        }
+        .unwrap_or_else(Outcome::none);
         self.report.ended(totals, missing, failure.as_ref().map(|failure| failure.0.as_str()));
         (totals, failure)
     }

@@ -93,8 +93,9 @@ fn bench(args: &BenchArgs) -> Result<Command, UsageError> {
 }
 
 fn record(args: &RecordArgs) -> Result<Command, UsageError> {
+    let record = record::read(args)?;
     let config = pipeline(source(&args.source)?, args.source.once, &args.pipeline)?;
-    Ok(Command::Record(config, record::read(args)?))
+    Ok(Command::Record(config, record))
 }
 
 fn detect_files(args: &DetectFilesArgs) -> Result<Command, UsageError> {
@@ -409,8 +410,6 @@ fn access(args: &ServerArgs) -> Result<AccessConfig, UsageError> {
 }
 
 fn events(args: &EventsArgs, location: Location) -> Result<EventsConfig, UsageError> {
-    // The rest of an address is not repeated: it may hold a password.
-    let hidden = |text: &str| text.split_once("://").map_or_else(|| shown(text), |(scheme, _)| format!("{scheme}://..."));
     let webhook = args.on_event.as_ref().map(|text| Endpoint::parse(text).or_else(|why| refuse("--on-event", &hidden(text), &why)));
     let broker = args.mqtt.as_ref().map(|text| BrokerAddress::parse(text).or_else(|why| refuse("--mqtt", &hidden(text), &why)));
     if args.on_event_exec.as_ref().is_some_and(|command| command.trim().is_empty()) {
@@ -418,6 +417,11 @@ fn events(args: &EventsArgs, location: Location) -> Result<EventsConfig, UsageEr
     }
     let hooks = HooksConfig { webhook: webhook.transpose()?, exec: args.on_event_exec.clone(), broker: broker.transpose()? };
     Ok(EventsConfig { location, hooks })
+}
+
+/// The rest of an address is not repeated: it may hold a password.
+pub(super) fn hidden(text: &str) -> String {
+    text.split_once("://").map_or_else(|| shown(text), |(scheme, _)| format!("{scheme}://..."))
 }
 
 fn bind_hint(text: &str) -> String {

@@ -2,15 +2,17 @@
 
 use super::{
     Output, RecordConfig,
-    check::{asked, listing, refuse},
+    check::{asked, hidden, listing, refuse},
 };
 use crate::{
-    cli::{RecordArgs, UsageError},
+    cli::{self, Cli, CommandArgs, RecordArgs, UsageError},
+    hooks::url::Address,
+    http_client,
     quantity::{self, span_text},
     record::{Overwrite, name::FileName, recorder::FILE_MAX},
     time::{Span, zone::Zone},
 };
-use std::path::Path;
+use std::{ffi::OsString, path::Path};
 
 /// Shortest recording: one part.
 const RECORD_MIN: Span = Span::from_ms(100);
@@ -22,6 +24,11 @@ const SPLIT_MIN: Span = Span::from_ms(1000);
 const EVERY_MIN: Span = Span::from_ms(5000);
 /// Longest period.
 const EVERY_MAX: Span = Span::from_ms(7 * 24 * 3_600_000);
+
+/// Least of the past that can be asked for: a part.
+const PRE_ROLL_MIN: Span = Span::from_ms(100);
+/// Most of the past that can be asked for: the longest window.
+const PRE_ROLL_MAX: Span = Span::from_ms(24 * 3_600_000);
 
 /// What it means.
 pub(super) fn read(args: &RecordArgs) -> Result<RecordConfig, UsageError> {
@@ -39,8 +46,15 @@ pub(super) fn read(args: &RecordArgs) -> Result<RecordConfig, UsageError> {
     if let (Output::Stdout, Some(text)) = (&output, &args.split) {
         return refuse("--split", text, "stdout is one stream; leave it out, or record to files");
     }
+    let from = from(args)?;
+    let pre_roll = length("--pre-roll", args.pre_roll.as_deref(), (PRE_ROLL_MIN, PRE_ROLL_MAX), "the past is", "10s or 2m")?;
+    if let (Some(text), None) = (&args.pre_roll, &from) {
+        let why = "a source that is just being opened has no past; a hlscam that runs has one: write --from http://host:8080/ too";
+        return refuse("--pre-roll", text, why);
+    }
     let overwrite = if args.force { Overwrite::Replace } else { Overwrite::Refuse };
-    Ok(RecordConfig { duration, output, overwrite, split, every, zone, listing: listing(args.json) })
+    let pre_roll = pre_roll.unwrap_or(Span::ZERO);
+    Ok(RecordConfig { duration, output, overwrite, split, every, zone, from, pre_roll, listing: listing(args.json) })
 }
 
 fn length(
@@ -57,6 +71,20 @@ fn length(
         return refuse(option, text, &why);
     }
     Ok(Some(span))
+}
+
+/// The server that is recorded; it has chosen what its stream is.
+fn from(args: &RecordArgs) -> Result<Option<Address>, UsageError> {
+    let Some(text) = &args.from else { return Ok(None) };
+    let address = http_client::parse_address(text).or_else(|why| refuse("--from", &hidden(text), &why))?;
+    let untouched = cli::parse(["hlscam", "record", "--output", "-"].map(OsString::from));
+    if let Ok(Cli { command: Some(CommandArgs::Record(untouched)), .. }) = untouched
+        && (untouched.source != args.source || untouched.pipeline != args.pipeline)
+    {
+        let why = "the server has chosen source, picture, detection and encoding; leave their options out";
+        return refuse("--from", &hidden(text), why);
+    }
+    Ok(Some(address))
 }
 
 fn output(path: &Path, zone: Zone) -> Result<Output, UsageError> {
@@ -118,6 +146,8 @@ mod tests {
             split: None,
             every: None,
             zone: Zone::Local,
+            from: None,
+            pre_roll: Span::ZERO,
             listing: Listing::Text,
         };
         let line = "record --device test --duration 30s --output out.mp4";
@@ -125,6 +155,8 @@ mod tests {
         assert_eq!(recorded(&format!("{line} --force")), RecordConfig { overwrite: Overwrite::Replace, ..expect.clone() });
         assert_eq!(recorded("record --output out.mp4"), RecordConfig { duration: None, ..expect.clone() });
         assert_eq!(recorded("record -o -"), RecordConfig { duration: None, output: Output::Stdout, ..expect.clone() });
+        let from = recorded("record --from http://host:8080/yard --pre-roll 10s -o out.mp4");
+        assert_eq!((from.pre_roll, from.from.map(|from| from.path)), (Span::from_ms(10_000), Some("/yard".to_owned())));
         let every = "record --duration 60s --every 1h --split 30s --utc --json -o %H.mp4";
         let pattern = Output::Files(FileName::Pattern("%H.mp4".to_owned(), Zone::Utc));
         let (split, period) = (Some(Span::from_ms(30_000)), Some(Span::from_ms(3_600_000)));
@@ -155,6 +187,19 @@ mod tests {
             "--every 1h: each recording is 60m long, and the next would begin before it ends; write --split 1h alone",
         );
         line("--every 1h --duration 1m -o a.mp4", "--output a.mp4: each recording needs a name; write %Y-%m-%d_%H-%M-%S.mp4");
+        line(
+            "--pre-roll 10s -o a.mp4",
+            "--pre-roll 10s: a source that is just being opened has no past; a hlscam that runs has one: write --from \
+             http://host:8080/ too",
+        );
+        line("--from host:8080 -o a.mp4", "--from host:8080: the scheme is missing; write http://… or https://…");
+        line("--from rtsp://a:b@host/ -o a.mp4", "--from rtsp://...: rtsp is not supported here; write http://… or https://…");
+        for option in ["--device test", "--size 640x480", "--detect none", "--bitrate 1M", "--part 200ms", "--once"] {
+            line(
+                &format!("--from http://me:secret@host/ -o a.mp4 {option}"),
+                "--from http://...: the server has chosen source, picture, detection and encoding; leave their options out",
+            );
+        }
         line("--every 1h --duration 1m -o -", "--every 1h: stdout is one stream; leave it out, or record to files");
     }
 }

@@ -14,7 +14,7 @@ mod movie;
 use crate::{
     encode::EncodedFrame,
     package::track_params::TrackParams,
-    time::{Span, Ticks, WallTime},
+    time::{FrameRate, Span, Ticks, WallTime},
 };
 use bytes::Bytes;
 use mp4_atom::{
@@ -83,6 +83,11 @@ pub fn init_segment(params: &TrackParams) -> Result<Bytes, CmafError> {
     ftyp.encode(&mut out).map_err(unwritable)?;
     movie::write_fragmented(&mut out, params)?;
     Ok(out.into())
+}
+
+/// What an init segment of ours describes, which does not tell the frame rate.
+pub fn read_init(data: &[u8], rate: FrameRate) -> Result<TrackParams, CmafError> {
+    movie::read_params(data, rate)
 }
 
 /// Whether a frame can be packaged. The segmenter asks at its door, so that a bad frame is refused before anything depends on it.

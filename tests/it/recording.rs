@@ -1,5 +1,7 @@
 //! `hlscam record` as scripts use it: to a reader, in pieces, by the clock, and what its exit codes say.
 
+mod server;
+
 use crate::{
     pipeline::frames,
     support::{Deadline, ffmpeg},

@@ -1,6 +1,6 @@
 //! A recording of a source of this computer: its own capture, its own encoder.
 
-use super::{Outcome, Recording, STATUS_PERIOD};
+use super::{Missing, Outcome, Recording, STATUS_PERIOD};
 use crate::{
     app::{Failure, failed, open_source},
     camera::{
@@ -68,5 +68,5 @@ pub(super) fn run(recording: &Recording<'_>, config: &CameraConfig, clock: &Arc<
     let (totals, error) = lock(&recorder).finish();
     // Why the stream failed says more than that nothing was recorded.
     let failure = ended.and(captured).err().map(failed);
-    Ok(Outcome::new(totals, missing, failure, error, &name))
+    Ok(Outcome::new(totals, Missing::Disk(missing), failure, error, &name))
 }

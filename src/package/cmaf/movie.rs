@@ -1,16 +1,17 @@
 //! The `moov` box: without samples for an init segment, with the full sample table for a finished file.
 
-use super::{CmafError, HEADER_LEN, Sample, TRACK, unwritable};
+use super::{CmafError, HEADER_LEN, Sample, TRACK, unreadable, unwritable};
 use crate::{
     encode::VideoParams,
     package::track_params::TrackParams,
-    time::{Span, TICKS_PER_S, WallTime},
+    picture::Size,
+    time::{FrameRate, Span, TICKS_PER_S, WallTime},
 };
 use bytes::Bytes;
 use mp4_atom::{
-    Atom, Avc1, Avcc, AvccExt, BufMut, Co64, Codec, Colr, Dinf, Dref, DrefEntry, Edts, Elst, ElstEntry, Encode, FourCC, Ftyp, Hdlr,
-    Mdat, Mdhd, Mdia, Minf, Moov, Mvex, Mvhd, Pasp, Stbl, Stco, Stsc, StscEntry, Stsd, Stss, Stsz, StszSamples, Stts, SttsEntry,
-    Tkhd, Trak, Trex, Url, Visual, Vmhd,
+    Atom, Avc1, Avcc, AvccExt, BufMut, Co64, Codec, Colr, Decode, Dinf, Dref, DrefEntry, Edts, Elst, ElstEntry, Encode, FourCC,
+    Ftyp, Hdlr, Mdat, Mdhd, Mdia, Minf, Moov, Mvex, Mvhd, Pasp, Stbl, Stco, Stsc, StscEntry, Stsd, Stss, Stsz, StszSamples, Stts,
+    SttsEntry, Tkhd, Trak, Trex, Url, Visual, Vmhd,
 };
 
 /// MP4 counts its dates from 1904 (ISO 14496-12 §8.2.2.3), Unix from 1970.
@@ -129,6 +130,24 @@ pub(super) fn write_fragmented(out: &mut Vec<u8>, params: &TrackParams) -> Resul
     let trex = Trex { track_id: TRACK, default_sample_description_index: 1, ..Trex::default() };
     let moov = Moov { mvex: Some(Mvex { mehd: None, trex: vec![trex] }), ..moov(params, stbl, Span::ZERO, 0)? };
     write(out, &moov)
+}
+
+/// What an init segment of ours describes; it does not tell the frame rate, nor the ceiling of the bit rate.
+pub(super) fn read_params(mut init: &[u8], rate: FrameRate) -> Result<TrackParams, CmafError> {
+    Ftyp::decode(&mut init).map_err(unreadable)?;
+    let moov = Moov::decode(&mut init).map_err(unreadable)?;
+    let [Trak { mdia: Mdia { mdhd, minf, .. }, .. }] = moov.trak.as_slice() else {
+        return Err(CmafError("the init segment cannot be read: it has not exactly one track".to_owned()));
+    };
+    let [Codec::Avc1(Avc1 { visual, avcc, .. })] = minf.stbl.stsd.codecs.as_slice() else {
+        return Err(CmafError("the init segment cannot be read: its track is not H.264".to_owned()));
+    };
+    let size = Size::new(u32::from(visual.width), u32::from(visual.height));
+    let sets = (avcc.sequence_parameter_sets.as_slice(), avcc.picture_parameter_sets.as_slice());
+    let (Some(size), ([sps], [pps]), 90_000) = (size, sets, mdhd.timescale) else {
+        return Err(CmafError("the init segment cannot be read: hlscam did not make it".to_owned()));
+    };
+    Ok(VideoParams { size, rate, sps: sps.clone().into(), pps: pps.clone().into(), bitrate_max: 0 }.into())
 }
 
 fn moov(params: &TrackParams, stbl: Stbl, duration: Span, created_s: u64) -> Result<Moov, CmafError> {
