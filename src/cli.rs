@@ -133,9 +133,15 @@ pub struct RecordArgs {
     /// Record the stream of a hlscam that runs, without encoding it again: http[s]://[user:password@]host[:port]/[CAMERA]
     #[arg(long, value_name = "URL")]
     pub from: Option<String>,
-    /// Begin so far in the past, as far as the server still has it [needs --from]
+    /// Record while markers of these kinds are open, a file for each time: face, or several with commas between; until Ctrl-C
+    #[arg(long, value_name = "KIND,...")]
+    pub on: Option<String>,
+    /// Begin so far in the past [needs --from or --on]
     #[arg(long, value_name = "TIME")]
     pub pre_roll: Option<String>,
+    /// Go on for so long when the markers have ended [needs --on]
+    #[arg(long, value_name = "TIME")]
+    pub post_roll: Option<String>,
     /// Replace existing files
     #[arg(long)]
     pub force: bool,

@@ -74,8 +74,12 @@ pub struct RecordConfig {
     pub zone: Zone,
     /// The server whose stream it is; none is the source of this computer.
     pub from: Option<Address>,
+    /// It is recorded while markers of these kinds are open; none is always.
+    pub on: Option<Vec<String>>,
     /// How much of the past comes first.
     pub pre_roll: Span,
+    /// How much comes after the markers have ended.
+    pub post_roll: Span,
     /// How progress and results are written.
     pub listing: Listing,
 }

@@ -4,6 +4,7 @@
 //! A server that goes away is come back to, with pauses; what was missed meanwhile is had from its window, and what is not there any more is
 //! told.
 
+pub mod markers;
 pub mod playlist;
 
 use crate::{

@@ -198,6 +198,11 @@ impl Body {
         }
     }
 
+    /// Says what is wrong with what has come.
+    pub fn broken(&self, why: &str) -> ClientError {
+        ClientError::Silent { server: self.server.clone(), why: why.to_owned() }
+    }
+
     /// The first line of a refusal.
     async fn reason(&mut self) -> String {
         let text = self.next().await.ok().flatten().unwrap_or_default();

@@ -14,6 +14,7 @@ mod feed;
 mod tests;
 mod worker;
 
+pub(crate) use feed::seen_of;
 pub use feed::{Feed, FeedReader};
 pub use worker::commands::{Command, CommandError, MarkerPage, OPEN_MAX, PAGE_LEN_MAX};
 pub use worker::maintenance::{MAINTENANCE_INTERVAL, OPEN_SPAN_MAX, TOUCH_INTERVAL};

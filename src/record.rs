@@ -5,6 +5,7 @@
 //! stream. A power cut may cost what the system had not yet written to the disk; a crash or a kill costs at most the part being
 //! written.
 
+pub mod marked;
 pub mod name;
 pub mod pipe;
 pub mod recorder;

@@ -3,6 +3,7 @@
 mod pipeline;
 mod report;
 mod server;
+mod sightings;
 mod stdout;
 
 use super::{Failure, failed, interrupt::Interrupt};
@@ -12,6 +13,7 @@ use crate::{
     console::{Console, STATUS_PERIOD},
     record::{
         Overwrite, RecordError,
+        marked::{Intake, MarkedRecorder, Triggers},
         name::FileName,
         recorder::{Recorder, Target, Totals},
         schedule::{Due, Schedule},
@@ -21,7 +23,7 @@ use crate::{
 use report::Report;
 use std::{
     path::Path,
-    sync::{Arc, atomic::AtomicBool},
+    sync::{Arc, Mutex, atomic::AtomicBool},
 };
 use stdout::Stdout;
 
@@ -112,7 +114,20 @@ impl Outcome {
 }
 
 impl Recording<'_> {
-    /// Writes a stream to where it was asked.
+    /// The markers that are waited for; none where all is recorded.
+    fn triggers(&self) -> Option<Arc<Mutex<Triggers>>> {
+        let RecordConfig { on, pre_roll, post_roll, .. } = self.record;
+        on.as_ref().map(|_| Arc::new(Mutex::new(Triggers::new(*pre_roll, *post_roll))))
+    }
+
+    /// Writes a stream to where it was asked, or what those markers want of it.
+    fn intake(&self, triggers: Option<&Arc<Mutex<Triggers>>>) -> Intake {
+        match triggers {
+            None => Intake::All(Box::new(self.recorder())),
+            Some(triggers) => Intake::Marked(Box::new(MarkedRecorder::new(self.recorder(), triggers.clone()))),
+        }
+    }
+
     fn recorder(&self) -> Recorder {
         let target = match &self.record.output {
             Output::Files(name) => Target::Files(name.clone(), self.record.overwrite),

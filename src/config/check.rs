@@ -95,6 +95,7 @@ fn bench(args: &BenchArgs) -> Result<Command, UsageError> {
 fn record(args: &RecordArgs) -> Result<Command, UsageError> {
     let record = record::read(args)?;
     let config = pipeline(source(&args.source)?, args.source.once, &args.pipeline)?;
+    record::check_searched(&record, &config)?;
     Ok(Command::Record(config, record))
 }
 

@@ -5,9 +5,11 @@ use super::{
     check::{asked, hidden, listing, refuse},
 };
 use crate::{
+    camera::CameraConfig,
     cli::{self, Cli, CommandArgs, RecordArgs, UsageError},
     hooks::url::Address,
     http_client,
+    marker::is_kind,
     quantity::{self, span_text},
     record::{Overwrite, name::FileName, recorder::FILE_MAX},
     time::{Span, zone::Zone},
@@ -30,6 +32,9 @@ const PRE_ROLL_MIN: Span = Span::from_ms(100);
 /// Most of the past that can be asked for: the longest window.
 const PRE_ROLL_MAX: Span = Span::from_ms(24 * 3_600_000);
 
+/// Most of the past that is held in memory for markers.
+const HELD_MAX: Span = Span::from_ms(5 * 60_000);
+
 /// What it means.
 pub(super) fn read(args: &RecordArgs) -> Result<RecordConfig, UsageError> {
     let duration = length("--duration", args.duration.as_deref(), (RECORD_MIN, RECORD_MAX), "a recording is", "30s or 5m")?;
@@ -47,14 +52,31 @@ pub(super) fn read(args: &RecordArgs) -> Result<RecordConfig, UsageError> {
         return refuse("--split", text, "stdout is one stream; leave it out, or record to files");
     }
     let from = from(args)?;
-    let pre_roll = length("--pre-roll", args.pre_roll.as_deref(), (PRE_ROLL_MIN, PRE_ROLL_MAX), "the past is", "10s or 2m")?;
-    if let (Some(text), None) = (&args.pre_roll, &from) {
+    let on = on(args, (&output, every.is_some()))?;
+    let most = if on.is_some() { HELD_MAX } else { PRE_ROLL_MAX };
+    let pre_roll = length("--pre-roll", args.pre_roll.as_deref(), (PRE_ROLL_MIN, most), "the past is", "10s or 2m")?;
+    let post_roll = length("--post-roll", args.post_roll.as_deref(), (PRE_ROLL_MIN, PRE_ROLL_MAX), "the rest is", "10s or 2m")?;
+    if let (Some(text), None) = (&args.post_roll, &on) {
+        return refuse("--post-roll", text, "nothing says when it begins; write --on face too, or a longer --duration");
+    }
+    if let (Some(text), None, None) = (&args.pre_roll, &from, &on) {
         let why = "a source that is just being opened has no past; a hlscam that runs has one: write --from http://host:8080/ too";
         return refuse("--pre-roll", text, why);
     }
     let overwrite = if args.force { Overwrite::Replace } else { Overwrite::Refuse };
-    let pre_roll = pre_roll.unwrap_or(Span::ZERO);
-    Ok(RecordConfig { duration, output, overwrite, split, every, zone, from, pre_roll, listing: listing(args.json) })
+    let (pre_roll, post_roll) = (pre_roll.unwrap_or(Span::ZERO), post_roll.unwrap_or(Span::ZERO));
+    let listing = listing(args.json);
+    Ok(RecordConfig { duration, output, overwrite, split, every, zone, from, on, pre_roll, post_roll, listing })
+}
+
+/// Without a server, the kinds that are waited for must be searched.
+pub(super) fn check_searched(record: &RecordConfig, config: &CameraConfig) -> Result<(), UsageError> {
+    let is_searched = |kind: &&String| config.detect.cascades.iter().any(|cascade| cascade.kind().name() == kind.as_str());
+    let missing = record.on.iter().flatten().find(|kind| record.from.is_none() && !is_searched(kind));
+    missing.map_or(Ok(()), |kind| {
+        let why = format!("this is not searched; write --detect {kind} too, or --from a hlscam that has such markers");
+        refuse("--on", kind, &why)
+    })
 }
 
 fn length(
@@ -71,6 +93,24 @@ fn length(
         return refuse(option, text, &why);
     }
     Ok(Some(span))
+}
+
+/// The kinds of markers that are waited for.
+fn on(args: &RecordArgs, (output, is_repeated): (&Output, bool)) -> Result<Option<Vec<String>>, UsageError> {
+    let Some(text) = &args.on else { return Ok(None) };
+    let kinds: Vec<String> = text.split(',').map(|kind| kind.trim().to_owned()).collect();
+    if !kinds.iter().all(|kind| is_kind(kind)) {
+        return refuse("--on", text, "this is no kind of marker; write face, or several with commas between");
+    }
+    match output {
+        _ if args.duration.is_some() => refuse("--on", text, "the markers say how long is recorded; leave --duration out"),
+        _ if is_repeated => refuse("--on", text, "the markers say when is recorded; leave --every out"),
+        Output::Files(name) if name.is_pattern() => Ok(Some(kinds)),
+        Output::Files(_) => {
+            refuse("--output", &args.output.to_string_lossy(), "each recording needs a name; write %Y-%m-%d_%H-%M-%S.mp4")
+        }
+        Output::Stdout => refuse("--on", text, "stdout is one stream; leave it out, or record to files"),
+    }
 }
 
 /// The server that is recorded; it has chosen what its stream is.
@@ -147,7 +187,9 @@ mod tests {
             every: None,
             zone: Zone::Local,
             from: None,
+            on: None,
             pre_roll: Span::ZERO,
+            post_roll: Span::ZERO,
             listing: Listing::Text,
         };
         let line = "record --device test --duration 30s --output out.mp4";
@@ -157,6 +199,10 @@ mod tests {
         assert_eq!(recorded("record -o -"), RecordConfig { duration: None, output: Output::Stdout, ..expect.clone() });
         let from = recorded("record --from http://host:8080/yard --pre-roll 10s -o out.mp4");
         assert_eq!((from.pre_roll, from.from.map(|from| from.path)), (Span::from_ms(10_000), Some("/yard".to_owned())));
+        let on = recorded("record --on face,cat --detect face,cat --pre-roll 5s --post-roll 10s -o %s.mp4");
+        assert_eq!(on.on, Some(vec!["face".to_owned(), "cat".to_owned()]));
+        assert_eq!((on.pre_roll, on.post_roll), (Span::from_ms(5000), Span::from_ms(10_000)));
+        assert!(recorded("record --on door-bell --from http://host/ -o %s.mp4").on.is_some());
         let every = "record --duration 60s --every 1h --split 30s --utc --json -o %H.mp4";
         let pattern = Output::Files(FileName::Pattern("%H.mp4".to_owned(), Zone::Utc));
         let (split, period) = (Some(Span::from_ms(30_000)), Some(Span::from_ms(3_600_000)));
@@ -191,6 +237,19 @@ mod tests {
             "--pre-roll 10s -o a.mp4",
             "--pre-roll 10s: a source that is just being opened has no past; a hlscam that runs has one: write --from \
              http://host:8080/ too",
+        );
+        line("--on Face -o %s.mp4", "--on Face: this is no kind of marker; write face, or several with commas between");
+        line("--on face --duration 1m -o %s.mp4", "--on face: the markers say how long is recorded; leave --duration out");
+        line("--on face -o a.mp4", "--output a.mp4: each recording needs a name; write %Y-%m-%d_%H-%M-%S.mp4");
+        line("--on face -o -", "--on face: stdout is one stream; leave it out, or record to files");
+        line("--on face --pre-roll 1h -o %s.mp4", "--pre-roll 1h: the past is 100ms to 5m long; write 10s or 2m");
+        line(
+            "--post-roll 10s -o a.mp4",
+            "--post-roll 10s: nothing says when it begins; write --on face too, or a longer --duration",
+        );
+        line(
+            "--on cat -o %s.mp4",
+            "--on cat: this is not searched; write --detect cat too, or --from a hlscam that has such markers",
         );
         line("--from host:8080 -o a.mp4", "--from host:8080: the scheme is missing; write http://… or https://…");
         line("--from rtsp://a:b@host/ -o a.mp4", "--from rtsp://...: rtsp is not supported here; write http://… or https://…");

@@ -87,7 +87,7 @@ impl FeedReader {
 }
 
 /// What a run saw, by the track's id, as fractions of the picture.
-pub(super) fn seen_of(run: &Detection) -> Vec<(u64, Seen)> {
+pub(crate) fn seen_of(run: &Detection) -> Vec<(u64, Seen)> {
     let Some(tracks) = &run.tracks else { return Vec::new() };
     let (across, down) = (tracks.size().width() as f64, tracks.size().height() as f64);
     let share = |pixels: u32, side: f64| (f64::from(pixels) / side * 1e4).round() / 1e4;

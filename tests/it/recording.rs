@@ -1,5 +1,6 @@
 //! `hlscam record` as scripts use it: to a reader, in pieces, by the clock, and what its exit codes say.
 
+mod marked;
 mod server;
 
 use crate::{

@@ -1,30 +1,37 @@
 //! A recording of a source of this computer: its own capture, its own encoder.
 
-use super::{Missing, Outcome, Recording, STATUS_PERIOD};
+use super::{Missing, Outcome, Recording, STATUS_PERIOD, sightings::Sightings};
 use crate::{
     app::{Failure, failed, open_source},
     camera::{
         CameraConfig,
         flow::{Flow, FlowLimits},
     },
+    detect::Detection,
     package::FirstSegment,
     record::{
-        recorder::{Recorder, Totals},
+        marked::Intake,
+        recorder::Totals,
         writer::{self, Write},
     },
     sync::lock,
     time::Clock,
 };
-use std::sync::{Arc, Mutex, atomic::Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, atomic::Ordering};
 
 /// Records until the time is over, the source ends, or the user ends it.
 pub(super) fn run(recording: &Recording<'_>, config: &CameraConfig, clock: &Arc<dyn Clock>) -> Result<Outcome, Failure> {
     let Recording { record, interrupt, report, .. } = recording;
-    let (flow, source) = Flow::new(config, clock.clone(), Box::new(|_| ())).map_err(failed)?;
+    let triggers = recording.triggers();
+    let sightings = triggers.clone().zip(record.on.clone());
+    let sightings = sightings.map(|(triggers, kinds)| Arc::new(Mutex::new(Sightings::new(kinds, triggers, clock.clone()))));
+    let on_run = sightings.clone();
+    let on_run = move |run: &Detection| on_run.iter().for_each(|sightings| lock(sightings).take(run));
+    let (flow, source) = Flow::new(config, clock.clone(), Box::new(on_run)).map_err(failed)?;
     let Some(capture) = open_source(source, interrupt, || ())? else {
         return Err(Failure("ended before the source was open; nothing was recorded".to_owned()));
     };
-    let mut recorder = recording.recorder();
+    let mut recorder = recording.intake(triggers.as_ref());
     if let Err(error) = recorder.open_early() {
         // Why there is no file says more than how the source ended.
         let _ = capture.end();
@@ -38,7 +45,7 @@ pub(super) fn run(recording: &Recording<'_>, config: &CameraConfig, clock: &Arc<
     let write: Write = {
         let (recorder, written) = (recorder.clone(), written.clone());
         Box::new(move |event| {
-            let mut recorder: std::sync::MutexGuard<'_, Recorder> = lock(&recorder);
+            let mut recorder: MutexGuard<'_, Intake> = lock(&recorder);
             let goes_on = recorder.take(event);
             *lock(&written) = recorder.totals();
             goes_on
@@ -52,6 +59,7 @@ pub(super) fn run(recording: &Recording<'_>, config: &CameraConfig, clock: &Arc<
     let mut interrupted = false;
     while !interrupted && !running.has_ended() {
         interrupted = interrupt.wait(STATUS_PERIOD);
+        sightings.iter().for_each(|sightings| lock(sightings).pass());
         report.show(&mut display, *lock(&written));
     }
     recording.ending.store(interrupted, Ordering::Relaxed);

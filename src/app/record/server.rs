@@ -3,9 +3,15 @@
 use super::{Missing, Outcome, Recording, STATUS_PERIOD};
 use crate::{
     app::{Failure, failed},
-    follow::{Ended, Followed, Follower, Patience},
+    follow::{
+        Ended, Followed, Follower, Patience,
+        markers::{MarkerFeed, MarkerNews},
+    },
     hooks::url::Address,
-    record::recorder::{Recorder, Totals},
+    record::{
+        marked::{Intake, Triggers},
+        recorder::Totals,
+    },
     sync::lock,
     time::Span,
 };
@@ -17,7 +23,7 @@ use tokio::{runtime, sync::oneshot};
 
 /// What the thread that follows and the one that shows share.
 struct Shared {
-    recorder: Mutex<Recorder>,
+    recorder: Mutex<Intake>,
     /// Beside the recorder, whose lock is held as long as a slow disk takes.
     written: Mutex<(Totals, Span)>,
 }
@@ -25,7 +31,9 @@ struct Shared {
 /// Records until the time is over, the stream ends, or the user ends it.
 pub(super) fn run(recording: &Recording<'_>, address: &Address) -> Result<Outcome, Failure> {
     let Recording { record, interrupt, report, .. } = recording;
-    let shared = Arc::new(Shared { recorder: Mutex::new(recording.recorder()), written: Mutex::default() });
+    let triggers = recording.triggers();
+    let shared = Arc::new(Shared { recorder: Mutex::new(recording.intake(triggers.as_ref())), written: Mutex::default() });
+    let waited_for = record.on.clone().zip(triggers);
     let runtime = runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
     let (stop, stopped) = oneshot::channel::<()>();
     let (address, pre_roll, duration) = (address.clone(), record.pre_roll, record.duration);
@@ -36,7 +44,7 @@ pub(super) fn run(recording: &Recording<'_>, address: &Address) -> Result<Outcom
                 tokio::select! {
                     biased;
                     _ = stopped => Ok(Ended::Enough),
-                    ended = follow(&address, pre_roll, duration, &shared) => ended,
+                    ended = follow(&address, (pre_roll, duration), waited_for, &shared) => ended,
                 }
             })
         }
@@ -65,13 +73,18 @@ pub(super) fn run(recording: &Recording<'_>, address: &Address) -> Result<Outcom
 }
 
 /// Takes the stream, until nobody wants more.
-async fn follow(address: &Address, pre_roll: Span, duration: Option<Span>, shared: &Shared) -> Result<Ended, Failure> {
+async fn follow(
+    address: &Address,
+    (pre_roll, duration): (Span, Option<Span>),
+    waited_for: Option<(Vec<String>, Arc<Mutex<Triggers>>)>,
+    shared: &Shared,
+) -> Result<Ended, Failure> {
     let mut follower = Follower::connect(address).await.map_err(failed)?;
     tracing::info!("recording {}", follower.title());
     lock(&shared.recorder).open_early().map_err(failed)?;
     let patience = if duration.is_some() { Patience::Limited } else { Patience::Endless };
     let mut take = |followed: Followed| {
-        let mut recorder: MutexGuard<'_, Recorder> = lock(&shared.recorder);
+        let mut recorder: MutexGuard<'_, Intake> = lock(&shared.recorder);
         match followed {
             Followed::Joined(past) => {
                 let past = if pre_roll > Span::ZERO { past } else { Span::ZERO };
@@ -94,5 +107,21 @@ async fn follow(address: &Address, pre_roll: Span, duration: Option<Span>, share
             }
         }
     };
-    follower.run(pre_roll, patience, &mut take).await.map_err(failed)
+    let Some((kinds, triggers)) = waited_for else {
+        return follower.run(pre_roll, patience, &mut take).await.map_err(failed);
+    };
+    let feed = MarkerFeed::of(&follower);
+    let mut tell = |news| {
+        let mut triggers = lock(&triggers);
+        match news {
+            MarkerNews::Open(open, now) => triggers.set_open(&open, now),
+            MarkerNews::Begin(id, begin) => triggers.begin(&id, begin),
+            MarkerNews::End(id, begin, end) => triggers.end(&id, begin, end),
+            MarkerNews::Removed(id) => triggers.remove(&id),
+        }
+    };
+    tokio::select! {
+        ended = follower.run(pre_roll, patience, &mut take) => ended.map_err(failed),
+        () = feed.watch(&kinds, &mut tell) => Ok(Ended::Stream),
+    }
 }
