@@ -12,6 +12,7 @@ mod memory;
 mod record;
 #[cfg(unix)]
 mod signal;
+mod storage;
 
 use crate::{
     capture::{self, Capture, CaptureParts, Opened},
@@ -49,6 +50,7 @@ pub fn run(command: Command, console: &Console) -> Result<(), Failure> {
         Command::Record(config, record) => record::run(&config, &record, &clock, console),
         Command::Snapshot(config) => kept::snapshot(config, console),
         Command::Export(config) => kept::export(config, console),
+        Command::Storage(config) => storage::run(&config),
         Command::Detect(config) => detect::run(&config),
     }
 }

@@ -6,10 +6,13 @@
 //! segment that was growing, and a power cut no more; [`folder`] finds what is whole.
 
 pub mod catalog;
+pub mod check;
 pub mod folder;
 pub mod index;
+pub mod inspect;
 pub mod past;
 pub mod record;
+pub mod repair;
 pub mod scan;
 #[cfg(test)]
 mod tests;

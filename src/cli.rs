@@ -14,7 +14,7 @@ use clap::{
     Args, CommandFactory, Parser, Subcommand,
     error::{ContextKind, ContextValue, ErrorKind},
 };
-use kept::{ExportArgs, SnapshotArgs};
+use kept::{ExportArgs, SnapshotArgs, StorageArgs};
 use std::{ffi::OsString, path::PathBuf};
 
 const EXAMPLES: &str = "\
@@ -72,6 +72,12 @@ pub enum CommandArgs {
     Snapshot(SnapshotArgs),
     /// Save footage that is kept, as a clip or a time-lapse, of a running hlscam or of the folder of one
     Export(ExportArgs),
+    /// Look after the folder of --storage: check it, or repair it
+    Storage {
+        /// What to do.
+        #[command(subcommand)]
+        action: StorageArgs,
+    },
     /// Find faces in files, frame by frame
     Detect(DetectFilesArgs),
 }

@@ -44,6 +44,8 @@ pub enum Command {
     Snapshot(kept::SnapshotConfig),
     /// Get out what a server or a folder keeps.
     Export(kept::ExportConfig),
+    /// Look after the folder of a stream.
+    Storage(kept::StorageConfig),
     /// Search files frame by frame.
     Detect(DetectFilesConfig),
 }

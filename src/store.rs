@@ -28,7 +28,7 @@ use std::{
 };
 
 pub use error::StoreError;
-pub use file::FILE_NAME;
+pub use file::{FILE_NAME, inspect};
 
 /// Most markers: some 30 MB; at one a minute, two months. Beyond it the oldest go.
 pub const MARKERS_MAX: u64 = 100_000;

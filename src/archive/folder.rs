@@ -148,7 +148,15 @@ impl Folder {
         // Behind the last whole segment.
         let (mut end, mut at) = (from, from);
         while at < len {
-            let Some((header, offset, is_whole)) = next_segment(&mut file, at).map_err(failed)? else { break };
+            let Some((header, offset, is_whole)) = next_segment(&mut file, at).map_err(failed)? else {
+                match record::next_in(&mut file, at + 1).map_err(failed)? {
+                    Some(next) => {
+                        at = next;
+                        continue;
+                    }
+                    None => break,
+                }
+            };
             at = offset + header.bytes();
             // One that is damaged takes no other with it.
             if is_whole {

@@ -9,12 +9,12 @@ use crate::{
     window::footage::TimeRange,
 };
 use rusqlite::{Connection, ErrorCode, Row, params};
-use std::{path::Path, sync::Mutex};
+use std::{collections::BTreeMap, path::Path, sync::Mutex};
 
 /// The name of the file.
 pub const FILE_NAME: &str = "index.sqlite";
 /// What it holds; a newer hlscam may know more.
-const SCHEMA_VERSION: i64 = 2;
+pub(super) const SCHEMA_VERSION: i64 = 2;
 /// What the log of the database may keep on the disk, in bytes: as much as it needs between two checkpoints.
 const JOURNAL_LEN_MAX: u32 = 4 << 20;
 /// No segment is longer, so one that reaches into a time began that long before it at most.
@@ -133,6 +133,13 @@ pub struct SegmentRow {
 #[derive(Debug)]
 pub struct Index {
     db: Mutex<Connection>,
+}
+
+/// Where the segments lie that an index of any version knows: the number of each by its file and its place in it.
+pub(super) fn places(db: &Connection) -> rusqlite::Result<BTreeMap<(String, u64), u64>> {
+    let mut select = db.prepare("SELECT name, offset, msn FROM segment JOIN file ON file.number = segment.file")?;
+    let rows = select.query_map([], |row| Ok(((row.get(0)?, row.get::<_, i64>(1)? as u64), row.get::<_, i64>(2)? as u64)))?;
+    rows.collect()
 }
 
 impl Index {

@@ -20,7 +20,10 @@ use crate::{
     },
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use std::sync::Arc;
+use std::{
+    io::{self, Read, Seek, SeekFrom},
+    sync::Arc,
+};
 
 /// The format that is written. What is newer is refused.
 pub const FORMAT: u32 = 1;
@@ -30,6 +33,8 @@ const USER_TYPE: [u8; 16] = *b"\x8d\x1f\x52\xa6\xe0\x3b\x4c\x77\x9a\x64\x2e\x91\
 const BOX_HEADER_LEN: usize = 8;
 /// Of our boxes, before the text.
 const HEAD_LEN: usize = BOX_HEADER_LEN + USER_TYPE.len();
+/// What is read at a time to find a box behind a damaged one.
+const SEARCH_LEN: u64 = 1 << 20;
 /// Longest box of ours: a segment of a minute with ten key frames a second takes a quarter of it. What claims more is damaged.
 const BOX_LEN_MAX: usize = 64 << 10;
 
@@ -257,6 +262,31 @@ pub fn unboxed<T: DeserializeOwned>(bytes: &[u8]) -> Result<(T, usize), Damage> 
     }
     // Its checksum is right: what cannot be read was written by another hlscam.
     serde_json::from_slice(text).map(|header| (header, len)).map_err(|_| Damage::Newer(FORMAT + 1))
+}
+
+/// The next place from an offset on where a record of a segment begins. All of the file up to there is read.
+pub fn next_in(file: &mut (impl Read + Seek), from: u64) -> io::Result<Option<u64>> {
+    let (mut at, mut bytes) = (from, Vec::new());
+    loop {
+        bytes.clear();
+        file.seek(SeekFrom::Start(at))?;
+        Read::take(&mut *file, SEARCH_LEN).read_to_end(&mut bytes)?;
+        let places = bytes.windows(USER_TYPE.len()).enumerate().filter(|(_, window)| *window == USER_TYPE);
+        for place in places.filter_map(|(place, _)| place.checked_sub(BOX_HEADER_LEN)) {
+            let start = at + place as u64;
+            let mut head = Vec::new();
+            file.seek(SeekFrom::Start(start))?;
+            Read::take(&mut *file, BOX_LEN_MAX as u64).read_to_end(&mut head)?;
+            if unboxed::<SegmentHeader>(&head).is_ok() {
+                return Ok(Some(start));
+            }
+        }
+        if (bytes.len() as u64) < SEARCH_LEN {
+            return Ok(None);
+        }
+        // A box may begin in one stretch and go on in the next.
+        at += SEARCH_LEN - HEAD_LEN as u64;
+    }
 }
 
 /// The init segment and the header of a file that begins with these bytes: the header, and where the first record begins.

@@ -49,6 +49,8 @@ pub struct FileScan {
     pub header: FileHeader,
     /// Its segments, first to last.
     pub segments: Vec<SegmentScan>,
+    /// Stretches between them that are none, from where to where.
+    pub gaps: Vec<(u64, u64)>,
     /// Where the last whole segment ends, or the header.
     pub end: u64,
     /// Why what lies behind that is no segment.
@@ -121,17 +123,24 @@ fn scan_there(path: &Path, depth: Depth) -> io::Result<Scanned> {
         Ok(found) => found,
         Err(damage) => return Ok(Scanned::Other(path.to_owned(), len, damage)),
     };
-    let mut scan = FileScan { path: path.to_owned(), len, header, segments: Vec::new(), end: begin, rest: None };
+    let mut scan = FileScan { path: path.to_owned(), len, header, segments: Vec::new(), gaps: Vec::new(), end: begin, rest: None };
     while scan.end < len {
         match segment_at(&mut file, scan.end, depth, len)? {
             Ok(segment) => {
                 scan.end = segment.offset + segment.header.bytes();
                 scan.segments.push(segment);
             }
-            Err(damage) => {
-                scan.rest = Some(damage);
-                break;
-            }
+            // One whose head is damaged takes no other with it.
+            Err(damage) => match record::next_in(&mut file, scan.end + 1)? {
+                Some(next) => {
+                    scan.gaps.push((scan.end, next));
+                    scan.end = next;
+                }
+                None => {
+                    scan.rest = Some(damage);
+                    break;
+                }
+            },
         }
         if depth == Depth::First {
             break;

@@ -17,7 +17,7 @@ use std::{
 };
 use tempfile::TempDir;
 
-const ROOM: DiskRoom = DiskRoom { span: Span::from_ms(12_000), bytes_max: u64::MAX, min_free: 0 };
+pub(super) const ROOM: DiskRoom = DiskRoom { span: Span::from_ms(12_000), bytes_max: u64::MAX, min_free: 0 };
 /// Between two runs.
 const PAUSE: Span = Span::from_ms(3_600_000);
 
@@ -29,13 +29,13 @@ fn on_disk(room: DiskRoom) -> WindowConfig {
 type Seen = (usize, u32);
 
 /// A run of a camera, and the thread that keeps it, but in step with the test.
-struct Run {
+pub(super) struct Run {
     feed: Feed,
     archivist: Archivist,
 }
 
 impl Run {
-    fn start(storage: &Path, name: &str, begin: WallTime, room: DiskRoom) -> Run {
+    pub(super) fn start(storage: &Path, name: &str, begin: WallTime, room: DiskRoom) -> Run {
         let camera = CameraName::default();
         let history = History { span: config().span, bytes_max: 1 << 30, disk: Some(room) };
         let mut archive = Archive::open(&camera, storage, &history, room).expect("the folder can be used");
@@ -48,7 +48,7 @@ impl Run {
     }
 
     /// Publishes segments; each is kept before the next one comes.
-    fn push(&mut self, segments: &str) -> &mut Run {
+    pub(super) fn push(&mut self, segments: &str) -> &mut Run {
         for segment in segments.split_inclusive('|') {
             self.feed.push(segment);
             self.archivist.keep_through(Msn(self.feed.window.summary().last_msn));
@@ -83,11 +83,11 @@ fn read(segment: &Segment) -> Option<Seen> {
     (!bytes.is_empty()).then(|| (bytes.len(), crc32fast::hash(&bytes)))
 }
 
-fn seconds(n: usize) -> String {
+pub(super) fn seconds(n: usize) -> String {
     "K.K..|".repeat(n)
 }
 
-fn files(storage: &TempDir) -> Vec<PathBuf> {
+pub(super) fn files(storage: &TempDir) -> Vec<PathBuf> {
     let there = fs::read_dir(storage.path().join("cam")).expect("it was made");
     let mut files: Vec<PathBuf> = there
         .map(|entry| entry.expect("it is there").path())

@@ -1,6 +1,6 @@
 //! What was typed of the commands that get out what a server or a folder keeps.
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
 /// Where a server is asked, when none is named.
@@ -61,4 +61,21 @@ pub struct ExportArgs {
     /// The camera, where the folder has several
     #[arg(long, value_name = "NAME", requires = "storage")]
     pub camera: Option<String>,
+}
+
+/// `hlscam storage`.
+#[derive(Debug, Subcommand)]
+pub enum StorageArgs {
+    /// Read all of it, and say what is there and what is wrong; nothing is changed, also while a server uses it
+    Check {
+        /// The folder
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+    },
+    /// Make an index anew that does not say what the files are, and cut off what was half written; not while a server uses it
+    Repair {
+        /// The folder
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+    },
 }

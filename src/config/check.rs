@@ -74,6 +74,7 @@ pub fn read(cli: &Cli) -> Result<Invocation, UsageError> {
         Some(CommandArgs::Record(args)) => record(args)?,
         Some(CommandArgs::Snapshot(args)) => kept::snapshot(args)?,
         Some(CommandArgs::Export(args)) => kept::export(args)?,
+        Some(CommandArgs::Storage { action }) => kept::storage(action),
         Some(CommandArgs::Detect(args)) => detect_files(args)?,
     };
     Ok(Invocation { command, verbosity })

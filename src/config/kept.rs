@@ -8,7 +8,7 @@ use crate::{
     camera_name::CameraName,
     cli::{
         UsageError,
-        kept::{ExportArgs, SnapshotArgs},
+        kept::{ExportArgs, SnapshotArgs, StorageArgs},
     },
     clip::{
         SPAN_MAX,
@@ -70,6 +70,32 @@ pub struct ExportConfig {
     pub origin: ExportOrigin,
     /// Where it goes.
     pub output: OutputFile,
+}
+
+/// A folder to look after.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StorageConfig {
+    /// What is done.
+    pub action: StorageAction,
+    /// The folder of `--storage`.
+    pub folder: PathBuf,
+}
+
+/// What is done with a folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StorageAction {
+    /// It is read.
+    Check,
+    /// It is mended.
+    Repair,
+}
+
+pub(super) fn storage(args: &StorageArgs) -> Command {
+    let (action, folder) = match args {
+        StorageArgs::Check { folder } => (StorageAction::Check, folder),
+        StorageArgs::Repair { folder } => (StorageAction::Repair, folder),
+    };
+    Command::Storage(StorageConfig { action, folder: folder.clone() })
 }
 
 /// Of when footage is wanted.

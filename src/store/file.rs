@@ -5,12 +5,15 @@ use super::{
     error::{first_line, has_no_room},
     row::COLUMNS,
 };
-use crate::time::Span;
+use crate::{
+    archive::inspect::{self, Inspected},
+    time::Span,
+};
 use rusqlite::{Connection, ErrorCode};
 use std::{
     fmt::Display,
     fs,
-    io::ErrorKind,
+    io::{self, ErrorKind},
     path::{Path, PathBuf},
 };
 
@@ -22,6 +25,14 @@ const JOURNAL_LEN_MAX: u32 = 4 << 20;
 const COLUMNS_1: &str = "number, kind, text, source, begin, end, known, class, count, confidence, best, data";
 /// Tables of another program that are named.
 const TABLES_NAMED_MAX: u32 = 3;
+
+/// Looks at the store of a folder without holding it, and counts its markers.
+pub fn inspect(folder: &Path) -> io::Result<Inspected<u64>> {
+    inspect::inspect(&folder.join(FILE_NAME), SCHEMA_VERSION, |db| {
+        let count = db.query_row("SELECT count(*) FROM marker", [], |row| row.get::<_, i64>(0));
+        count.map(|count| count as u64).map_err(|error| first_line(&error))
+    })
+}
 
 /// Where a file lies.
 #[derive(Debug)]

@@ -81,6 +81,7 @@ fn help_is_complete() {
     hlscam("bench --help").exits(0).says_nothing().writes_golden("help-bench.txt");
     hlscam("record --help").exits(0).says_nothing().writes_golden("help-record.txt");
     hlscam("snapshot --help").exits(0).says_nothing().writes_golden("help-snapshot.txt");
+    hlscam("storage --help").exits(0).says_nothing().writes_golden("help-storage.txt");
     hlscam("export --help").exits(0).says_nothing().writes_golden("help-export.txt");
     hlscam("detect --help").exits(0).says_nothing().writes_golden("help-detect.txt");
 }

@@ -214,3 +214,50 @@ fn a_hole_is_named_and_what_is_not_there_is_told() {
         assert!(error.contains(told) && error.lines().count() == 1, "{args:?}: {error}");
     }
 }
+
+#[test]
+fn a_folder_is_checked_beside_its_server_and_mended_without_it() {
+    let Setup { server, storage, folder, .. } = start();
+    let check = || hlscam(["storage", "check", &storage]);
+    let repair = || hlscam(["storage", "repair", &storage]);
+    let beside = check();
+    assert!(ends(&beside, 0).is_empty(), "{}", said(&beside));
+    let told = String::from_utf8_lossy(&beside.stdout).into_owned();
+    assert!(told.starts_with("cam: 1 file, ") && told.contains("another hlscam uses it, so its index is not compared"), "{told}");
+    assert!(told.ends_with("markers: another hlscam uses them, so they are not checked\n"), "{told}");
+    let refused = ends(&repair(), 1);
+    assert!(refused.contains("another hlscam uses ") && refused.lines().count() == 1, "{refused}");
+    let written = server.get("/api/status").json()["history"]["written_segments"].as_u64().expect("a number");
+    until_written(&server, written + 1);
+    let (status, log) = server.interrupt();
+    assert!(status.success(), "{log:?}");
+
+    let sound = check();
+    assert!(ends(&sound, 0).is_empty());
+    assert!(String::from_utf8_lossy(&sound.stdout).ends_with(" MB\nmarkers: 0\n"), "{sound:?}");
+    let file = fs::read_dir(Path::new(&storage).join("cam")).expect("a folder");
+    let file = file.map(|entry| entry.expect("it is there").path()).find(|path| path.extension().is_some_and(|end| end == "mp4"));
+    let file = fs::OpenOptions::new().append(true).open(file.expect("there is one")).expect("it can be written");
+    std::io::Write::write_all(&mut &file, b"half a segment").expect("there is room");
+    let wrong = check();
+    assert!(ends(&wrong, 1).starts_with("error: 1 of these are wrong"), "{}", said(&wrong));
+    assert!(String::from_utf8_lossy(&wrong.stdout).contains("the last 14 bytes are no whole segment"), "{wrong:?}");
+    let mended = repair();
+    assert!(ends(&mended, 0).is_empty());
+    assert!(
+        String::from_utf8_lossy(&mended.stdout).starts_with("cam: 14 bytes that were no whole segment were cut off\n"),
+        "{mended:?}"
+    );
+    ends(&check(), 0);
+    fs::write(Path::new(&storage).join("markers.sqlite"), "no database").expect("there is room");
+    let wrong = check();
+    ends(&wrong, 1);
+    assert!(String::from_utf8_lossy(&wrong.stdout).contains("markers: markers.sqlite is damaged: it is no database"), "{wrong:?}");
+
+    for (folder, told) in
+        [(folder.path().display().to_string(), "there is nothing of hlscam in"), ("/no/such".to_owned(), "cannot read")]
+    {
+        let error = ends(&hlscam(["storage", "check", &folder]), 1);
+        assert!(error.contains(told) && error.lines().count() == 1, "{error}");
+    }
+}
