@@ -117,6 +117,8 @@ pub struct Follower {
     started: Option<u64>,
     /// When the next frame should have been captured.
     expected: Option<WallTime>,
+    /// [`AWAY_MAX`], but for tests.
+    away_max: Duration,
 }
 
 #[derive(Deserialize)]
@@ -165,6 +167,7 @@ impl Follower {
             at: Ticks::default(),
             started: None,
             expected: None,
+            away_max: AWAY_MAX,
         }
     }
 
@@ -203,6 +206,7 @@ impl Follower {
         }
         let (mut away, mut pause, mut has_ended) = (Duration::ZERO, PAUSE_FIRST, false);
         loop {
+            let before = self.cursor;
             let failure = match self.step(&mut list, take).await {
                 Ok(Step::Enough) => return Ok(Ended::Enough),
                 Ok(Step::On) => {
@@ -210,6 +214,10 @@ impl Follower {
                         tracing::info!("{} is there again", self.title());
                     }
                     (away, pause, has_ended) = (Duration::ZERO, PAUSE_FIRST, false);
+                    if self.cursor == before {
+                        // Something on the way does not hold requests until there is something new.
+                        sleep(STEP.to_duration()).await;
+                    }
                     continue;
                 }
                 Ok(Step::Ended) => {
@@ -218,7 +226,7 @@ impl Follower {
                 }
                 Err(error) => Some(error),
             };
-            if away >= AWAY_MAX && (has_ended || patience == Patience::Limited) {
+            if away >= self.away_max && (has_ended || patience == Patience::Limited) {
                 return Ok(failure.map_or(Ended::Stream, |error| if has_ended { Ended::Stream } else { Ended::Lost(error) }));
             }
             if away.is_zero() {
@@ -422,20 +430,4 @@ fn readings(path: &str) -> Vec<(String, Option<String>)> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_address_may_name_the_camera_or_not_and_be_below_a_path() {
-        let check = |path: &str, expect: &[(&str, Option<&str>)]| {
-            let expect: Vec<_> = expect.iter().map(|(prefix, name)| ((*prefix).to_owned(), name.map(str::to_owned))).collect();
-            assert_eq!(readings(path), expect, "{path}");
-        };
-        check("/", &[("/", None)]);
-        check("", &[("/", None)]);
-        check("/yard", &[("/", Some("yard")), ("/yard/", None)]);
-        check("/yard/", &[("/", Some("yard")), ("/yard/", None)]);
-        check("/cams/yard/index.m3u8?a=b", &[("/cams/", Some("yard")), ("/cams/yard/", None)]);
-        check("/A%20b/", &[("/A%20b/", None)]);
-    }
-}
+mod tests;
