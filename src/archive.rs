@@ -152,7 +152,7 @@ impl Archive {
     /// no reason not to begin.
     pub fn open(camera: &CameraName, storage: &Path, history: &History, room: DiskRoom) -> Result<Archive, HistoryError> {
         let folder = storage.join(camera.as_str());
-        let (status, catalog) = (Arc::<HistoryStatus>::default(), Arc::new(Catalog::new(&folder)));
+        let (status, catalog) = (Arc::<HistoryStatus>::default(), Arc::new(Catalog::new(&folder, room)));
         let (past, ended) = (Past::default(), Ended::default());
         let mut archive = Archive { camera: camera.clone(), folder, room, writer: None, past, ended, status, catalog };
         let opened = with_sound_index(&archive.folder, || {

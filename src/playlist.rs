@@ -2,6 +2,7 @@
 //! tail that are written anew for each version, once for all requests. All of it is made from a snapshot, without the window's lock:
 //! publishing never waits for a text.
 
+pub mod archive;
 pub mod dash;
 pub mod hls;
 pub mod incremental;
@@ -197,13 +198,18 @@ fn iframe_entry(segment: &Segment) -> String {
     if segment.map == MapLine::Own || segment.start.discontinuity {
         map(&mut text, segment);
     }
-    for key in segment.key_frames() {
-        line(&mut text, hls::ProgramDateTime(segment.start.wall + key.at));
-        line(&mut text, hls::Inf(key.duration.into()));
-        line(&mut text, hls::ByteRange { len: key.len, offset: key.offset });
-        line(&mut text, Name::Segment(segment.start.msn).text(&segment.run));
-    }
+    key_frames(&mut text, segment);
     text
+}
+
+/// The key frames of a segment, as byte ranges of it.
+fn key_frames(text: &mut String, segment: &Segment) {
+    for key in segment.key_frames() {
+        line(text, hls::ProgramDateTime(segment.start.wall + key.at));
+        line(text, hls::Inf(key.duration.into()));
+        line(text, hls::ByteRange { len: key.len, offset: key.offset });
+        line(text, Name::Segment(segment.start.msn).text(&segment.run));
+    }
 }
 
 fn line(text: &mut String, tag: impl Display) {

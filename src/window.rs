@@ -21,7 +21,7 @@ use crate::{
     sync::lock,
     time::{Clock, FrameRate, Span, TICKS_PER_S, Ticks, WallTime},
 };
-use footage::{Footage, TimeRange};
+use footage::{Coverage, Footage, TimeRange};
 use numbers::FirstNumbers;
 use past::Past;
 use ranges::{DateRange, Origin};
@@ -234,6 +234,11 @@ impl Window {
     /// The listed segments of a time, and the one that grows.
     pub fn footage(&self, time: TimeRange) -> Footage {
         self.read(|state| state.footage(time))
+    }
+
+    /// Adds the times of which there is listed footage.
+    pub fn cover(&self, coverage: &mut Coverage) {
+        self.read(|state| state.cover(coverage));
     }
 
     /// Number of the first segment that is listed, or of the next one.

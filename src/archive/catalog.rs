@@ -3,8 +3,9 @@
 
 use super::{
     HistoryError,
-    index::{FileRow, Index, IndexError, SegmentRow},
+    index::{Extent, FileRow, Index, IndexError, SegmentRow},
     past::in_file,
+    writer::free_bytes,
 };
 use crate::{
     package::{
@@ -12,9 +13,9 @@ use crate::{
         media_bytes::{FileRange, MediaBytes},
     },
     sync::lock,
-    time::{Span, WallTime},
     window::{
-        footage::{Footage, TimeRange},
+        DiskRoom,
+        footage::{Coverage, Footage, TimeRange},
         state::{Init, MapLine},
     },
 };
@@ -25,32 +26,32 @@ use std::{
     sync::{Arc, Mutex, Weak},
 };
 
-/// Between two files, so much without footage is none: the writer begins a file where a second is missing.
-const SEAM_MAX: Span = Span::from_ms(2000);
-
 /// The catalogue of a history.
 #[derive(Debug)]
 pub struct Catalog {
     folder: PathBuf,
+    room: DiskRoom,
     /// The index that the thread has open; it opens another one where the disk was away.
     index: Mutex<Weak<Index>>,
 }
 
-/// Times with footage.
+/// What room a history has, in `GET /api/history`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct Coverage {
-    /// When it begins.
-    pub from: WallTime,
-    /// When it ends.
-    pub to: WallTime,
-    /// Its bytes.
-    pub bytes: u64,
+pub struct DiskReport {
+    /// Seconds of footage that are kept where there is room.
+    pub window_s: u64,
+    /// Bytes of it that may be; none where only the disk sets a limit.
+    pub bytes_max: Option<u64>,
+    /// Bytes that stay free on the disk.
+    pub min_free: u64,
+    /// Bytes that are free on it; none where the system does not say.
+    pub free: Option<u64>,
 }
 
 impl Catalog {
     /// Of the history in a folder, before its index is open.
-    pub(super) fn new(folder: &Path) -> Catalog {
-        Catalog { folder: folder.to_owned(), index: Mutex::default() }
+    pub(super) fn new(folder: &Path, room: DiskRoom) -> Catalog {
+        Catalog { folder: folder.to_owned(), room, index: Mutex::default() }
     }
 
     /// The index is open.
@@ -104,21 +105,18 @@ impl Catalog {
     }
 
     /// When there is footage, first to last.
-    pub fn coverage(&self) -> Result<Vec<Coverage>, HistoryError> {
+    pub fn coverage(&self) -> Result<Coverage, HistoryError> {
+        let mut coverage = Coverage::default();
         let files = self.read(Index::files)?;
-        let mut spans: Vec<Coverage> = files
-            .iter()
-            .filter_map(|file| file.extent.map(|extent| Coverage { from: extent.from, to: extent.to, bytes: file.len }))
-            .collect();
-        spans.sort_by_key(|span| span.from);
-        let mut joined: Vec<Coverage> = Vec::new();
-        for span in spans {
-            match joined.last_mut().filter(|last| span.from.since(last.to) < SEAM_MAX) {
-                Some(last) => (last.to, last.bytes) = (last.to.max(span.to), last.bytes + span.bytes),
-                None => joined.push(span),
-            }
-        }
-        Ok(joined)
+        files.iter().filter_map(|file| file.extent).for_each(|Extent { from, to, .. }| coverage.add(TimeRange { from, to }));
+        Ok(coverage)
+    }
+
+    /// What room it has now.
+    pub fn disk(&self) -> DiskReport {
+        let DiskRoom { span, bytes_max, min_free } = self.room;
+        let bytes_max = (bytes_max < u64::MAX).then_some(bytes_max);
+        DiskReport { window_s: span.as_s() as u64, bytes_max, min_free, free: free_bytes(&self.folder) }
     }
 
     fn path_of(&self, file: &FileRow) -> Arc<Path> {

@@ -90,6 +90,16 @@ line!(Version, self => "#EXT-X-VERSION:{}", self.0);
 pub struct TargetDuration(pub u32);
 line!(TargetDuration, self => "#EXT-X-TARGETDURATION:{}", self.0);
 
+/// EXT-X-PLAYLIST-TYPE (§4.4.3.5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PlaylistType {
+    /// Segments are only added.
+    Event,
+    /// It does not change.
+    Vod,
+}
+line!(PlaylistType, self => "#EXT-X-PLAYLIST-TYPE:{}", if *self == PlaylistType::Vod { "VOD" } else { "EVENT" });
+
 /// EXT-X-MEDIA-SEQUENCE (§4.4.3.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MediaSequence(pub u64);

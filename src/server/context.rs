@@ -86,6 +86,8 @@ pub(super) struct Shared {
     pub(super) pictures: Pictures,
     /// Admits clients that watch pictures one after the other.
     pub(super) watchers: Arc<Admission>,
+    /// Looks for what lies on the disk alone.
+    pub(super) looks: Arc<Semaphore>,
     /// Admits clients of events and detections.
     pub(super) subscribers: Arc<Admission>,
     pub(super) in_flight: Arc<InFlight>,
@@ -139,6 +141,11 @@ impl Shared {
             }),
             None => Ok(&self.cameras[0].camera),
         }
+    }
+
+    /// The answer where too many look into the past.
+    pub(super) fn too_many_looks() -> Reply {
+        Reply::later("too many others look into the past; come again")
     }
 
     pub(super) fn count_viewers(&self) {

@@ -3,6 +3,7 @@
 //!
 //! The server decodes a request into a [`Request`], calls [`respond`], and writes the [`Reply`] as it stands.
 
+pub(super) mod archive;
 pub(super) mod clip;
 mod directives;
 pub(super) mod handler;

@@ -2,7 +2,7 @@
 //! in page and playlists, so a reverse proxy may put the whole under a path of its own.
 
 use super::{
-    api::{events, markers, program},
+    api::{events, history, markers, program},
     http::answer::{Answer, Call},
     origin::handler as stream,
     page,
@@ -23,6 +23,7 @@ pub(super) enum Route<'a> {
     Stream(&'a str, &'a str),
     Cameras,
     Status,
+    History,
     Markers,
     /// A marker, by its id.
     Marker(&'a str),
@@ -43,10 +44,11 @@ pub(super) enum Role {
 pub(super) type Handler = fn(Call) -> Answer;
 
 /// The addresses in which nothing varies.
-const FIXED: [(&str, Route<'_>); 9] = [
+const FIXED: [(&str, Route<'_>); 10] = [
     ("/", Route::Page),
     ("/api/cameras", Route::Cameras),
     ("/api/status", Route::Status),
+    ("/api/history", Route::History),
     ("/api/markers", Route::Markers),
     ("/api/events", Route::Events),
     ("/api/detections", Route::Detections),
@@ -79,6 +81,7 @@ impl<'a> Route<'a> {
             (Route::Stream(..), _) => (Role::Open, stream::answer),
             (Route::Cameras, &Method::GET) => (Role::Open, program::cameras),
             (Route::Status, &Method::GET) => (Role::Open, program::status),
+            (Route::History, &Method::GET) => (Role::Open, history::history),
             (Route::Markers, &Method::GET) => (Role::Open, markers::list),
             (Route::Markers, &Method::POST) => (Role::Open, markers::add),
             (Route::Marker(_), &Method::GET) => (Role::Open, markers::one),
@@ -138,7 +141,8 @@ mod tests {
         let all: Vec<_> = kinds.into_iter().chain(FIXED.map(|(_, route)| route)).collect();
         for route in &all {
             match route {
-                Route::Page | Route::File(_) | Route::Stream(..) | Route::Cameras | Route::Status | Route::Markers => {}
+                Route::Page | Route::File(_) | Route::Stream(..) | Route::Cameras | Route::Status => {}
+                Route::History | Route::Markers => {}
                 Route::Marker(_) | Route::Events | Route::Detections | Route::Health | Route::Readiness | Route::Time => {}
             }
         }

@@ -1,11 +1,15 @@
 //! Footage of a time: the segments that reach into it, wherever their bytes lie.
 
 use super::state::{Init, Segment};
-use crate::{package::Msn, time::WallTime};
+use crate::{
+    package::Msn,
+    time::{Span, WallTime},
+};
+use serde::Serialize;
 use std::sync::Arc;
 
 /// A stretch of time by the wall clock.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct TimeRange {
     /// From this moment on.
     pub from: WallTime,
@@ -17,6 +21,28 @@ impl TimeRange {
     /// Whether a segment reaches into it.
     pub fn has(&self, segment: &Segment) -> bool {
         segment.start.wall < self.to && segment.start.wall + segment.duration > self.from
+    }
+}
+
+/// Between two segments, so much without footage is none.
+const SEAM_MAX: Span = Span::from_ms(2000);
+
+/// When there is footage: ranges of time, first to last, with gaps between them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Coverage {
+    ranges: Vec<TimeRange>,
+}
+
+impl Coverage {
+    /// There is footage of that time, too.
+    pub fn add(&mut self, new: TimeRange) {
+        let first = self.ranges.partition_point(|range| new.from.since(range.to) >= SEAM_MAX);
+        let behind = self.ranges.partition_point(|range| range.from.since(new.to) < SEAM_MAX);
+        let joined = self.ranges[first..behind]
+            .iter()
+            .fold(new, |joined, range| TimeRange { from: joined.from.min(range.from), to: joined.to.max(range.to) });
+        self.ranges.splice(first..behind, [joined]);
     }
 }
 
@@ -61,5 +87,34 @@ impl Footage {
             (Some(older), Some(newer)) => Some(TimeRange { from: older.from.min(newer.from), to: newer.to.max(older.to) }),
             (older, newer) => older.or(newer),
         };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn coverage_is_the_union_of_what_was_added_in_whatever_order(ranges in prop::collection::vec((0..200_i64, 1..20_i64), 0..30)) {
+            let mut coverage = Coverage::default();
+            let mut covered = [false; 230];
+            for (from, len) in ranges {
+                let at = |s: i64| WallTime::from_unix_ms(s * 1000);
+                coverage.add(TimeRange { from: at(from), to: at(from + len) });
+                covered[from as usize..(from + len) as usize].fill(true);
+            }
+            // A second without footage is none.
+            for s in 1..229 {
+                covered[s] |= covered[s - 1] && covered[s + 1];
+            }
+            let has = |s: usize| {
+                let (from, to) = (s as i64 * 1_000_000, (s as i64 + 1) * 1_000_000);
+                coverage.ranges.iter().any(|range| range.from.0 <= from && to <= range.to.0)
+            };
+            prop_assert!((0..230).all(|s| has(s) == covered[s]), "{:?}", coverage);
+            prop_assert!(coverage.ranges.windows(2).all(|pair| pair[1].from.since(pair[0].to) >= SEAM_MAX), "{:?}", coverage);
+        }
     }
 }

@@ -19,7 +19,7 @@ use crate::{
             in_flight::{Cancellation, InFlightGuard},
             memfd_cache::MemfdCache,
         },
-        origin::{Reply, clip, mjpeg},
+        origin::{Reply, archive, clip, mjpeg},
         page::assets,
         routes::Route,
     },
@@ -68,6 +68,7 @@ impl Site {
             clips: Arc::new(Semaphore::new(clip::CLIPS_AT_ONCE)),
             pictures: Default::default(),
             watchers: Admission::shared_out(mjpeg::WATCHERS_MAX, mjpeg::WATCHERS_PER_ADDRESS_MAX, mjpeg::WATCHERS_OF_PROXY_MAX),
+            looks: Arc::new(Semaphore::new(archive::LOOKS_AT_ONCE)),
             subscribers: Admission::shared_out(
                 events::SUBSCRIBERS_MAX,
                 events::SUBSCRIBERS_PER_ADDRESS_MAX,

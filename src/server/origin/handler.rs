@@ -13,7 +13,7 @@ use crate::server::{
         admission::{Permit, Refusal},
         body::AnswerBody,
     },
-    origin::{self, Method, Reply, Resolution, Rest, Stalled, TailReader, clip, mjpeg, snapshot},
+    origin::{self, Method, Reply, Resolution, Rest, Stalled, TailReader, archive, clip, mjpeg, snapshot},
     routes::Route,
 };
 use crate::{playlist::name::MANIFEST, window::WAITERS_MAX};
@@ -59,12 +59,29 @@ pub(in crate::server) fn answer(Call { shared, peer, request }: Call) -> Answer 
         mjpeg::NAME => return pictures(&shared, served, peer, &asked),
         _ => {}
     }
+    if let Some(entries) = archive::entries(&asked.name) {
+        return match shared.looks.clone().try_acquire_owned() {
+            Ok(turn) => Answer::held(archive::playlist(served.camera.clone(), asked, entries, turn)),
+            Err(_) => Shared::too_many_looks().into(),
+        };
+    }
     let is_media = asked.name.ends_with(MEDIA_ENDING);
     // A player on this machine, whose own clock was set with ours, finds nothing to play by the clock of before, and must hear of the new one.
     if asked.name == MANIFEST && !served.is_playing(peer) {
         asked.query.clear();
     }
     match origin::look(&served.camera.playlists, &asked) {
+        Resolution::Ready(reply) if reply.status == 404 && served.camera.catalog.is_some() && archive::is_media(&asked.name) => {
+            let looks = shared.looks.clone();
+            Answer::Held(Box::pin(async move {
+                // A player that has stalled asks for several; each is found in a millisecond.
+                let reply = match looks.acquire_owned().await {
+                    Ok(turn) => archive::media(served.camera.clone(), asked, reply, turn).await,
+                    Err(_) => reply,
+                };
+                finish(&shared, &served, (peer, is_media), reply)
+            }))
+        }
         Resolution::Ready(reply) => finish(&shared, &served, (peer, is_media), reply).into(),
         Resolution::Await(_) => Answer::Held(Box::pin(async move {
             let reply = origin::respond(&served.camera.playlists, asked).await;

@@ -116,7 +116,7 @@ impl Reply {
         Reply::later("too many requests wait for the stream already")
     }
 
-    pub(super) fn later(why: &'static str) -> Reply {
+    pub(in crate::server) fn later(why: &'static str) -> Reply {
         let mut reply = Reply::error(503, why, 0).with("retry-after", "1");
         reply.headers.retain(|(name, _)| *name != "cache-control");
         reply.with("cache-control", "no-store")
@@ -151,7 +151,7 @@ fn length(pieces: &[Bytes]) -> u64 {
 }
 
 /// The media type of a playlist.
-fn page_type(kind: Kind) -> &'static str {
+pub(super) fn page_type(kind: Kind) -> &'static str {
     match kind {
         Kind::Multivariant | Kind::Video(_) | Kind::IFrames(_) => PLAYLIST_TYPE,
         Kind::Manifest | Kind::Former(_) => MANIFEST_TYPE,
@@ -203,6 +203,11 @@ impl Kept {
         Kept { wall: state.wall, lifetime, error_s: Lifetime::Error.seconds(&state.config) }
     }
 
+    /// For what is not in the window.
+    pub(super) fn until(wall: WallTime, lifetime: Span) -> Kept {
+        Kept { wall, lifetime, error_s: 0 }
+    }
+
     fn add_to(self, reply: Reply) -> Reply {
         let seconds = (self.lifetime.0 / TICKS_PER_S).max(0);
         reply
@@ -212,7 +217,7 @@ impl Kept {
 }
 
 /// A playlist.
-fn page(request: &Request, page: &RenderedPlaylist, kind: &'static str, lifetime_s: u64) -> Reply {
+pub(super) fn page(request: &Request, page: &RenderedPlaylist, kind: &'static str, lifetime_s: u64) -> Reply {
     let coding = negotiation::coding(request.accept_encoding.as_deref());
     let tag = entity_tag(page.tag(), coding);
     let mut reply = if is_known(request.if_none_match.as_deref(), &tag) {
@@ -229,7 +234,7 @@ fn page(request: &Request, page: &RenderedPlaylist, kind: &'static str, lifetime
 }
 
 /// An init segment, a segment or a part: bytes that never change under their name, fetchable as long as `keep` says.
-fn media(request: &Request, kind: &'static str, pieces: &[MediaBytes], keep: Kept) -> Reply {
+pub(super) fn media(request: &Request, kind: &'static str, pieces: &[MediaBytes], keep: Kept) -> Reply {
     let tag = entity_tag(&request.name, ContentCoding::Identity);
     let reply = match ranged(request, &tag, kind, pieces) {
         Ok(reply) => reply,

@@ -3,9 +3,9 @@
 use super::{FirstNumbers, Init, Segment, State, Whole};
 use crate::{
     package::{InitId, Msn, Part},
-    time::Span,
+    time::{Span, TICKS_PER_S},
     window::{
-        footage::{Footage, TimeRange},
+        footage::{Coverage, Footage, TimeRange},
         snapshot::Snapshot,
         timeline::Timeline,
     },
@@ -72,6 +72,22 @@ impl State {
     /// Number of the first segment that is listed, or of the next one.
     pub fn first_listed(&self) -> Msn {
         self.listed().next().or(self.open.as_ref()).map_or(self.config.first.msn, |first| first.start.msn)
+    }
+
+    /// Adds the times of which there is listed footage: ranges of segments that follow each other, so that few are added.
+    pub fn cover(&self, coverage: &mut Coverage) {
+        let mut range: Option<TimeRange> = None;
+        for segment in self.listed().chain(self.growing()).filter(|segment| !segment.is_gone()) {
+            let (from, to) = (segment.start.wall, segment.start.wall + segment.duration);
+            range = match range {
+                Some(known) if (-TICKS_PER_S..TICKS_PER_S).contains(&from.since(known.to).0) => Some(TimeRange { to, ..known }),
+                before => {
+                    before.into_iter().for_each(|before| coverage.add(before));
+                    Some(TimeRange { from, to })
+                }
+            };
+        }
+        range.into_iter().for_each(|range| coverage.add(range));
     }
 
     /// The listed segments of a time, and the one that grows. It costs as much as there are segments.
