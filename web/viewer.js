@@ -3,8 +3,9 @@
  */
 
 import { ageText, clockText } from './shell/clock.js';
-import { KEY_FRAMES_URL, PLAYLIST_URL, engineMaker, engineName } from './player/engines.js';
+import { ARCHIVED_KEY_FRAMES_URL, HISTORY_URL, KEY_FRAMES_URL, PLAYLIST_URL, engineMaker, engineName } from './player/engines.js';
 import { keepSeeksExact } from './player/exact-seek.js';
+import { History } from './player/history.js';
 import { KeyFrames } from './player/key-frames.js';
 import { KeyMap } from './shell/keys.js';
 import { keepScreenOn, shouldLoadAnew } from './shell/kiosk.js';
@@ -31,12 +32,13 @@ const options = optionsOf(location.search);
 const engine = engineName(options.player);
 const server = new Server();
 const shared = new Shared();
-const player = new Player(video, { newEngine: engineMaker(engine, shared.open), probeUrl: PLAYLIST_URL, heard: (answered) => server.heard(answered) });
+const history = new History(HISTORY_URL);
+const player = new Player(video, { newEngine: engineMaker(engine, shared.open), history, probeUrl: PLAYLIST_URL, heard: (answered) => server.heard(answered) });
 keepSeeksExact(video);
 const keys = new KeyMap();
 const meter = new FrameMeter();
 const link = new ThinLink();
-const keyFrames = new KeyFrames(KEY_FRAMES_URL);
+const keyFrames = new KeyFrames({ listed: KEY_FRAMES_URL, archived: ARCHIVED_KEY_FRAMES_URL });
 const stills = new Stills(still, keyFrames);
 let thin = false;
 let source = UNKNOWN_SOURCE;
@@ -77,13 +79,13 @@ function showFigures(now) {
   latencyMs = latency();
   document.body.dataset.latencyMs = latencyMs === null ? '' : String(Math.round(latencyMs));
   ageShown = latencyMs === null ? '' : ageText(latencyMs);
-  showSound(player.hasSound);
+  showSound(player.figures.hasSound);
   if (!statsShown()) {
     return;
   }
   const { totalVideoFrames: frames, droppedVideoFrames: dropped } = video.getVideoPlaybackQuality();
   meter.sample(now, frames - dropped);
-  const { bufferS, leadS } = player;
+  const { bufferS, leadS } = player.figures;
   const { videoWidth: width, videoHeight: height, playbackRate: rate } = video;
   showStats(statsRows({ latencyMs, bufferS, leadS, rate, fps: meter.fps, dropped, frames, width, height, engine }, server.status));
 }
@@ -100,7 +102,7 @@ function lookAtLink(now, { contact, following, paused }) {
     link.reset();
     thin = false;
   } else if (contact === 'heard') {
-    thin = link.look({ at: now, newestMs: player.newestMs, serverMs: server.now });
+    thin = link.look({ at: now, newestMs: player.figures.newestMs, serverMs: server.now });
   }
 }
 
@@ -137,7 +139,7 @@ function controls() {
     { keys: ['Home'], text: 'Oldest picture', run: () => player.seekToTime(player.window?.startMs ?? 0) },
     { keys: ['End'], text: 'Live', run: () => player.jumpToLive() },
   );
-  connectTimeline({ player, keys, shared, keyFrames, seenUntil: (newestMs) => seenUntil({ contact: server.contact, source }, newestMs) });
+  connectTimeline({ player, history, keys, shared, keyFrames, seenUntil: (newestMs) => seenUntil({ contact: server.contact, source }, newestMs) });
   connectControls(player, keys);
 }
 
@@ -175,5 +177,6 @@ function begin() {
   }
   player.start();
   server.start();
+  void history.start();
   setInterval(tick, TICK_MS);
 }

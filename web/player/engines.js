@@ -2,6 +2,7 @@
  * Which engine plays: hls.js where it can, else the browser's own HLS; dash.js where the page is opened with `?player=dash`.
  */
 
+import { archiveUrl } from './archive-engine.js';
 import { DashEngine } from './dash-engine.js';
 import { HlsEngine, hlsWorks } from './hls-engine.js';
 import { NativeEngine } from './native-engine.js';
@@ -12,6 +13,9 @@ const CAMERA = document.body.dataset.camera ?? 'cam';
 export const PLAYLIST_URL = `${CAMERA}/index.m3u8`;
 export const KEY_FRAMES_URL = `${CAMERA}/iframes.m3u8`;
 export const CLIP_URL = `${CAMERA}/clip.mp4`;
+export const HISTORY_URL = `api/history?camera=${CAMERA}`;
+export const ARCHIVED_KEY_FRAMES_URL = `${CAMERA}/archive-iframes.m3u8`;
+const ARCHIVE_URL = `${CAMERA}/archive.m3u8`;
 const MANIFEST_URL = `${CAMERA}/index.mpd`;
 
 /**
@@ -21,7 +25,7 @@ const MANIFEST_URL = `${CAMERA}/index.mpd`;
  * @property {import('hls.js').default | null} hls
  * @property {boolean} steered whether the latency controller may steer it
  * @property {(following: boolean) => void} setFollowing tells an engine that steers itself whether it may
- * @property {number | null} live where it wants to be when live
+ * @property {number | null} live where it wants to be when live; for ever ahead in an archive
  * @property {number | null} oldest the first position that is worth a seek
  * @property {Window | null} window
  * @property {(position: number) => number | null} dateAt
@@ -42,6 +46,11 @@ const MANIFEST_URL = `${CAMERA}/index.mpd`;
  * @property {() => void} failed nothing more will come of this engine
  */
 
+/**
+ * Begins to play the stream, or what the archive has around a moment.
+ * @typedef {(video: HTMLVideoElement, events: EngineEvents, archiveMs: number | null) => Engine} MakeEngine
+ */
+
 /** @typedef {'hls.js' | 'dash.js' | 'native HLS'} EngineName */
 
 /**
@@ -59,15 +68,20 @@ export function engineName(asked) {
 /**
  * @param {EngineName} name
  * @param {import('../shell/requests.js').Open} open begins a request
- * @returns {(video: HTMLVideoElement, events: EngineEvents) => Engine}
+ * @returns {MakeEngine}
  */
 export function engineMaker(name, open) {
+  const archive = (/** @type {number} */ ms) => archiveUrl(ARCHIVE_URL, ms);
   switch (name) {
     case 'hls.js':
-      return (video, events) => new HlsEngine(video, { url: PLAYLIST_URL, open }, events);
     case 'dash.js':
-      return (video, events) => new DashEngine(video, MANIFEST_URL, events);
+      return (video, events, archiveMs) => {
+        if (archiveMs !== null) {
+          return new HlsEngine(video, { url: archive(archiveMs), open, archiveMs }, events);
+        }
+        return name === 'dash.js' ? new DashEngine(video, MANIFEST_URL, events) : new HlsEngine(video, { url: PLAYLIST_URL, open, archiveMs }, events);
+      };
     case 'native HLS':
-      return (video, events) => new NativeEngine(video, PLAYLIST_URL, events);
+      return (video, events, archiveMs) => new NativeEngine(video, archiveMs === null ? PLAYLIST_URL : archive(archiveMs), events, archiveMs !== null);
   }
 }

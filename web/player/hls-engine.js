@@ -51,6 +51,9 @@ const SETTINGS = {
   fragLoadPolicy: { default: QUICK },
 };
 
+/** An archive is loaded from where it is watched on, once its playlist says where that is. */
+const ARCHIVE_SETTINGS = { lowLatencyMode: false, autoStartLoad: false };
+
 /** Whether hls.js is there and this browser has what it needs. */
 export function hlsWorks() {
   return HlsClass?.isSupported() ?? false;
@@ -62,7 +65,10 @@ export class HlsEngine {
   steered = true;
   #video;
   #events;
+  /** The live edge; none in an archive. @type {LiveEdgeLoader | null} */
   #feed;
+  /** The moment that an archive is played from; null for the stream. */
+  #archiveMs;
   #recoveredAt = -Infinity;
   /** @type {import('./playlist-facts.js').Listed | null} */
   #newest = null;
@@ -73,15 +79,16 @@ export class HlsEngine {
 
   /**
    * @param {HTMLVideoElement} video
-   * @param {{url: string, open: import('../shell/requests.js').Open}} from
+   * @param {{url: string, open: import('../shell/requests.js').Open, archiveMs: number | null}} from
    * @param {EngineEvents} events
    */
-  constructor(video, { url, open }, events) {
+  constructor(video, { url, open, archiveMs }, events) {
     const Class = /** @type {typeof import('hls.js').default} */ (HlsClass);
     this.#video = video;
     this.#events = events;
-    this.#feed = new LiveEdgeLoader(open, () => performance.now());
-    this.hls = new Class({ ...SETTINGS, .../** @type {any} */ (loadersOn(this.#feed, Class)) });
+    this.#archiveMs = archiveMs;
+    this.#feed = archiveMs === null ? new LiveEdgeLoader(open, () => performance.now()) : null;
+    this.hls = new Class({ ...SETTINGS, ...(this.#feed === null ? ARCHIVE_SETTINGS : /** @type {any} */ (loadersOn(this.#feed, Class))) });
     this.hls.on(Class.Events.MANIFEST_PARSED, () => {
       events.heard(true);
       events.ready();
@@ -97,26 +104,26 @@ export class HlsEngine {
   destroy() {
     this.#video.removeEventListener('seeking', this.#freeStuckSeek);
     this.hls.destroy();
-    this.#feed.close();
+    this.#feed?.close();
   }
 
   stop() {
     this.hls.stopLoad();
-    this.#feed.close();
+    this.#feed?.close();
   }
 
   /** hls.js steers nothing by itself, as it is set. @param {boolean} following */
   setFollowing(following) {
-    this.#feed.setWanted(following);
+    this.#feed?.setWanted(following);
   }
 
   get live() {
-    return this.hls.liveSyncPosition;
+    return this.#archiveMs === null ? this.hls.liveSyncPosition : Infinity;
   }
 
   get oldest() {
     const start = this.#details?.fragmentStart;
-    return start === undefined ? null : start + OLDEST_ROOM_S;
+    return start === undefined ? null : start + (this.#archiveMs === null ? OLDEST_ROOM_S : 0);
   }
 
   get window() {
@@ -172,6 +179,11 @@ export class HlsEngine {
   /** @param {import('hls.js').LevelDetails} details */
   #playlistLoaded(details) {
     this.#events.heard(true);
+    if (this.#archiveMs !== null) {
+      this.#events.windowChanged();
+      this.hls.startLoad(this.positionAt(this.#archiveMs) ?? 0);
+      return;
+    }
     this.#freeStuckSeek();
     const before = this.#newest;
     const listed = (/** @type {import('hls.js').Fragment | undefined} */ fragment) =>

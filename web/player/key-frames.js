@@ -7,20 +7,31 @@ import { codecOf, keyFrameAt, keyFramesOf } from './iframe-playlist.js';
 /** The list is asked for again no sooner than this for a moment that it does not have: that of a day is some hundred kilobytes. */
 const LIST_AGAIN_MS = 2000;
 
+/** The archive is listed in blocks of that length: a few kilobytes. */
+const BLOCK_MS = 300_000;
+/** A segment that begins before a block may reach into it. */
+const BLOCK_ROOM_MS = 15_000;
+/** Blocks that are known at a time: a sweep over the bar asks for one each. */
+const BLOCKS_MAX = 40;
+
 /** @typedef {import('./iframe-playlist.js').KeyFrame} KeyFrame */
 
 /** Finds key frames and draws them. */
 export class KeyFrames {
   #playlistUrl;
+  #archiveUrl;
+  /** Lists of the archive by when they begin, the one used last at the end. @type {Map<number, KeyFrame[]>} */
+  #archived = new Map();
   /** @type {KeyFrame[]} */
   #frames = [];
   #listedAt = -Infinity;
   /** The init segment used last: one is the same for all of a run. @type {{url: string, bytes: Uint8Array<ArrayBuffer>} | null} */
   #init = null;
 
-  /** @param {string} playlistUrl of the I-frame playlist */
-  constructor(playlistUrl) {
-    this.#playlistUrl = new URL(playlistUrl, document.baseURI).href;
+  /** @param {{listed: string, archived: string}} urls of the stream's I-frame playlist, and of that of any time */
+  constructor({ listed, archived }) {
+    this.#playlistUrl = new URL(listed, document.baseURI).href;
+    this.#archiveUrl = new URL(archived, document.baseURI).href;
   }
 
   /** The newest there is, or null. @param {AbortSignal} signal */
@@ -35,9 +46,29 @@ export class KeyFrames {
     // Behind the last of the list there may be others by now.
     if ((known === null || known === this.#frames.at(-1)) && performance.now() - this.#listedAt > LIST_AGAIN_MS) {
       await this.#list(signal);
-      return keyFrameAt(this.#frames, at);
     }
-    return known;
+    return keyFrameAt(this.#frames, at) ?? this.#archivedAt(at, signal);
+  }
+
+  /** The one that the archive has of a moment, or null. @param {number} at @param {AbortSignal} signal */
+  async #archivedAt(at, signal) {
+    const from = Math.floor(at / BLOCK_MS) * BLOCK_MS;
+    let frames = this.#archived.get(from);
+    if (frames === undefined) {
+      // The one that is shown when the block begins may be listed before it.
+      const query = [from - BLOCK_ROOM_MS, from + BLOCK_MS].map((ms) => new Date(ms).toISOString());
+      const text = await (await ask(`${this.#archiveUrl}?from=${query[0]}&to=${query[1]}`, signal)).text();
+      frames = keyFramesOf(text, this.#archiveUrl);
+    }
+    this.#archived.delete(from);
+    this.#archived.set(from, frames);
+    for (const oldest of this.#archived.keys()) {
+      if (this.#archived.size <= BLOCKS_MAX) {
+        break;
+      }
+      this.#archived.delete(oldest);
+    }
+    return keyFrameAt(frames, at);
   }
 
   /**
@@ -57,6 +88,7 @@ export class KeyFrames {
       this.#init = null;
       this.#listedAt = -Infinity;
       this.#frames = [];
+      this.#archived.clear();
       throw error;
     }
   }

@@ -20,15 +20,17 @@ export class NativeEngine {
   hasSound = null;
   frameRate = FRAME_RATE;
   #video;
+  #isArchive;
   #ended = new AbortController();
 
-  /** @param {HTMLVideoElement} video @param {string} url @param {EngineEvents} events */
-  constructor(video, url, events) {
+  /** @param {HTMLVideoElement} video @param {string} url @param {EngineEvents} events @param {boolean} isArchive */
+  constructor(video, url, events, isArchive) {
     this.#video = video;
+    this.#isArchive = isArchive;
     const { signal } = this.#ended;
     video.addEventListener('loadedmetadata', () => events.heard(true), { signal });
     video.addEventListener('durationchange', () => events.windowChanged(), { signal });
-    video.addEventListener('ended', () => events.ended(), { signal });
+    video.addEventListener('ended', () => isArchive || events.ended(), { signal });
     video.addEventListener('error', () => events.failed(), { signal });
     video.src = url;
     events.ready();
@@ -46,7 +48,7 @@ export class NativeEngine {
   setFollowing() {}
 
   get live() {
-    return seekableEnd(this.#video);
+    return this.#isArchive ? Infinity : seekableEnd(this.#video);
   }
 
   get oldest() {

@@ -21,6 +21,7 @@ const STILL_MS = 2000;
  * @property {boolean} refused the browser wants a click before it plays
  * @property {number} speed that the viewer chose for the past
  * @property {boolean} shown whether the picture of this engine has moved
+ * @property {number | null} archiveMs a moment that only the archive has: it is played from there; null for the stream's own playlist
  * @property {number | null} returnMs the date that the next engine goes back to; null at live, or when no date is known
  * @property {boolean} returning this engine has not gone back yet
  * @property {number} position of the last look; -1 before the first
@@ -50,15 +51,16 @@ const STILL_MS = 2000;
  *   | {type: 'refused', refused: boolean}
  *   | ({type: 'go-live'} & Reading)
  *   | ({type: 'seek', target: number, date: number | null, liveWithin: number} & Reading)
+ *   | {type: 'seek-far', now: number, date: number, archived: boolean}
  *   | {type: 'speed', speed: number}
  *   | ({type: 'resumed'} & Reading)
  *   | ({type: 'tick', date: number | null, hasPicture: boolean, paused: boolean, seeking: boolean, hidden: boolean, oldest: number | null} & Reading)
  * } PlaybackEvent
- * `meant`: a pause that the viewer can have meant; `liveWithin`: a target so near to live means live
+ * `seek-far`: to a date that this engine does not list; `meant`: a pause that the viewer can have meant; `liveWithin`: a target so near to live means live
  */
 
 /**
- * @typedef {{type: 'build', autoplay: boolean} | {type: 'destroy'} | {type: 'stop'}
+ * @typedef {{type: 'build', autoplay: boolean, archiveMs: number | null} | {type: 'destroy'} | {type: 'stop'}
  *   | {type: 'search', search: number, waitMs: number}
  *   | {type: 'play'} | {type: 'pause'}
  *   | {type: 'seek', position: number}
@@ -77,6 +79,7 @@ export const INITIAL = {
   refused: false,
   speed: 1,
   shown: false,
+  archiveMs: null,
   returnMs: null,
   returning: false,
   position: -1,

@@ -10,10 +10,17 @@
  */
 
 import { bufferAhead, bufferedEnd } from './buffer.js';
+import { DueSeek } from './due-seek.js';
+import { FrameStep } from './frame-step.js';
+import { holdPicture } from './held-picture.js';
 import { LiveRate } from './live-rate.js';
 import { INITIAL, isMoving, isPaused, streamOf } from './playback.js';
 import { canPlay } from './probe.js';
+import { Reach } from './reach.js';
 import { LIVE_LAG_S, NOW_S, step } from './transitions.js';
+
+/** Whether a pause can be meant: browsers pause hidden, ended and emptied videos by themselves. @param {HTMLVideoElement} video */
+const isMeant = ({ ended, readyState }) => !document.hidden && !ended && readyState > HTMLMediaElement.HAVE_NOTHING;
 
 /** Plays one live stream for ever. */
 export class Player extends EventTarget {
@@ -24,29 +31,32 @@ export class Player extends EventTarget {
   #newEngine;
   #probeUrl;
   #heard;
-  #stepShownAt = -Infinity;
-  /** Where to go once the video can seek. @type {{position: number | null, date: number | null} | null} */
-  #seekDue = null;
+  #reach;
+  #frameStep;
+  #dueSeek;
 
   /**
    * @param {HTMLVideoElement} video
    * @param {object} how
-   * @param {(video: HTMLVideoElement, events: import('./engines.js').EngineEvents) => import('./engines.js').Engine} how.newEngine
+   * @param {import('./engines.js').MakeEngine} how.newEngine
+   * @param {import('./history.js').History} how.history
    * @param {string} how.probeUrl of the multivariant playlist
    * @param {(answered: boolean) => void} how.heard told whether the server answered a request of the player's
    */
-  constructor(video, { newEngine, probeUrl, heard }) {
+  constructor(video, { newEngine, history, probeUrl, heard }) {
     super();
     this.video = video;
     this.#rate = new LiveRate(video);
     this.#newEngine = newEngine;
+    this.#reach = new Reach(history, () => ({ listed: this.#engine?.window ?? null, archived: this.#state.archiveMs !== null }), () => performance.now());
+    this.#frameStep = new FrameStep(video);
+    this.#dueSeek = new DueSeek(video, () => (this.following ? null : this.#engine));
     this.#probeUrl = probeUrl;
     this.#heard = heard;
-    video.addEventListener('pause', () => this.#tell({ type: 'video-paused', ...this.#reading, meant: this.#pauseIsMeant }));
+    video.addEventListener('pause', () => this.#tell({ type: 'video-paused', ...this.#reading, meant: isMeant(video) }));
     video.addEventListener('play', () => this.#tell({ type: 'video-played', ...this.#reading }));
-    video.addEventListener('ended', () => this.#tell({ type: 'video-ended' }));
+    video.addEventListener('ended', () => this.#playOn());
     video.addEventListener('waiting', () => this.following && this.#rate.waiting());
-    video.addEventListener('loadedmetadata', () => this.#seekPast());
   }
 
   /** Begins to play. */
@@ -73,7 +83,7 @@ export class Player extends EventTarget {
 
   /** What can be shown; null while it is not known. */
   get window() {
-    return this.#engine?.window ?? null;
+    return this.#reach.window;
   }
 
   /** Where in the video element a moment is; null while it is not known. @param {number} ms */
@@ -101,25 +111,14 @@ export class Player extends EventTarget {
     return this.#engine?.hls ?? null;
   }
 
-  /** Whether the stream has sound; null while it is not known. */
-  get hasSound() {
-    return this.#engine?.hasSound ?? null;
-  }
-
-  /** Capture time of the newest picture that has come, or null before the first. */
-  get newestMs() {
+  /**
+   * What is shown of the playback: whether the stream has sound, null while that is not known; capture time of the newest picture that has
+   * come, null before the first; seconds of buffer ahead of the picture, and those that the latency controller aims for, 0 while it does not know.
+   */
+  get figures() {
     const end = bufferedEnd(this.video);
-    return end === null ? null : this.#dateAt(end);
-  }
-
-  /** Seconds of buffer ahead of the picture. */
-  get bufferS() {
-    return bufferAhead(this.video);
-  }
-
-  /** Seconds of buffer that the latency controller aims for; 0 while it does not know. */
-  get leadS() {
-    return this.#rate.lead;
+    const newestMs = end === null ? null : this.#dateAt(end);
+    return { hasSound: this.#engine?.hasSound ?? null, newestMs, bufferS: bufferAhead(this.video), leadS: this.#rate.lead };
   }
 
   play() {
@@ -144,7 +143,10 @@ export class Player extends EventTarget {
 
   /** Moves within the window; forward to the edge means live. @param {number} seconds */
   skip(seconds) {
-    if (this.#reading.live !== null) {
+    const date = this.captureTime === null ? null : this.captureTime + seconds * 1000;
+    if (date !== null && this.#reach.isFar(date)) {
+      this.#seekFar(date);
+    } else if (this.#reading.live !== null) {
       this.#seek(this.video.currentTime + seconds, seconds > 0 ? LIVE_LAG_S : -Infinity);
     }
   }
@@ -155,12 +157,36 @@ export class Player extends EventTarget {
    * @param {number} ms
    */
   seekToTime(ms) {
+    if (this.#reach.isFar(ms)) {
+      this.#seekFar(ms);
+      return true;
+    }
     const target = this.positionAt(ms);
     if (target === null || this.#reading.live === null) {
       return false;
     }
     this.#seek(target, NOW_S);
     return true;
+  }
+
+  /** Goes to a moment that something else has than what plays now. @param {number} ms */
+  #seekFar(ms) {
+    const place = this.#reach.placeOf(ms);
+    if (place === null) {
+      this.jumpToLive();
+    } else {
+      this.#tell({ type: 'seek-far', now: performance.now(), ...place });
+    }
+  }
+
+  /** What played is over. An archive goes on where the next footage is. */
+  #playOn() {
+    const { next } = this.#reach;
+    if (next === null) {
+      this.#tell({ type: 'video-ended' });
+    } else {
+      this.#seekFar(next);
+    }
   }
 
   /** Plays the past faster or slower; live has one speed only, and slower than live is the past. @param {number} speed */
@@ -170,13 +196,8 @@ export class Player extends EventTarget {
 
   /** Holds the picture and shows its neighbour. @param {1 | -1} direction */
   stepFrame(direction) {
-    const { video } = this;
-    const frameS = 1 / (this.#engine?.frameRate ?? 1);
     this.pause();
-    // Where the picture shown begins is known after a step; the middle of its neighbour is missed by no rounding.
-    const known = Math.abs(video.currentTime - this.#stepShownAt) < frameS;
-    this.#seek((known ? this.#stepShownAt + frameS / 2 : video.currentTime) + direction * frameS, -Infinity);
-    video.requestVideoFrameCallback?.((_, { mediaTime }) => (this.#stepShownAt = mediaTime));
+    this.#seek(this.#frameStep.target(direction, 1 / (this.#engine?.frameRate ?? 1)), -Infinity);
   }
 
   /** The page was hidden and is back: timers slept, so what is in the buffer says nothing of the network, nor that nothing moved of the player. */
@@ -208,11 +229,6 @@ export class Player extends EventTarget {
     return this.#engine?.dateAt(position) ?? null;
   }
 
-  /** Browsers pause hidden, ended and emptied videos by themselves. */
-  get #pauseIsMeant() {
-    return !document.hidden && !this.video.ended && this.video.readyState > HTMLMediaElement.HAVE_NOTHING;
-  }
-
   /** @param {number} target @param {number} liveWithin */
   #seek(target, liveWithin) {
     this.#tell({ type: 'seek', ...this.#reading, target, date: this.#dateAt(target), liveWithin });
@@ -229,14 +245,14 @@ export class Player extends EventTarget {
   #do(effect) {
     switch (effect.type) {
       case 'build':
-        return this.#build(effect.autoplay);
+        return this.#build(effect);
       case 'destroy':
         this.#engine?.destroy();
         return void (this.#engine = null);
       case 'stop':
         return this.#engine?.stop();
       case 'search':
-        return void this.#search(effect);
+        return void canPlay(this.#probeUrl, this.#heard, effect.waitMs).then((found) => this.#tell({ type: 'searched', search: effect.search, found, now: performance.now() }));
       case 'play':
         return this.play();
       case 'pause':
@@ -244,8 +260,7 @@ export class Player extends EventTarget {
       case 'seek':
         return void (this.video.currentTime = effect.position);
       case 'seek-past':
-        this.#seekDue = effect;
-        return this.#seekPast(effect.position);
+        return this.#dueSeek.set(effect);
       case 'rate':
         return this.#rate.set(effect.rate);
       case 'reset-latency':
@@ -258,43 +273,26 @@ export class Player extends EventTarget {
     }
   }
 
-  /** @param {boolean} autoplay */
-  #build(autoplay) {
+  /** @param {{autoplay: boolean, archiveMs: number | null}} how */
+  #build({ autoplay, archiveMs }) {
+    if (!this.following) {
+      holdPicture(this.video);
+    }
     this.#engine?.destroy();
-    this.#seekDue = null;
+    this.#dueSeek.forget();
     this.video.autoplay = autoplay;
     this.#engine = this.#newEngine(this.video, {
       heard: this.#heard,
       ready: () => this.#tell({ type: 'ready' }),
       windowChanged: () => {
-        this.#tell({ type: 'window', window: this.window, now: performance.now() });
+        const window = this.#engine?.window ?? null;
+        this.#reach.listed(window);
+        this.#tell({ type: 'window', window, now: performance.now() });
         this.dispatchEvent(new Event('window'));
       },
       partArrived: (part) => this.following && this.#rate.partArrived(part),
       ended: () => this.#tell({ type: 'ended' }),
       failed: () => this.#tell({ type: 'failed' }),
-    });
-  }
-
-  /** Looks once for something to play. @param {{search: number, waitMs: number}} how */
-  async #search({ search, waitMs }) {
-    await new Promise((wake) => setTimeout(wake, waitMs));
-    const found = await canPlay(this.#probeUrl, this.#heard);
-    this.#tell({ type: 'searched', search, found, now: performance.now() });
-  }
-
-  /**
-   * A video without metadata does not seek yet, and hls.js would take it to where it begins, so that waits.
-   * @param {number | null} [known] the position, if it is told by this engine */
-  #seekPast(known = null) {
-    if (this.#seekDue === null || this.video.readyState === HTMLMediaElement.HAVE_NOTHING) {
-      return;
-    }
-    const { position, date } = this.#seekDue;
-    this.#seekDue = null;
-    if (!this.following) {
-      const target = known ?? (date === null ? null : this.positionAt(date)) ?? position ?? 0;
-      this.video.currentTime = Math.max(target, this.#engine?.oldest ?? 0);
-    }
+    }, archiveMs);
   }
 }

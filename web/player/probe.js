@@ -10,8 +10,10 @@ const TIMEOUT_MS = 5000;
 /**
  * @param {string} url of the multivariant playlist
  * @param {(answered: boolean) => void} heard told whether the server answered
+ * @param {number} waitMs until it is asked
  */
-export async function canPlay(url, heard) {
+export async function canPlay(url, heard, waitMs) {
+  await new Promise((wake) => setTimeout(wake, waitMs));
   try {
     const top = await factsOf(url, heard);
     const facts = top?.child ? await factsOf(new URL(top.child, new URL(url, document.baseURI)).href, heard) : top;

@@ -20,6 +20,8 @@ export const NOW_S = 0.5;
 export const STUCK_MS = 6000;
 /** A player that has run for this long has recovered: the next failure is a new one. */
 export const RECOVERED_MS = 5000;
+/** An archive that cannot be played after so many tries is left. */
+const ARCHIVE_TRIES = 2;
 /** How far a playhead may fall before the oldest position until it is moved on. */
 const FALLEN_OUT_S = 2;
 
@@ -69,6 +71,8 @@ function on(state, event) {
       return goLive(state, event);
     case 'seek':
       return event.live !== null && event.target > event.live - event.liveWithin ? goLive(state, event) : seekPast(state, event);
+    case 'seek-far':
+      return seekFar(state, event);
     case 'speed':
       return setSpeed(state, event.speed);
     case 'resumed':
@@ -83,7 +87,7 @@ function build(state, now) {
   const returning = !state.following || state.returnMs !== null;
   Object.assign(state, { phase: 'starting', shown: false, position: -1, movedAt: -Infinity, builtAt: now, expectedAt: now, returning });
   // A viewer who paused before a failure still wants it paused.
-  return [{ type: 'reset-latency' }, { type: 'build', autoplay: state.wanted }, { type: 'changed' }];
+  return [{ type: 'reset-latency' }, { type: 'build', autoplay: state.wanted, archiveMs: state.archiveMs }, { type: 'changed' }];
 }
 
 /** What plays now is broken: its picture stays until there is something to play. @param {Playback} state @returns {Effect[]} */
@@ -114,6 +118,10 @@ function search(state) {
 function searched(state, event) {
   if (event.search !== state.search || isPlaying(state) || state.phase === 'idle') {
     return [];
+  }
+  if (event.found && state.failures > ARCHIVE_TRIES) {
+    // What was there was deleted meanwhile: the stream's own playlist says what is left.
+    state.archiveMs = null;
   }
   return event.found ? build(state, event.now) : [search(state)];
 }
@@ -174,6 +182,10 @@ function follow(state, following) {
 /** @param {Playback} state @param {Reading} event @returns {Effect[]} */
 function goLive(state, { now, position, live }) {
   Object.assign(state, { wanted: true, speed: 1, expectedAt: now });
+  if (state.archiveMs !== null) {
+    state.archiveMs = null;
+    return [...follow(state, true), ...build(state, now)];
+  }
   const ahead = live !== null && live > position;
   return [...follow(state, true), ...(ahead ? [/** @type {Effect} */ ({ type: 'seek', position: live })] : []), { type: 'play' }];
 }
@@ -182,6 +194,12 @@ function goLive(state, { now, position, live }) {
 function seekPast(state, { target, date, now }) {
   Object.assign(state, { returnMs: date, returning: false, expectedAt: now });
   return [...follow(state, false), { type: 'seek-past', position: target, date }];
+}
+
+/** @param {Playback} state @param {{date: number, archived: boolean, now: number}} event @returns {Effect[]} */
+function seekFar(state, { date, archived, now }) {
+  Object.assign(state, { returnMs: date, archiveMs: archived ? date : null, failures: 0 });
+  return [...follow(state, false), ...(state.phase === 'idle' ? [] : build(state, now))];
 }
 
 /** Live has one speed only, and slower than live is the past. @param {Playback} state @param {number} speed @returns {Effect[]} */

@@ -21,6 +21,7 @@ const ROWS_MAX = 4;
 /**
  * @typedef {object} Drawing
  * @property {import('./timeline.js').Timeline} timeline
+ * @property {readonly import('./timeline.js').Stretch[]} footage of the archive; none where all of the window is there
  * @property {readonly import('../markers/marker-store.js').Marker[]} markers
  * @property {readonly string[]} kinds that there are, whether or not in view, so that no row jumps
  * @property {ReadonlySet<string>} hidden kinds
@@ -28,7 +29,7 @@ const ROWS_MAX = 4;
  */
 
 /** @param {HTMLCanvasElement} canvas @param {Drawing} drawing */
-export function drawBar(canvas, { timeline, markers, kinds, hidden, seen }) {
+export function drawBar(canvas, { timeline, footage, markers, kinds, hidden, seen }) {
   const context = canvas.getContext('2d');
   const { clientWidth: width, clientHeight: height } = canvas;
   if (context === null || width === 0) {
@@ -44,7 +45,7 @@ export function drawBar(canvas, { timeline, markers, kinds, hidden, seen }) {
   context.font = fontOf(style);
   const ruler = Math.round(height * RULER_SHARE);
   const track = { top: ruler, height: height - ruler };
-  drawTrack(context, timeline, width, track, colour);
+  drawTrack(context, coveredOf(timeline, footage, width), track, colour);
   drawRuler(context, timeline, width, track, colour);
   const rows = kinds.filter((kind) => !hidden.has(kind));
   drawSpans(context, rows, track, spansOf(markers, timeline.view, width, timeline.window.to, hidden, seen), colour);
@@ -62,15 +63,39 @@ export function fontOf({ fontStyle, fontWeight, fontSize, fontFamily }) {
 /** @typedef {{top: number, height: number}} Track in CSS pixels */
 
 /**
- * @param {CanvasRenderingContext2D} context @param {import('./timeline.js').Timeline} timeline @param {number} width
+ * Where on a bar there is footage, in pixels, first to last. The newest reaches to the end of the window, for it was told some time ago.
+ * @param {import('./timeline.js').Timeline} timeline @param {readonly import('./timeline.js').Stretch[]} footage @param {number} width
+ * @returns {{left: number, right: number}[]}
+ */
+export function coveredOf(timeline, footage, width) {
+  const { from, to } = timeline.window;
+  const stretches = footage.length === 0 ? [{ from, to }] : footage.map((stretch, n) => (n === footage.length - 1 ? { ...stretch, to } : stretch));
+  /** @type {{left: number, right: number}[]} */
+  const covered = [];
+  for (const stretch of stretches) {
+    const [left, right] = [stretch.from, stretch.to].map((at) => Math.max(0, Math.min(1, timeline.placeOf(at))) * width);
+    const last = covered.at(-1);
+    // A gap that is narrower than a pixel is none.
+    if (last !== undefined && left - last.right < 1) {
+      last.right = Math.max(last.right, right);
+    } else if (right > 0 && left < width) {
+      covered.push({ left, right: Math.max(right, left + 1) });
+    }
+  }
+  return covered;
+}
+
+/**
+ * @param {CanvasRenderingContext2D} context @param {{left: number, right: number}[]} covered
  * @param {Track} track @param {(name: string) => string} colour
  */
-function drawTrack(context, timeline, width, track, colour) {
-  const left = Math.max(0, timeline.placeOf(timeline.window.from) * width);
+function drawTrack(context, covered, track, colour) {
   context.fillStyle = colour('track');
-  context.beginPath();
-  context.roundRect(left, track.top, Math.max(0, width - left), track.height, 6);
-  context.fill();
+  for (const { left, right } of covered) {
+    context.beginPath();
+    context.roundRect(left, track.top, right - left, track.height, Math.min(6, (right - left) / 2));
+    context.fill();
+  }
 }
 
 /**

@@ -26,17 +26,18 @@ const SPEEDS = [0.25, 0.5, 1, 1.5, 2, 4];
 /**
  * @param {object} of
  * @param {Player} of.player
+ * @param {import('../player/history.js').History} of.history
  * @param {import('../shell/keys.js').KeyMap} of.keys
  * @param {import('../shell/shared.js').Shared} of.shared
  * @param {import('../player/key-frames.js').KeyFrames} of.keyFrames
  * @param {(newestMs: number) => number | null} of.seenUntil up to when things that go on were seen; null while they go on
  */
-export function connectTimeline({ player, keys, shared, keyFrames, seenUntil }) {
+export function connectTimeline({ player, history, keys, shared, keyFrames, seenUntil }) {
   const drawn = new TimelinePictures(player, keyFrames);
   const pictures = drawn.thumbnails;
   const marks = new Marks(player);
   const seen = () => seenUntil(player.window?.endMs ?? Infinity);
-  const bar = newBar(player, marks, pictures, seen);
+  const bar = newBar(player, history, marks, pictures, seen);
   const goTo = (/** @type {number} */ at) => bar.goTo(at);
   // The live picture comes first: those of the list wait for it.
   const range = () => (player.facts.stream === 'none' ? null : drawn.range);
@@ -62,10 +63,10 @@ export function connectTimeline({ player, keys, shared, keyFrames, seenUntil }) 
 }
 
 /**
- * @param {Player} player @param {Marks} marks @param {import('./preview.js').Pictures} pictures
+ * @param {Player} player @param {import('../player/history.js').History} history @param {Marks} marks @param {import('./preview.js').Pictures} pictures
  * @param {() => number | null} seenUntil
  */
-function newBar(player, marks, pictures, seenUntil) {
+function newBar(player, history, marks, pictures, seenUntil) {
   const parts = {
     bar: byId('seek'),
     canvas: /** @type {HTMLCanvasElement} */ (byId('seek-drawing')),
@@ -75,7 +76,7 @@ function newBar(player, marks, pictures, seenUntil) {
     zoomOut: /** @type {HTMLButtonElement} */ (byId('zoom-out')),
     whole: /** @type {HTMLButtonElement} */ (byId('zoom-whole')),
   };
-  return new SeekBar(player, parts, new Preview(byId('preview'), pictures), marks, seenUntil);
+  return new SeekBar(player, history, parts, new Preview(byId('preview'), pictures), marks, seenUntil);
 }
 
 /** @param {Player} player @param {import('../shell/keys.js').KeyMap} keys */

@@ -34,6 +34,7 @@ const ROUGHLY_MS = [[5 * 3_600_000, 3_600_000], [2 * 3_600_000, 1_800_000], [120
 export class SeekBar {
   #timeline = new Timeline();
   #player;
+  #history;
   #parts;
   #preview;
   #marks;
@@ -46,13 +47,15 @@ export class SeekBar {
 
   /**
    * @param {import('../player/player.js').Player} player
+   * @param {import('../player/history.js').History} history
    * @param {Parts} parts
    * @param {import('./preview.js').Preview} preview
    * @param {import('../markers/markers.js').Marks} marks
    * @param {() => number | null} seenUntil up to when things that go on were seen; null while they go on
    */
-  constructor(player, parts, preview, marks, seenUntil) {
+  constructor(player, history, parts, preview, marks, seenUntil) {
     this.#player = player;
+    this.#history = history;
     this.#parts = parts;
     this.#preview = preview;
     this.#marks = marks;
@@ -139,12 +142,12 @@ export class SeekBar {
     const { color, fontSize } = getComputedStyle(canvas);
     const seen = this.#seenUntil() ?? window.to;
     const looks = [Math.round(view.from / perPixel), Math.round(window.from / perPixel), Math.round(window.to / perPixel), canvas.clientWidth,
-      canvas.clientHeight, devicePixelRatio, store.version, [...hidden].join(), Math.round(seen / perPixel), color, fontSize].join();
+      canvas.clientHeight, devicePixelRatio, store.version, [...hidden].join(), Math.round(seen / perPixel), this.#history.footage.length, color, fontSize].join();
     if (looks === this.#drawn) {
       return;
     }
     this.#drawn = looks;
-    drawBar(canvas, { timeline: this.#timeline, markers: store.all, kinds: store.kinds, hidden, seen });
+    drawBar(canvas, { timeline: this.#timeline, footage: this.#history.footage, markers: store.all, kinds: store.kinds, hidden, seen });
     const shown = durationText(roughly(view.to - view.from));
     if (span.textContent !== shown) {
       span.textContent = shown;
