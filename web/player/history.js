@@ -23,6 +23,8 @@ export class History extends EventTarget {
   #footage = [];
   #listedFrom = Infinity;
   #toldAt = 0;
+  /** Whether the server has answered, or did not in time. */
+  isKnown = false;
   /** @type {Report['disk']} */
   disk = null;
 
@@ -36,6 +38,7 @@ export class History extends EventTarget {
   async start() {
     const answer = await fetch(this.#url, { signal: AbortSignal.timeout(PATIENCE_MS) }).catch(() => null);
     const report = answer?.ok ? await answer.json().catch(() => null) : null;
+    this.isKnown = true;
     if (report !== null) {
       this.learn(report, performance.now());
       this.dispatchEvent(new Event('change'));

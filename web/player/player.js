@@ -161,7 +161,7 @@ export class Player extends EventTarget {
       this.#seekFar(ms);
       return true;
     }
-    const target = this.positionAt(ms);
+    const target = this.#reach.isKnown(ms) ? this.positionAt(ms) : null;
     if (target === null || this.#reading.live === null) {
       return false;
     }

@@ -51,6 +51,11 @@ export class Reach {
     return archived && listed !== null ? listed.endMs + SEAM_MS : null;
   }
 
+  /** Whether it is known where a moment is: what is older than the playlist may be kept. @param {number} ms */
+  isKnown(ms) {
+    return this.#history.isKnown || ms >= (this.#playing().listed?.startMs ?? Infinity);
+  }
+
   /** Whether a moment is kept, but not listed by what plays now. @param {number} ms */
   isFar(ms) {
     const { listed, archived } = this.#playing();
