@@ -294,7 +294,7 @@ pub struct CutArgs {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Packaging")]
 pub struct WindowArgs {
-    /// How far back a viewer can go, at least three segments; in memory, or with --storage on the disk
+    /// How far back a viewer can go, at least three segments; in memory up to 24h, or with --storage on the disk
     #[arg(long, value_name = "TIME", default_value = span_text(window::SPAN_DEFAULT))]
     pub window: String,
     /// Most memory for the window, in bytes: 500M, 1G; with --storage, for what the disk does not take
