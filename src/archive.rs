@@ -12,6 +12,7 @@ pub mod index;
 pub mod inspect;
 pub mod past;
 pub mod record;
+pub mod recordings;
 pub mod repair;
 pub mod scan;
 #[cfg(test)]
@@ -24,14 +25,15 @@ use crate::{
     failpoint,
     package::{InitId, Msn, PackagerEvent, media_bytes::MediaBytes},
     sync::lock,
-    time::Span,
-    window::{DiskRoom, History, Window, numbers::FirstNumbers, past::Past},
+    time::{Clock, Span},
+    window::{DiskRoom, History, Window, footage::TimeRange, numbers::FirstNumbers, past::Past},
 };
 use catalog::Catalog;
 use crossbeam_channel::{Receiver, bounded};
 use folder::Folder;
 use index::IndexError;
 use past::{Ended, HOLE_MAX};
+use recordings::{Recording, Recordings};
 use serde::Serialize;
 use std::{
     io::{self, ErrorKind},
@@ -101,8 +103,26 @@ pub struct HistoryStatus {
     files: AtomicU64,
     written: AtomicU64,
     lost: AtomicU64,
+    protected_bytes: AtomicU64,
     trouble: Mutex<Option<String>>,
 }
+
+/// What a history tells others of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// The footage of that time was deleted: its time was over, or there was no room for it.
+    Pruned(TimeRange),
+    /// Recordings protect so much that there is soon no room for anything new: why, in a sentence.
+    Low(String),
+    /// A recording is over.
+    RecordingEnded(Recording),
+}
+
+/// Hears notices; called by the thread that writes.
+pub type Tell = Box<dyn Fn(Notice) + Send>;
+
+/// Protected footage that takes this share of the room is told, in hundredths; and again when it was below the second one.
+const PROTECTED_TOLD: (u64, u64) = (80, 70);
 
 /// The history's part of `GET /api/status`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -115,6 +135,8 @@ pub struct HistoryReport {
     pub written_segments: u64,
     /// Segments of this run that the disk did not take.
     pub lost_segments: u64,
+    /// Bytes of files that recordings protect.
+    pub protected_bytes: u64,
     /// Why nothing is kept at the moment.
     pub trouble: Option<String>,
 }
@@ -127,6 +149,7 @@ impl HistoryStatus {
             files: self.files.load(Ordering::Relaxed),
             written_segments: self.written.load(Ordering::Relaxed),
             lost_segments: self.lost.load(Ordering::Relaxed),
+            protected_bytes: self.protected_bytes.load(Ordering::Relaxed),
             trouble: lock(&self.trouble).clone(),
         }
     }
@@ -145,22 +168,32 @@ pub struct Archive {
     pub status: Arc<HistoryStatus>,
     /// What is read of it.
     pub catalog: Arc<Catalog>,
+    /// What somebody wants to keep of it.
+    pub recordings: Arc<Recordings>,
+    clock: Arc<dyn Clock>,
 }
 
 impl Archive {
     /// Opens the history of a camera in the folder of `--storage`, and finds what of it a window of that size lists. A disk without room is
     /// no reason not to begin.
-    pub fn open(camera: &CameraName, storage: &Path, history: &History, room: DiskRoom) -> Result<Archive, HistoryError> {
+    pub fn open(
+        camera: &CameraName,
+        storage: &Path,
+        (history, room): (&History, DiskRoom),
+        clock: Arc<dyn Clock>,
+    ) -> Result<Archive, HistoryError> {
         let folder = storage.join(camera.as_str());
+        let recordings = Arc::new(Recordings::open(camera, &folder, clock.wall())?);
         let (status, catalog) = (Arc::<HistoryStatus>::default(), Arc::new(Catalog::new(&folder, room)));
         let (past, ended) = (Past::default(), Ended::default());
-        let mut archive = Archive { camera: camera.clone(), folder, room, writer: None, past, ended, status, catalog };
+        let mut archive =
+            Archive { camera: camera.clone(), folder, room, writer: None, past, ended, status, catalog, recordings, clock };
         let opened = with_sound_index(&archive.folder, || {
             let opened = Folder::open(&archive.folder)?;
             opened.tell_found();
             archive.catalog.follow(&opened.index);
             let (past, ended) = past::newest(&opened, &History { bytes_max: room.bytes_max, ..*history })?;
-            Ok((Writer::new(camera.as_str(), opened, room)?, past, ended))
+            Ok((Writer::new(camera.as_str(), opened, room, archive.recordings.clone())?, past, ended))
         });
         match opened {
             Ok((writer, past, ended)) => (archive.writer, archive.past, archive.ended) = (Some(writer), past, ended),
@@ -196,12 +229,14 @@ impl Archive {
     }
 
     /// Writes what a bus tells of and a window holds, on a thread of its own.
-    pub fn start(self, bus: &Bus, window: Arc<Window>) -> io::Result<Archiving> {
+    pub fn start(self, bus: &Bus, window: Arc<Window>, tell: Tell) -> io::Result<Archiving> {
         let queue = QueueConfig::new("the history", Policy::NextEntry, Capacity { items: EVENTS_MAX, bytes: EVENT_BYTES_MAX });
         let mut events = bus.events.subscribe(queue);
-        let Archive { camera, folder, room, writer, status, catalog, .. } = self;
+        let Archive { camera, folder, room, writer, status, catalog, recordings, clock, .. } = self;
         let next = window.config().first.msn;
-        let mut archivist = Archivist { camera, folder, room, writer, window, next, status, catalog };
+        let is_low = false;
+        let mut archivist =
+            Archivist { camera, folder, room, writer, window, next, status, catalog, recordings, clock, tell, is_low };
         archivist.tell_sizes();
         let (sender, ended) = bounded(1);
         thread::Builder::new().name("archive".to_owned()).spawn(move || {
@@ -249,6 +284,11 @@ struct Archivist {
     next: Msn,
     status: Arc<HistoryStatus>,
     catalog: Arc<Catalog>,
+    recordings: Arc<Recordings>,
+    clock: Arc<dyn Clock>,
+    tell: Tell,
+    /// That protected footage takes most of the room was told.
+    is_low: bool,
 }
 
 impl Archivist {
@@ -256,6 +296,10 @@ impl Archivist {
         while let Ok(event) = events.recv() {
             if let PackagerEvent::End(msn) = event {
                 self.keep_through(msn);
+                self.recordings
+                    .take_ended(self.clock.wall())
+                    .into_iter()
+                    .for_each(|ended| (self.tell)(Notice::RecordingEnded(ended)));
             }
         }
     }
@@ -329,12 +373,12 @@ impl Archivist {
             let opened = with_sound_index(&self.folder, || {
                 let folder = Folder::open(&self.folder)?;
                 self.catalog.follow(&folder.index);
-                Writer::new(self.camera.as_str(), folder, self.room)
+                Writer::new(self.camera.as_str(), folder, self.room, self.recordings.clone())
             });
             self.writer = Some(opened?);
         }
         let Some(writer) = self.writer.as_mut() else { return Err(HistoryError::no_room(&self.folder, self.room.min_free)) };
-        writer.forget_before(self.window.first_held())?;
+        writer.forget_before(self.window.first_held())?.into_iter().for_each(|time| (self.tell)(Notice::Pruned(time)));
         // A disk may give the room of a deleted file back later, so it is asked once for each segment.
         let mut may_remove_for_disk = true;
         while !writer.is_allowed(whole.segment.bytes) || (may_remove_for_disk && !writer.is_free(whole.segment.bytes)) {
@@ -342,16 +386,37 @@ impl Archivist {
                 return Err(HistoryError::no_room(&self.folder, self.room.min_free));
             };
             self.window.forget_through(oldest);
-            writer.remove_oldest()?;
+            writer.remove_oldest()?.into_iter().for_each(|time| (self.tell)(Notice::Pruned(time)));
             may_remove_for_disk = false;
         }
         writer.write(&whole)
     }
 
-    fn tell_sizes(&self) {
-        let (bytes, files) = self.writer.as_ref().map_or((0, 0), |writer| (writer.bytes(), writer.files() as u64));
+    fn tell_sizes(&mut self) {
+        let sizes = |writer: &Writer| (writer.bytes(), writer.files() as u64, writer.protected_bytes(), writer.room_bytes());
+        let (bytes, files, protected, room) = self.writer.as_ref().map_or((0, 0, 0, u64::MAX), sizes);
         self.status.bytes.store(bytes, Ordering::Relaxed);
         self.status.files.store(files, Ordering::Relaxed);
+        self.status.protected_bytes.store(protected, Ordering::Relaxed);
+        self.look_for_room(protected, room);
+    }
+
+    /// What is protected is never deleted, so that it leaves no room is told before it does.
+    fn look_for_room(&mut self, protected: u64, room: u64) {
+        let (high, low) = PROTECTED_TOLD;
+        let percent = (u128::from(protected) * 100 / u128::from(room.max(1))) as u64;
+        if percent < low {
+            self.is_low = false;
+        } else if percent >= high && !self.is_low {
+            self.is_low = true;
+            let why = format!(
+                "protected recordings take {percent} % of the room for the history in {}: delete some, or make room, for what is new \
+                 will not be kept when they take all of it",
+                self.folder.display()
+            );
+            tracing::warn!("{why}");
+            (self.tell)(Notice::Low(why));
+        }
     }
 }
 

@@ -10,7 +10,7 @@ pub use config::CameraConfig;
 pub use live::{LiveCamera, PendingCamera};
 
 use crate::{
-    archive::{HistoryError, HistoryStatus, catalog::Catalog},
+    archive::{HistoryError, HistoryStatus, catalog::Catalog, recordings::Recordings},
     bus::Bus,
     camera_name::CameraName,
     hooks::HooksCounts,
@@ -20,7 +20,7 @@ use crate::{
     time::Clock,
     window::{
         Window,
-        footage::{Footage, TimeRange},
+        footage::{Coverage, Footage, TimeRange},
     },
 };
 use std::{fmt, sync::Arc};
@@ -55,6 +55,8 @@ pub struct Camera {
     pub history: Option<Arc<HistoryStatus>>,
     /// What is read of it.
     pub catalog: Option<Arc<Catalog>>,
+    /// What somebody wants to keep of it.
+    pub recordings: Option<Arc<Recordings>>,
     /// The texts of its window.
     pub playlists: Arc<Playlists>,
     /// Where consumers of its pictures, frames and parts subscribe.
@@ -80,6 +82,7 @@ impl Camera {
             hooks: Arc::default(),
             history: None,
             catalog: None,
+            recordings: None,
             playlists,
             bus: Bus::default(),
         }
@@ -90,6 +93,14 @@ impl Camera {
 pub const FOOTAGE_MAX: usize = 6 * 3600;
 
 impl Camera {
+    /// When there is footage, in the window and on the disk. Whoever calls waits for the disk.
+    pub fn coverage(&self) -> Result<Coverage, HistoryError> {
+        let mut coverage = self.catalog.as_ref().map_or(Ok(Coverage::default()), |catalog| catalog.coverage())?;
+        // What no disk has taken, or not yet.
+        self.window.cover(&mut coverage);
+        Ok(coverage)
+    }
+
     /// The footage of a time, of the window and of what is older on the disk. Whoever calls waits for the disk.
     pub fn footage(&self, time: TimeRange) -> Result<Footage, HistoryError> {
         let mut footage = self.window.footage(time);

@@ -3,7 +3,9 @@
 //! A ring holds the last [`EVENTS_MAX`] events. A listener is a position in the ring and holds no events of its own, so publishing costs the
 //! same however many listeners there are and however slow they are. A listener that falls behind receives [`Received::Missed`].
 
-use crate::{camera_name::CameraName, marker::Marker, sync::lock, time::WallTime};
+use crate::{
+    archive::recordings::Recording, camera_name::CameraName, marker::Marker, sync::lock, time::WallTime, window::footage::TimeRange,
+};
 use serde::Serialize;
 use std::{
     collections::VecDeque,
@@ -33,6 +35,14 @@ pub enum EventKind {
     StorageLost(String),
     /// They are kept again.
     StorageBack(&'static str),
+    /// A recording begins.
+    RecordingBegin(Recording),
+    /// It is over.
+    RecordingEnd(Recording),
+    /// The footage of that time was deleted.
+    HistoryPruned(TimeRange),
+    /// What is protected leaves little room for more, for this reason.
+    DiskLow(String),
     /// The stream has ended, and so do the events.
     StreamEnded(&'static str),
 }
@@ -49,6 +59,10 @@ impl EventKind {
             EventKind::CameraBack(_) => "camera-back",
             EventKind::StorageLost(_) => "storage-lost",
             EventKind::StorageBack(_) => "storage-back",
+            EventKind::RecordingBegin(_) => "recording-begin",
+            EventKind::RecordingEnd(_) => "recording-end",
+            EventKind::HistoryPruned(_) => "history-pruned",
+            EventKind::DiskLow(_) => "disk-low",
             EventKind::StreamEnded(_) => "stream-ended",
         }
     }
@@ -88,6 +102,10 @@ struct Data<'a> {
     id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recording: Option<&'a Recording>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    footage: Option<TimeRange>,
 }
 
 impl Event {
@@ -98,10 +116,15 @@ impl Event {
             | EventKind::CameraBack(reason)
             | EventKind::StorageBack(reason)
             | EventKind::StreamEnded(reason) => Some(*reason),
-            EventKind::StorageLost(reason) => Some(reason.as_str()),
+            EventKind::StorageLost(reason) | EventKind::DiskLow(reason) => Some(reason.as_str()),
             _ => None,
         };
-        let data = Data { at, camera, marker: kind.marker(), id, reason };
+        let recording = match &kind {
+            EventKind::RecordingBegin(recording) | EventKind::RecordingEnd(recording) => Some(recording),
+            _ => None,
+        };
+        let footage = if let EventKind::HistoryPruned(time) = &kind { Some(*time) } else { None };
+        let data = Data { at, camera, marker: kind.marker(), id, reason, recording, footage };
         let json = serde_json::to_string(&data).expect("texts, numbers and JSON values can be written as JSON");
         Event { number, at, kind, json, is_of_end }
     }

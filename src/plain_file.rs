@@ -15,6 +15,24 @@ pub(crate) fn read(path: &Path, len_max: u64) -> io::Result<Vec<u8>> {
     if bytes.len() as u64 > len_max { Err(ErrorKind::FileTooLarge.into()) } else { Ok(bytes) }
 }
 
+/// Puts a file in the place of another, or of none: after whatever end, one of the two is there whole.
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    use std::io::Write;
+    let beside = path.with_extension("new");
+    let mut file = File::create(&beside)?;
+    let written = file.write_all(bytes).and_then(|()| file.sync_all()).and_then(|()| fs::rename(&beside, path));
+    if written.is_err() {
+        fs::remove_file(&beside).ok();
+    }
+    written?;
+    path.parent().map_or(Ok(()), sync_folder)
+}
+
+/// A new name is on the disk when this returns.
+pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
+    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+}
+
 /// Whether what lies there may be opened: a plain file, at the end of links perhaps, or a folder, which the system refuses to read itself.
 pub(crate) fn check(path: &Path) -> io::Result<()> {
     let facts = fs::metadata(path)?;

@@ -103,6 +103,13 @@ pub struct Extent {
     pub footage: Span,
 }
 
+impl Extent {
+    /// When that is.
+    pub fn time(&self) -> TimeRange {
+        TimeRange { from: self.from, to: self.to }
+    }
+}
+
 /// A file of the history.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileRow {

@@ -1,17 +1,14 @@
 //! Histories in real folders: what a run leaves is what the next one lists, whatever ended it.
 
+mod days;
+
 use super::*;
 use crate::{
-    playlist::{
-        Extent, Kind,
-        archive::{self, Entries},
-        texts::Texts,
-    },
-    time::WallTime,
+    playlist::{Extent, Kind, texts::Texts},
+    time::{ManualClock, WallTime},
     window::{
         WindowConfig,
         feed::{BEGIN, Feed, config},
-        footage::{Footage, TimeRange},
         state::Segment,
     },
 };
@@ -43,12 +40,15 @@ impl Run {
     pub(super) fn start(storage: &Path, name: &str, begin: WallTime, room: DiskRoom) -> Run {
         let camera = CameraName::default();
         let history = History { span: config().span, bytes_max: 1 << 30, disk: Some(room) };
-        let mut archive = Archive::open(&camera, storage, &history, room).expect("the folder can be used");
+        let mut archive =
+            Archive::open(&camera, storage, (&history, room), Arc::new(ManualClock::at(begin))).expect("the folder can be used");
         let (first, init) = (archive.first_numbers(None, FirstNumbers::at(BEGIN)), archive.first_init());
         let config = WindowConfig { run: name.into(), first, ..on_disk(room) };
         let feed = Feed::begin(config, begin, init, Some(archive.take_past()));
-        let Archive { camera, folder, room, writer, status, catalog, .. } = archive;
-        let archivist = Archivist { camera, folder, room, writer, window: feed.window.clone(), next: first.msn, status, catalog };
+        let Archive { camera, folder, room, writer, status, catalog, recordings, clock, .. } = archive;
+        let (window, next, tell) = (feed.window.clone(), first.msn, Box::new(|_| {}));
+        let archivist =
+            Archivist { camera, folder, room, writer, window, next, status, catalog, recordings, clock, tell, is_low: false };
         Run { feed, archivist }
     }
 
@@ -167,7 +167,8 @@ fn what_was_told_and_not_kept_is_listed_as_gone() {
     let last = first.feed.window.summary().last_msn;
     drop(first);
     let history = History { span: config().span, bytes_max: 1 << 30, disk: Some(ROOM) };
-    let mut archive = Archive::open(&CameraName::default(), storage.path(), &history, ROOM).expect("it is there");
+    let mut archive = Archive::open(&CameraName::default(), storage.path(), (&history, ROOM), Arc::new(ManualClock::at(BEGIN)))
+        .expect("it is there");
     // The store of markers is two ahead.
     let first =
         archive.first_numbers(Some(FirstNumbers { msn: Msn(last + 3), ..FirstNumbers::at(BEGIN) }), FirstNumbers::at(BEGIN));
@@ -196,7 +197,14 @@ fn old_segments_leave_memory_and_the_disk_when_the_window_does() {
     let known: u64 = files(&storage).iter().map(|path| fs::metadata(path).expect("it is there").len()).sum();
     assert_eq!(
         run.archivist.status.report(),
-        HistoryReport { bytes: known, files: files(&storage).len() as u64, written_segments: 52, lost_segments: 0, trouble: None }
+        HistoryReport {
+            bytes: known,
+            files: files(&storage).len() as u64,
+            written_segments: 52,
+            lost_segments: 0,
+            protected_bytes: 0,
+            trouble: None
+        }
     );
     drop(run);
 
@@ -217,87 +225,6 @@ fn old_segments_leave_memory_and_the_disk_when_the_window_does() {
         key.iter().map(|key| (key.offset, key.len, key.duration.0)).collect::<Vec<_>>(),
         [(0, 2500, 36_000), (4000, 2500, 54_000)]
     );
-}
-
-/// Of days, as far as the catalogue has them.
-fn all_before(run: &Run) -> Footage {
-    let time = TimeRange { from: WallTime(0), to: WallTime(i64::MAX) };
-    run.archivist.catalog.footage(time, run.feed.window.first_listed(), 10_000).expect("the index is open")
-}
-
-#[test]
-fn what_the_window_lists_no_longer_is_kept_and_found_as_it_was() {
-    let storage = tempfile::tempdir().expect("a folder");
-    let room = DiskRoom { span: Span::from_ms(60_000), ..ROOM };
-    let mut first = Run::start(storage.path(), "first", BEGIN, room);
-    first.archivist.writer.as_mut().expect("there is room").file_len_max = 30_000;
-    let mut shown = BTreeMap::new();
-    for _ in 0..30 {
-        first.push(&seconds(1));
-        shown.extend(first.bytes());
-    }
-    drop(first);
-    let mut second = Run::start(storage.path(), "second", BEGIN + PAUSE, room);
-    second.archivist.writer.as_mut().expect("there is room").file_len_max = 30_000;
-    for _ in 0..20 {
-        second.push(&seconds(1));
-        shown.extend(second.bytes());
-    }
-    let older = all_before(&second);
-    assert_eq!(older.segments.len() + second.feed.window.summary().segments, 50);
-    for segment in &older.segments {
-        assert_eq!(read(segment), shown.get(&name_of(segment)).copied(), "{}", name_of(segment));
-    }
-    let text = archive::render(&older, Entries::Segments, true).plain().concat();
-    let text = String::from_utf8(text).expect("text");
-    let first_msn = older.first().expect("there is one").0;
-    assert!(
-        text.starts_with(&format!(
-            "#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-TARGETDURATION:1\n#EXT-X-PLAYLIST-TYPE:VOD\n#EXT-X-MEDIA-SEQUENCE:{first_msn}\n\
-         #EXT-X-INDEPENDENT-SEGMENTS\n#EXT-X-MAP:URI=\"init-first-1.mp4\"\n#EXT-X-PROGRAM-DATE-TIME:2026-11-20T16:19:12.000Z\n\
-         #EXTINF:1.00000,\nseg-first-{first_msn}.m4s\n"
-        )),
-        "{text}"
-    );
-    let seam = format!("#EXT-X-DISCONTINUITY\n#EXT-X-MAP:URI=\"init-second-2.mp4\"\n#EXT-X-PROGRAM-DATE-TIME:{}\n", BEGIN + PAUSE);
-    assert!(
-        text.contains(&seam) && text.matches("#EXT-X-DISCONTINUITY").count() == 1 && text.ends_with("m4s\n#EXT-X-ENDLIST\n"),
-        "{text}"
-    );
-    let catalog = &second.archivist.catalog;
-    let found = catalog.segment("first", Msn(first_msn)).expect("the index is open").expect("it is kept");
-    assert_eq!(
-        found.read().expect("it is there"),
-        older.segments[0].parts.iter().flat_map(|part| part.data.read().expect("it is there")).collect::<Vec<u8>>()
-    );
-    assert!(catalog.segment("second", Msn(first_msn)).expect("the index is open").is_none(), "of another run");
-    assert!(catalog.init("first", InitId(1)).expect("the index is open").is_some());
-    assert!(catalog.init("first", InitId(2)).expect("the index is open").is_none());
-    let spans = serde_json::to_string(&catalog.coverage().expect("the index is open")).expect("JSON");
-    assert_eq!(spans.matches("from").count(), 2, "{spans}");
-    // A minute of newer footage lets the first run go, a file at a time.
-    second.push(&seconds(70));
-    let kept: Span = all_before(&second).segments.iter().map(|segment| segment.duration).sum();
-    assert!((48.0..56.0).contains(&kept.as_s()), "{} s behind the 12 that are listed", kept.as_s());
-    assert_eq!(all_before(&second).segments[0].run.as_ref(), "second");
-}
-
-#[test]
-fn an_index_of_version_1_is_taken_over() {
-    let storage = tempfile::tempdir().expect("a folder");
-    let mut first = Run::start(storage.path(), "first", BEGIN, ROOM);
-    first.archivist.writer.as_mut().expect("there is room").file_len_max = 20_000;
-    first.push(&seconds(8));
-    let extents = |folder: &Folder| folder.index.files().expect("it is sound").iter().map(|file| file.extent).collect::<Vec<_>>();
-    let folder = storage.path().join("cam");
-    drop(first);
-    let before = extents(&Folder::open(&folder).expect("it is sound"));
-    let db = rusqlite::Connection::open(folder.join(index::FILE_NAME)).expect("an index");
-    let columns = ["first", "last", "from_wall", "to_wall", "footage"].map(|name| format!("ALTER TABLE file DROP COLUMN {name};"));
-    db.execute_batch(&format!("{} PRAGMA user_version = 1", columns.concat())).expect("it can be written");
-    drop(db);
-    assert_eq!(extents(&Folder::open(&folder).expect("it is sound")), before);
-    assert!(before.len() > 2 && before.iter().all(Option::is_some), "{before:?}");
 }
 
 #[test]
@@ -451,7 +378,8 @@ fn numbers_never_go_back_after_days_without_a_disk() {
     let storage = tempfile::tempdir().expect("a folder");
     Run::start(storage.path(), "r", BEGIN, ROOM).push(&seconds(2));
     let history = History { span: config().span, bytes_max: 1 << 30, disk: Some(ROOM) };
-    let mut archive = Archive::open(&CameraName::default(), storage.path(), &history, ROOM).expect("it is there");
+    let mut archive = Archive::open(&CameraName::default(), storage.path(), (&history, ROOM), Arc::new(ManualClock::at(BEGIN)))
+        .expect("it is there");
     let stored = FirstNumbers { msn: Msn(archive.ended.msn + HOLE_MAX + 2), ..FirstNumbers::at(BEGIN) };
     assert_eq!(archive.first_numbers(Some(stored), FirstNumbers::at(BEGIN)), stored);
     assert!(archive.take_past().segments.is_empty());

@@ -5,6 +5,7 @@ use super::{
     folder::{Folder, SUFFIX},
     index::{Extent, FileRow, IndexError, SegmentRow},
     record::{FileHeader, SegmentHeader, StretchHeader, boxed},
+    recordings::Recordings,
 };
 use crate::{
     package::{
@@ -12,9 +13,11 @@ use crate::{
         key_group::by_key_frames,
         media_bytes::{FileRange, MediaBytes},
     },
+    plain_file,
     time::{Span, WallTime},
     window::{
         DiskRoom,
+        footage::TimeRange,
         state::{Init, Whole},
     },
 };
@@ -51,6 +54,8 @@ pub struct Writer {
     camera: String,
     folder: Folder,
     room: DiskRoom,
+    /// What is not deleted.
+    recordings: Arc<Recordings>,
     files: VecDeque<FileRow>,
     /// Bytes of all files but the open one.
     closed_bytes: u64,
@@ -61,15 +66,30 @@ pub struct Writer {
 
 impl Writer {
     /// Goes on behind what a folder holds.
-    pub fn new(camera: &str, folder: Folder, room: DiskRoom) -> Result<Writer, HistoryError> {
+    pub fn new(camera: &str, folder: Folder, room: DiskRoom, recordings: Arc<Recordings>) -> Result<Writer, HistoryError> {
         let files: VecDeque<FileRow> = folder.index.files().map_err(|error| HistoryError::index(&folder.path, &error))?.into();
         let closed_bytes = files.iter().map(|file| file.len).sum();
-        Ok(Writer { camera: camera.to_owned(), folder, room, files, closed_bytes, open: None, file_len_max: FILE_LEN_MAX })
+        Ok(Writer {
+            camera: camera.to_owned(),
+            folder,
+            room,
+            recordings,
+            files,
+            closed_bytes,
+            open: None,
+            file_len_max: FILE_LEN_MAX,
+        })
     }
 
     /// Bytes of all files.
     pub fn bytes(&self) -> u64 {
         self.closed_bytes + self.open.as_ref().map_or(0, |open| open.len)
+    }
+
+    /// Bytes that its files may have in all: what is allowed, or what the disk has room for.
+    pub fn room_bytes(&self) -> u64 {
+        let free = free_bytes(&self.folder.path).map_or(u64::MAX, |free| free.saturating_sub(self.room.min_free));
+        self.room.bytes_max.min(self.bytes().saturating_add(free))
     }
 
     /// Files.
@@ -138,7 +158,8 @@ impl Writer {
         let failed = |error: io::Error| HistoryError::io("begin", &path, &error);
         let mut file = OpenOptions::new().write(true).create_new(true).open(&path).map_err(failed)?;
         let bytes = [&head[..], &boxed(&header)].concat();
-        let written = file.write_all(&bytes).and_then(|()| file.sync_all()).and_then(|()| sync_folder(&self.folder.path));
+        let written =
+            file.write_all(&bytes).and_then(|()| file.sync_all()).and_then(|()| plain_file::sync_folder(&self.folder.path));
         if let Err(error) = written {
             fs::remove_file(&path).ok();
             return Err(failed(error));
@@ -171,16 +192,36 @@ impl Writer {
     }
 
     /// Forgets the files whose segments are all older than that, and of which there is as much newer footage as is kept. The window alone does
-    /// not say what may go: it lists less than there is where days are kept, or where the disk could not be read when it began.
-    pub fn forget_before(&mut self, first: Msn) -> Result<(), HistoryError> {
-        while self.last_of_oldest().is_some_and(|last| last < first) {
-            let newer: Span = self.files.iter().skip(1).filter_map(|file| file.extent).map(|extent| extent.footage).sum();
+    /// not say what may go: it lists less than there is where days are kept, or where the disk could not be read when it began. Gives what
+    /// was forgotten.
+    pub fn forget_before(&mut self, first: Msn) -> Result<Vec<TimeRange>, HistoryError> {
+        let mut forgotten = Vec::new();
+        while let Some(oldest) = self.oldest().filter(|oldest| last_of(&self.files[*oldest]) < first) {
+            let newer: Span = self.files.iter().skip(oldest + 1).filter_map(|file| file.extent).map(|extent| extent.footage).sum();
             if newer < self.room.span {
                 break;
             }
-            self.remove_oldest()?;
+            forgotten.extend(self.remove_oldest()?);
         }
-        Ok(())
+        Ok(forgotten)
+    }
+
+    /// The place of the oldest file that may be deleted: it is not written any more, and no recording protects it.
+    fn oldest(&self) -> Option<usize> {
+        let closed = self.files.len() - usize::from(self.open.is_some());
+        let protected = self.recordings.protected();
+        self.files.iter().take(closed).position(|file| file.extent.is_none_or(|extent| !protected.has(extent.time())))
+    }
+
+    /// Bytes of the files that recordings protect.
+    pub fn protected_bytes(&self) -> u64 {
+        let protected = self.recordings.protected();
+        let len = |file: &FileRow| if self.is_open(file) { self.open.as_ref().map_or(0, |open| open.len) } else { file.len };
+        self.files.iter().filter(|file| file.extent.is_some_and(|extent| protected.has(extent.time()))).map(len).sum()
+    }
+
+    fn is_open(&self, file: &FileRow) -> bool {
+        self.open.as_ref().is_some_and(|open| open.number == file.number)
     }
 
     /// Whether the files may be so much longer in all.
@@ -193,17 +234,15 @@ impl Writer {
         free_bytes(&self.folder.path).is_none_or(|free| free >= self.room.min_free.saturating_add(len))
     }
 
-    /// The number of the last segment of the oldest file that is not written any more; none if there is none.
+    /// The number of the last segment of the oldest file that may be deleted; none if there is none.
     pub fn last_of_oldest(&self) -> Option<Msn> {
-        let closed = self.files.len() - usize::from(self.open.is_some());
-        let oldest = self.files.front().filter(|_| closed > 0)?;
-        // One without a segment is older than all.
-        Some(oldest.extent.map_or(Msn(0), |extent| extent.last))
+        self.oldest().map(|oldest| last_of(&self.files[oldest]))
     }
 
-    /// Removes the oldest file that is not written any more.
-    pub fn remove_oldest(&mut self) -> Result<(), HistoryError> {
-        let Some(oldest) = self.files.front() else { return Ok(()) };
+    /// Removes the oldest file that may be deleted; says what was in it.
+    pub fn remove_oldest(&mut self) -> Result<Option<TimeRange>, HistoryError> {
+        let Some(place) = self.oldest() else { return Ok(None) };
+        let oldest = &self.files[place];
         let path = self.folder.path_of(&oldest.name);
         match fs::remove_file(&path) {
             Err(error) if error.kind() != ErrorKind::NotFound => return Err(HistoryError::io("remove", &path, &error)),
@@ -211,10 +250,16 @@ impl Writer {
         }
         let removed: Result<(), IndexError> = self.folder.index.remove_file(oldest.number);
         removed.map_err(|error| HistoryError::index(&self.folder.path, &error))?;
+        let forgotten = oldest.extent.map(|extent| extent.time());
         self.closed_bytes = self.closed_bytes.saturating_sub(oldest.len);
-        self.files.pop_front();
-        Ok(())
+        self.files.remove(place);
+        Ok(forgotten)
     }
+}
+
+/// The number of the last segment of a file. One without a segment is older than all.
+fn last_of(file: &FileRow) -> Msn {
+    file.extent.map_or(Msn(0), |extent| extent.last)
 }
 
 /// What stands before a segment.
@@ -267,17 +312,6 @@ impl Open {
         self.file.write_all(record)?;
         self.file.sync_data()
     }
-}
-
-/// A new name is on the disk when this returns.
-#[cfg(unix)]
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
-}
-
-#[cfg(not(unix))]
-fn sync_folder(_: &Path) -> io::Result<()> {
-    Ok(())
 }
 
 /// Bytes of the disk that this user may still fill; none where the system does not say.

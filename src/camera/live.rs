@@ -6,9 +6,10 @@ use super::{
     markers::MarkerServiceBuilder,
 };
 use crate::{
-    archive::{Archive, Archiving},
+    archive::{Archive, Archiving, Notice, Tell},
     bus::Importance,
     capture::{Capture, CaptureParts, SourceState},
+    events::EventKind,
     failpoint,
     grid::Grid,
     package::{InitId, PackagerEvent},
@@ -48,7 +49,7 @@ impl Camera {
         kept: (SharedStore, Option<LastRun>),
         clock: Arc<dyn Clock>,
     ) -> Result<(PendingCamera, CaptureParts), CameraError> {
-        let mut markers_builder = MarkerServiceBuilder::open(config.name.clone(), kept, &config.history, clock.wall())?;
+        let mut markers_builder = MarkerServiceBuilder::open(config.name.clone(), kept, &config.history, &clock)?;
         let archive = markers_builder.archive.take();
         let runs = markers_builder.runs.clone();
         let (flow, capture) = Flow::new(&config, clock.clone(), Box::new(move |detection| runs.send(detection)))?;
@@ -56,9 +57,11 @@ impl Camera {
         let window = Arc::new(Window::new(window_config(&config, rate, run_name()?, markers_builder.first), clock.clone()));
         let status = flow.status.clone();
         let markers = markers_builder.start(window.clone(), status.stream.capture.clone(), clock.clone())?;
-        let (history, catalog) = archive.as_ref().map(|archive| (archive.status.clone(), archive.catalog.clone())).unzip();
+        let history = archive.as_ref().map(|archive| archive.status.clone());
+        let (catalog, recordings) = archive.as_ref().map(|archive| (archive.catalog.clone(), archive.recordings.clone())).unzip();
         let bus = flow.bus.clone();
-        let camera = Camera { bus, history, catalog, ..Camera::new(config.name.clone(), clock, window, status, markers) };
+        let camera =
+            Camera { bus, history, catalog, recordings, ..Camera::new(config.name.clone(), clock, window, status, markers) };
         Ok((PendingCamera { camera: Arc::new(camera), config, flow, archive }, capture))
     }
 }
@@ -81,7 +84,7 @@ impl PendingCamera {
         publish_to_window(camera.clone());
         let init = archive.as_ref().map_or(InitId(1), Archive::first_init);
         // Behind the window, from which it takes its bytes.
-        let archiving = archive.map(|archive| archive.start(&camera.bus, camera.window.clone()));
+        let archiving = archive.map(|archive| archive.start(&camera.bus, camera.window.clone(), tell_events(&camera)));
         let archiving =
             archiving.transpose().map_err(|error| CameraError(format!("cannot start a thread for the history: {error}")))?;
         let running = flow.start(capture, FlowLimits { first: first.segment(init), frames_max: None })?;
@@ -126,6 +129,19 @@ impl LiveCamera {
         remains.end_detector();
         (result, remains)
     }
+}
+
+/// What the history tells becomes events.
+fn tell_events(camera: &Camera) -> Tell {
+    let (events, clock) = (camera.markers.events.clone(), camera.clock.clone());
+    Box::new(move |notice| {
+        let kind = match notice {
+            Notice::Pruned(time) => EventKind::HistoryPruned(time),
+            Notice::Low(why) => EventKind::DiskLow(why),
+            Notice::RecordingEnded(recording) => EventKind::RecordingEnd(recording),
+        };
+        events.publish(clock.wall(), kind);
+    })
 }
 
 /// Says what earlier runs have left.

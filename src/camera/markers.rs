@@ -9,7 +9,7 @@ use crate::{
     marker_service::{self, MarkerService, MarkerServiceParts, Retention, Runs},
     store::{SharedStore, last_run::LastRun},
     sync::lock,
-    time::{Clock, WallTime},
+    time::Clock,
     window::{History, Window, numbers::FirstNumbers},
 };
 use crossbeam_channel::Receiver;
@@ -35,15 +35,17 @@ impl MarkerServiceBuilder {
         camera: CameraName,
         (shared, last_run): (SharedStore, Option<LastRun>),
         history: &History,
-        now: WallTime,
+        clock: &Arc<dyn Clock>,
     ) -> Result<MarkerServiceBuilder, CameraError> {
         let (runs, queue) = marker_service::runs();
         let mut store = lock(&shared);
         let (retention, last_run) = if store.is_in_memory() { (Retention::Window, last_run) } else { (Retention::Newest, None) };
         let stored = store.numbers(camera.as_str()).map_err(CameraError::new)?;
-        let mut first = stored.unwrap_or(FirstNumbers::at(now));
+        let mut first = stored.unwrap_or(FirstNumbers::at(clock.wall()));
         let archive = match (store.folder(), history.disk) {
-            (Some(folder), Some(room)) => Some(Archive::open(&camera, folder, history, room).map_err(CameraError::new)?),
+            (Some(folder), Some(room)) => {
+                Some(Archive::open(&camera, folder, (history, room), clock.clone()).map_err(CameraError::new)?)
+            }
             _ => None,
         };
         let archive = archive.map(|mut archive| {

@@ -74,13 +74,13 @@ struct Patched {
 /// A time as it is sent.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Time {
+pub(crate) enum Time {
     Text(String),
     Seconds(f64),
 }
 
 /// `null` is a value, and not the same as a field that is not there.
-fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<T>>, D::Error> {
+pub(crate) fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<T>>, D::Error> {
     Option::deserialize(deserializer).map(Some)
 }
 
@@ -147,7 +147,7 @@ impl Edit {
 #[error("{0}")]
 pub struct Conflict(pub String);
 
-fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, BadJson> {
+pub(crate) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, BadJson> {
     serde_json::from_slice(body).map_err(|error| BadJson(format!("the body is not the JSON that is wanted here: {error}")))
 }
 
@@ -155,7 +155,7 @@ fn refuse<T>(why: impl Into<String>) -> Result<T, BadJson> {
     Err(BadJson(why.into()))
 }
 
-fn time(field: &str, time: Time, now: WallTime) -> Result<WallTime, BadJson> {
+pub(crate) fn time(field: &str, time: Time, now: WallTime) -> Result<WallTime, BadJson> {
     let read = match time {
         Time::Text(text) => WallTime::parse(&text),
         Time::Seconds(seconds) => WallTime::from_unix_s(seconds),
@@ -181,7 +181,7 @@ fn text(text: Option<String>) -> Result<Option<String>, BadJson> {
 
 /// Whether nobody sees anything of it: blanks, and the characters of Unicode that only steer (its category Cf, as far as keyboards and
 /// other programs put them into texts).
-fn is_blank(text: &str) -> bool {
+pub(crate) fn is_blank(text: &str) -> bool {
     let steers =
         |char| matches!(char, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2064}' | '\u{feff}');
     text.chars().all(|char| char.is_whitespace() || char.is_control() || steers(char))

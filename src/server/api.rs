@@ -4,3 +4,4 @@ pub(super) mod events;
 pub(super) mod history;
 pub(super) mod markers;
 pub(super) mod program;
+pub(super) mod recordings;

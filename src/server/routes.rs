@@ -2,7 +2,7 @@
 //! in page and playlists, so a reverse proxy may put the whole under a path of its own.
 
 use super::{
-    api::{events, history, markers, program},
+    api::{events, history, markers, program, recordings},
     http::answer::{Answer, Call},
     origin::handler as stream,
     page,
@@ -24,6 +24,9 @@ pub(super) enum Route<'a> {
     Cameras,
     Status,
     History,
+    Recordings,
+    /// A recording, by its id, or its file, by the id and `.mp4`.
+    Recording(&'a str),
     Markers,
     /// A marker, by its id.
     Marker(&'a str),
@@ -43,12 +46,18 @@ pub(super) enum Role {
 /// What is done with a call.
 pub(super) type Handler = fn(Call) -> Answer;
 
+/// What the address of a marker begins with, before its id.
+const MARKER_PREFIX: &str = "/api/markers/";
+/// The same of a recording.
+const RECORDING_PREFIX: &str = "/api/recordings/";
+
 /// The addresses in which nothing varies.
-const FIXED: [(&str, Route<'_>); 10] = [
+const FIXED: [(&str, Route<'_>); 11] = [
     ("/", Route::Page),
     ("/api/cameras", Route::Cameras),
     ("/api/status", Route::Status),
     ("/api/history", Route::History),
+    ("/api/recordings", Route::Recordings),
     ("/api/markers", Route::Markers),
     ("/api/events", Route::Events),
     ("/api/detections", Route::Detections),
@@ -63,8 +72,11 @@ impl<'a> Route<'a> {
         if let Some((_, route)) = FIXED.iter().find(|(fixed, _)| *fixed == path) {
             return Some(*route);
         }
-        if let Some(id) = path.strip_prefix("/api/markers/") {
-            return (!id.is_empty() && !id.contains('/')).then_some(Route::Marker(id));
+        let with_id: [(&str, fn(&'a str) -> Route<'a>); 2] = [(MARKER_PREFIX, Route::Marker), (RECORDING_PREFIX, Route::Recording)];
+        for (prefix, route) in with_id {
+            if let Some(id) = path.strip_prefix(prefix) {
+                return (!id.is_empty() && !id.contains('/')).then(|| route(id));
+            }
         }
         match path.strip_prefix('/')?.split_once('/') {
             Some((camera, name)) => CameraName::parse(camera).is_ok().then_some(Route::Stream(camera, name)),
@@ -82,6 +94,11 @@ impl<'a> Route<'a> {
             (Route::Cameras, &Method::GET) => (Role::Open, program::cameras),
             (Route::Status, &Method::GET) => (Role::Open, program::status),
             (Route::History, &Method::GET) => (Role::Open, history::history),
+            (Route::Recordings, &Method::GET) => (Role::Open, recordings::list),
+            (Route::Recordings, &Method::POST) => (Role::Open, recordings::add),
+            (Route::Recording(_), &Method::GET) => (Role::Open, recordings::one),
+            (Route::Recording(_), &Method::PATCH) => (Role::Open, recordings::edit),
+            (Route::Recording(_), &Method::DELETE) => (Role::Open, recordings::remove),
             (Route::Markers, &Method::GET) => (Role::Open, markers::list),
             (Route::Markers, &Method::POST) => (Role::Open, markers::add),
             (Route::Marker(_), &Method::GET) => (Role::Open, markers::one),
@@ -115,7 +132,8 @@ impl fmt::Display for Route<'_> {
         match self {
             Route::File(name) => write!(f, "/{name}"),
             Route::Stream(camera, name) => write!(f, "/{camera}/{name}"),
-            Route::Marker(id) => write!(f, "/api/markers/{id}"),
+            Route::Marker(id) => write!(f, "{MARKER_PREFIX}{id}"),
+            Route::Recording(id) => write!(f, "{RECORDING_PREFIX}{id}"),
             fixed => f.write_str(FIXED.iter().find(|(_, route)| route == fixed).map_or("", |(path, _)| path)),
         }
     }
@@ -137,12 +155,12 @@ mod tests {
 
     /// One route of each kind; the compiler asks for a line here when there is a new one.
     fn each() -> Vec<Route<'static>> {
-        let kinds = [Route::File("a.js"), Route::Stream("cam", "x"), Route::Marker("face-1")];
+        let kinds = [Route::File("a.js"), Route::Stream("cam", "x"), Route::Marker("face-1"), Route::Recording("recording-1")];
         let all: Vec<_> = kinds.into_iter().chain(FIXED.map(|(_, route)| route)).collect();
         for route in &all {
             match route {
                 Route::Page | Route::File(_) | Route::Stream(..) | Route::Cameras | Route::Status => {}
-                Route::History | Route::Markers => {}
+                Route::History | Route::Recordings | Route::Recording(_) | Route::Markers => {}
                 Route::Marker(_) | Route::Events | Route::Detections | Route::Health | Route::Readiness | Route::Time => {}
             }
         }
@@ -157,6 +175,7 @@ mod tests {
                 routes.push(Route::Stream(&camera, &name));
             }
             routes.push(Route::Marker(&id));
+            routes.push(Route::Recording(&id));
             for route in routes {
                 let path = route.to_string();
                 prop_assert_eq!(Route::parse(&path), Some(route));

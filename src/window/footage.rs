@@ -35,6 +35,12 @@ pub struct Coverage {
 }
 
 impl Coverage {
+    /// Whether there is some of that time.
+    pub fn has(&self, time: TimeRange) -> bool {
+        let first = self.ranges.partition_point(|range| range.to <= time.from);
+        self.ranges.get(first).is_some_and(|range| range.from < time.to)
+    }
+
     /// There is footage of that time, too.
     pub fn add(&mut self, new: TimeRange) {
         let first = self.ranges.partition_point(|range| new.from.since(range.to) >= SEAM_MAX);

@@ -102,6 +102,18 @@ test('what_the_playlists_list_no_longer_is_in_the_archive', { timeout: 60_000 },
   assert.deepEqual([clip.status, (await clip.arrayBuffer()).byteLength], [200, Number(clip.headers.get('content-length'))]);
 });
 
+test('a_link_to_an_archived_moment_opens_it', { timeout: 60_000 }, async () => {
+  const asked = old.from + 123_400;
+  await onPage({ name: 'archive-link', browser, server, url: `${server.url}#t=${iso(asked)}` }, async ({ page, seen }) => {
+    await until('the page shows the moment of its link', async () => {
+      const strip = await readStrip(page);
+      const offMs = strip && strip.capturedMs - capturedAt(asked);
+      return { done: offMs !== null && offMs >= -FRAME_ERROR_MS && offMs < LIVE_MS, seen: { offMs, ...(await pageSays(page)) } };
+    }, LIVE_MS);
+    assert.deepEqual(seen.console, []);
+  });
+});
+
 test('the_page_goes_back_into_the_archive_and_plays_out_of_it_again', { timeout: 180_000 }, async () => {
   await onPage({ name: 'archive', browser, server, url: server.url }, async ({ page, seen }) => {
     await untilState(page, ['live'], LIVE_MS);

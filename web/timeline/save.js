@@ -117,7 +117,7 @@ export async function copyLink(player) {
 /**
  * Shows the moment that the page's address names, now and whenever another is put there.
  * @param {import('../player/player.js').Player} player
- * @param {(at: number) => void} goTo
+ * @param {(at: number) => boolean} goTo whether it is known where that is
  */
 export function followLinks(player, goTo) {
   let { following } = player;
@@ -132,7 +132,7 @@ export function followLinks(player, goTo) {
       }
       return true;
     }
-    if (stretch === null) {
+    if (stretch === null || !goTo(at)) {
       return false;
     }
     if (at < stretch.startMs) {
@@ -140,7 +140,6 @@ export function followLinks(player, goTo) {
     } else if (at > stretch.endMs) {
       toast('That moment is yet to come; this is live', LINK_TOAST_MS);
     }
-    goTo(at);
     if (player.following) {
       forget();
     }

@@ -84,12 +84,13 @@ export class SeekBar {
     this.tick();
   }
 
-  /** Goes to a moment and sees to it that the bar shows it. @param {number} at */
+  /** Goes to a moment and sees to it that the bar shows it. Gives whether it is known where that is. @param {number} at */
   goTo(at) {
-    this.#player.seekToTime(at);
+    const isKnown = this.#player.seekToTime(at);
     this.#timeline.reveal(at);
     this.#toldAt = -Infinity;
     this.tick();
+    return isKnown;
   }
 
   /** To be called some times a second. */

@@ -50,15 +50,7 @@ async fn answer(camera: Arc<Camera>, turn: OwnedSemaphorePermit) -> Reply {
 }
 
 fn report(camera: &Camera) -> Result<Report, String> {
-    let mut footage = camera
-        .catalog
-        .as_ref()
-        .map(|catalog| catalog.coverage())
-        .transpose()
-        .map_err(|error| error.to_string())?
-        .unwrap_or_default();
-    // What no disk has taken, or not yet.
-    camera.window.cover(&mut footage);
+    let footage = camera.coverage().map_err(|error| error.to_string())?;
     let disk = camera.catalog.as_ref().map(|catalog| catalog.disk());
     Ok(Report { camera: camera.name.clone(), listed_from: camera.window.first_wall(), footage, disk })
 }

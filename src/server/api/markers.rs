@@ -141,12 +141,12 @@ pub(in crate::server) fn remove(call: Call) -> Answer {
 }
 
 /// The reply, whichever way it came about.
-async fn reply_of(reply: impl Future<Output = Result<Reply, Reply>>) -> Reply {
+pub(super) async fn reply_of(reply: impl Future<Output = Result<Reply, Reply>>) -> Reply {
     reply.await.unwrap_or_else(|refusal| refusal)
 }
 
 /// Whether one more request may change something now. Those of pages of other origins do not come so far.
-fn may_change(shared: &Shared) -> Result<(), Reply> {
+pub(super) fn may_change(shared: &Shared) -> Result<(), Reply> {
     if !shared.take_change() {
         return Err(later(429, format!("more than {CHANGES_PER_S} changes a second; slow down\n"), RETRY_AFTER_S));
     }
@@ -154,7 +154,7 @@ fn may_change(shared: &Shared) -> Result<(), Reply> {
 }
 
 /// The JSON that a request brings.
-async fn body_of(shared: &Shared, request: Request<Incoming>) -> Result<Bytes, Reply> {
+pub(super) async fn body_of(shared: &Shared, request: Request<Incoming>) -> Result<Bytes, Reply> {
     may_change(shared)?;
     let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     // A form or a text can be posted by any page without asking; JSON cannot (Fetch §4.8, CORS preflight).

@@ -46,6 +46,7 @@ enum AskedTime {
 pub(super) async fn answer(
     camera: Arc<Camera>,
     request: Request,
+    file_name: Option<String>,
     turn: OwnedSemaphorePermit,
 ) -> (Reply, Option<OwnedSemaphorePermit>) {
     if request.method == Method::Other {
@@ -55,12 +56,12 @@ pub(super) async fn answer(
         Ok(asked) => asked,
         Err(why) => return (plain(400, why + "\n"), None),
     };
-    let name = camera.name.clone();
+    let camera_name = camera.name.clone();
     // A client that leaves meanwhile does not make room: the work goes on.
     let made = spawn_blocking(move || (cut(&camera, asked), turn)).await;
     let (reply, turn) = match made {
         Ok((Ok(clip), turn)) => {
-            let file_name = format!("{name}_{}.mp4", clip.begin.to_file_name());
+            let file_name = file_name.unwrap_or_else(|| format!("{camera_name}_{}.mp4", clip.begin.to_file_name()));
             let file = reply::file(&request, &tag(&clip.pieces), "video/mp4", &clip.pieces);
             let file = file.with("content-disposition", format!("attachment; filename=\"{file_name}\""));
             let file = if clip.holes.is_empty() { file } else { file.with(HOLES, told(&clip.holes)) };

@@ -16,7 +16,11 @@ use crate::server::{
     origin::{self, Method, Reply, Resolution, Rest, Stalled, TailReader, archive, clip, mjpeg, snapshot},
     routes::Route,
 };
-use crate::{playlist::name::MANIFEST, window::WAITERS_MAX};
+use crate::{
+    camera::Camera,
+    playlist::name::MANIFEST,
+    window::{WAITERS_MAX, footage::TimeRange},
+};
 use bytes::Bytes;
 use hyper::{Request, Response, header};
 use std::{convert::Infallible, io, net::IpAddr, sync::Arc};
@@ -31,28 +35,43 @@ const RETRY_AFTER_S: u32 = 5;
 fn asked<B>(shared: &Shared, request: &Request<B>) -> Option<(Arc<Served>, origin::Request)> {
     let Route::Stream(camera, name) = Route::parse(request.uri().path())? else { return None };
     let served = shared.find(camera)?.clone();
+    Some((served, request_for(request, name, request.uri().query().unwrap_or_default())))
+}
+
+/// A request of a client for what has that name and query.
+fn request_for<B>(request: &Request<B>, name: &str, query: &str) -> origin::Request {
     let headers = request.headers();
-    let asked = origin::Request {
+    origin::Request {
         method: match *request.method() {
             hyper::Method::GET => Method::Get,
             hyper::Method::HEAD => Method::Head,
             _ => Method::Other,
         },
         name: name.to_owned(),
-        query: request.uri().query().unwrap_or_default().to_owned(),
+        query: query.to_owned(),
         range: text_of(headers, header::RANGE).map(str::to_owned),
         if_none_match: list_of(headers, header::IF_NONE_MATCH),
         if_range: text_of(headers, header::IF_RANGE).map(str::to_owned),
         accept_encoding: list_of(headers, header::ACCEPT_ENCODING),
-    };
-    Some((served, asked))
+    }
+}
+
+/// The footage of a recording as a file of that name.
+pub(in crate::server) fn recorded(
+    Call { shared, request, .. }: Call,
+    camera: Arc<Camera>,
+    time: TimeRange,
+    name: String,
+) -> Answer {
+    let query = format!("from={}&to={}", time.from, time.to);
+    clip(&shared, camera, request_for(&request, clip::NAME, &query), Some(name))
 }
 
 /// Answers what is asked of a stream.
 pub(in crate::server) fn answer(Call { shared, peer, request }: Call) -> Answer {
     let Some((served, mut asked)) = asked(&shared, &request) else { return not_found().into() };
     match &*asked.name {
-        clip::NAME => return clip(&shared, served, asked),
+        clip::NAME => return clip(&shared, served.camera.clone(), asked, None),
         snapshot::NAME | snapshot::THUMB_NAME => {
             return Answer::held(async move { snapshot::answer(served.camera.clone(), &shared.pictures, asked).await });
         }
@@ -91,12 +110,12 @@ pub(in crate::server) fn answer(Call { shared, peer, request }: Call) -> Answer 
 }
 
 /// A clip, which is sent as it is read.
-fn clip(shared: &Shared, served: Arc<Served>, asked: origin::Request) -> Answer {
+fn clip(shared: &Shared, camera: Arc<Camera>, asked: origin::Request, name: Option<String>) -> Answer {
     let Ok(turn) = shared.clips.clone().try_acquire_owned() else {
         return Reply::later("other clips are being sent; come again when one is done").into();
     };
     Answer::Held(Box::pin(async move {
-        let (mut reply, turn) = clip::answer(served.camera.clone(), asked, turn).await;
+        let (mut reply, turn) = clip::answer(camera, asked, name, turn).await;
         match reply.rest.take() {
             Some(Rest::FileBody(pieces)) => {
                 let body = ClipBody { body: FileBody::new(pieces), _turn: turn };
