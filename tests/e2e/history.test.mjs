@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -92,6 +92,45 @@ test('a_key_saves_what_just_happened_over_the_restart_too', { timeout: 120_000 }
     assert.ok(duration > 15 && duration <= 30.2 && Math.abs(frames - duration * 10) <= 1, `${frames} frames in ${duration} s`);
     assert.deepEqual(seen.console, []);
   });
+});
+
+test('a_recording_is_made_of_what_was_told_as_an_event_and_served_as_a_file', { timeout: 60_000 }, async () => {
+  await untilPast(server, 2 * RUN_MS);
+  const ask = (path, method = 'GET', body = undefined) =>
+    fetch(new URL(`api/recordings${path}`, server.url), { method, body: body && JSON.stringify(body), headers: { 'content-type': 'application/json' } });
+  const leave = new AbortController();
+  const events = await fetch(new URL('api/events', server.url), { signal: leave.signal });
+  let heard = '';
+  const reading = (async () => {
+    for await (const chunk of events.body) {
+      heard += Buffer.from(chunk).toString();
+    }
+  })().catch(() => {});
+  const made = await ask('', 'POST', { pre_roll_s: 5, name: 'door' });
+  assert.equal(made.status, 201);
+  const recording = await made.json();
+  assert.equal(made.headers.get('location'), `recordings/${recording.id}`);
+  assert.deepEqual([recording.name, recording.to, recording.protect], ['door', null, true]);
+  const begun = Date.parse(recording.from);
+  await until('it is two seconds longer', async () => ({ done: Date.now() > begun + 7000, seen: Date.now() - begun }), NOTICE_MS);
+  const stopped = await (await ask(`/${recording.id}`, 'PATCH', { stop: true })).json();
+  const lengthS = (Date.parse(stopped.to) - begun) / 1000;
+  const file = await ask(`/${recording.id}.mp4`);
+  assert.deepEqual([file.status, file.headers.get('content-type'), file.headers.get('content-disposition')], [200, 'video/mp4', 'attachment; filename="door.mp4"']);
+  const saved = join(storage, 'recorded.mp4');
+  writeFileSync(saved, Buffer.from(await file.arrayBuffer()));
+  const said = execFileSync('ffprobe', ['-v', 'error', '-count_frames', '-show_entries', 'stream=nb_read_frames:format=duration', '-of', 'default=nk=1:nw=1', saved]);
+  const [frames, duration] = said.toString().trim().split('\n').map(Number);
+  // A frame that it reaches into is in it, and the edit list hides what is before the first.
+  assert.ok(duration >= lengthS - 0.01 && duration <= lengthS + 0.21 && frames >= Math.floor(lengthS * 10), `${frames} frames in ${duration} of ${lengthS} s`);
+  const told = await until('its end is told', async () => ({ done: heard.includes('event: recording-end'), seen: heard }), NOTICE_MS);
+  leave.abort();
+  await reading;
+  assert.match(told, /event: recording-begin\n.*"recording":\{"id":"recording-\d+"/);
+  assert.deepEqual((await (await ask('')).json()).recordings, [stopped]);
+  assert.equal((await ask('', 'POST', { from: 1000, to: 2000 })).status, 400, 'long before there was footage');
+  assert.equal((await ask(`/${recording.id}`, 'DELETE')).status, 204);
+  assert.deepEqual([(await ask(`/${recording.id}`)).status, (await ask(`/${recording.id}.mp4`)).status], [404, 404]);
 });
 
 test('a_page_that_holds_a_moment_holds_it_over_a_restart', { timeout: 180_000 }, async () => {
