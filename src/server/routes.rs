@@ -72,11 +72,12 @@ impl<'a> Route<'a> {
         if let Some((_, route)) = FIXED.iter().find(|(fixed, _)| *fixed == path) {
             return Some(*route);
         }
-        let with_id: [(&str, fn(&'a str) -> Route<'a>); 2] = [(MARKER_PREFIX, Route::Marker), (RECORDING_PREFIX, Route::Recording)];
-        for (prefix, route) in with_id {
-            if let Some(id) = path.strip_prefix(prefix) {
-                return (!id.is_empty() && !id.contains('/')).then(|| route(id));
-            }
+        let id = |prefix| path.strip_prefix(prefix).map(|id: &str| Some(id).filter(|id| !id.is_empty() && !id.contains('/')));
+        if let Some(id) = id(MARKER_PREFIX) {
+            return id.map(Route::Marker);
+        }
+        if let Some(id) = id(RECORDING_PREFIX) {
+            return id.map(Route::Recording);
         }
         match path.strip_prefix('/')?.split_once('/') {
             Some((camera, name)) => CameraName::parse(camera).is_ok().then_some(Route::Stream(camera, name)),
