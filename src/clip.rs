@@ -12,7 +12,7 @@ pub mod timelapse;
 use crate::{
     package::{
         cmaf::{self, CmafError, FragmentReading, Sample, SampleTable},
-        media_bytes::MediaBytes,
+        media_bytes::{MediaBytes, StretchReader},
         track_params::TrackParams,
     },
     time::{Span, WallTime},
@@ -21,7 +21,6 @@ use crate::{
         state::Segment,
     },
 };
-use bytes::Bytes;
 use holes::Coverage;
 use std::io;
 
@@ -82,8 +81,15 @@ pub enum ClipError {
 pub fn cut(footage: &Footage, time: TimeRange) -> Result<Clip, ClipError> {
     let TimeRange { from, to } = footage.kept.ok_or(ClipError::Empty)?;
     let nothing = ClipError::Nothing { from, to };
-    let mut cut =
-        Cut { time, table: SampleTable::default(), payloads: Vec::new(), hidden: Span::ZERO, begin: None, missing: Span::ZERO };
+    let mut cut = Cut {
+        reader: StretchReader::default(),
+        time,
+        table: SampleTable::default(),
+        payloads: Vec::new(),
+        hidden: Span::ZERO,
+        begin: None,
+        missing: Span::ZERO,
+    };
     let (mut params, mut coverage): (Option<&TrackParams>, _) = (None, Coverage::new(time));
     for segment in footage.all().filter(|segment| time.has(segment)) {
         if segment.is_gone() || is_lost(segment) {
@@ -115,6 +121,7 @@ pub(crate) fn is_lost(segment: &Segment) -> bool {
 
 /// A clip in the making.
 struct Cut {
+    reader: StretchReader,
     time: TimeRange,
     table: SampleTable,
     payloads: Vec<MediaBytes>,
@@ -143,7 +150,7 @@ impl Cut {
     fn add_part(&mut self, data: &MediaBytes, segment: WallTime, mut at: Span) -> Result<(), ClipError> {
         let mut offset = 0;
         while offset < data.len() {
-            let (reading, payload) = fragment_at(data, offset)?;
+            let (reading, payload) = fragment_at(&mut self.reader, data, offset)?;
             let start = offset + reading.payload_start;
             offset = start + payload;
             at = self.add_frames(&reading.samples, (data, start), segment, at);
@@ -187,11 +194,14 @@ impl Cut {
 }
 
 /// The head of the fragment that begins there, and the length of its frames.
-pub(crate) fn fragment_at(data: &MediaBytes, offset: usize) -> Result<(FragmentReading, usize), ClipError> {
-    let head = |len: usize| -> io::Result<Bytes> { data.slice(offset..data.len().min(offset + len)).read() };
-    match cmaf::read_fragment_head(&head(HEAD_LEN)?) {
+pub(crate) fn fragment_at(
+    reader: &mut StretchReader,
+    data: &MediaBytes,
+    offset: usize,
+) -> Result<(FragmentReading, usize), ClipError> {
+    match cmaf::read_fragment_head(&reader.read(data, offset, HEAD_LEN)?) {
         Ok(read) => Ok(read),
         // One with more frames than most.
-        Err(_) => Ok(cmaf::read_fragment_head(&head(data.len())?)?),
+        Err(_) => Ok(cmaf::read_fragment_head(&reader.read(data, offset, data.len())?)?),
     }
 }

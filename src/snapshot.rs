@@ -10,7 +10,11 @@ use crate::{
         EncodeError, VideoParams,
         jpeg::{self, JpegEncoder},
     },
-    package::{Part, cmaf::Sample, media_bytes::MediaBytes},
+    package::{
+        Part,
+        cmaf::Sample,
+        media_bytes::{MediaBytes, StretchReader},
+    },
     time::{Span, WallTime},
     window::{
         footage::{Footage, TimeRange},
@@ -170,9 +174,9 @@ fn frames_up_to(segment: &Segment, after: Span, accuracy: Accuracy) -> Result<Ve
         // It is the first frame of its part.
         needed.truncate(1);
     }
-    let mut frames = Vec::new();
+    let (mut frames, mut reader) = (Vec::new(), StretchReader::default());
     for (at, part) in needed {
-        add_frames(&part.data, at, after, &mut frames)?;
+        add_frames((&mut reader, &part.data), at, after, &mut frames)?;
         if accuracy == Accuracy::KeyFrame {
             frames.truncate(1);
         }
@@ -182,10 +186,15 @@ fn frames_up_to(segment: &Segment, after: Span, accuracy: Accuracy) -> Result<Ve
 }
 
 /// The frames of a part that begin up to `after`; a stretch of a file has several fragments.
-fn add_frames(data: &MediaBytes, mut at: Span, after: Span, frames: &mut Vec<StoredFrame>) -> Result<(), ClipError> {
+fn add_frames(
+    (reader, data): (&mut StretchReader, &MediaBytes),
+    mut at: Span,
+    after: Span,
+    frames: &mut Vec<StoredFrame>,
+) -> Result<(), ClipError> {
     let mut offset = 0;
     while offset < data.len() && at <= after {
-        let (reading, payload) = clip::fragment_at(data, offset)?;
+        let (reading, payload) = clip::fragment_at(reader, data, offset)?;
         let mut byte = offset + reading.payload_start;
         offset = byte + payload;
         for Sample { size, duration, key } in reading.samples {

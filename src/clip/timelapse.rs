@@ -6,7 +6,7 @@ use crate::{
     package::{
         cmaf::{Sample, SampleTable},
         key_group::by_key_frames,
-        media_bytes::MediaBytes,
+        media_bytes::{MediaBytes, StretchReader},
         track_params::TrackParams,
     },
     time::{Span, TICKS_PER_S, WallTime},
@@ -51,6 +51,7 @@ fn steps(time: TimeRange, kept: TimeRange) -> impl Iterator<Item = TimeRange> {
 /// A time-lapse in the making.
 #[derive(Debug)]
 struct Timelapse {
+    reader: StretchReader,
     speed: u32,
     params: Option<TrackParams>,
     table: SampleTable,
@@ -72,6 +73,7 @@ impl Timelapse {
     /// Of that time, so many times as fast.
     fn new(time: TimeRange, speed: u32, kept: TimeRange) -> Timelapse {
         Timelapse {
+            reader: StretchReader::default(),
             speed,
             params: None,
             table: SampleTable::default(),
@@ -124,7 +126,7 @@ impl Timelapse {
         if since.is_some_and(|since| (self.length - since).0 < FRAME_MIN.0 * i64::from(self.speed)) {
             return Ok(());
         }
-        let (reading, _) = fragment_at(data, 0)?;
+        let (reading, _) = fragment_at(&mut self.reader, data, 0)?;
         let Some(first) = reading.samples.first().filter(|first| first.key) else { return Ok(()) };
         let start = reading.payload_start;
         self.show_last();

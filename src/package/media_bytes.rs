@@ -38,6 +38,28 @@ impl FileRange {
     }
 }
 
+/// Reads many small stretches of few files: the last file stays open from one to the next, which is most of what a read costs.
+#[derive(Debug, Default)]
+pub struct StretchReader {
+    open: Option<(Arc<Path>, File)>,
+}
+
+impl StretchReader {
+    /// The first bytes from an offset on, so many where there are. Where they lie in a file, the caller waits for the disk.
+    pub fn read(&mut self, bytes: &MediaBytes, offset: usize, len_max: usize) -> io::Result<Bytes> {
+        let stretch = bytes.slice(offset..bytes.len().min(offset + len_max));
+        let MediaBytes::File(range) = &stretch else { return stretch.read() };
+        let file = match self.open.take().filter(|(path, _)| *path == range.path) {
+            Some((_, file)) => file,
+            None => File::open(&range.path)?,
+        };
+        let mut read = vec![0; range.len];
+        read_exact_at(&file, &mut read, range.offset)?;
+        self.open = Some((range.path.clone(), file));
+        Ok(read.into())
+    }
+}
+
 #[cfg(unix)]
 fn read_exact_at(file: &File, bytes: &mut [u8], offset: u64) -> io::Result<()> {
     std::os::unix::fs::FileExt::read_exact_at(file, bytes, offset)
@@ -135,6 +157,9 @@ mod tests {
         let held = MediaBytes::from(b"234567".to_vec());
         for bytes in [&stored, &held] {
             assert_eq!((bytes.len(), &bytes.read().expect("it is there")[..]), (6, &b"234567"[..]));
+            let mut reader = StretchReader::default();
+            let some = [(0, 2), (4, 9), (6, 1)].map(|(at, len)| reader.read(bytes, at, len).expect("it is there"));
+            assert_eq!(some, [&b"23"[..], b"67", b""]);
             let middle = bytes.slice(1..4);
             assert_eq!((middle.len(), &middle.slice(1..3).read().expect("it is there")[..]), (3, &b"45"[..]));
             assert!(bytes.slice(2..2).is_empty());

@@ -112,3 +112,20 @@ async fn before_the_first_picture_and_after_the_last_there_is_nothing_to_watch()
         assert_eq!(server.ask("HEAD", "/cam/stream.mjpg", "").await.status, status, "{state:?}");
     }
 }
+
+#[tokio::test]
+async fn pictures_are_watched_over_http_2_too() {
+    let server = start(Limits::default());
+    set(&server, SourceState::Live, None);
+    let (client, connection) = soon(h2::client::handshake(server.connect().await)).await.expect("HTTP/2");
+    tokio::spawn(connection);
+    let mut client = soon(client.ready()).await.expect("ready");
+    let request = hyper::Request::get("http://test/cam/stream.mjpg").body(()).expect("a request");
+    let (answer, _) = client.send_request(request, true).expect("sent");
+    let (head, mut body) = soon(answer).await.expect("an answer").into_parts();
+    assert_eq!((head.status.as_u16(), head.headers["cache-control"].as_bytes()), (200, &b"no-store"[..]));
+    let first = soon(body.data()).await.expect("it goes on").expect("data");
+    assert_eq!(first, "--hlscam-picture\r\n");
+    drop(server.stop);
+    assert!(soon(server.ended).await.expect("no bug").is_ok());
+}
