@@ -78,9 +78,12 @@ impl WholeFile {
         self.file.as_ref().map_or(Ok(()), File::sync_all).map_err(|source| self.failed(source))?;
         // It may have come meanwhile.
         check(&self.path, self.overwrite)?;
-        fs::rename(&self.beside, &self.target).map_err(|source| self.failed(source))?;
+        // Windows moves no file that is open.
         self.file = None;
-        Ok(())
+        fs::rename(&self.beside, &self.target).map_err(|source| {
+            fs::remove_file(&self.beside).ok();
+            self.failed(source)
+        })
     }
 
     fn failed(&self, source: io::Error) -> WholeFileError {

@@ -1,6 +1,6 @@
 //! `hlscam snapshot` and `hlscam export`, of a running server and of the folder that it writes to.
 
-use crate::support::{DEADLINE, Running, ffmpeg};
+use crate::support::{DEADLINE, Deadline, Running, ffmpeg};
 use hlscam::{
     picture::{PicturePool, strip},
     source::mjpeg::MjpegDecoder,
@@ -9,8 +9,12 @@ use hlscam::{
 use std::{
     ffi::OsStr,
     fs,
+    io::{Read, Write},
+    net::{TcpListener, TcpStream},
     path::Path,
     process::{Command, Output, Stdio},
+    sync::mpsc::{Receiver, channel},
+    thread,
 };
 use tempfile::TempDir;
 
@@ -238,7 +242,7 @@ fn a_folder_is_checked_beside_its_server_and_mended_without_it() {
     let file = fs::read_dir(Path::new(&storage).join("cam")).expect("a folder");
     let file = file.map(|entry| entry.expect("it is there").path()).find(|path| path.extension().is_some_and(|end| end == "mp4"));
     let file = fs::OpenOptions::new().append(true).open(file.expect("there is one")).expect("it can be written");
-    std::io::Write::write_all(&mut &file, b"half a segment").expect("there is room");
+    (&file).write_all(b"half a segment").expect("there is room");
     let wrong = check();
     assert!(ends(&wrong, 1).starts_with("error: 1 of these are wrong"), "{}", said(&wrong));
     assert!(String::from_utf8_lossy(&wrong.stdout).contains("the last 14 bytes are no whole segment"), "{wrong:?}");
@@ -260,4 +264,64 @@ fn a_folder_is_checked_beside_its_server_and_mended_without_it() {
         let error = ends(&hlscam(["storage", "check", &folder]), 1);
         assert!(error.contains(told) && error.lines().count() == 1, "{error}");
     }
+}
+
+/// A server that answers each connection with half of what it promises; its connections.
+fn half_a_server() -> (String, Receiver<TcpStream>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}/cam", listener.local_addr().expect("it is bound"));
+    let (sender, connections) = channel();
+    thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            let mut request = Vec::new();
+            while !request.ends_with(b"\r\n\r\n") {
+                let mut bytes = [0; 1024];
+                let n = stream.read(&mut bytes).expect("a request");
+                request.extend_from_slice(&bytes[..n]);
+            }
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-type: video/mp4\r\ncontent-length: 10\r\n\r\nhalf!").expect("it reads");
+            if sender.send(stream).is_err() {
+                break;
+            }
+        }
+    });
+    (url, connections)
+}
+
+#[test]
+fn what_breaks_off_or_is_ended_leaves_nothing_half() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("a.mp4");
+    let (url, connections) = half_a_server();
+    let start = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hlscam"));
+        command.args(["export", "--last", "1s", "--server", &url, "-o"]).arg(&file);
+        command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the binary is built with the tests")
+    };
+    let deadline = Deadline::start();
+    let until_begun = || {
+        while !folder.path().join("a.mp4.part").exists() {
+            assert!(!deadline.is_over(), "it writes what comes");
+            thread::park_timeout(std::time::Duration::from_millis(20));
+        }
+    };
+    let nothing_is_left = || assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 0);
+
+    let broken = start();
+    let connection = connections.recv_timeout(DEADLINE).expect("it connects");
+    until_begun();
+    drop(connection);
+    let told = ends(&broken.wait_with_output().expect("it ends"), 1);
+    assert!(told.contains("does not answer: the connection broke") && told.lines().count() == 1, "{told}");
+    nothing_is_left();
+
+    let ended = start();
+    let connection = connections.recv_timeout(DEADLINE).expect("it connects");
+    until_begun();
+    let killed = Command::new("kill").args(["-TERM", &ended.id().to_string()]).status().expect("kill is there");
+    assert!(killed.success());
+    let told = ends(&ended.wait_with_output().expect("it ends"), 1);
+    assert!(told.ends_with("error: ended before all was written; nothing is left of it\n"), "{told}");
+    drop(connection);
+    nothing_is_left();
 }
