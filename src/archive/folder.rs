@@ -15,6 +15,8 @@ use std::{
 
 /// How the names of its files end.
 pub const SUFFIX: &str = ".mp4";
+/// So many files that are read whole at a start are told before: a gigabyte takes seconds.
+const MANY_FILES: usize = 16;
 /// What is read of a file to find its header: an init segment takes less than 2 KB.
 const FILE_HEAD_LEN: u64 = 64 << 10;
 
@@ -83,6 +85,13 @@ impl Folder {
         // In the order of their segments, whatever the clock said.
         let mut unknown: Vec<String> = there.into_keys().collect();
         unknown.sort_by_key(|name| first_number(name));
+        if unknown.len() >= MANY_FILES {
+            tracing::info!(
+                "{} files in {} are not in the index and are read: that may take minutes",
+                unknown.len(),
+                self.path.display()
+            );
+        }
         for name in unknown {
             self.take_unknown(&name)?;
         }
@@ -146,7 +155,7 @@ impl Folder {
         let mut file = OpenOptions::new().read(true).write(true).open(&path).map_err(failed)?;
         let len = file.metadata().map_err(failed)?.len();
         // Behind the last whole segment.
-        let (mut end, mut at) = (from, from);
+        let (mut end, mut at, mut rows) = (from, from, Vec::new());
         while at < len {
             let Some((header, offset, is_whole)) = next_segment(&mut file, at).map_err(failed)? else {
                 match record::next_in(&mut file, at + 1).map_err(failed)? {
@@ -161,11 +170,11 @@ impl Folder {
             // One that is damaged takes no other with it.
             if is_whole {
                 end = at;
-                let row = SegmentRow { file: row.number, offset, header };
-                self.index.add_segment(&row).map_err(|error| HistoryError::index(&self.path, &error))?;
-                self.found += 1;
+                rows.push(SegmentRow { file: row.number, offset, header });
             }
         }
+        self.index.add_segments(&rows).map_err(|error| HistoryError::index(&self.path, &error))?;
+        self.found += rows.len() as u64;
         if end < len {
             self.cut_bytes += len - end;
             file.set_len(end).map_err(|error| HistoryError::io("cut", &path, &error))?;

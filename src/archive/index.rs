@@ -8,7 +8,7 @@ use crate::{
     time::{Span, WallTime},
     window::footage::TimeRange,
 };
-use rusqlite::{Connection, ErrorCode, Row, params};
+use rusqlite::{Connection, ErrorCode, Row, Transaction, params};
 use std::{collections::BTreeMap, path::Path, sync::Mutex};
 
 /// The name of the file.
@@ -210,20 +210,14 @@ impl Index {
 
     /// A segment was written; all of the file up to its end is known. It takes the place of another with its number.
     pub fn add_segment(&self, row: &SegmentRow) -> Result<()> {
-        let SegmentRow { file, offset, header } = row;
-        let (msn, len, duration) = (header.msn as i64, header.bytes() as i64, header.duration().0);
-        let text = serde_json::to_string(header).unwrap_or_default();
-        let sql =
-            "INSERT OR REPLACE INTO segment (msn, file, offset, len, wall, duration, header) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+        self.add_segments(std::slice::from_ref(row))
+    }
+
+    /// Segments of a file were found; all of it up to their end is known.
+    pub fn add_segments(&self, rows: &[SegmentRow]) -> Result<()> {
         let mut db = lock(&self.db);
         let change = db.transaction()?;
-        let replaced: Option<i64> =
-            change.prepare_cached("SELECT max(file) FROM segment WHERE msn = ?1")?.query_row([msn], |row| row.get(0))?;
-        change.prepare_cached(sql)?.execute(params![msn, file, *offset as i64, len, header.wall, duration, text])?;
-        change.prepare_cached(ADD_TO_EXTENT)?.execute(params![file, *offset as i64 + len, msn, header.wall, duration])?;
-        if let Some(replaced) = replaced {
-            change.execute(&format!("{COUNT_EXTENT} WHERE number IN (?1, ?2)"), (replaced, file))?;
-        }
+        rows.iter().try_for_each(|row| add(&change, row))?;
         Ok(change.commit()?)
     }
 
@@ -300,6 +294,20 @@ impl Index {
     pub fn file(&self, number: i64) -> Result<Option<FileRow>> {
         Ok(self.files_where("number = ?1", [number])?.pop())
     }
+}
+
+fn add(change: &Transaction<'_>, SegmentRow { file, offset, header }: &SegmentRow) -> Result<()> {
+    let (msn, len, duration) = (header.msn as i64, header.bytes() as i64, header.duration().0);
+    let text = serde_json::to_string(header).unwrap_or_default();
+    let sql = "INSERT OR REPLACE INTO segment (msn, file, offset, len, wall, duration, header) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    let replaced: Option<i64> =
+        change.prepare_cached("SELECT max(file) FROM segment WHERE msn = ?1")?.query_row([msn], |row| row.get(0))?;
+    change.prepare_cached(sql)?.execute(params![msn, file, *offset as i64, len, header.wall, duration, text])?;
+    change.prepare_cached(ADD_TO_EXTENT)?.execute(params![file, *offset as i64 + len, msn, header.wall, duration])?;
+    if let Some(replaced) = replaced {
+        change.execute(&format!("{COUNT_EXTENT} WHERE number IN (?1, ?2)"), (replaced, file))?;
+    }
+    Ok(())
 }
 
 fn file(row: &Row<'_>) -> Result<FileRow> {

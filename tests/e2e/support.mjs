@@ -62,7 +62,7 @@ export const LIGHT = ['--size', '320x240', '--fps', '10'];
 export const FOREIGN_PLAYER = { query: 'healthz', bypassCSP: true };
 
 /** A running server. `port` 0 lets the system choose; `env` comes on top of ours. */
-export async function startServer({ device = 'test', port = 0, options = [], env = {} } = {}) {
+export async function startServer({ device = 'test', port = 0, options = [], env = {}, startMs = START_MS } = {}) {
   if (!existsSync(BINARY)) {
     throw new Error(`no binary at ${BINARY}: build it with \`cargo build\`, or set HLSCAM_BIN`);
   }
@@ -78,7 +78,7 @@ export async function startServer({ device = 'test', port = 0, options = [], env
       const seen = server.log.match(/http:\/\/127\.0\.0\.1:\d+\//)?.[0];
       return { done: seen !== undefined, seen: seen ?? server.log };
     },
-    START_MS,
+    startMs,
   );
   server.port = Number(new URL(server.url).port);
   return server;
