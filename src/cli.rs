@@ -136,8 +136,12 @@ pub struct RecordArgs {
     /// Count the hours of --every and of names in UTC
     #[arg(long)]
     pub utc: bool,
-    /// Record the stream of a hlscam that runs, without encoding it again: http[s]://[user:password@]host[:port]/[CAMERA]
-    #[arg(long, value_name = "URL")]
+    /// The hlscam whose stream is recorded.
+    #[arg(
+        long,
+        value_name = "URL",
+        help = "Record the stream of a hlscam that runs, without encoding it again: http[s]://[user:password@]host[:port]/[CAMERA]"
+    )]
     pub from: Option<String>,
     /// Record while markers of these kinds are open, a file for each time: face, or several with commas between; until Ctrl-C
     #[arg(long, value_name = "KIND,...")]
@@ -451,7 +455,7 @@ mod tests {
         check("--prot 9000", "there is no option --prot; did you mean --port?");
         check("--zzz", "there is no option --zzz; `hlscam --help` lists what there is");
         check("recrd", "there is no command or argument recrd; did you mean record?");
-        check("stream", "there is no command or argument stream; `hlscam --help` lists what there is");
+        check("watch", "there is no command or argument watch; `hlscam --help` lists what there is");
         check("bench a.mp4 --window 5m", "there is no option --window; `hlscam bench --help` lists what there is");
         check("bench", "`hlscam bench` needs <FILE>; `hlscam bench --help` explains");
         check("detect --json", "`hlscam detect` needs <FILE>...; `hlscam detect --help` explains");

@@ -1,4 +1,4 @@
-//! `GET /cam/archive.m3u8` and `archive-iframes.m3u8`: playlists of any time that is kept ([`playlist::archive`]); and the segments that only
+//! `GET /cam/archive.m3u8` and `archive-iframes.m3u8`: playlists of any time that is kept ([`crate::playlist::archive`]); and the segments that only
 //! they list, from the disk.
 
 use super::{
