@@ -139,7 +139,8 @@ function controls() {
     { keys: ['Home'], text: 'Oldest picture', run: () => player.seekToTime(player.window?.startMs ?? 0) },
     { keys: ['End'], text: 'Live', run: () => player.jumpToLive() },
   );
-  connectTimeline({ player, history, keys, shared, keyFrames, seenUntil: (newestMs) => seenUntil({ contact: server.contact, source }, newestMs) });
+  const status = () => server.status;
+  connectTimeline({ player, history, keys, shared, keyFrames, status, seenUntil: (newestMs) => seenUntil({ contact: server.contact, source }, newestMs) });
   connectControls(player, keys);
 }
 

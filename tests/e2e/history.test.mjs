@@ -7,8 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import {
-  LIGHT, LIVE_MS, NOTICE_MS, RETURN_MS, endServer, onPage, pageSays, readStrip, screenshot, startBrowser, startServer, until, untilNewer, untilPast, untilReady,
-  untilState,
+  LIGHT, LIVE_MS, NOTICE_MS, PHONE, RETURN_MS, endServer, onPage, pageSays, readStrip, screenshot, startBrowser, startServer, until, untilNewer, untilPast,
+  untilReady, untilState,
 } from './support.mjs';
 
 /** What each run leaves. */
@@ -131,6 +131,90 @@ test('a_recording_is_made_of_what_was_told_as_an_event_and_served_as_a_file', { 
   assert.equal((await ask('', 'POST', { from: 1000, to: 2000 })).status, 400, 'long before there was footage');
   assert.equal((await ask(`/${recording.id}`, 'DELETE')).status, 204);
   assert.deepEqual([(await ask(`/${recording.id}`)).status, (await ask(`/${recording.id}.mp4`)).status], [404, 404]);
+});
+
+test('a_key_keeps_what_just_happened_and_the_list_names_finds_and_deletes_it', { timeout: 120_000 }, async () => {
+  await untilPast(server, 2 * RUN_MS);
+  const served = async () => (await (await fetch(new URL('api/recordings', server.url))).json()).recordings;
+  assert.deepEqual(await served(), []);
+  await onPage({ name: 'recordings', browser, server, url: server.url, acceptDownloads: true }, async ({ page, seen }) => {
+    await untilState(page, ['live'], LIVE_MS);
+    const items = page.locator('#recordings li');
+    const act = (what) => items.first().getByRole('button', { name: new RegExp(`^${what}: `) });
+    await page.locator('#recordings .disk', { hasText: / kept, .*B.* free, / }).waitFor({ timeout: NOTICE_MS });
+    await page.keyboard.press('p');
+    await items.first().waitFor({ timeout: NOTICE_MS });
+    const [made] = await served();
+    const lengthS = (Date.parse(made.to) - Date.parse(made.from)) / 1000;
+    assert.ok(made.protect && lengthS > 15 && lengthS <= 30.01, `${lengthS} s`);
+    assert.ok(Math.abs(Date.parse(made.to) - Date.now()) < NOTICE_MS);
+    await until('its picture is there', async () => {
+      const width = await items.locator('img').evaluate((picture) => picture.naturalWidth);
+      return { done: width === 160, seen: width };
+    }, NOTICE_MS);
+    // Its name, by the keyboard alone.
+    await act('Rename').focus();
+    await page.keyboard.press('Enter');
+    await page.keyboard.type('door <b>bell</b>, p');
+    await page.keyboard.press('Enter');
+    await items.locator('.what', { hasText: 'door <b>bell</b>, p' }).waitFor({ timeout: NOTICE_MS });
+    assert.deepEqual((await served()).map(({ name }) => name), ['door <b>bell</b>, p']);
+    await act('Protected').click();
+    await until('it is not protected', async () => ({ done: (await act('Protected').getAttribute('aria-pressed')) === 'false' }), NOTICE_MS);
+    await act('Protected').click();
+    await until('it is protected again', async () => ({ done: (await served())[0].protect, seen: await served() }), NOTICE_MS);
+    await screenshot(page, 'recordings');
+    const coming = page.waitForEvent('download', { timeout: NOTICE_MS });
+    await items.first().getByRole('link', { name: /^Download: door/ }).click();
+    assert.match((await coming).suggestedFilename(), /^door .*\.mp4$/);
+    await page.keyboard.press('k');
+    await untilState(page, ['paused'], NOTICE_MS);
+    await items.locator('.go').click();
+    await untilShows(page, Date.parse(made.from));
+    // Deleted, had back, and deleted for good.
+    await act('Delete').click();
+    await items.locator('.deleted-what', { hasText: 'is deleted' }).waitFor({ timeout: NOTICE_MS });
+    await screenshot(page, 'recordings-deleted');
+    assert.equal((await served()).length, 1, 'the server is not told yet');
+    await page.keyboard.press('Enter');
+    await items.locator('.go').waitFor({ timeout: NOTICE_MS });
+    await act('Delete').click();
+    await until('it is gone', async () => ({ done: (await items.count()) === 0 && (await served()).length === 0, seen: await served() }), 2 * NOTICE_MS);
+    // What others make is there by itself.
+    const body = JSON.stringify({ pre_roll_s: 5, name: 'of a script' });
+    await fetch(new URL('api/recordings', server.url), { method: 'POST', body, headers: { 'content-type': 'application/json' } });
+    await items.locator('.what', { hasText: 'of a script' }).waitFor({ timeout: NOTICE_MS });
+    await act('Stop').click();
+    await items.locator('.lasted', { hasText: / s$/ }).waitFor({ timeout: NOTICE_MS });
+    // A page that goes has deleted it.
+    await act('Delete').click();
+    await page.goto('about:blank');
+    await until('it is gone', async () => ({ done: (await served()).length === 0, seen: await served() }), NOTICE_MS);
+    assert.deepEqual(seen.violations, []);
+    assert.deepEqual(seen.console, []);
+  });
+});
+
+test('on_a_phone_the_recordings_are_below_the_picture_and_nothing_is_cut_off', { timeout: 60_000 }, async () => {
+  const ask = (path, method, body) =>
+    fetch(new URL(`api/recordings${path}`, server.url), { method, body: body && JSON.stringify(body), headers: { 'content-type': 'application/json' } });
+  const names = ['a', 'x'.repeat(200), 'the front door, and who stood before it when it rang', 'd'];
+  const made = await Promise.all(names.map(async (name) => (await ask('', 'POST', { pre_roll_s: 5, duration_s: 1, name })).json()));
+  await onPage({ name: 'recordings-phone', browser, server, url: server.url, ...PHONE }, async ({ page, seen }) => {
+    await untilState(page, ['live'], LIVE_MS);
+    await page.locator('#recordings li').first().waitFor({ timeout: NOTICE_MS });
+    assert.equal(await page.locator('#recordings li').count(), 3, 'the markers are not far below');
+    await page.getByRole('button', { name: 'Show 1 of 1 older' }).click();
+    const long = page.locator('#recordings li', { hasText: 'xxx' });
+    await long.getByRole('button', { name: /^Rename: / }).click();
+    assert.equal(await page.locator('#recordings li').count(), 4);
+    await page.locator('#recordings').scrollIntoViewIfNeeded();
+    await screenshot(page, 'recordings-phone');
+    const wide = await page.evaluate(() => [document.documentElement, document.getElementById('markers')].map((of) => of.scrollWidth - of.clientWidth));
+    assert.deepEqual(wide, [0, 0]);
+    assert.deepEqual(seen.console, []);
+  });
+  await Promise.all(made.map(({ id }) => ask(`/${id}`, 'DELETE')));
 });
 
 test('a_page_that_holds_a_moment_holds_it_over_a_restart', { timeout: 180_000 }, async () => {

@@ -70,7 +70,7 @@ export class MarkerList {
     this.#more = /** @type {HTMLButtonElement} */ (panel.querySelector('#more-markers'));
     this.#nothing = /** @type {HTMLElement} */ (panel.querySelector('.nothing'));
     this.#kinds = /** @type {HTMLElement} */ (panel.querySelector('#kinds'));
-    this.#template = /** @type {HTMLTemplateElement} */ (panel.querySelector('template'));
+    this.#template = /** @type {HTMLTemplateElement} */ (panel.querySelector('#marker'));
     this.#more.onclick = () => {
       this.#most += PAGE;
       this.tick();

@@ -21,11 +21,11 @@ export class Marks {
     this.#player = player;
   }
 
-  /** Begins to listen, for as long as the page is open. @param {import('../shell/shared.js').Shared} shared */
-  start(shared) {
+  /** Follows the server's events, for as long as the page is open. @returns {import('../shell/events.js').Hooks} what it wants to hear */
+  start() {
     const feed = new MarkerFeed(this.store, () => this.#player.window?.startMs ?? null, (path) => this.#ask(path), setTimeout.bind(window));
-    void shared.listen({ connected: () => void feed.refresh(), event: (name, data) => feed.event(name, data) });
     this.#player.addEventListener('window', () => this.store.forgetBefore(this.#player.window?.startMs ?? -Infinity));
+    return { connected: () => void feed.refresh(), event: (name, data) => feed.event(name, data) };
   }
 
   /** Shows a kind or hides it. @param {string} kind */

@@ -62,6 +62,11 @@ export class History extends EventTarget {
     return this.#footage;
   }
 
+  /** How much footage there is. */
+  get lengthMs() {
+    return this.#footage.reduce((sum, { from, to }) => sum + to - from, 0);
+  }
+
   /** The first moment that is kept; null where only the playlist knows. */
   get startMs() {
     return this.#footage[0]?.from ?? null;

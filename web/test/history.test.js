@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { archiveUrl } from '../player/archive-engine.js';
 import { History } from '../player/history.js';
 import { Reach } from '../player/reach.js';
-import { coveredOf } from '../timeline/bar-drawing.js';
+import { coveredOf, keptOf } from '../timeline/bar-drawing.js';
 import { Timeline } from '../timeline/timeline.js';
 
 const HOUR = 3_600_000;
@@ -90,4 +90,13 @@ test('the_bar_shows_where_there_is_footage', () => {
   assert.deepEqual(at([0, 200_000], [500_000, 900_000]), [{ left: 0, right: 20 }, { left: 50, right: 100 }], 'the newest goes on');
   assert.deepEqual(at([0, 200_000], [205_000, 900_000]), [{ left: 0, right: 100 }], 'half a pixel is no gap');
   assert.deepEqual(at([0, 1000], [500_000, 900_000])[0], { left: 0, right: 1 }, 'a minute of a day is seen');
+});
+
+test('the_bar_shows_what_is_kept_for_ever_as_far_as_it_is_in_view', () => {
+  const timeline = new Timeline();
+  timeline.setWindow({ from: 0, to: 1_000_000 });
+  const at = (/** @type {[number, number][]} */ ...kept) => keptOf(timeline, kept.map(([from, to]) => ({ from, to })), 100);
+  assert.deepEqual(at([100_000, 200_000], [900_000, Infinity]), [{ left: 10, width: 10 }, { left: 90, width: 10 }]);
+  assert.deepEqual(at([500_000, 500_001]), [{ left: 50, width: 1 }], 'a second of a day is seen');
+  assert.deepEqual(at([-50_000, -10_000], [-50_000, 50_000], [1_200_000, Infinity]), [{ left: 0, width: 5 }]);
 });

@@ -17,11 +17,14 @@ const BETWEEN_PX = 2;
 const ROW_MAX_SHARE = 8 / 28;
 /** Rows at most: more would be too thin to see. Further kinds share the last. */
 const ROWS_MAX = 4;
+/** The line below what is kept for ever, which stands in the margin. */
+const KEPT_PX = 3;
 
 /**
  * @typedef {object} Drawing
  * @property {import('./timeline.js').Timeline} timeline
  * @property {readonly import('./timeline.js').Stretch[]} footage of the archive; none where all of the window is there
+ * @property {readonly import('./timeline.js').Stretch[]} kept for ever: protected recordings
  * @property {readonly import('../markers/marker-store.js').Marker[]} markers
  * @property {readonly string[]} kinds that there are, whether or not in view, so that no row jumps
  * @property {ReadonlySet<string>} hidden kinds
@@ -29,7 +32,7 @@ const ROWS_MAX = 4;
  */
 
 /** @param {HTMLCanvasElement} canvas @param {Drawing} drawing */
-export function drawBar(canvas, { timeline, footage, markers, kinds, hidden, seen }) {
+export function drawBar(canvas, { timeline, footage, kept, markers, kinds, hidden, seen }) {
   const context = canvas.getContext('2d');
   const { clientWidth: width, clientHeight: height } = canvas;
   if (context === null || width === 0) {
@@ -47,6 +50,10 @@ export function drawBar(canvas, { timeline, footage, markers, kinds, hidden, see
   const track = { top: ruler, height: height - ruler };
   drawTrack(context, coveredOf(timeline, footage, width), track, colour);
   drawRuler(context, timeline, width, track, colour);
+  context.fillStyle = colour('kept');
+  for (const span of keptOf(timeline, kept, width)) {
+    context.fillRect(span.left, height - KEPT_PX, span.width, KEPT_PX);
+  }
   const rows = kinds.filter((kind) => !hidden.has(kind));
   drawSpans(context, rows, track, spansOf(markers, timeline.view, width, timeline.window.to, hidden, seen), colour);
 }
@@ -122,6 +129,18 @@ function drawRuler(context, timeline, width, track, colour) {
       context.fillText(text, x - half, track.top / 2 - 1);
     }
   }
+}
+
+/**
+ * Where on a bar something is kept for ever, in pixels. What is kept of the time to come is not there yet.
+ * @param {import('./timeline.js').Timeline} timeline @param {readonly import('./timeline.js').Stretch[]} kept @param {number} width
+ * @returns {{left: number, width: number}[]}
+ */
+export function keptOf(timeline, kept, width) {
+  return kept.flatMap(({ from, to }) => {
+    const [left, right] = [from, Math.min(to, timeline.window.to)].map((at) => Math.max(0, Math.min(1, timeline.placeOf(at))) * width);
+    return right > 0 && left < width && from < timeline.window.to ? [{ left, width: Math.max(1, right - left) }] : [];
+  });
 }
 
 /**

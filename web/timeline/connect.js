@@ -2,12 +2,15 @@
  * Puts the timeline together: seek bar, thumbnails, markers, and what one keeps of a moment.
  */
 
-import { clockText } from '../shell/clock.js';
-import { CLIP_URL } from '../player/engines.js';
+import { clockText, durationText } from '../shell/clock.js';
+import { CAMERA, CLIP_URL, THUMBNAIL_URL } from '../player/engines.js';
 import { copyLink, followLinks, saveClip, saveSnapshot } from './save.js';
 import { MarkerList } from '../markers/marker-list.js';
 import { Marks } from '../markers/markers.js';
 import { connectNote } from '../markers/note.js';
+import { RecordingList } from '../markers/recording-list.js';
+import { KEEP_MS, Recordings, stretchAround } from '../markers/recordings.js';
+import { diskText, historyOf } from '../shell/disk.js';
 import { byId, toast } from '../shell/page.js';
 import { Preview } from './preview.js';
 import { SeekBar } from './seek-bar.js';
@@ -20,6 +23,8 @@ const TICK_MS = 200;
 const LEAP_S = 10;
 /** Speeds on offer. Above 4 the decoder of a phone does not keep up. */
 const SPEEDS = [0.25, 0.5, 1, 1.5, 2, 4];
+/** A sentence of the server takes longer to read than one of ours. */
+const SERVER_TOAST_MS = 8000;
 
 /** @typedef {import('../player/player.js').Player} Player */
 
@@ -30,18 +35,21 @@ const SPEEDS = [0.25, 0.5, 1, 1.5, 2, 4];
  * @param {import('../shell/keys.js').KeyMap} of.keys
  * @param {import('../shell/shared.js').Shared} of.shared
  * @param {import('../player/key-frames.js').KeyFrames} of.keyFrames
+ * @param {() => unknown} of.status the body of `api/status`
  * @param {(newestMs: number) => number | null} of.seenUntil up to when things that go on were seen; null while they go on
  */
-export function connectTimeline({ player, history, keys, shared, keyFrames, seenUntil }) {
+export function connectTimeline({ player, history, keys, shared, keyFrames, status, seenUntil }) {
   const drawn = new TimelinePictures(player, keyFrames);
   const pictures = drawn.thumbnails;
   const marks = new Marks(player);
   const seen = () => seenUntil(player.window?.endMs ?? Infinity);
-  const bar = newBar(player, history, marks, pictures, seen);
+  const recordings = new Recordings({ camera: CAMERA, tell: (text) => toast(text, SERVER_TOAST_MS), fetch: fetch.bind(window), later: setTimeout.bind(window) });
+  const bar = newBar(player, { history, recordings, marks }, pictures, seen);
   const goTo = (/** @type {number} */ at) => bar.goTo(at);
   // The live picture comes first: those of the list wait for it.
   const range = () => (player.facts.stream === 'none' ? null : drawn.range);
   const list = new MarkerList(byId('markers'), marks, { pictures, range, goTo, seenUntil: seen });
+  const recordingList = connectRecordings({ player, history, recordings, keys, status, goTo });
   const openNote = connectNote(player, marks);
   connectTools(player, keys);
   connectTaps(player);
@@ -54,19 +62,26 @@ export function connectTimeline({ player, history, keys, shared, keyFrames, seen
   followLinks(player, goTo);
   player.addEventListener('past-lost', () => toast('The past that you watched is gone; this is live'));
   player.addEventListener('window', () => (byId('timeline').hidden = false));
-  marks.start(shared);
+  const hooks = [marks.start(), recordings.hooks];
+  void shared.listen({
+    connected: () => hooks.forEach((of) => of.connected()),
+    event: (name, data) => hooks.forEach((of) => of.event(name, data)),
+  });
   setInterval(() => {
     bar.tick();
     list.tick();
+    recordingList.tick();
     showTime(player);
   }, TICK_MS);
 }
 
 /**
- * @param {Player} player @param {import('../player/history.js').History} history @param {Marks} marks @param {import('./preview.js').Pictures} pictures
+ * @param {Player} player
+ * @param {{history: import('../player/history.js').History, recordings: Recordings, marks: Marks}} shown
+ * @param {import('./preview.js').Pictures} pictures
  * @param {() => number | null} seenUntil
  */
-function newBar(player, history, marks, pictures, seenUntil) {
+function newBar(player, shown, pictures, seenUntil) {
   const parts = {
     bar: byId('seek'),
     canvas: /** @type {HTMLCanvasElement} */ (byId('seek-drawing')),
@@ -76,7 +91,39 @@ function newBar(player, history, marks, pictures, seenUntil) {
     zoomOut: /** @type {HTMLButtonElement} */ (byId('zoom-out')),
     whole: /** @type {HTMLButtonElement} */ (byId('zoom-whole')),
   };
-  return new SeekBar(player, history, parts, new Preview(byId('preview'), pictures), marks, seenUntil);
+  return new SeekBar(player, shown, parts, new Preview(byId('preview'), pictures), seenUntil);
+}
+
+/**
+ * @param {object} of
+ * @param {Player} of.player @param {import('../player/history.js').History} of.history @param {Recordings} of.recordings
+ * @param {import('../shell/keys.js').KeyMap} of.keys @param {() => unknown} of.status @param {(at: number) => void} of.goTo
+ */
+function connectRecordings({ player, history, recordings, keys, status, goTo }) {
+  const keep = async () => {
+    const { window: stretch, captureTime: at, following } = player;
+    if (history.disk === null) {
+      toast('This server keeps no history on a disk');
+    } else if (stretch === null || at === null) {
+      toast('There is no picture yet');
+    } else {
+      const { from, to } = stretchAround(at, following, stretch);
+      if (await recordings.keep(from, to)) {
+        // Less, where less was there.
+        const length = durationText(Math.round((to - from) / 1000) * 1000);
+        toast(following ? `The last ${length} are kept` : `${length} around this moment are kept`);
+      }
+    }
+  };
+  keys.add({ keys: ['p'], text: `Keep the last ${KEEP_MS / 1000} s`, run: () => void keep() });
+  window.addEventListener('pagehide', () => recordings.leave());
+  history.addEventListener('change', () => void (history.disk !== null && recordings.refresh()));
+  const disk = () => {
+    const { bytes, trouble } = historyOf(status());
+    return { isKept: history.disk !== null, oldest: history.startMs, text: diskText({ footageMs: history.lengthMs, disk: history.disk, bytes, trouble }) };
+  };
+  const pictureOf = (/** @type {number} */ at) => `${THUMBNAIL_URL}?at=${new Date(at).toISOString()}`;
+  return new RecordingList(byId('recordings'), recordings, { goTo, keep: () => void keep(), disk, pictureOf });
 }
 
 /** @param {Player} player @param {import('../shell/keys.js').KeyMap} keys */

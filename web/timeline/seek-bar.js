@@ -35,6 +35,7 @@ export class SeekBar {
   #timeline = new Timeline();
   #player;
   #history;
+  #recordings;
   #parts;
   #preview;
   #marks;
@@ -47,15 +48,18 @@ export class SeekBar {
 
   /**
    * @param {import('../player/player.js').Player} player
-   * @param {import('../player/history.js').History} history
+   * @param {object} shown
+   * @param {import('../player/history.js').History} shown.history
+   * @param {import('../markers/recordings.js').Recordings} shown.recordings
+   * @param {import('../markers/markers.js').Marks} shown.marks
    * @param {Parts} parts
    * @param {import('./preview.js').Preview} preview
-   * @param {import('../markers/markers.js').Marks} marks
    * @param {() => number | null} seenUntil up to when things that go on were seen; null while they go on
    */
-  constructor(player, history, parts, preview, marks, seenUntil) {
+  constructor(player, { history, recordings, marks }, parts, preview, seenUntil) {
     this.#player = player;
     this.#history = history;
+    this.#recordings = recordings;
     this.#parts = parts;
     this.#preview = preview;
     this.#marks = marks;
@@ -143,12 +147,15 @@ export class SeekBar {
     const { color, fontSize } = getComputedStyle(canvas);
     const seen = this.#seenUntil() ?? window.to;
     const looks = [Math.round(view.from / perPixel), Math.round(window.from / perPixel), Math.round(window.to / perPixel), canvas.clientWidth,
-      canvas.clientHeight, devicePixelRatio, store.version, [...hidden].join(), Math.round(seen / perPixel), this.#history.footage.length, color, fontSize].join();
+      canvas.clientHeight, devicePixelRatio, store.version, [...hidden].join(), Math.round(seen / perPixel), this.#history.footage.length, this.#recordings.version,
+      color, fontSize].join();
     if (looks === this.#drawn) {
       return;
     }
     this.#drawn = looks;
-    drawBar(canvas, { timeline: this.#timeline, footage: this.#history.footage, markers: store.all, kinds: store.kinds, hidden, seen });
+    const { footage } = this.#history;
+    const { kept } = this.#recordings;
+    drawBar(canvas, { timeline: this.#timeline, footage, kept, markers: store.all, kinds: store.kinds, hidden, seen });
     const shown = durationText(roughly(view.to - view.from));
     if (span.textContent !== shown) {
       span.textContent = shown;
