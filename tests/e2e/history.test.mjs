@@ -134,7 +134,8 @@ test('a_recording_is_made_of_what_was_told_as_an_event_and_served_as_a_file', { 
 });
 
 test('a_key_keeps_what_just_happened_and_the_list_names_finds_and_deletes_it', { timeout: 120_000 }, async () => {
-  await untilPast(server, 2 * RUN_MS);
+  // More than is kept: the player stands back from what the window is about to lose.
+  await untilPast(server, 4 * RUN_MS);
   const served = async () => (await (await fetch(new URL('api/recordings', server.url))).json()).recordings;
   assert.deepEqual(await served(), []);
   await onPage({ name: 'recordings', browser, server, url: server.url, acceptDownloads: true }, async ({ page, seen }) => {
@@ -146,7 +147,7 @@ test('a_key_keeps_what_just_happened_and_the_list_names_finds_and_deletes_it', {
     await items.first().waitFor({ timeout: NOTICE_MS });
     const [made] = await served();
     const lengthS = (Date.parse(made.to) - Date.parse(made.from)) / 1000;
-    assert.ok(made.protect && lengthS > 15 && lengthS <= 30.01, `${lengthS} s`);
+    assert.ok(made.protect && Math.abs(lengthS - 30) < 0.01, `${lengthS} s`);
     assert.ok(Math.abs(Date.parse(made.to) - Date.now()) < NOTICE_MS);
     await until('its picture is there', async () => {
       const width = await items.locator('img').evaluate((picture) => picture.naturalWidth);
@@ -204,10 +205,10 @@ test('on_a_phone_the_recordings_are_below_the_picture_and_nothing_is_cut_off', {
     await untilState(page, ['live'], LIVE_MS);
     await page.locator('#recordings li').first().waitFor({ timeout: NOTICE_MS });
     assert.equal(await page.locator('#recordings li').count(), 3, 'the markers are not far below');
-    await page.getByRole('button', { name: 'Show 1 of 1 older' }).click();
+    await page.getByRole('button', { name: /^Show \d+ of \d+ older$/ }).click();
     const long = page.locator('#recordings li', { hasText: 'xxx' });
     await long.getByRole('button', { name: /^Rename: / }).click();
-    assert.equal(await page.locator('#recordings li').count(), 4);
+    assert.deepEqual(await page.locator('#recordings .what').allTextContents().then((shown) => names.filter((name) => !shown.includes(name))), []);
     await page.locator('#recordings').scrollIntoViewIfNeeded();
     await screenshot(page, 'recordings-phone');
     const wide = await page.evaluate(() => [document.documentElement, document.getElementById('markers')].map((of) => of.scrollWidth - of.clientWidth));
