@@ -1,8 +1,8 @@
-//! Files that a user names and that are read whole. A pipe that nobody writes to, or a device, neither holds the program up nor fills its
-//! memory.
+//! Files that a user names and that are read whole: a pipe that nobody writes to, or a device, neither holds the program up nor fills its
+//! memory. And whether a name is on the disk, and still that of the same file.
 
 use std::{
-    fs::{self, File},
+    fs::{self, File, Metadata},
     io::{self, Error, ErrorKind, Read},
     path::Path,
 };
@@ -28,7 +28,7 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     path.parent().map_or(Ok(()), sync_folder)
 }
 
-/// A new name is on the disk when this returns.
+/// A new name is on the disk when this returns, where folders can be synced.
 pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }
@@ -37,4 +37,34 @@ pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
 pub(crate) fn check(path: &Path) -> io::Result<()> {
     let facts = fs::metadata(path)?;
     if facts.is_file() || facts.is_dir() { Ok(()) } else { Err(Error::new(ErrorKind::InvalidInput, "it is no plain file")) }
+}
+
+/// Which file one is, whatever its name: its device, and its number there. Where the system does not say, it is known only that there is one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Identity {
+    #[cfg(unix)]
+    node: (u64, u64),
+}
+
+impl Identity {
+    /// Of the file that lies there now, if so.
+    pub(crate) fn at(path: &Path) -> Option<Identity> {
+        fs::metadata(path).ok().map(|facts| Identity::new(&facts))
+    }
+
+    /// Of a file that is open.
+    pub(crate) fn of(file: &File) -> Option<Identity> {
+        file.metadata().ok().map(|facts| Identity::new(&facts))
+    }
+
+    #[cfg(unix)]
+    fn new(facts: &Metadata) -> Identity {
+        use std::os::unix::fs::MetadataExt;
+        Identity { node: (facts.dev(), facts.ino()) }
+    }
+
+    #[cfg(not(unix))]
+    fn new(_: &Metadata) -> Identity {
+        Identity {}
+    }
 }

@@ -19,6 +19,7 @@ use crate::{
         media_bytes::MediaBytes,
         track_params::TrackParams,
     },
+    plain_file,
     time::{Span, Ticks, WallTime},
 };
 use bytes::Bytes;
@@ -198,7 +199,8 @@ impl Mp4File {
             let remedy = format!(" ({bytes} bytes beside it); until then it plays as it is, in fragments");
             return Err(failure(&format!("cannot put the index of {} in front", path.display()), source, &remedy));
         }
-        sync_folder(&target);
+        // Where this fails, a power cut leaves the old file or the new one.
+        let _ = target.parent().map(plain_file::sync_folder);
         Ok(Recording { path, frames, duration, bytes })
     }
 
@@ -268,13 +270,6 @@ fn write_finished(to: &Path, head: &[u8], mut from: &File, payloads: &[(u64, u64
     }
     // On the disk before it takes the other's name: a power cut leaves one of the two, whole.
     out.sync_all()
-}
-
-/// Makes a rename last through a power cut, where folders can be synced. Elsewhere either the old file or the new one is there.
-fn sync_folder(path: &Path) {
-    if let Some(folder) = path.parent().filter(|_| cfg!(unix)) {
-        let _ = File::open(folder).and_then(|folder| folder.sync_all());
-    }
 }
 
 fn failure(what: &str, source: io::Error, remedy: &str) -> RecordError {

@@ -13,7 +13,7 @@ use crate::{
         key_group::by_key_frames,
         media_bytes::{FileRange, MediaBytes},
     },
-    plain_file,
+    plain_file::{self, Identity},
     time::{Span, WallTime},
     window::{
         DiskRoom,
@@ -293,16 +293,9 @@ impl Open {
             && self.is_in_place()
     }
 
-    #[cfg(unix)]
+    /// Whether it still lies there: what is written to a file that was deleted is lost.
     fn is_in_place(&self) -> bool {
-        use std::os::unix::fs::MetadataExt;
-        let node = |facts: fs::Metadata| (facts.dev(), facts.ino());
-        fs::metadata(&self.path).map(node).ok() == self.file.metadata().map(node).ok()
-    }
-
-    #[cfg(not(unix))]
-    fn is_in_place(&self) -> bool {
-        self.path.exists()
+        Identity::at(&self.path) == Identity::of(&self.file)
     }
 
     /// One write, which is on the disk when this returns.

@@ -7,6 +7,7 @@ use super::{
 };
 use crate::{
     archive::inspect::{self, Inspected},
+    plain_file::Identity,
     time::Span,
 };
 use rusqlite::{Connection, ErrorCode};
@@ -38,28 +39,19 @@ pub fn inspect(folder: &Path) -> io::Result<Inspected<u64>> {
 #[derive(Debug)]
 pub(super) struct File {
     folder: PathBuf,
-    /// Device and number of the file that was opened.
-    #[cfg(unix)]
-    node: Option<(u64, u64)>,
+    /// Of the file that was opened.
+    identity: Option<Identity>,
 }
 
 impl File {
     /// The file of a folder, as it is there now.
     pub(super) fn of(folder: &Path) -> File {
-        File {
-            folder: folder.to_owned(),
-            #[cfg(unix)]
-            node: node(&folder.join(FILE_NAME)),
-        }
+        File { folder: folder.to_owned(), identity: Identity::at(&folder.join(FILE_NAME)) }
     }
 
     /// The same where there was no room for one.
     pub(super) fn nowhere(folder: &Path) -> File {
-        File {
-            folder: folder.to_owned(),
-            #[cfg(unix)]
-            node: None,
-        }
+        File { folder: folder.to_owned(), identity: None }
     }
 
     /// Its path.
@@ -74,17 +66,8 @@ impl File {
 
     /// Whether what was opened still lies there: what is written to a file that was deleted is lost.
     pub(super) fn is_in_place(&self) -> bool {
-        #[cfg(unix)]
-        return self.node.is_some() && node(&self.path()) == self.node;
-        #[cfg(not(unix))]
-        return self.path().exists();
+        self.identity.is_some() && Identity::at(&self.path()) == self.identity
     }
-}
-
-#[cfg(unix)]
-fn node(path: &Path) -> Option<(u64, u64)> {
-    use std::os::unix::fs::MetadataExt;
-    fs::metadata(path).ok().map(|metadata| (metadata.dev(), metadata.ino()))
 }
 
 /// Opens the file of a folder, and holds it: two programs on one file would give the same numbers. `None` where the disk has no room for a
