@@ -61,6 +61,9 @@ pub mod pipeline;
 // And its threads.
 pub mod stream;
 
+// How a database is opened.
+mod sqlite;
+
 // What is kept: the newest pictures, and recordings.
 pub mod record;
 pub mod window;

@@ -1,5 +1,4 @@
-//! The store of markers: SQLite, in memory or in a file. The only module that names rusqlite. The cameras of a process share one store: see
-//! [`SharedStore`].
+//! The store of markers: SQLite, in memory or in a file. The cameras of a process share one store: see [`SharedStore`].
 //!
 //! Which markers overlap a stretch of time is the question that must be fast. An index on the beginning alone would have to look at all
 //! markers before it, for any of them may be long. So markers are filed by length (`class`): those of one class are at most so long, and

@@ -4,6 +4,7 @@
 use super::record::{FileHeader, SegmentHeader};
 use crate::{
     package::{InitId, Msn},
+    sqlite::{self, OpenError, Schema},
     sync::lock,
     time::{Span, WallTime},
     window::footage::TimeRange,
@@ -15,8 +16,6 @@ use std::{collections::BTreeMap, path::Path, sync::Mutex};
 pub const FILE_NAME: &str = "index.sqlite";
 /// What it holds; a newer hlscam may know more.
 pub(super) const SCHEMA_VERSION: i64 = 2;
-/// What the log of the database may keep on the disk, in bytes: as much as it needs between two checkpoints.
-const JOURNAL_LEN_MAX: u32 = 4 << 20;
 /// No segment is longer, so one that reaches into a time began that long before it at most.
 const SEGMENT_LEN_MAX: Span = Span::from_ms(120_000);
 
@@ -40,6 +39,12 @@ const TO_VERSION_2: &str = "
     ALTER TABLE file ADD COLUMN from_wall INTEGER; ALTER TABLE file ADD COLUMN to_wall INTEGER;
     ALTER TABLE file ADD COLUMN footage INTEGER;
     PRAGMA user_version = 2;";
+
+/// How many of the names of [`SCHEMA`] a file has already.
+const TAKEN_NAMES: &str =
+    "SELECT count(*) FROM sqlite_schema WHERE name COLLATE NOCASE IN ('file', 'segment', 'segment_file', 'segment_wall')";
+/// What an index can be asked; another program's table of that name cannot.
+const KNOWN: [&str; 2] = ["SELECT msn, file, offset, len, wall, duration, header FROM segment", "SELECT footage FROM file"];
 
 /// Counts what the segments of a file span.
 const COUNT_EXTENT: &str = "
@@ -78,8 +83,8 @@ pub enum IndexError {
 impl From<rusqlite::Error> for IndexError {
     fn from(error: rusqlite::Error) -> IndexError {
         match error.sqlite_error_code() {
-            Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => IndexError::Damaged,
-            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => IndexError::Busy,
+            _ if sqlite::is_damaged(&error) => IndexError::Damaged,
+            _ if sqlite::is_busy(&error) => IndexError::Busy,
             Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure) => IndexError::Disk,
             _ => IndexError::Sql(error.to_string().lines().next().unwrap_or_default().to_owned()),
         }
@@ -152,28 +157,13 @@ pub(super) fn places(db: &Connection) -> rusqlite::Result<BTreeMap<(String, u64)
 impl Index {
     /// Opens that of a folder, and holds it.
     pub fn open(folder: &Path) -> Result<Index> {
-        let db = Connection::open(folder.join(FILE_NAME))?;
-        db.busy_timeout(Span::ZERO.to_duration())?;
-        // NORMAL: a power cut may cost the last rows, and the files have them. Exclusive before WAL, as in the store of markers.
-        db.execute_batch(&format!(
-            "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL;
-             PRAGMA synchronous = NORMAL; PRAGMA journal_size_limit = {JOURNAL_LEN_MAX}; BEGIN EXCLUSIVE; COMMIT;"
-        ))?;
-        match db.query_row("PRAGMA user_version", [], |row| row.get(0))? {
-            0 => match db.execute_batch(&format!("BEGIN; {SCHEMA} COMMIT;")) {
-                Ok(()) => {}
-                // Tables of another program.
-                Err(_) if !db.is_autocommit() => return Err(IndexError::Damaged),
-                Err(error) => return Err(error.into()),
-            },
-            1 => db.execute_batch(&format!("BEGIN; {TO_VERSION_2} {COUNT_EXTENT}; COMMIT;"))?,
-            SCHEMA_VERSION => {}
-            newer if newer > SCHEMA_VERSION => return Err(IndexError::Newer(newer)),
-            _ => return Err(IndexError::Damaged),
-        }
-        for known in ["SELECT msn, file, offset, len, wall, duration, header FROM segment", "SELECT footage FROM file"] {
-            db.prepare(known).map_err(|_| IndexError::Damaged)?;
-        }
+        let upgrade = format!("{TO_VERSION_2} {COUNT_EXTENT};");
+        let schema = Schema { create: SCHEMA, upgrades: &[&upgrade], is_ours };
+        let db = sqlite::open(&folder.join(FILE_NAME), &schema).map_err(|error| match error {
+            OpenError::Sql(error) => error.into(),
+            OpenError::Foreign(_) => IndexError::Damaged,
+            OpenError::Newer(version) => IndexError::Newer(version),
+        })?;
         Ok(Index { db: Mutex::new(db) })
     }
 
@@ -296,6 +286,15 @@ impl Index {
     }
 }
 
+/// Whether a file that says it is of a version is an index of it. Tables of another program beside ours do no harm.
+fn is_ours(db: &Connection, version: i64) -> rusqlite::Result<bool> {
+    Ok(match version {
+        0 => db.query_row(TAKEN_NAMES, [], |row| row.get::<_, i64>(0))? == 0,
+        SCHEMA_VERSION => KNOWN.iter().all(|known| db.prepare(known).is_ok()),
+        _ => true,
+    })
+}
+
 fn add(change: &Transaction<'_>, SegmentRow { file, offset, header }: &SegmentRow) -> Result<()> {
     let (msn, len, duration) = (header.msn as i64, header.bytes() as i64, header.duration().0);
     let text = serde_json::to_string(header).unwrap_or_default();
@@ -328,4 +327,36 @@ fn segment(row: &Row<'_>) -> Result<SegmentRow> {
     let text: String = row.get(2)?;
     let header = serde_json::from_str(&text).map_err(|_| IndexError::Damaged)?;
     Ok(SegmentRow { file: row.get(0)?, offset: row.get::<_, i64>(1)? as u64, header })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_index_is_damaged_and_tables_beside_one_stay() {
+        let opened = |sql: &str| {
+            let folder = tempfile::tempdir().expect("a folder");
+            let path = folder.path().join(FILE_NAME);
+            Connection::open(&path).and_then(|db| db.execute_batch(sql)).expect("a database");
+            let told = Index::open(folder.path()).map(drop).map_err(|error| error.to_string());
+            let count = "SELECT count(*) FROM sqlite_schema WHERE type = 'table'";
+            let tables: i64 =
+                Connection::open(&path).and_then(|db| db.query_row(count, [], |row| row.get(0))).expect("it can be read");
+            (told, tables)
+        };
+        let damaged = || Err(IndexError::Damaged.to_string());
+        for (sql, expected) in [
+            ("CREATE TABLE photos (id INTEGER);", (Ok(()), 3)),
+            ("CREATE TABLE File (id INTEGER);", (damaged(), 1)),
+            ("CREATE TABLE a (id INTEGER); CREATE INDEX segment_wall ON a (id);", (damaged(), 1)),
+            ("CREATE TABLE file (id INTEGER); PRAGMA user_version = 2;", (damaged(), 1)),
+            ("PRAGMA user_version = -1;", (damaged(), 0)),
+            ("PRAGMA user_version = 9;", (Err(IndexError::Newer(9).to_string()), 0)),
+        ] {
+            assert_eq!(opened(sql), expected, "{sql}");
+        }
+        let (told, tables) = opened("CREATE TABLE photos (id INTEGER); PRAGMA user_version = 1;");
+        assert!(told.is_err_and(|why| why.starts_with("no such table: file")) && tables == 1);
+    }
 }

@@ -1,6 +1,7 @@
 //! Why the store fails, as one sentence: what SQLite says, and what the disk says where SQLite tells only that it failed.
 
 use super::FILE_NAME;
+use crate::sqlite;
 use rusqlite::ErrorCode;
 use std::{
     fs::{self, OpenOptions},
@@ -54,7 +55,7 @@ impl From<rusqlite::Error> for StoreError {
         let (fault, why) = match error.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => (Fault::Sql, disk_fails(&ErrorKind::StorageFull.into())),
             Some(ErrorCode::ReadOnly) => (Fault::Sql, "it can only be read; let hlscam write there".to_owned()),
-            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+            _ if sqlite::is_damaged(&error) => {
                 (Fault::Sql, "it is damaged; end hlscam and move it away, and a new one is made".to_owned())
             }
             Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen) => (

@@ -8,9 +8,9 @@ use super::{
 use crate::{
     archive::inspect::{self, Inspected},
     plain_file::Identity,
-    time::Span,
+    sqlite::{self, OpenError, Schema},
 };
-use rusqlite::{Connection, ErrorCode};
+use rusqlite::Connection;
 use std::{
     fmt::Display,
     fs,
@@ -20,12 +20,8 @@ use std::{
 
 /// The name of the file in the folder of `--storage`.
 pub const FILE_NAME: &str = "markers.sqlite";
-/// What the log of the database may keep on the disk after a burst of writes, in bytes: as much as it needs between two checkpoints.
-const JOURNAL_LEN_MAX: u32 = 4 << 20;
 /// The columns of version 1.
 const COLUMNS_1: &str = "number, kind, text, source, begin, end, known, class, count, confidence, best, data";
-/// Tables of another program that are named.
-const TABLES_NAMED_MAX: u32 = 3;
 
 /// Looks at the store of a folder without holding it, and counts its markers.
 pub fn inspect(folder: &Path) -> io::Result<Inspected<u64>> {
@@ -93,86 +89,45 @@ pub(super) fn open(folder: &Path) -> Result<Option<Connection>> {
             return Err(fault("open the markers", &format!("{name} is no plain file; move it away")));
         }
     }
-    match opened(&folder.join(FILE_NAME)) {
+    let schema = Schema { create: SCHEMA, upgrades: &[FROM_VERSION_1], is_ours };
+    match sqlite::open(&folder.join(FILE_NAME), &schema) {
         Ok(db) => Ok(Some(db)),
-        Err(Unusable::Sql(error)) if has_no_room(&error, folder) => Ok(None),
-        Err(Unusable::Sql(error)) => Err(match error.sqlite_error_code() {
-            Some(ErrorCode::DatabaseBusy) => {
-                fault("open the markers", &"another hlscam uses them; end it, or pass a folder of its own")
-            }
-            Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
-                fault("read the markers", &format!("{FILE_NAME} is damaged or no database; move it away, and a new one is made"))
-            }
-            _ => {
-                let why = first_line(&error);
-                fault(
-                    "open the markers",
-                    &format!("{FILE_NAME}: {why}; pass a folder that hlscam may write to, or move the file away"),
-                )
-            }
-        }),
-        Err(Unusable::Foreign(tables)) => {
+        Err(OpenError::Sql(error)) if has_no_room(&error, folder) => Ok(None),
+        Err(OpenError::Sql(error)) if sqlite::is_busy(&error) => {
+            Err(fault("open the markers", &"another hlscam uses them; end it, or pass a folder of its own"))
+        }
+        Err(OpenError::Sql(error)) if sqlite::is_damaged(&error) => {
+            Err(fault("read the markers", &format!("{FILE_NAME} is damaged or no database; move it away, and a new one is made")))
+        }
+        Err(OpenError::Sql(error)) => {
+            let why = first_line(&error);
+            let why = format!("{FILE_NAME}: {why}; pass a folder that hlscam may write to, or move the file away");
+            Err(fault("open the markers", &why))
+        }
+        Err(OpenError::Foreign(tables)) => {
+            let tables = if tables.is_empty() { "no tables".to_owned() } else { format!("the tables {tables}") };
             let why = format!(
                 "{FILE_NAME} is a database of another program (with {tables}); pass another folder, or move it away and a new one is made"
             );
             Err(fault("keep the markers", &why))
         }
-        Err(Unusable::Newer(version)) => {
+        Err(OpenError::Newer(version)) => {
             let why = format!("{FILE_NAME} is of version {version}, and this hlscam knows {SCHEMA_VERSION}; use a newer hlscam");
             Err(fault("read the markers", &why))
         }
     }
 }
 
-/// Why a file cannot be used.
-enum Unusable {
-    Sql(rusqlite::Error),
-    /// The tables in it.
-    Foreign(String),
-    Newer(i64),
-}
-
-impl From<rusqlite::Error> for Unusable {
-    fn from(error: rusqlite::Error) -> Unusable {
-        Unusable::Sql(error)
-    }
-}
-
-fn opened(path: &Path) -> std::result::Result<Connection, Unusable> {
-    let db = Connection::open(path)?;
-    db.busy_timeout(Span::ZERO.to_duration())?;
-    // What stands in a file of another program is not run.
-    db.execute_batch("PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;")?;
-    // Exclusive before WAL: then no shared memory is needed, and the lock is held until the end. NORMAL: a power cut may cost the last
-    // markers, a killed process none.
-    db.execute_batch(&format!(
-        "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA journal_size_limit = {JOURNAL_LEN_MAX};"
-    ))?;
-    db.execute_batch("BEGIN EXCLUSIVE; COMMIT;")?;
-    let tables = tables(&db)?;
-    match db.query_row("PRAGMA user_version", [], |row| row.get(0))? {
-        0 if tables.is_empty() => db.execute_batch(&format!("BEGIN; {SCHEMA} COMMIT;"))?,
-        // A table of that name with other columns is another program's, too.
-        SCHEMA_VERSION if db.prepare(&format!("SELECT {COLUMNS}, known, class FROM marker")).is_ok() => {}
-        1 if db.prepare(&format!("SELECT {COLUMNS_1} FROM marker")).is_ok() => {
-            // All of it or nothing: what ends it half-way leaves the file as it was.
-            db.execute_batch(&format!("BEGIN; {FROM_VERSION_1} COMMIT;")).inspect_err(|_| _ = db.execute_batch("ROLLBACK"))?;
-        }
-        newer if newer > SCHEMA_VERSION && db.prepare("SELECT number FROM marker").is_ok() => return Err(Unusable::Newer(newer)),
-        _ => {
-            return Err(Unusable::Foreign(if tables.is_empty() { "no tables".to_owned() } else { format!("the tables {tables}") }));
-        }
-    }
-    Ok(db)
-}
-
-/// Names of the tables of a file.
-fn tables(db: &Connection) -> rusqlite::Result<String> {
-    let mut select =
-        db.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name LIMIT ?1")?;
-    let names: Vec<String> = select.query_map([TABLES_NAMED_MAX], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
-    // They stand in a sentence.
-    Ok(names.join(", ").chars().map(|c| if c.is_control() { ' ' } else { c }).collect())
+/// Whether a file that says it is of a version is a store of it: a table of that name with other columns is another program's, too.
+fn is_ours(db: &Connection, version: i64) -> rusqlite::Result<bool> {
+    let is_empty = sqlite::tables(db)?.is_empty();
+    let has = |columns: &str| db.prepare(&format!("SELECT {columns} FROM marker")).is_ok();
+    Ok(match version {
+        0 => is_empty,
+        1 => has(COLUMNS_1),
+        SCHEMA_VERSION => has(&format!("{COLUMNS}, known, class")),
+        _ => has("number"),
+    })
 }
 
 /// Writes all that a database holds to a folder that has no file. Whatever ends it half-way, no half file has the name of a whole one.

@@ -21,7 +21,7 @@ const ADAPTERS: [(&str, &[&str]); 6] = [
     ("opencv", &["src/detect/haar"]),
     ("ffmpeg_next", &["src/source/mjpeg", "src/source/media", "src/encode/ffmpeg", "src/ffmpeg"]),
     ("rumqttc", &["src/hooks/broker"]),
-    ("rusqlite", &["src/store", "src/archive"]),
+    ("rusqlite", &["src/sqlite", "src/store", "src/archive"]),
 ];
 
 /// Folders that hold nothing of ours (`.git` is a file in a worktree).
