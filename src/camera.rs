@@ -89,8 +89,8 @@ impl Camera {
     }
 }
 
-/// Segments that are read of the disk for one request: six hours of the shortest.
-pub const FOOTAGE_MAX: usize = 6 * 3600;
+/// Segments that are read of the disk for one request: six hours of the shortest, and some that restarts have made shorter.
+pub const FOOTAGE_MAX: usize = 8 * 3600;
 
 impl Camera {
     /// When there is footage, in the window and on the disk. Whoever calls waits for the disk.
@@ -104,7 +104,11 @@ impl Camera {
     /// The footage of a time, of the window and of what is older on the disk. Whoever calls waits for the disk.
     pub fn footage(&self, time: TimeRange) -> Result<Footage, HistoryError> {
         let mut footage = self.window.footage(time);
-        let Some(catalog) = self.catalog.as_ref().filter(|_| footage.kept.is_none_or(|kept| time.from < kept.from)) else {
+        let Some(catalog) = self
+            .catalog
+            .as_ref()
+            .filter(|_| footage.all().next().is_none() || footage.kept.is_none_or(|kept| time.from < kept.from))
+        else {
             return Ok(footage);
         };
         // What the window lets go of meanwhile is in both.

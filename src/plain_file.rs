@@ -25,7 +25,8 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
         fs::remove_file(&beside).ok();
     }
     written?;
-    path.parent().map_or(Ok(()), sync_folder)
+    // A bare name has an empty one.
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).map_or(Ok(()), sync_folder)
 }
 
 /// A new name is on the disk when this returns, where folders can be synced.

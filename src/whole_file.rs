@@ -9,7 +9,7 @@ use std::{
 };
 
 /// How the name ends beside its place.
-const BESIDE: &str = ".part";
+const BESIDE: &str = ".hlscam-part";
 
 /// Why there is no file: one sentence.
 #[derive(Debug, thiserror::Error)]
@@ -55,6 +55,10 @@ impl WholeFile {
         let mut name = OsString::from(target.as_os_str());
         name.push(BESIDE);
         let beside = PathBuf::from(name);
+        // No link is followed from there.
+        if fs::symlink_metadata(&beside).is_ok_and(|facts| !facts.is_file()) {
+            return Err(WholeFileError::Exists(beside));
+        }
         let file = OpenOptions::new().write(true).create(true).truncate(false).open(&beside).map_err(failed)?;
         // What one that was killed has left is nobody's.
         match file.try_lock() {
@@ -127,12 +131,12 @@ mod tests {
         let path = folder.path().join("a.jpg");
         let mut file = WholeFile::create(&path, Overwrite::Refuse).expect("it can be made");
         file.write(b"half").expect("there is room");
-        assert_eq!(there(folder.path()), ["a.jpg.part"]);
+        assert_eq!(there(folder.path()), ["a.jpg.hlscam-part"]);
         assert!(matches!(WholeFile::create(&path, Overwrite::Replace), Err(WholeFileError::Busy(_))));
         drop(file);
         assert!(there(folder.path()).is_empty());
         // What a killed one has left is overwritten.
-        fs::write(folder.path().join("a.jpg.part"), "a long rest of another").expect("there is room");
+        fs::write(folder.path().join("a.jpg.hlscam-part"), "a long rest of another").expect("there is room");
         let mut file = WholeFile::create(&path, Overwrite::Refuse).expect("it can be made");
         file.write(b"whole").expect("there is room");
         file.finish().expect("it is put there");

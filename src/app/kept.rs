@@ -1,6 +1,6 @@
 //! `hlscam snapshot` and `hlscam export`: what a running server or a folder keeps, into a file.
 
-use super::{Failure, failed, interrupt::Interrupt};
+use super::{Failure, failed, interrupt::Interrupt, record::stdout::Stdout};
 use crate::{
     archive::scan::{self, FileList},
     camera_name::CameraName,
@@ -18,6 +18,10 @@ use std::{
     io::{self, ErrorKind, IsTerminal, Write},
     ops::ControlFlow,
     path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 use tokio::{runtime, task};
 
@@ -32,7 +36,8 @@ pub(super) fn snapshot(config: SnapshotConfig, console: &Console) -> Result<(), 
     check(&output)?;
     let fields = [at.map(|at| ("at", seconds(at))), width.map(|width| ("width", width.to_string()))];
     let query = query(fields.into_iter().flatten());
-    let done = until_done(async move { fetch(&server, &format!("snapshot.jpg{query}"), "image/jpeg", &output).await })?;
+    let done =
+        until_done(|ending| async move { fetch(&server, (&format!("snapshot.jpg{query}"), "image/jpeg"), &output, ending).await })?;
     console_line(console, done);
     Ok(())
 }
@@ -48,14 +53,14 @@ pub(super) fn export(config: ExportConfig, console: &Console) -> Result<(), Fail
             };
             let query = query(time.into_iter().chain(config.speed.map(|speed| ("speed", speed.to_string()))));
             let output = config.output;
-            until_done(async move { fetch(&server, &format!("clip.mp4{query}"), "video/mp4", &output).await })?
+            until_done(|ending| async move { fetch(&server, (&format!("clip.mp4{query}"), "video/mp4"), &output, ending).await })?
         }
         ExportOrigin::Folder(ref storage, ref camera) => {
             let files = files(storage, camera.as_ref())?;
             let clip = cut(&files, &config)?;
             clip.holes.iter().for_each(|hole| tell_hole(&format!("{}/{}", hole.from, hole.to)));
             let output = config.output;
-            until_done(async move { copy(clip, &output).await })?
+            until_done(|ending| async move { copy(clip, &output, ending).await })?
         }
     };
     console_line(console, done);
@@ -82,35 +87,44 @@ fn check(output: &OutputFile) -> Result<(), Failure> {
     }
 }
 
-/// Does the work, until it is done or the user ends it; then what was begun is removed.
-fn until_done<T: Send + 'static>(work: impl Future<Output = Result<T, Failure>> + Send + 'static) -> Result<T, Failure> {
+/// Does the work, until it is done or the user ends it; then what was begun is removed. The work is given what is raised then.
+fn until_done<F: Future<Output = Result<Done, Failure>> + Send + 'static>(work: impl FnOnce(Ending) -> F) -> Result<Done, Failure> {
     let interrupt = Interrupt::install()?;
     let runtime = runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().map_err(failed)?;
-    let working = runtime.spawn(work);
-    while !working.is_finished() {
-        if interrupt.wait(LOOK) {
-            working.abort();
-            break;
-        }
+    let ending = Ending::default();
+    let working = runtime.spawn(work(ending.clone()));
+    let mut is_ended = false;
+    while !working.is_finished() && !is_ended {
+        is_ended = interrupt.wait(LOOK);
     }
+    if is_ended {
+        ending.store(true, Ordering::Relaxed);
+        working.abort();
+    }
+    let cut = || Failure("ended before all was written; nothing is left of it".to_owned());
     match runtime.block_on(working) {
+        // What went to stdout may not be all.
+        Ok(Err(_) | Ok(None)) if is_ended => Err(cut()),
         Ok(done) => done,
-        Err(error) if error.is_cancelled() => Err(Failure("ended before all was written; nothing is left of it".to_owned())),
+        Err(error) if error.is_cancelled() => Err(cut()),
         Err(_) => Err(Failure("the work ended by a bug".to_owned())),
     }
 }
 
+/// Raised when the user has ended the work.
+type Ending = Arc<AtomicBool>;
+
 /// Where bytes go.
 enum Sink {
     File(WholeFile, String),
-    Stdout,
+    Stdout(Stdout),
 }
 
 impl Sink {
-    fn open(output: &OutputFile) -> Result<Sink, Failure> {
+    fn open(output: &OutputFile, ending: Ending) -> Result<Sink, Failure> {
         match &output.path {
             Some(path) => Ok(Sink::File(WholeFile::create(path, output.overwrite).map_err(failed)?, path.display().to_string())),
-            None => Ok(Sink::Stdout),
+            None => Ok(Sink::Stdout(Stdout::new(ending))),
         }
     }
 
@@ -118,7 +132,7 @@ impl Sink {
     fn write(&mut self, bytes: &[u8]) -> Result<ControlFlow<()>, Failure> {
         match self {
             Sink::File(file, _) => file.write(bytes).map(ControlFlow::Continue).map_err(failed),
-            Sink::Stdout => match io::stdout().lock().write_all(bytes) {
+            Sink::Stdout(stdout) => match stdout.write_all(bytes) {
                 Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(ControlFlow::Break(())),
                 Err(error) => Err(Failure(format!("cannot write to stdout: {error}"))),
                 Ok(()) => Ok(ControlFlow::Continue(())),
@@ -132,16 +146,13 @@ impl Sink {
                 file.finish().map_err(failed)?;
                 Ok(Some(format!("{name}: {:.1} MB", bytes as f64 / 1e6)))
             }
-            Sink::Stdout => match io::stdout().lock().flush() {
-                Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Failure(format!("cannot write to stdout: {error}"))),
-                _ => Ok(None),
-            },
+            Sink::Stdout(_) => Ok(None),
         }
     }
 }
 
 /// Fetches a file of a camera, which is of that type.
-async fn fetch(server: &ServerCamera, file: &str, kind: &str, output: &OutputFile) -> Result<Done, Failure> {
+async fn fetch(server: &ServerCamera, (file, kind): (&str, &str), output: &OutputFile, ending: Ending) -> Result<Done, Failure> {
     let client = HttpClient::new(&server.address).map_err(failed)?;
     let camera = match &server.camera {
         Some(camera) => camera.clone(),
@@ -152,7 +163,7 @@ async fn fetch(server: &ServerCamera, file: &str, kind: &str, output: &OutputFil
         return Err(Failure(format!("{} is no hlscam: it sends something else; is the address right?", client.origin())));
     }
     body.header(HOLES_HEADER).split(", ").filter(|hole| !hole.is_empty()).for_each(tell_hole);
-    let mut sink = Sink::open(output)?;
+    let mut sink = Sink::open(output, ending)?;
     let mut bytes = 0;
     while let Some(chunk) = body.next().await.map_err(failed)? {
         bytes += chunk.len() as u64;
@@ -225,8 +236,8 @@ fn cut(files: &FileList, config: &ExportConfig) -> Result<Clip, Failure> {
 }
 
 /// Writes a clip.
-async fn copy(clip: Clip, output: &OutputFile) -> Result<Done, Failure> {
-    let mut sink = Sink::open(output)?;
+async fn copy(clip: Clip, output: &OutputFile, ending: Ending) -> Result<Done, Failure> {
+    let mut sink = Sink::open(output, ending)?;
     let mut bytes = 0;
     for piece in clip.pieces {
         for at in (0..piece.len()).step_by(COPY_LEN) {

@@ -104,7 +104,9 @@ impl Serving {
     fn end_without(self, waiting: PendingCamera, reason: &'static str) -> Result<(), Failure> {
         waiting.end(reason);
         self.shutdown.send(()).ok();
-        self.runtime.block_on(self.served).map_err(failed)?.map_err(failed)
+        let served = self.runtime.block_on(self.served);
+        self.runtime.shutdown_background();
+        served.map_err(failed)?.map_err(failed)
     }
 }
 
@@ -176,6 +178,8 @@ impl Streaming {
             hooks.await.ok();
             served.await
         });
+        // Threads that read of a disk that hangs are left behind.
+        runtime.shutdown_background();
         result.and(remains.end()).map_err(failed)?;
         served.map_err(failed)?.map_err(failed)
     }

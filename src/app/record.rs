@@ -4,7 +4,7 @@ mod pipeline;
 mod report;
 mod server;
 mod sightings;
-mod stdout;
+pub(super) mod stdout;
 
 use super::{Failure, failed, interrupt::Interrupt};
 use crate::{

@@ -22,10 +22,12 @@ use std::{
 const FOLDER: &str = "recordings";
 /// How the names of its files end.
 const SUFFIX: &str = ".json";
-/// The format that is written. What is newer is left as it is, and protects nothing that this hlscam would know of.
+/// The format that is written. What is newer cannot be read.
 const FORMAT: u32 = 1;
 /// Most recordings of a camera: one each quarter of an hour for three months.
 pub const RECORDINGS_MAX: usize = 10_000;
+/// No clock says so many seconds: a file of a higher number is none of ours.
+const NUMBER_MAX: u64 = 1 << 40;
 /// How an id begins.
 const ID_PREFIX: &str = "recording-";
 
@@ -107,6 +109,8 @@ struct State {
     going_on: BTreeSet<u64>,
     /// The highest number so far.
     last: u64,
+    /// A file that cannot be understood: nobody knows what it protects.
+    unread: Option<PathBuf>,
 }
 
 /// The recordings of a camera.
@@ -114,11 +118,14 @@ struct State {
 pub struct Recordings {
     camera: CameraName,
     folder: PathBuf,
+    /// Held by who writes, while the disk is waited for: one after the other.
+    writing: Mutex<()>,
+    /// Never held over a wait.
     state: Mutex<State>,
 }
 
 impl Recordings {
-    /// Reads those in the folder of a camera's history. A file that cannot be read is left as it is, and told.
+    /// Reads those in the folder of a camera's history. While there is a file that cannot be understood, nothing at all is deleted.
     pub(super) fn open(camera: &CameraName, history: &Path, now: WallTime) -> Result<Recordings, HistoryError> {
         let folder = history.join(FOLDER);
         let failed = |error| HistoryError::io("read the folder", &folder, &error);
@@ -129,20 +136,21 @@ impl Recordings {
             Ok(entries) => {
                 for entry in entries {
                     let name = entry.map_err(failed)?.file_name();
-                    let number = name.to_str().and_then(|name| name.strip_suffix(SUFFIX)?.strip_prefix(ID_PREFIX)?.parse().ok());
-                    if let Some(number) = number {
-                        state.last = state.last.max(number);
-                        let path = folder.join(&name);
-                        let read = fs::read(&path).ok().and_then(|bytes| serde_json::from_slice::<Kept>(&bytes).ok());
-                        match read.filter(|kept| kept.format <= FORMAT) {
-                            Some(kept) => state.take(number, kept, now),
-                            None => tracing::warn!("{} is no recording that can be read; it is left as it is", path.display()),
-                        }
-                    }
+                    let Some(number) = name.to_str().and_then(|name| number_of(name.strip_suffix(SUFFIX)?)) else { continue };
+                    let path = folder.join(&name);
+                    let bytes = fs::read(&path).map_err(|error| HistoryError::io("read", &path, &error))?;
+                    state.read(number, &bytes, path, now);
                 }
             }
         }
-        Ok(Recordings { camera: camera.clone(), folder, state: Mutex::new(state) })
+        if let Some(unread) = &state.unread {
+            tracing::error!(
+                "{} is no recording that this hlscam can read, and nothing is deleted while it is there: move it away, or use the hlscam \
+                 that has written it",
+                unread.display()
+            );
+        }
+        Ok(Recordings { camera: camera.clone(), folder, writing: Mutex::default(), state: Mutex::new(state) })
     }
 
     /// All of them, first to last.
@@ -162,14 +170,18 @@ impl Recordings {
         if to.is_some_and(|to| to <= from) {
             return Err(RecordingError::Order(from));
         }
-        let mut state = lock(&self.state);
-        if state.recordings.len() >= RECORDINGS_MAX {
-            return Err(RecordingError::TooMany);
-        }
+        let _turn = lock(&self.writing);
         // Seconds since 1970, as long as there are fewer than one a second: a number that was deleted is not given again by a later run.
-        let number = (state.last + 1).max((now.0 / 1_000_000).max(0) as u64);
+        let number = {
+            let state = lock(&self.state);
+            if state.recordings.len() >= RECORDINGS_MAX {
+                return Err(RecordingError::TooMany);
+            }
+            (state.last + 1).max((now.0 / 1_000_000).max(0) as u64)
+        };
         let kept = Kept { format: FORMAT, name, from: from.0, to: to.map(|to| to.0), protect };
         self.keep(number, &kept)?;
+        let mut state = lock(&self.state);
         state.last = number;
         state.take(number, kept.clone(), now);
         Ok(self.told(number, &kept))
@@ -178,8 +190,8 @@ impl Recordings {
     /// Changes one.
     pub fn change(&self, id: &str, change: Change, now: WallTime) -> Result<Recording, RecordingError> {
         let number = number_of(id).ok_or(RecordingError::NotFound)?;
-        let mut state = lock(&self.state);
-        let mut kept = state.recordings.get(&number).ok_or(RecordingError::NotFound)?.clone();
+        let _turn = lock(&self.writing);
+        let mut kept = lock(&self.state).recordings.get(&number).ok_or(RecordingError::NotFound)?.clone();
         if let Some(to) = change.to {
             if to.0 <= kept.from {
                 return Err(RecordingError::Order(WallTime(kept.from)));
@@ -189,6 +201,7 @@ impl Recordings {
         kept.name = change.name.unwrap_or(kept.name);
         kept.protect = change.protect.unwrap_or(kept.protect);
         self.keep(number, &kept)?;
+        let mut state = lock(&self.state);
         let is_told = !state.going_on.contains(&number);
         state.take(number, kept.clone(), now);
         // What is over by this change is told as any other, by who asks for those that are.
@@ -201,8 +214,8 @@ impl Recordings {
     /// Forgets one; its footage is deleted with its time.
     pub fn remove(&self, id: &str) -> Result<(), RecordingError> {
         let number = number_of(id).ok_or(RecordingError::NotFound)?;
-        let mut state = lock(&self.state);
-        if !state.recordings.contains_key(&number) {
+        let _turn = lock(&self.writing);
+        if !lock(&self.state).recordings.contains_key(&number) {
             return Err(RecordingError::NotFound);
         }
         let path = self.path_of(number);
@@ -210,6 +223,7 @@ impl Recordings {
             Err(error) if error.kind() != ErrorKind::NotFound => return Err(HistoryError::io("remove", &path, &error).into()),
             _ => {}
         }
+        let mut state = lock(&self.state);
         state.recordings.remove(&number);
         state.going_on.remove(&number);
         Ok(())
@@ -231,7 +245,12 @@ impl Recordings {
     /// The times whose footage is never deleted.
     pub(super) fn protected(&self) -> Coverage {
         let mut coverage = Coverage::default();
-        for kept in lock(&self.state).recordings.values().filter(|kept| kept.protect) {
+        let state = lock(&self.state);
+        if state.unread.is_some() {
+            coverage.add(TimeRange { from: WallTime(i64::MIN), to: WallTime(i64::MAX) });
+            return coverage;
+        }
+        for kept in state.recordings.values().filter(|kept| kept.protect) {
             coverage.add(TimeRange { from: WallTime(kept.from), to: kept.to.map_or(WallTime(i64::MAX), WallTime) });
         }
         coverage
@@ -264,6 +283,14 @@ impl Recordings {
 }
 
 impl State {
+    fn read(&mut self, number: u64, bytes: &[u8], path: PathBuf, now: WallTime) {
+        self.last = self.last.max(number);
+        match serde_json::from_slice::<Kept>(bytes).ok().filter(|kept| kept.format <= FORMAT) {
+            Some(kept) => self.take(number, kept, now),
+            None => self.unread = Some(path),
+        }
+    }
+
     fn take(&mut self, number: u64, kept: Kept, now: WallTime) {
         if kept.is_over(now) {
             self.going_on.remove(&number);
@@ -283,7 +310,7 @@ impl Kept {
 fn number_of(id: &str) -> Option<u64> {
     let digits = id.strip_prefix(ID_PREFIX)?;
     // An id has one form only.
-    digits.parse().ok().filter(|number: &u64| number.to_string() == digits)
+    digits.parse().ok().filter(|number: &u64| number.to_string() == digits && *number <= NUMBER_MAX)
 }
 
 #[cfg(test)]
@@ -359,5 +386,14 @@ mod tests {
         let again = open(folder.path());
         assert_eq!(again.list().len(), 1);
         assert_eq!(again.add(draft(0, None, true), NOW).expect("it is kept").id, "recording-10000000000", "no file is replaced");
+        let long_ago = TimeRange { from: WallTime(0), to: WallTime(1) };
+        assert!(again.protected().has(long_ago), "what the other file protects is not known");
+        fs::remove_file(folder.path().join("recordings/recording-9999999999.json")).expect("it is there");
+        // Names that are none of ours.
+        for name in ["recording-18446744073709551615.json", "recording-007.json"] {
+            fs::write(folder.path().join("recordings").join(name), "x").expect("there is room");
+        }
+        let again = open(folder.path());
+        assert!(!again.protected().has(long_ago) && again.list().len() == 2);
     }
 }

@@ -4,7 +4,7 @@ use super::{
     HistoryError,
     check::{self, CameraCheck},
     folder::{self, Folder},
-    index::Index,
+    index::{self, Index},
 };
 use std::path::Path;
 
@@ -26,6 +26,7 @@ pub fn repair(storage: &Path, camera: &str) -> Result<Repair, HistoryError> {
     let path = storage.join(camera);
     let look = || check::check(storage, camera).map_err(|error| HistoryError::io("read", &path, &error));
     let before = look()?;
+    let was_there = path.join(index::FILE_NAME).exists();
     let is_damaged = match Index::open(&path) {
         Ok(_) => false,
         Err(error) => {
@@ -36,7 +37,7 @@ pub fn repair(storage: &Path, camera: &str) -> Result<Repair, HistoryError> {
             true
         }
     };
-    let is_index_new = is_damaged || (before.is_index_wrong && path.join(super::index::FILE_NAME).exists());
+    let is_index_new = was_there && (is_damaged || before.is_index_wrong);
     if is_index_new {
         folder::set_index_aside(&path)?;
     }

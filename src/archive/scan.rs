@@ -100,7 +100,7 @@ pub fn cameras(storage: &Path) -> io::Result<Vec<String>> {
         let entry = entry?;
         let Ok(name) = entry.file_name().into_string() else { continue };
         let folder = entry.path();
-        if folder.is_dir() && (folder.join(super::index::FILE_NAME).exists() || !names(&folder)?.is_empty()) {
+        if folder.is_dir() && (folder.join(super::index::FILE_NAME).exists() || !super::folder::is_empty(&folder)) {
             cameras.push(name);
         }
     }

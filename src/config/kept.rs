@@ -2,7 +2,7 @@
 
 use super::{
     Command,
-    check::{asked, refuse},
+    check::{asked, hidden, refuse},
 };
 use crate::{
     camera_name::CameraName,
@@ -119,7 +119,7 @@ pub enum ExportOrigin {
 pub(super) fn snapshot(args: &SnapshotArgs) -> Result<Command, UsageError> {
     let width = args.width.as_deref().map(|text| asked("--width", text, width)).transpose()?;
     Ok(Command::Snapshot(SnapshotConfig {
-        server: asked("--from", &args.from, server)?,
+        server: server_of("--from", &args.from)?,
         at: args.at.as_deref().map(|text| asked("--at", text, time)).transpose()?,
         width,
         output: output(&args.output, args.force),
@@ -132,7 +132,7 @@ pub(super) fn export(args: &ExportArgs) -> Result<Command, UsageError> {
             let name = |text: &str| CameraName::parse(text).map_err(|bad| bad.to_string());
             ExportOrigin::Folder(folder.clone(), args.camera.as_deref().map(|text| asked("--camera", text, name)).transpose()?)
         }
-        None => ExportOrigin::Server(asked("--server", &args.server, server)?),
+        None => ExportOrigin::Server(server_of("--server", &args.server)?),
     };
     let is_lapse = match args.form.as_str() {
         "clip" => false,
@@ -187,6 +187,11 @@ fn width(text: &str) -> Result<u32, String> {
 fn speed(text: &str) -> Result<u32, String> {
     let speed = text.parse().ok().filter(|speed| (SPEED_MIN..=SPEED_MAX).contains(speed));
     speed.ok_or_else(|| format!("this is no number from {SPEED_MIN} to {SPEED_MAX}; write one like 60"))
+}
+
+/// A server; what was typed is not repeated, for it may hold a password.
+fn server_of(option: &str, text: &str) -> Result<ServerCamera, UsageError> {
+    server(text).or_else(|why| refuse(option, &hidden(text), &why))
 }
 
 /// What stands behind the last slash is the camera's name; what is before it, a proxy's path.

@@ -41,6 +41,12 @@ impl Coverage {
         self.ranges.get(first).is_some_and(|range| range.from < time.to)
     }
 
+    /// From the first moment of it to the last; none without any.
+    pub fn whole(&self) -> Option<TimeRange> {
+        let (first, last) = (self.ranges.first()?, self.ranges.last()?);
+        Some(TimeRange { from: first.from, to: last.to })
+    }
+
     /// There is footage of that time, too.
     pub fn add(&mut self, new: TimeRange) {
         let first = self.ranges.partition_point(|range| new.from.since(range.to) >= SEAM_MAX);

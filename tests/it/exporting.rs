@@ -300,7 +300,7 @@ fn what_breaks_off_or_is_ended_leaves_nothing_half() {
     };
     let deadline = Deadline::start();
     let until_begun = || {
-        while !folder.path().join("a.mp4.part").exists() {
+        while !folder.path().join("a.mp4.hlscam-part").exists() {
             assert!(!deadline.is_over(), "it writes what comes");
             thread::park_timeout(std::time::Duration::from_millis(20));
         }

@@ -189,7 +189,7 @@ fn names_are_filled_with_the_time_of_the_first_frame() {
 fn recordings_are_made_by_the_clock_until_the_end() {
     let folder = tempfile::tempdir().expect("a folder");
     let pattern = folder.path().join("%S.mp4");
-    let command = ["--every", "5s", "--duration", "1s", "--utc", "--json", "--output", pattern.to_str().expect("plain")];
+    let command = ["--every", "10s", "--duration", "1s", "--utc", "--json", "--output", pattern.to_str().expect("plain")];
     let mut child = record(&command).spawn().expect("runs");
     let told = BufReader::new(child.stdout.take().expect("it is piped"));
     let events: Vec<Value> = told
@@ -205,8 +205,8 @@ fn recordings_are_made_by_the_clock_until_the_end() {
         .iter()
         .map(|file| file.file_stem().and_then(|stem| stem.to_str()?.parse().ok()).expect("a number"))
         .collect();
-    // A busy machine takes a second or two to begin.
-    assert!(seconds.len() >= 2 && seconds.iter().all(|second| second % 5 < 4), "{seconds:?}");
+    // A busy machine takes some seconds to begin.
+    assert!(seconds.len() >= 2 && seconds.iter().all(|second| second % 10 < 9), "{seconds:?}");
 }
 
 #[test]

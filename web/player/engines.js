@@ -49,7 +49,7 @@ const MANIFEST_URL = `${CAMERA}/index.mpd`;
 
 /**
  * Begins to play the stream, or what the archive has around a moment.
- * @typedef {(video: HTMLVideoElement, events: EngineEvents, archiveMs: number | null) => Engine} MakeEngine
+ * @typedef {(video: HTMLVideoElement, events: EngineEvents, archive: import('./archive-engine.js').ArchivePlace | null) => Engine} MakeEngine
  */
 
 /** @typedef {'hls.js' | 'dash.js' | 'native HLS'} EngineName */
@@ -72,17 +72,16 @@ export function engineName(asked) {
  * @returns {MakeEngine}
  */
 export function engineMaker(name, open) {
-  const archive = (/** @type {number} */ ms) => archiveUrl(ARCHIVE_URL, ms);
   switch (name) {
     case 'hls.js':
     case 'dash.js':
-      return (video, events, archiveMs) => {
-        if (archiveMs !== null) {
-          return new HlsEngine(video, { url: archive(archiveMs), open, archiveMs }, events);
+      return (video, events, archive) => {
+        if (archive !== null) {
+          return new HlsEngine(video, { url: archiveUrl(ARCHIVE_URL, archive), open, archiveMs: archive.ms }, events);
         }
-        return name === 'dash.js' ? new DashEngine(video, MANIFEST_URL, events) : new HlsEngine(video, { url: PLAYLIST_URL, open, archiveMs }, events);
+        return name === 'dash.js' ? new DashEngine(video, MANIFEST_URL, events) : new HlsEngine(video, { url: PLAYLIST_URL, open, archiveMs: null }, events);
       };
     case 'native HLS':
-      return (video, events, archiveMs) => new NativeEngine(video, archiveMs === null ? PLAYLIST_URL : archive(archiveMs), events, archiveMs !== null);
+      return (video, events, archive) => new NativeEngine(video, archive === null ? PLAYLIST_URL : archiveUrl(ARCHIVE_URL, archive), events, archive !== null);
   }
 }

@@ -67,6 +67,8 @@ export class HlsEngine {
   #events;
   /** The live edge; none in an archive. @type {LiveEdgeLoader | null} */
   #feed;
+  /** What the archive has is being loaded. */
+  #hasBegun = false;
   /** The moment that an archive is played from; null for the stream. */
   #archiveMs;
   #recoveredAt = -Infinity;
@@ -181,7 +183,10 @@ export class HlsEngine {
     this.#events.heard(true);
     if (this.#archiveMs !== null) {
       this.#events.windowChanged();
-      this.hls.startLoad(this.positionAt(this.#archiveMs) ?? 0);
+      if (!this.#hasBegun) {
+        this.#hasBegun = true;
+        this.hls.startLoad(this.positionAt(this.#archiveMs) ?? 0);
+      }
       return;
     }
     this.#freeStuckSeek();

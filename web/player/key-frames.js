@@ -61,7 +61,10 @@ export class KeyFrames {
       frames = keyFramesOf(text, this.#archiveUrl);
     }
     this.#archived.delete(from);
-    this.#archived.set(from, frames);
+    // What is not over, or has no footage at its end, may have more by the next time.
+    if ((frames.at(-1)?.capturedMs ?? 0) > from + BLOCK_MS - BLOCK_ROOM_MS) {
+      this.#archived.set(from, frames);
+    }
     for (const oldest of this.#archived.keys()) {
       if (this.#archived.size <= BLOCKS_MAX) {
         break;

@@ -293,6 +293,6 @@ export class Player extends EventTarget {
       partArrived: (part) => this.following && this.#rate.partArrived(part),
       ended: () => this.#tell({ type: 'ended' }),
       failed: () => this.#tell({ type: 'failed' }),
-    }, archiveMs);
+    }, archiveMs === null ? null : { ms: archiveMs, newestMs: this.#reach.newestMs });
   }
 }

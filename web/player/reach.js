@@ -7,6 +7,8 @@ import { NOW_S } from './transitions.js';
 /** What is about to leave the stream's playlist is played from the archive, so long before. */
 const LISTED_ROOM_MS = 120_000;
 
+/** But no more than this part of what is listed. */
+const LISTED_ROOM_SHARE = 4;
 /** Behind the last picture that an archive lists. */
 const SEAM_MS = 10;
 
@@ -35,6 +37,11 @@ export class Reach {
     }
   }
 
+  /** The newest picture that there is by now, as far as the stream's playlist has told. */
+  get newestMs() {
+    return this.#edge === null ? Infinity : this.#edge.ms + (this.#now() - this.#edge.at);
+  }
+
   /** What can be shown at all; null while it is not known. @returns {Window | null} */
   get window() {
     const { listed, archived } = this.#playing();
@@ -42,7 +49,7 @@ export class Reach {
       return null;
     }
     const startMs = Math.min(this.#history.startMs ?? Infinity, listed.startMs);
-    return { startMs, endMs: archived && this.#edge !== null ? this.#edge.ms + (this.#now() - this.#edge.at) : listed.endMs };
+    return { startMs, endMs: archived && this.#edge !== null ? this.newestMs : listed.endMs };
   }
 
   /** The first moment behind what the archive that plays now lists; null for the stream. */
@@ -69,6 +76,9 @@ export class Reach {
   placeOf(ms) {
     const date = this.#history.nearest(Math.max(ms, this.#history.startMs ?? ms));
     const end = this.window?.endMs ?? Infinity;
-    return date > end - NOW_S * 1000 ? null : { date, archived: date < this.#history.listedFrom(this.#now()) + LISTED_ROOM_MS };
+    const listedFrom = this.#history.listedFrom(this.#now());
+    // Of a short window, not all of it.
+    const room = Math.min(LISTED_ROOM_MS, (end - listedFrom) / LISTED_ROOM_SHARE);
+    return date > end - NOW_S * 1000 ? null : { date, archived: date < listedFrom + room };
   }
 }

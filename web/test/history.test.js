@@ -79,7 +79,10 @@ test('where_a_moment_is_that_may_be_kept_is_known_once_the_server_has_said_so', 
 });
 
 test('an_archive_is_asked_for_around_a_moment', () => {
-  assert.equal(archiveUrl('cam/archive.m3u8', NOW), 'cam/archive.m3u8?from=2026-11-20T15:50:00.000Z&to=2026-11-20T16:50:00.000Z');
+  const url = (/** @type {number} */ newestMs) => archiveUrl('cam/archive.m3u8', { ms: NOW, newestMs });
+  assert.equal(url(NOW + 24 * HOUR), 'cam/archive.m3u8?from=2026-11-20T15:50:00.000Z&to=2026-11-20T16:50:00.000Z');
+  assert.equal(url(NOW + 60_000), 'cam/archive.m3u8?from=2026-11-20T15:50:00.000Z&to=2026-11-20T16:00:45.000Z', 'a time that is over has an end');
+  assert.equal(url(NOW), 'cam/archive.m3u8?from=2026-11-20T15:50:00.000Z&to=2026-11-20T16:00:01.000Z');
 });
 
 test('the_bar_shows_where_there_is_footage', () => {

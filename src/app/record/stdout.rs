@@ -18,13 +18,13 @@ pub(super) fn is_terminal() -> bool {
 }
 
 /// Stdout.
-pub(super) struct Stdout {
+pub(in crate::app) struct Stdout {
     /// Raised when nobody waits for the reader any more.
     ending: Arc<AtomicBool>,
 }
 
 impl Stdout {
-    pub(super) fn new(ending: Arc<AtomicBool>) -> Stdout {
+    pub(in crate::app) fn new(ending: Arc<AtomicBool>) -> Stdout {
         Stdout { ending }
     }
 }

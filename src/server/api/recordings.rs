@@ -7,6 +7,7 @@ use crate::{
     events::EventKind,
     marker::draft::{self, AHEAD_MAX, BadJson, Time},
     server::{
+        context::Shared,
         http::{
             answer::{Answer, Call},
             reply::{json, later, no_content, plain},
@@ -141,6 +142,9 @@ pub(in crate::server) fn one(call: Call) -> Answer {
         None => refused(&RecordingError::NotFound).into(),
         Some(found) if is_file => {
             let to = found.to.unwrap_or(WallTime(i64::MAX)).min(camera.clock.wall());
+            if to <= found.from {
+                return plain(404, "there is no footage of this recording yet\n").into();
+            }
             recorded(call, camera, TimeRange { from: found.from, to }, file_name(&found))
         }
         Some(found) => json(200, &found).into(),
@@ -165,8 +169,8 @@ pub(in crate::server) fn add(Call { shared, request, .. }: Call) -> Answer {
         let body = body_of(&shared, request).await?;
         let now = camera.clock.wall();
         let draft = read_draft(&body, now).map_err(|bad| plain(400, format!("{bad}\n")))?;
-        is_kept(&camera, &draft)?;
-        let made = change(move || recordings.add(draft, now)).await?;
+        let kept_by = camera.clone();
+        let made = change(&shared, move || is_kept(&kept_by, &draft).and_then(|()| Ok(recordings.add(draft, now)?))).await?;
         camera.markers.events.publish(now, EventKind::RecordingBegin(made.clone()));
         if made.to.is_some_and(|to| to <= now) {
             camera.markers.events.publish(now, EventKind::RecordingEnd(made.clone()));
@@ -179,14 +183,29 @@ pub(in crate::server) fn add(Call { shared, request, .. }: Call) -> Answer {
 }
 
 /// Whether there is footage of a recording of the past, or will be.
-fn is_kept(camera: &Camera, draft: &Draft) -> Result<(), Reply> {
+fn is_kept(camera: &Camera, draft: &Draft) -> Result<(), Refusal> {
     let to = draft.to.unwrap_or(WallTime(i64::MAX));
-    let coverage = camera.coverage().map_err(|error| plain(503, format!("{error}\n")))?;
-    if to > camera.clock.wall() || coverage.has(TimeRange { from: draft.from, to }) {
+    if to > camera.clock.wall() {
         return Ok(());
     }
-    let text = serde_json::to_string(&coverage).unwrap_or_default();
-    Err(plain(400, format!("there is no footage of that time; there is some of {text}\n")))
+    let coverage = camera.coverage().map_err(|error| Refusal::Recording(error.into()))?;
+    if coverage.has(TimeRange { from: draft.from, to }) {
+        return Ok(());
+    }
+    Err(Refusal::NoFootage(coverage.whole()))
+}
+
+/// Why nothing is changed.
+enum Refusal {
+    /// There is no footage of that time; there is some from when to when.
+    NoFootage(Option<TimeRange>),
+    Recording(RecordingError),
+}
+
+impl From<RecordingError> for Refusal {
+    fn from(error: RecordingError) -> Refusal {
+        Refusal::Recording(error)
+    }
 }
 
 /// `PATCH /api/recordings/{id}`.
@@ -199,7 +218,7 @@ pub(in crate::server) fn edit(call: Call) -> Answer {
         let body = body_of(&shared, request).await?;
         let now = camera.clock.wall();
         let edit = read_change(&body, now).map_err(|bad| plain(400, format!("{bad}\n")))?;
-        Ok(json(200, &change(move || recordings.change(&id, edit, now)).await?))
+        Ok(json(200, &change(&shared, move || Ok(recordings.change(&id, edit, now)?)).await?))
     }))
 }
 
@@ -209,17 +228,31 @@ pub(in crate::server) fn remove(call: Call) -> Answer {
     Answer::held(reply_of(async move {
         may_change(&call.shared)?;
         let camera = call.shared.camera(call.request.uri())?.clone();
+        let shared = call.shared.clone();
         drop(call);
         let recordings = recordings_of(&camera)?;
-        change(move || recordings.remove(&id)).await?;
+        change(&shared, move || Ok(recordings.remove(&id)?)).await?;
         Ok(no_content())
     }))
 }
 
 /// Changes something, where waiting for the disk holds up nobody else.
-async fn change<T: Send + 'static>(change: impl FnOnce() -> Result<T, RecordingError> + Send + 'static) -> Result<T, Reply> {
-    match spawn_blocking(change).await {
-        Ok(changed) => changed.map_err(|error| refused(&error)),
+async fn change<T: Send + 'static>(
+    shared: &Shared,
+    change: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
+) -> Result<T, Reply> {
+    let turn = shared.looks.clone().try_acquire_owned().map_err(|_| Shared::too_many_looks())?;
+    let changed = spawn_blocking(move || {
+        let _turn = turn;
+        change()
+    });
+    match changed.await {
+        Ok(Ok(changed)) => Ok(changed),
+        Ok(Err(Refusal::Recording(error))) => Err(refused(&error)),
+        Ok(Err(Refusal::NoFootage(kept))) => {
+            let there = kept.map_or_else(String::new, |TimeRange { from, to }| format!("; there is some from {from} to {to}"));
+            Err(plain(400, format!("there is no footage of that time{there}\n")))
+        }
         Err(_) => Err(plain(500, "the recording could not be changed: a bug, which is in the log\n")),
     }
 }

@@ -18,7 +18,7 @@ use crate::{
     time::{Span, WallTime},
     window::footage::TimeRange,
 };
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 use tokio::{sync::OwnedSemaphorePermit, task::spawn_blocking};
 
 /// The playlist of segments.
@@ -27,6 +27,8 @@ const SEGMENTS: &str = "archive.m3u8";
 const KEY_FRAMES: &str = "archive-iframes.m3u8";
 /// Playlists and segments of it that are looked for on the disk at a time; a disk that hangs holds a thread for each.
 pub(in crate::server) const LOOKS_AT_ONCE: usize = 8;
+/// A request waits so long for one of them to end.
+pub(super) const LOOK_WAIT: Duration = Duration::from_secs(5);
 /// The longest time of a playlist: of segments of 1 s, 3 MB of text.
 const SPAN_MAX: Span = Span::from_ms(6 * 3_600_000);
 /// What stays on the disk is deleted by its age and for room, which nobody knows beforehand.

@@ -24,7 +24,7 @@ use crate::{
 use bytes::Bytes;
 use hyper::{Request, Response, header};
 use std::{convert::Infallible, io, net::IpAddr, sync::Arc};
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::{sync::OwnedSemaphorePermit, time::timeout};
 
 /// Of segments and parts.
 const MEDIA_ENDING: &str = ".m4s";
@@ -94,9 +94,9 @@ pub(in crate::server) fn answer(Call { shared, peer, request }: Call) -> Answer 
             let looks = shared.looks.clone();
             Answer::Held(Box::pin(async move {
                 // A player that has stalled asks for several; each is found in a millisecond.
-                let reply = match looks.acquire_owned().await {
-                    Ok(turn) => archive::media(served.camera.clone(), asked, reply, turn).await,
-                    Err(_) => reply,
+                let reply = match timeout(archive::LOOK_WAIT, looks.acquire_owned()).await {
+                    Ok(Ok(turn)) => archive::media(served.camera.clone(), asked, reply, turn).await,
+                    _ => Shared::too_many_looks(),
                 };
                 finish(&shared, &served, (peer, is_media), reply)
             }))

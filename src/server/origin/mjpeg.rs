@@ -218,9 +218,12 @@ mod tests {
 
     /// Waits until the thread has ended.
     async fn end_of(hub: &MjpegHub) {
-        while lock(&hub.running).is_some() {
-            tokio::task::yield_now().await;
-        }
+        let ended = async {
+            while lock(&hub.running).is_some() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), ended).await.expect("the thread ends");
     }
 
     async fn next(watcher: &mut Watcher) -> Option<Bytes> {

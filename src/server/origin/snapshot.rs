@@ -18,10 +18,12 @@ use bytes::Bytes;
 use std::{
     io::ErrorKind,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     task::spawn_blocking,
+    time::timeout,
 };
 
 /// The name of the picture, below `/<stream>/`.
@@ -38,6 +40,8 @@ const THUMB_WIDTH: u32 = 160;
 const PAST_MAX_AGE_S: u32 = 3600;
 /// How long the next picture is waited for: several frames of a slow camera. While nothing moves none may come; then the newest is decoded.
 const NEXT_WAIT: Span = Span::from_ms(250);
+/// A request waits so long for one of those that are being made.
+const TURN_WAIT: Duration = Duration::from_secs(5);
 /// Seconds after which a client that was turned away may come again.
 const RETRY_AFTER_S: u32 = 1;
 
@@ -60,10 +64,10 @@ impl Default for Pictures {
 type Turn = (OwnedSemaphorePermit, OwnedSemaphorePermit);
 
 impl Pictures {
-    /// Waits for a turn; `None` if too many do.
+    /// Waits for a turn; `None` if too many do, or those before it wait for a disk that hangs.
     async fn turn(&self) -> Option<Turn> {
         let waiting = self.waiting.clone().try_acquire_owned().ok()?;
-        Some((waiting, self.making.clone().acquire_owned().await.ok()?))
+        Some((waiting, timeout(TURN_WAIT, self.making.clone().acquire_owned()).await.ok()?.ok()?))
     }
 }
 

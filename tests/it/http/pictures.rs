@@ -88,10 +88,13 @@ async fn so_many_watch_and_who_leaves_makes_room() {
     assert_eq!(watchers.len(), 24);
     watchers.pop();
     let (mut again, mut head) = watch(&server).await;
-    while !head.starts_with("HTTP/1.1 200") {
-        tokio::task::yield_now().await;
-        (again, head) = watch(&server).await;
-    }
+    let admitted = async {
+        while !head.starts_with("HTTP/1.1 200") {
+            tokio::task::yield_now().await;
+            (again, head) = watch(&server).await;
+        }
+    };
+    soon(admitted).await;
     // The server ends, and with it all bodies, though no picture ever came.
     drop(server.stop);
     assert!(soon(server.ended).await.expect("no bug").is_ok());
