@@ -100,7 +100,9 @@ impl Ranges {
 
     /// Removes the ranges that ended before the first listed segment; their IDs are told for `remember`.
     pub fn forget_before(&mut self, first: WallTime, now: Ticks, remember: Span) {
-        self.remove(now, |listed| listed.range.end.is_some_and(|end| end < first));
+        // As both are written: what ends in the same millisecond has not ended before.
+        let first = first.whole_ms();
+        self.remove(now, |listed| listed.range.end.is_some_and(|end| end.whole_ms() < first));
         while self.removed.front().is_some_and(|(_, at)| now.since(*at) > remember) {
             self.removed.pop_front();
         }
@@ -171,6 +173,17 @@ mod tests {
         assert!(!ranges.mark(range("a", 20, None), Origin::Own, Ticks(7)), "an ID is not used again");
         ranges.forget_before(WallTime(12_500_000), Ticks(17), Span(10));
         assert!(ranges.removed_since(Ticks(0)).is_empty());
+    }
+
+    #[test]
+    fn a_range_that_ends_in_the_millisecond_of_the_first_segment_stays() {
+        let mut ranges = Ranges::default();
+        let end = WallTime(5_000_100);
+        ranges.mark(DateRange { end: Some(end), ..range("a", 1, None) }, Origin::Own, Ticks(0));
+        ranges.forget_before(WallTime(5_000_900), Ticks(0), Span::ZERO);
+        assert_eq!(ranges.listed().count(), 1, "both are written as 5.000");
+        ranges.forget_before(WallTime(5_001_000), Ticks(0), Span::ZERO);
+        assert_eq!(ranges.listed().count(), 0);
     }
 
     #[test]
