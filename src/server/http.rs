@@ -4,6 +4,7 @@ pub(super) mod answer;
 pub(super) mod chunked;
 pub(super) mod file_body;
 pub(super) mod negotiation;
+pub(super) mod query;
 pub(super) mod reply;
 pub(super) mod site;
 pub(super) mod token_bucket;

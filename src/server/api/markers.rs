@@ -13,6 +13,7 @@ use crate::{
         context::Shared,
         http::{
             answer::{Answer, Call},
+            query,
             reply::{json, json_text, later, no_content, plain},
             token_bucket::CHANGES_PER_S,
         },
@@ -195,12 +196,8 @@ fn refused(error: &CommandError) -> Reply {
 fn read_query(uri: &Uri, camera: &CameraName, now: WallTime) -> Result<Query, String> {
     let query = ListQuery::parse(uri.query().unwrap_or_default())
         .map_err(|reason| format!("the query is wrong: {reason}; it takes from, to, kind, limit, cursor and camera"))?;
-    let time = |name: &str, text: Option<&Cow<'_, str>>, default: WallTime| match text {
-        None => Ok(default),
-        // A plus sign that was not encoded reads as a blank.
-        Some(text) => WallTime::parse(&text.replace(' ', "+"))
-            .ok_or_else(|| format!("{name} is no time; send RFC 3339 like 2026-11-20T16:19:12Z, or seconds since 1970")),
-    };
+    let time =
+        |name: &str, text: Option<&Cow<'_, str>>, default: WallTime| text.map_or(Ok(default), |text| query::time(name, text));
     let (from, to) = (time("from", query.from.as_ref(), WallTime(0))?, time("to", query.to.as_ref(), now + AHEAD_MAX)?);
     if to < from {
         return Err("to is before from".to_owned());

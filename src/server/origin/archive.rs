@@ -14,8 +14,8 @@ use crate::{
         archive::{self, Entries},
         name::Name,
     },
-    server::http::reply::plain,
-    time::{Span, WallTime},
+    server::http::{query, reply::plain},
+    time::Span,
     window::footage::TimeRange,
 };
 use std::{sync::Arc, time::Duration};
@@ -92,10 +92,7 @@ fn asked(query: &str) -> Result<TimeRange, String> {
             "to" => &mut to,
             _ => return Err(format!("unknown field `{key}`; this playlist takes from and to")),
         };
-        // A plus sign that was not encoded reads as a blank.
-        let time = WallTime::parse(&value.replace(' ', "+"));
-        *slot =
-            Some(time.ok_or_else(|| format!("{key} is no time; send RFC 3339 like 2026-11-20T16:19:12Z, or seconds since 1970"))?);
+        *slot = Some(query::time(&key, &value)?);
     }
     let from = from.ok_or("this playlist takes from and to: send ?from=2026-11-20T16:19:12Z")?;
     let to = to.unwrap_or(from + SPAN_MAX);
@@ -138,6 +135,7 @@ fn bytes(catalog: &Catalog, name: &str) -> Result<Option<(&'static str, MediaByt
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::time::WallTime;
 
     #[test]
     fn a_query_is_a_time_of_six_hours_at_most() {

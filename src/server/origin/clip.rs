@@ -8,7 +8,7 @@ use crate::{
         timelapse::{SPEED_MAX, SPEED_MIN, timelapse},
     },
     package::media_bytes::MediaBytes,
-    server::http::reply::plain,
+    server::http::{query, reply::plain},
     time::{Span, WallTime},
     window::footage::TimeRange,
 };
@@ -128,8 +128,6 @@ fn tag(pieces: &[MediaBytes]) -> String {
 fn asked(query: &str) -> Result<Asked, String> {
     let (mut from, mut to, mut last, mut speed) = (None, None, None, None);
     for (key, value) in form_urlencoded::parse(query.as_bytes()) {
-        // A plus sign that was not encoded reads as a blank.
-        let parsed = || WallTime::parse(&value.replace(' ', "+"));
         let slot = match &*key {
             "from" => &mut from,
             "to" => &mut to,
@@ -146,9 +144,7 @@ fn asked(query: &str) -> Result<Asked, String> {
             }
             _ => return Err(format!("unknown field `{key}`; a clip takes from and to, or last, and speed")),
         };
-        *slot = Some(
-            parsed().ok_or_else(|| format!("{key} is no time; send RFC 3339 like 2026-11-20T16:19:12Z, or seconds since 1970"))?,
-        );
+        *slot = Some(query::time(&key, &value)?);
     }
     let time =
         match (from, to, last) {

@@ -8,6 +8,7 @@ use crate::{
     picture::Picture,
     server::http::{
         negotiation::is_known,
+        query,
         reply::{later, plain},
     },
     snapshot::{self, Accuracy, Found, Moment, SnapshotError},
@@ -244,13 +245,7 @@ fn asked(request: &Request) -> Result<Asked, String> {
     };
     for (key, value) in form_urlencoded::parse(request.query.as_bytes()) {
         match &*key {
-            "at" => {
-                // A plus sign that was not encoded reads as a blank.
-                let at = WallTime::parse(&value.replace(' ', "+"));
-                asked.moment = Moment::At(
-                    at.ok_or("at is no time; send RFC 3339 like 2026-11-20T16:19:12Z, or seconds since 1970".to_owned())?,
-                );
-            }
+            "at" => asked.moment = Moment::At(query::time(&key, &value)?),
             "width" if !is_small => {
                 let width = value.parse().ok().filter(|width| (WIDTH_MIN..=WIDTH_MAX).contains(width));
                 asked.width = Some(width.ok_or_else(|| format!("width is no number from {WIDTH_MIN} to {WIDTH_MAX}"))?);
@@ -269,15 +264,7 @@ mod tests {
     use super::*;
 
     fn request(name: &str, query: &str) -> Request {
-        Request {
-            method: Method::Get,
-            name: name.to_owned(),
-            query: query.to_owned(),
-            range: None,
-            if_none_match: None,
-            if_range: None,
-            accept_encoding: None,
-        }
+        Request::get(&format!("{name}?{query}"))
     }
 
     #[test]

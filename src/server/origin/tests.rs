@@ -14,17 +14,24 @@ use std::collections::HashSet;
 mod first;
 mod waiters;
 
-fn get(target: &str) -> Request {
-    let (name, query) = target.split_once('?').unwrap_or((target, ""));
-    Request {
-        method: Method::Get,
-        name: name.to_owned(),
-        query: query.to_owned(),
-        range: None,
-        if_none_match: None,
-        if_range: None,
-        accept_encoding: None,
+impl Request {
+    /// A GET without a header, of a name and a query.
+    pub(super) fn get(target: &str) -> Request {
+        let (name, query) = target.split_once('?').unwrap_or((target, ""));
+        Request {
+            method: Method::Get,
+            name: name.to_owned(),
+            query: query.to_owned(),
+            range: None,
+            if_none_match: None,
+            if_range: None,
+            accept_encoding: None,
+        }
     }
+}
+
+fn get(target: &str) -> Request {
+    Request::get(target)
 }
 
 fn playlists(feed: &Feed) -> Arc<Playlists> {
