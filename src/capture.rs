@@ -30,11 +30,9 @@ use std::{sync::Arc, thread};
 /// Pictures between capture and encoder: a hiccup of 130 ms at 30 fps is ridden out, and no more latency than that can build up.
 pub const QUEUE_MAX: usize = 4;
 
-/// First wait before a lost source is opened again; a replugged USB camera takes about a second to enumerate.
-const REOPEN_FIRST: Span = Span::from_ms(500);
-
-/// Longest wait between two tries: a person who plugs a camera in sees it come back at once.
-const REOPEN_MAX: Span = Span::from_ms(2000);
+/// Wait before a lost source is opened again, and between two tries: who plugs a camera in sees it come back at once, and a try that finds
+/// none costs next to nothing. A source that must not be asked as often waits itself.
+const REOPEN_WAIT: Span = Span::from_ms(500);
 
 /// Opens the source, at first and again; it is called on the source's thread, and gives up when the stop is raised.
 pub type Opener = Box<dyn FnMut(&Stop) -> Result<Box<dyn Source>, OpenError> + Send>;
@@ -261,15 +259,8 @@ struct CaptureLoop {
     seen: Size,
     /// Where fitted pictures are made.
     pool: PicturePool,
-    /// The source was lost, and no picture has come since.
-    gone: Option<Gone>,
-}
-
-/// A source that was lost.
-struct Gone {
-    name: String,
-    /// Until the next try.
-    wait: Span,
+    /// The name of a source that was lost, and from which no picture has come since.
+    gone: Option<String>,
 }
 
 impl CaptureLoop {
@@ -288,8 +279,8 @@ impl CaptureLoop {
                 Ok(SourceMessage::Opened(format)) => {
                     self.status.set_format(&format);
                     self.losses = Losses::default();
-                    if let Some(gone) = &mut self.gone {
-                        gone.name = format.name;
+                    if let Some(name) = &mut self.gone {
+                        *name = format.name;
                     }
                 }
                 Ok(SourceMessage::Refused(error)) => {
@@ -316,7 +307,7 @@ impl CaptureLoop {
         mask::draw_masks(&mut picture, &self.masks);
         let picture = Arc::new(picture);
         let now = self.clock.now();
-        if let Some(Gone { name, .. }) = self.gone.take() {
+        if let Some(name) = self.gone.take() {
             tracing::info!("{name} is back after {:.1} s", now.since(self.heard).as_s());
             self.status.reopened.bump();
         }
@@ -399,16 +390,12 @@ impl CaptureLoop {
         }
         tracing::warn!("lost {name}: {reason}; trying to open it again");
         self.set_state(SourceState::Lost);
-        self.gone = Some(Gone { name, wait: REOPEN_FIRST });
+        self.gone = Some(name);
     }
 
-    /// Has the source opened again after a wait that grows until a picture comes.
+    /// Has the source opened again after a wait.
     fn reopen(&mut self, source: &SourceThread) {
-        let wait = self.gone.as_ref().map_or(REOPEN_FIRST, |gone| gone.wait);
-        if let Some(gone) = &mut self.gone {
-            gone.wait = (wait * 2).min(REOPEN_MAX);
-        }
-        let end = self.clock.now() + wait;
+        let end = self.clock.now() + REOPEN_WAIT;
         while !self.stop.is_raised() {
             let now = self.clock.now();
             if now >= end {

@@ -187,8 +187,9 @@ pub struct DetectFilesArgs {
 #[derive(Args, Debug, PartialEq)]
 #[command(next_help_heading = "Source")]
 pub struct SourceArgs {
-    /// The camera: its number, its path (/dev/video0, /dev/v4l/by-id/...) or a part of its name; or test for a drawn picture;
-    /// or file:PATH for a video file, looped in real time
+    /// The camera: its number, its path (/dev/video0, /dev/v4l/by-id/...) or a part of its name; or its address on the network:
+    /// rtsp[s]://, http[s]://, srt:// or udp://; or test for a drawn picture; or file:PATH for a video file, looped in real time; or
+    /// @FILE, whose one line says it
     #[arg(long, value_name = "SPEC", default_value = source::DEVICE_DEFAULT)]
     pub device: String,
     /// Stop at the end of a file instead of looping it

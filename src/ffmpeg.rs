@@ -10,6 +10,7 @@ pub(crate) fn settle() {
     static SETTLED: Once = Once::new();
     SETTLED.call_once(|| {
         ffmpeg_next::util::error::register_all();
+        ffmpeg_next::format::network::init();
         ffmpeg_next::util::log::set_level(ffmpeg_next::util::log::Level::Fatal);
     });
 }

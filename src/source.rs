@@ -1,4 +1,4 @@
-//! Where pictures come from: a camera, a file, or the drawn test source.
+//! Where pictures come from: a camera of this host or on the network, a file, or the drawn test source.
 //!
 //! A source is opened, used and dropped on the capture thread. It decides nothing about time: it stamps each picture with its
 //! capture time and hands it on; the [pacer](crate::pacer) makes an even grid of them.
@@ -7,6 +7,7 @@ use crate::{
     picture::{Picture, PicturePool, Size},
     time::{Clock, FrameRate, Span},
 };
+use address::NetworkAddress;
 use serde::Serialize;
 use std::{
     path::{Path, PathBuf},
@@ -16,6 +17,7 @@ use std::{
     },
 };
 
+pub mod address;
 pub mod camera;
 #[cfg(feature = "ffmpeg")]
 mod media;
@@ -81,7 +83,7 @@ pub struct Losses {
 /// What a source delivers, as negotiated.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SourceFormat {
-    /// What a person calls it: the camera's name, the file's name, `test source`.
+    /// What a person calls it: the camera's name, the file's name, `rtsp://host`, `test source`.
     pub name: String,
     /// Size of its pictures; a later picture may differ, and then the stream begins a new discontinuity.
     pub size: Size,
@@ -135,6 +137,28 @@ pub fn open_file(path: &Path, pace: Pace, pool: PicturePool, stop: Stop) -> Resu
     media::MediaSource::open(path, pace, pool, stop).map(|source| Box::new(source) as Box<dyn Source>)
 }
 
+/// Opens a camera on the network, at first and again: connects, and waits for the first picture. Each call blocks for 15 s at most, and for
+/// as long as the system takes to look up the host.
+#[cfg(feature = "ffmpeg")]
+pub fn network_opener(
+    address: NetworkAddress,
+    clock: Arc<dyn Clock>,
+    pool: PicturePool,
+) -> impl FnMut(&Stop) -> Result<Box<dyn Source>, OpenError> + Send {
+    let mut opener = media::network::NetworkOpener::new(address, clock, pool);
+    move |stop: &Stop| opener.open(stop)
+}
+
+/// There is no FFmpeg in this build.
+#[cfg(not(feature = "ffmpeg"))]
+pub fn network_opener(
+    address: NetworkAddress,
+    _clock: Arc<dyn Clock>,
+    _pool: PicturePool,
+) -> impl FnMut(&Stop) -> Result<Box<dyn Source>, OpenError> + Send {
+    move |_: &Stop| Err(OpenError(format!("cannot open {address}: this build is without FFmpeg; build it with the feature ffmpeg")))
+}
+
 /// There is no FFmpeg in this build.
 #[cfg(not(feature = "ffmpeg"))]
 pub fn open_file(path: &Path, _pace: Pace, _pool: PicturePool, _stop: Stop) -> Result<Box<dyn Source>, OpenError> {
@@ -150,15 +174,18 @@ pub enum SourceSpec {
     Test(test::Script),
     /// A file that FFmpeg reads, looped in real time.
     File(PathBuf),
+    /// A camera on the network.
+    Network(NetworkAddress),
 }
 
 impl SourceSpec {
-    /// What tells it from the other sources of this host.
+    /// What tells it from the other sources of this host. Nothing of an address that may be secret.
     pub fn name(&self) -> String {
         match self {
             SourceSpec::Camera(selector) => selector.clone(),
             SourceSpec::Test(_) => "test".to_owned(),
             SourceSpec::File(path) => format!("file:{}", path.display()),
+            SourceSpec::Network(address) => address.to_string(),
         }
     }
 }

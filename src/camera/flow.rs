@@ -16,7 +16,7 @@ use crate::{
     picture::PicturePool,
     pipeline::{PipelineError, PipelineParts},
     rendition::{EncoderOpener, RenditionParts},
-    source::{Pace, Source, SourceFormat, SourceSpec, Stop, camera, open_file, test::TestOpener},
+    source::{Pace, Source, SourceFormat, SourceSpec, Stop, camera, network_opener, open_file, test::TestOpener},
     status::{Status, StatusParts},
     stream::{self, Stream, StreamParts},
     time::{Clock, FrameRate},
@@ -217,6 +217,7 @@ fn source_opener(config: &CameraConfig, clock: &Arc<dyn Clock>) -> Opener {
             let opener = TestOpener::new(script, request, TEST_SEED, clock, pool);
             Box::new(move |_: &Stop| opener.open().map(|source| Box::new(source) as Box<dyn Source>))
         }
+        SourceSpec::Network(address) => Box::new(network_opener(address, clock, pool)),
         SourceSpec::File(path) => {
             let pace = if config.once { Pace::Once(clock) } else { Pace::Looped(clock) };
             Box::new(move |stop: &Stop| open_file(&path, pace.clone(), pool.clone(), stop.clone()))

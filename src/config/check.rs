@@ -2,13 +2,16 @@
 //!
 //! Pure: whether a file, a camera or a port exists is found out by the stage that opens it.
 
-use super::{Command, DetectFilesConfig, EventsConfig, Invocation, Listing, kept, record};
+use super::{
+    Command, DetectFilesConfig, EventsConfig, Invocation, Listing, kept, record,
+    source::{refuse_addresses, source},
+};
 use crate::{
     camera::CameraConfig,
     camera_name::CameraName,
     cli::{
         BenchArgs, Cli, CommandArgs, CutArgs, DetectFilesArgs, EncodeArgs, EventsArgs, PictureArgs, PipelineArgs, RecordArgs,
-        SearchArgs, SearchPaceArgs, ServerArgs, SourceArgs, StreamArgs, UsageError, WindowArgs,
+        SearchArgs, SearchPaceArgs, ServerArgs, StreamArgs, UsageError, WindowArgs,
     },
     compose::Overlay,
     compose::redaction::BLUR_DELAY_MAX,
@@ -23,7 +26,7 @@ use crate::{
         AccessConfig, AllowedOrigins, ServerConfig,
         authority::{Host, Origin},
     },
-    source::{FormatRequest, SourceSpec, test::Script},
+    source::{FormatRequest, SourceSpec},
     store::Location,
     time::Span,
     window::{DiskRoom, History},
@@ -57,9 +60,6 @@ const CASCADES_MAX: usize = 8;
 /// What can be drawn.
 const OVERLAYS: &str = "boxes, labels, clock, blur";
 
-/// File names with these endings are videos, not cameras.
-const VIDEO_ENDINGS: [&str; 7] = [".mp4", ".mkv", ".mov", ".avi", ".webm", ".ts", ".mjpeg"];
-
 /// What a command line means.
 pub fn read(cli: &Cli) -> Result<Invocation, UsageError> {
     let verbosity = match cli.verbose {
@@ -89,6 +89,7 @@ fn stream(args: &StreamArgs) -> Result<Command, UsageError> {
 }
 
 fn bench(args: &BenchArgs) -> Result<Command, UsageError> {
+    refuse_addresses(std::slice::from_ref(&args.file))?;
     let file = SourceSpec::File(args.file.clone());
     Ok(Command::Bench(pipeline(file, true, &args.pipeline)?, listing(args.json)))
 }
@@ -101,6 +102,7 @@ fn record(args: &RecordArgs) -> Result<Command, UsageError> {
 }
 
 fn detect_files(args: &DetectFilesArgs) -> Result<Command, UsageError> {
+    refuse_addresses(&args.files)?;
     let detect = detection(&args.search, &args.pace)?;
     if detect.cascades.is_empty() {
         return refuse("--detect", "none", "nothing would be searched; leave it out to find faces");
@@ -111,8 +113,12 @@ fn detect_files(args: &DetectFilesArgs) -> Result<Command, UsageError> {
 fn pipeline(source: SourceSpec, once: bool, args: &PipelineArgs) -> Result<CameraConfig, UsageError> {
     let detect = detection(&args.search, &args.pace)?;
     let format_request = format_request(&args.picture)?;
-    if let (SourceSpec::File(_), Some(size)) = (&source, &args.picture.size) {
-        return refuse("--size", size, "a file keeps its own size; leave it out");
+    match (&source, &args.picture.size) {
+        (SourceSpec::File(_), Some(size)) => return refuse("--size", size, "a file keeps its own size; leave it out"),
+        (SourceSpec::Network(_), Some(size)) => {
+            return refuse("--size", size, "a camera on the network is set to its size in its own settings; leave it out");
+        }
+        _ => {}
     }
     let overlay = overlay(&args.picture.overlay)?;
     if overlay.blur && detect.cascades.is_empty() {
@@ -140,44 +146,6 @@ fn pipeline(source: SourceSpec, once: bool, args: &PipelineArgs) -> Result<Camer
         lengths: lengths(&args.cut)?,
         history: History::default(),
     })
-}
-
-fn source(args: &SourceArgs) -> Result<SourceSpec, UsageError> {
-    let spec = args.device.trim();
-    let source = match spec.split_once(':') {
-        _ if spec.is_empty() => Err("no source is named; write 0 for the first camera, or test, or file:PATH".to_owned()),
-        None if spec == "test" => Ok(SourceSpec::Test(Script::default())),
-        // A script that cannot be read is told before anything starts.
-        Some(("test", script)) => Script::parse(script).map(SourceSpec::Test),
-        Some(("file", "")) => Err("the path is missing; write file:PATH, like file:clip.mp4".to_owned()),
-        Some(("file", path)) => Ok(SourceSpec::File(PathBuf::from(path))),
-        None if spec == "browser" => {
-            Err("a browser as the camera is not supported yet; take a camera, file:PATH or test".to_owned())
-        }
-        // The rest of the address is not repeated: it may hold a password.
-        Some((scheme, rest)) if rest.starts_with("//") => {
-            return refuse(
-                "--device",
-                &format!("{scheme}://..."),
-                "network sources are not supported yet; take a camera, file:PATH or test",
-            );
-        }
-        _ if is_video_path(spec) => Err(format!("this is the path of a file, not a camera; write file:{}", shown(spec))),
-        _ => Ok(SourceSpec::Camera(spec.to_owned())),
-    };
-    let source = source.or_else(|why| refuse("--device", spec, &why))?;
-    match &source {
-        SourceSpec::Camera(_) | SourceSpec::Test(_) if args.once => {
-            refuse("--once", "", "only a file has an end; leave it out, or write --device file:PATH")
-        }
-        _ => Ok(source),
-    }
-}
-
-fn is_video_path(spec: &str) -> bool {
-    let lower = spec.to_ascii_lowercase();
-    let elsewhere = spec.starts_with('/') && !spec.starts_with("/dev/");
-    elsewhere || spec.starts_with("./") || spec.starts_with("../") || VIDEO_ENDINGS.iter().any(|ending| lower.ends_with(ending))
 }
 
 fn format_request(args: &PictureArgs) -> Result<FormatRequest, UsageError> {

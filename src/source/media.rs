@@ -1,16 +1,22 @@
-//! The FFmpeg demuxing adapter: any file that FFmpeg reads, as if it were a camera. No FFmpeg type leaves this folder.
+//! The FFmpeg demuxing adapter: any file that FFmpeg reads, as if it were a camera, and cameras on the network (`network`). No FFmpeg type
+//! leaves this folder.
 //!
-//! In real time a picture is handed out when its time has come, and the file is looped: by going back to its beginning, or, where it
+//! Of a file in real time a picture is handed out when its time has come, and the file is looped: by going back to its beginning, or, where it
 //! has none to go back to (a raw stream, a still, a pipe), by opening it again. Unpaced, it is read as fast as it can be decoded.
 
+mod camera_clock;
+mod connection;
 mod input;
+pub(super) mod network;
 mod rate;
 mod reader;
+mod refusal;
 mod search;
 mod shape;
 #[cfg(test)]
 mod tests;
 mod timeline;
+mod watch;
 
 use super::{NEXT_WAIT_MAX, OpenError, Pace, Source, SourceError, SourceFormat, Stop};
 use crate::{

@@ -20,6 +20,8 @@ mod missing;
 #[cfg(all(target_os = "linux", feature = "ffmpeg", feature = "opencv"))]
 mod named_files;
 #[cfg(all(target_os = "linux", feature = "ffmpeg", feature = "opencv"))]
+mod network;
+#[cfg(all(target_os = "linux", feature = "ffmpeg", feature = "opencv"))]
 mod pictures;
 #[cfg(all(feature = "ffmpeg", feature = "opencv"))]
 mod pipeline;

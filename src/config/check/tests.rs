@@ -4,6 +4,7 @@ use crate::{
     encode::{BITRATE_DEFAULT, PRESET_DEFAULT},
     picture::mask::{Mask, Measure},
     server::{BIND_DEFAULT, PORT_DEFAULT},
+    source::{address::NetworkAddress, test::Script},
     time::FrameRate,
 };
 use std::ffi::OsString;
@@ -130,19 +131,36 @@ fn a_device_is_a_camera_unless_it_says_otherwise() {
 }
 
 #[test]
+fn a_device_may_stand_in_a_file_so_that_no_list_of_processes_shows_its_password() {
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(file.path(), "rtsp://me:secret@cam/1\n").expect("writes");
+    let source = streamed(&format!("--device @{}", file.path().display())).0.source;
+    assert_eq!(source, SourceSpec::Network(NetworkAddress::parse("rtsp://me:secret@cam/1").expect("an address")));
+    assert_eq!((format!("{source:?}"), source.name()), ("Network(rtsp://cam)".to_owned(), "rtsp://cam".to_owned()));
+    std::fs::write(file.path(), "ftp://me:secret@cam/1").expect("writes");
+    let told = meaning(&format!("--device @{}", file.path().display())).expect_err("no address");
+    assert!(told.starts_with("--device ftp://...: ") && !told.contains("secret"), "{told}");
+}
+
+#[test]
 fn a_device_that_cannot_be_one_is_refused() {
     check("--device ''", "--device: no source is named; write 0 for the first camera, or test, or file:PATH");
     check("--device file:", "--device file:: the path is missing; write file:PATH, like file:clip.mp4");
     check("--device clip.MP4", "--device clip.MP4: this is the path of a file, not a camera; write file:clip.MP4");
     check("--device /a/b", "--device /a/b: this is the path of a file, not a camera; write file:/a/b");
     check("--device browser", "--device browser: a browser as the camera is not supported yet; take a camera, file:PATH or test");
+    let schemes = "write rtsp://, rtsps://, http://, https://, srt:// or udp://";
+    check("--device ftp://me:secret@cam/1", &format!("--device ftp://...: this kind of address is not supported; {schemes}"));
+    check("--device rtsp:/me:secret@cam", &format!("--device rtsp://...: this is no address; {schemes}"));
+    check("--device rtsp://cam/1 --once", "--once: only a file has an end; leave it out, or write --device file:PATH");
     check(
-        "--device rtsp://admin:secret@cam/1",
-        "--device rtsp://...: network sources are not supported yet; take a camera, file:PATH or test",
+        "--device rtsp://cam/1 --size 640x480",
+        "--size 640x480: a camera on the network is set to its size in its own settings; leave it out",
     );
+    check("bench rtsp://me:secret@cam/1", "FILE rtsp://...: this command takes files only; record the camera first: hlscam record");
     check(
-        "--device https://cam/1",
-        "--device https://...: network sources are not supported yet; take a camera, file:PATH or test",
+        "--device @/nowhere/at/all",
+        "--device @/nowhere/at/all: cannot read the file: No such file or directory (os error 2); check the path",
     );
     check("--once", "--once: only a file has an end; leave it out, or write --device file:PATH");
 }

@@ -226,7 +226,8 @@ fn look(path: &Path) -> Option<(u64, SystemTime)> {
     Some((metadata.len(), metadata.modified().ok()?))
 }
 
-fn in_ticks(stamp: i64, time_base: Rational) -> i64 {
+/// A stamp of any clock in ticks.
+pub(super) fn in_ticks(stamp: i64, time_base: Rational) -> i64 {
     let ticks = i128::from(stamp) * i128::from(time_base.numerator()) * i128::from(TICKS_PER_S);
     let ticks = ticks / i128::from(time_base.denominator().max(1));
     ticks.clamp(i128::from(i64::MIN), i128::from(i64::MAX)) as i64
@@ -253,7 +254,8 @@ fn hint(path: &Path) -> Option<String> {
     }
 }
 
-fn pixel_aspect(stream: &format::stream::Stream<'_>) -> Rational {
+/// Width of a pixel by its height, as the container says.
+pub(super) fn pixel_aspect(stream: &format::stream::Stream<'_>) -> Rational {
     #[expect(unsafe_code, reason = "ffmpeg-next has no safe form of AVStream.sample_aspect_ratio")]
     // SAFETY: the pointer is that of the stream borrowed here, which the demuxer keeps alive.
     let aspect = unsafe { (*stream.as_ptr()).sample_aspect_ratio };
@@ -261,7 +263,7 @@ fn pixel_aspect(stream: &format::stream::Stream<'_>) -> Rational {
 }
 
 /// The turn in the container's display matrix: nine numbers of 32 bits in the machine's order (libavutil/display.h).
-fn rotation(stream: &format::stream::Stream<'_>) -> Rotation {
+pub(super) fn rotation(stream: &format::stream::Stream<'_>) -> Rotation {
     let matrix = stream.side_data().find(|data| data.kind() == packet::side_data::Type::DisplayMatrix);
     let number = |bytes: &[u8], at: usize| bytes.get(4 * at..4 * at + 4)?.try_into().ok().map(i32::from_ne_bytes);
     let numbers = |bytes: &[u8]| Some([number(bytes, 0)?, number(bytes, 1)?, number(bytes, 3)?, number(bytes, 4)?]);

@@ -24,6 +24,28 @@ const SAME_PERCENT: i64 = 12;
 /// Ticks between pictures for which there is no grid: see [`varied`].
 const SPACING_MAX: i64 = 2 * TICKS_PER_S;
 
+/// Rates that cameras on the network are set to.
+const CAMERA_RATES: [u32; 16] = [1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 24, 25, 30, 50, 60];
+
+/// Pictures that are needed to count a rate.
+const COUNTED_MIN: u32 = 2;
+
+/// The rate that a camera is set to which says it has this one: its average over a few pictures is off by a little.
+pub(super) fn usual(rate: FrameRate) -> FrameRate {
+    let near = nearest(rate.as_f64());
+    if (near.as_f64() / rate.as_f64() - 1.0).abs() < 0.02 { near } else { rate }
+}
+
+/// The rate that a camera is set to which has given so many pictures in that time; none for too few.
+pub(super) fn counted(pictures: u32, span: Span) -> Option<FrameRate> {
+    if pictures < COUNTED_MIN || span <= Span::ZERO {
+        return None;
+    }
+    let fps = f64::from(pictures) / span.as_s();
+    let distance = |rate: &u32| (f64::from(*rate) / fps - 1.0).abs();
+    CAMERA_RATES.into_iter().min_by(|a, b| distance(a).total_cmp(&distance(b))).map(FrameRate::whole)
+}
+
 /// A rate that FFmpeg names, if it makes sense.
 pub(super) fn named(num: i32, den: i32) -> Option<FrameRate> {
     let num = u32::try_from(num).ok().filter(|num| *num > 0)?;
@@ -119,6 +141,20 @@ mod tests {
         assert_eq!(nearest(23.976), BROADCAST_RATES[0]);
         assert_eq!(nearest(30.02), FrameRate::whole(30));
         assert_eq!(nearest(0.2), FrameRate::whole(1));
+    }
+
+    #[test]
+    fn a_rate_that_is_told_or_counted_roughly_is_the_one_set() {
+        let told = |num, den| usual(FrameRate { num, den });
+        assert_eq!(
+            (told(2487, 100), told(30_000, 1001), told(25, 2)),
+            (FrameRate::whole(25), BROADCAST_RATES[1], FrameRate { num: 25, den: 2 })
+        );
+        let ms = |ms| Span::from_ms(ms);
+        assert_eq!(counted(22, ms(1_500)), Some(FrameRate::whole(15)));
+        assert_eq!(counted(2, ms(2_100)), Some(FrameRate::whole(1)));
+        assert_eq!(counted(200, ms(1_500)), Some(FrameRate::whole(60)));
+        assert_eq!((counted(1, ms(1_500)), counted(20, Span::ZERO)), (None, None));
     }
 
     #[test]

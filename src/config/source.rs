@@ -1,0 +1,87 @@
+//! The meaning of `--device`.
+//!
+//! Whether a camera or a file exists is found out by what opens it. Only the file of `--device @FILE` is read here, for what it holds is
+//! what was typed.
+
+use super::check::{hidden, refuse};
+use crate::{
+    cli::{SourceArgs, UsageError},
+    console::shown,
+    plain_file,
+    source::{
+        SourceSpec,
+        address::{NetworkAddress, is_network},
+        test::Script,
+    },
+};
+use std::{
+    io::ErrorKind,
+    path::{Path, PathBuf},
+};
+
+/// File names with these endings are videos, not cameras.
+const VIDEO_ENDINGS: [&str; 7] = [".mp4", ".mkv", ".mov", ".avi", ".webm", ".ts", ".mjpeg"];
+/// What a source without an end is told.
+const ONCE_HINT: &str = "only a file has an end; leave it out, or write --device file:PATH";
+/// Bytes of a file that holds what would be typed.
+const SPEC_BYTES_MAX: u64 = 4096;
+
+/// The source that is asked for.
+pub(super) fn source(args: &SourceArgs) -> Result<SourceSpec, UsageError> {
+    let kept = args.device.trim().strip_prefix('@').map(spec_of_file).transpose()?;
+    let spec = kept.as_deref().unwrap_or(args.device.trim());
+    let source = match spec.split_once(':') {
+        _ if spec.is_empty() => Err("no source is named; write 0 for the first camera, or test, or file:PATH".to_owned()),
+        None if spec == "test" => Ok(SourceSpec::Test(Script::default())),
+        // A script that cannot be read is told before anything starts.
+        Some(("test", script)) => Script::parse(script).map(SourceSpec::Test),
+        Some(("file", "")) => Err("the path is missing; write file:PATH, like file:clip.mp4".to_owned()),
+        Some(("file", path)) => Ok(SourceSpec::File(PathBuf::from(path))),
+        None if spec == "browser" => {
+            Err("a browser as the camera is not supported yet; take a camera, file:PATH or test".to_owned())
+        }
+        Some((scheme, rest)) if rest.starts_with("//") || is_network(scheme) => {
+            // Nothing but the scheme is repeated: there may be a password in it.
+            let address = NetworkAddress::parse(spec).or_else(|why| refuse("--device", &format!("{scheme}://..."), &why))?;
+            return if args.once { refuse("--once", "", ONCE_HINT) } else { Ok(SourceSpec::Network(address)) };
+        }
+        _ if is_video_path(spec) => Err(format!("this is the path of a file, not a camera; write file:{}", shown(spec))),
+        _ => Ok(SourceSpec::Camera(spec.to_owned())),
+    };
+    let source = source.or_else(|why| refuse("--device", spec, &why))?;
+    match &source {
+        SourceSpec::Camera(_) | SourceSpec::Test(_) if args.once => refuse("--once", "", ONCE_HINT),
+        _ => Ok(source),
+    }
+}
+
+/// What a file holds in place of the option's value: an address whose password is to be in no list of processes.
+fn spec_of_file(path: &str) -> Result<String, UsageError> {
+    let unreadable = |why: String| refuse("--device", &format!("@{path}"), &why);
+    let bytes = match plain_file::read(Path::new(path), SPEC_BYTES_MAX) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == ErrorKind::FileTooLarge => {
+            return unreadable("the file is too long; it is to hold one line, like rtsp://user:password@host/path".to_owned());
+        }
+        Err(error) => return unreadable(format!("cannot read the file: {error}; check the path")),
+    };
+    let text = String::from_utf8_lossy(&bytes).trim().to_owned();
+    if text.is_empty() || text.lines().count() > 1 {
+        return unreadable("the file is to hold one line, like rtsp://user:password@host/path".to_owned());
+    }
+    Ok(text)
+}
+
+fn is_video_path(spec: &str) -> bool {
+    let lower = spec.to_ascii_lowercase();
+    let elsewhere = spec.starts_with('/') && !spec.starts_with("/dev/");
+    elsewhere || spec.starts_with("./") || spec.starts_with("../") || VIDEO_ENDINGS.iter().any(|ending| lower.ends_with(ending))
+}
+
+/// What a command that reads files is told of an address, without its password.
+pub(super) fn refuse_addresses(files: &[PathBuf]) -> Result<(), UsageError> {
+    let typed = files.iter().filter_map(|path| path.to_str()).find(|path| path.contains("://"));
+    typed.map_or(Ok(()), |typed| {
+        refuse("FILE", &hidden(typed), "this command takes files only; record the camera first: hlscam record")
+    })
+}
