@@ -105,7 +105,10 @@ fn a_wrong_command_line_is_one_sentence_and_exit_2() {
     wrong("--window 4s", "--window 4s: players need three segments of 2s; write 6s at least");
     wrong("--fps 0", "--fps 0: a frame rate is 1 to 240; write it like 30, 29.97 or 30000/1001");
     wrong("--size 0x0", "--size 0x0: a side is 32 to 8192 pixels; write it like 640x480");
-    wrong("--device rtsp://a/b", "--device rtsp://...: network sources are not supported yet; take a camera, file:PATH or test");
+    wrong(
+        "--device rtsp://me:secret@cam:x/1",
+        "--device rtsp://...: the host or its port is wrong; write it like rtsp://user:password@host/path",
+    );
     wrong("--bind localhost", "--bind localhost: this is a name, not an IP address; write 127.0.0.1");
     wrong("snapshot", "`hlscam snapshot` needs --output <FILE.jpg>; `hlscam snapshot --help` explains");
     wrong(

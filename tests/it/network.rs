@@ -220,9 +220,12 @@ fn mjpeg_over_http_is_shown_as_it_comes_and_at_the_rate_that_was_counted() {
     let pictures = take(source.as_mut(), 20).split_off(1);
     let seconds = pictures[18].at.since(pictures[0].at).as_s();
     assert!((0.6..1.5).contains(&seconds) && pictures.iter().all(is_drawn), "{seconds}");
-    // The password is not taken to where a server sends us.
-    let said = refused(&format!("http://me:secret@127.0.0.1:{}/old", camera.port));
-    assert!(said.contains("user and"), "{said}");
+    assert!(open(&format!("http://me:secret@127.0.0.1:{}/old", camera.port)).is_ok(), "it says where the stream is now");
+    // The password is not taken to another server.
+    let elsewhere = format!("Location: http://127.0.0.1:{}/video\r\n", camera.port);
+    let other = HttpCamera::start(move |_, stream| answer(stream, "302 Found", &elsewhere, b""));
+    let said = refused(&format!("http://me:secret@127.0.0.1:{}/video", other.port));
+    assert!(said.contains("user and password"), "{said}");
 }
 
 /// A capture of a camera, and what it tells.
@@ -268,7 +271,7 @@ fn a_camera_that_dies_stalls_or_sends_garbage_is_lost_and_is_back_as_soon_as_it_
         let camera = RtspCamera::on(listener, play(h264.clone(), then));
         let back = wait_for(&capture, &clock, || status.reopened.get() > before);
         eprintln!("back after {:.2} s", back.as_s());
-        assert!(back < Span::from_ms(8_000), "{back:?}");
+        assert!(back < Span::from_ms(5_000), "{back:?}");
         if then != Then::Again {
             let lost = wait_for(&capture, &clock, || !is(SourceState::Live));
             eprintln!("{then:?}: noticed after {:.2} s", lost.as_s());
@@ -302,7 +305,6 @@ fn a_wrong_password_is_not_tried_again_at_once() {
     let port = camera.port;
     drop(camera);
     let clock = SystemClock::start();
-    let asked = Arc::new(std::sync::atomic::AtomicUsize::new(0));
     let changed = Play { login: Some(("me", "other")), ..play(h264, Then::Close) };
     let camera = RtspCamera::on(bound(port, &clock), changed);
     let first = opener(&Stop::default()).err().map(|error| error.0);
@@ -310,7 +312,6 @@ fn a_wrong_password_is_not_tried_again_at_once() {
     drop(camera);
     // Nobody is asked, so nobody is missed.
     assert_eq!(opener(&Stop::default()).err().map(|error| error.0), first);
-    assert_eq!(asked.load(Ordering::Relaxed), 0);
 }
 
 #[test]
@@ -319,14 +320,15 @@ fn one_hlscam_shows_another_by_hls_and_by_mjpeg_and_no_secret_is_told() {
     first.wait_for("/cam/video.m3u8", |answer| answer.text().contains("seg-"));
     let port = first.address.rsplit(':').next().expect("a port").to_owned();
     for path in ["cam/index.m3u8", "cam/stream.mjpg"] {
-        let url = format!("http://me:secret@127.0.0.1:{port}/{path}?token=hidden");
+        // By another name than its own, by which it is looked for in the log.
+        let url = format!("http://me:secret@localhost:{port}/{path}?token=opensesame");
         let second = Running::start(&["--device", &url, "--detect", "none", "-vv"]);
         let status = second.wait_for("/api/status", |answer| answer.json()["source"]["state"] == "live");
-        assert_eq!(status.json()["source"]["name"], format!("http://127.0.0.1:{port}"), "{}", status.text());
+        assert_eq!(status.json()["source"]["name"], format!("http://localhost:{port}"), "{}", status.text());
         second.wait_for("/cam/video.m3u8", |answer| answer.text().contains("seg-"));
         let status = second.get("/api/status").text();
         let (_, log) = second.interrupt();
         let told = [status, log.join("\n")].concat();
-        assert!(!told.contains("secret") && !told.contains("hidden"), "{told}");
+        assert!(!told.contains("secret") && !told.contains("opensesame"), "{told}");
     }
 }

@@ -33,8 +33,11 @@ const STALL_MAX: Span = Span::from_ms(5_000);
 /// The same of a server of files: segments last ten seconds at most, and there is nothing new between two.
 const STALL_OF_FILES_MAX: Span = Span::from_ms(15_000);
 
-/// How long FFmpeg may look for what a stream is. Cameras say all of it with their first key frame; what is looked at is decoded later.
+/// How long FFmpeg may look for what a stream is, and how many pictures it has in a second. What is looked at is decoded later.
 const PROBE_MAX: Span = Span::from_ms(1_000);
+
+/// The same of a camera that is back: it is to be shown at once, and its rate is known. All else stands in its first key frame.
+const PROBE_AGAIN_MAX: Span = Span::from_ms(100);
 
 /// Bytes that FFmpeg may look at: a key frame of 4K has less than 2 MB.
 const PROBE_BYTES_MAX: u32 = 4 << 20;
@@ -68,6 +71,15 @@ pub(super) enum Timing {
     Files,
 }
 
+/// Whether a camera was open before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Known {
+    /// Its rate is known.
+    Yes,
+    /// Nothing of it is known.
+    No,
+}
+
 /// An open connection, which has given a picture.
 pub(super) struct Connection {
     shown: String,
@@ -96,8 +108,9 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    /// Connects, and decodes the first picture; the rate is only counted where `counts` says so. Gives up when `stop` is raised.
-    pub(super) fn open(address: &NetworkAddress, counts: bool, clock: Arc<dyn Clock>, stop: &Stop) -> Result<Connection, Refusal> {
+    /// Connects, and decodes the first picture; looks closely only at a camera that was not open before. Gives up when `stop` is
+    /// raised.
+    pub(super) fn open(address: &NetworkAddress, known: Known, clock: Arc<dyn Clock>, stop: &Stop) -> Result<Connection, Refusal> {
         ffmpeg::settle();
         if let Some(host) = address.host() {
             // FFmpeg would call it an input/output error.
@@ -106,7 +119,8 @@ impl Connection {
         let watch = Watch::begin(OPEN_MAX, stop.clone());
         let failed = |error: Error| Refusal::of(error, &watch);
         let interrupt = watch.clone();
-        let demuxer = format::input_with_interrupt_and_dictionary(address.url(), move || interrupt.is_ended(), options(address));
+        let demuxer =
+            format::input_with_interrupt_and_dictionary(address.url(), move || interrupt.is_ended(), options(address, known));
         let demuxer = demuxer.map_err(failed)?;
         let format = demuxer.format().name().to_owned();
         if format.ends_with("_pipe") || format.starts_with("image2") {
@@ -138,7 +152,7 @@ impl Connection {
             camera_clock: CameraClock::default(),
         };
         connection.find_first()?;
-        if counts && rate.is_none() {
+        if known == Known::No && rate.is_none() {
             connection.rate = connection.counted_rate();
         }
         Ok(connection)
@@ -200,12 +214,12 @@ impl Connection {
                 }
                 Err(error) => return Err(self.failed(error)),
             }
-            if packet.stream() == self.stream {
-                break;
-            }
-            // Sound goes on when the picture does not.
+            // Sound goes on when the picture does not, and at its end a demuxer gives what it has held back.
             if self.watch.is_ended() {
                 return Err(self.failed(Error::Exit));
+            }
+            if packet.stream() == self.stream {
+                break;
             }
         }
         self.awaits_key &= !packet.is_key();
@@ -283,7 +297,7 @@ impl Connection {
 }
 
 /// What FFmpeg is told before it connects. Nothing that a server sends may lead it to a file, or to another kind of address.
-fn options(address: &NetworkAddress) -> Dictionary<'static> {
+fn options(address: &NetworkAddress, known: Known) -> Dictionary<'static> {
     let mut options = Dictionary::new();
     let protocols = match address.scheme() {
         Scheme::Rtsp | Scheme::Rtsps => "rtp,srtp,udp,tcp,tls",
@@ -292,7 +306,8 @@ fn options(address: &NetworkAddress) -> Dictionary<'static> {
         Scheme::Udp => "udp",
     };
     options.set("protocol_whitelist", protocols);
-    options.set("analyzeduration", &PROBE_MAX.as_us().to_string());
+    let probe = if known == Known::Yes { PROBE_AGAIN_MAX } else { PROBE_MAX };
+    options.set("analyzeduration", &probe.as_us().to_string());
     options.set("probesize", &PROBE_BYTES_MAX.to_string());
     match address.scheme() {
         Scheme::Rtsp | Scheme::Rtsps => {

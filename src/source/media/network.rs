@@ -5,7 +5,7 @@
 //! the thread of the source may be left behind.
 
 use super::{
-    connection::{Connection, Timing},
+    connection::{Connection, Known, Timing},
     refusal::Refusal,
     shape::Shaper,
 };
@@ -31,8 +31,8 @@ pub(in crate::source) struct NetworkOpener {
     address: NetworkAddress,
     clock: Arc<dyn Clock>,
     pool: PicturePool,
-    /// It was open once, so that its rate is known.
-    was_open: bool,
+    /// Whether it was open once.
+    known: Known,
     /// The user was refused then, in those words.
     refused: Option<(Ticks, String)>,
 }
@@ -40,7 +40,7 @@ pub(in crate::source) struct NetworkOpener {
 impl NetworkOpener {
     /// Connects nothing yet.
     pub(in crate::source) fn new(address: NetworkAddress, clock: Arc<dyn Clock>, pool: PicturePool) -> NetworkOpener {
-        NetworkOpener { address, clock, pool, was_open: false, refused: None }
+        NetworkOpener { address, clock, pool, known: Known::No, refused: None }
     }
 
     /// Connects, and waits for the first picture; gives up when `stop` is raised.
@@ -56,12 +56,12 @@ impl NetworkOpener {
             self.refused = refusal.is_login().then(|| (self.clock.now(), error.0.clone()));
             error
         })?;
-        self.was_open = true;
+        self.known = Known::Yes;
         Ok(Box::new(opened))
     }
 
     fn connect(&self, stop: &Stop) -> Result<NetworkSource, Refusal> {
-        let connection = Connection::open(&self.address, !self.was_open, self.clock.clone(), stop)?;
+        let connection = Connection::open(&self.address, self.known, self.clock.clone(), stop)?;
         let shaper = Shaper::new(connection.display);
         let size = match connection.first() {
             Some(first) => shaper.size(first).ok_or(Refusal::Size(first.width(), first.height()))?,
