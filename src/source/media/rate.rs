@@ -24,21 +24,27 @@ const SAME_PERCENT: i64 = 12;
 /// Ticks between pictures for which there is no grid: see [`varied`].
 const SPACING_MAX: i64 = 2 * TICKS_PER_S;
 
-/// Rates that cameras on the network are set to.
+/// Whole rates that cameras on the network are set to.
 const CAMERA_RATES: [u32; 16] = [1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 24, 25, 30, 50, 60];
+/// And half of usual ones.
+const HALF_RATES: [FrameRate; 2] = [FrameRate { num: 25, den: 2 }, FrameRate { num: 15, den: 2 }];
 
 /// Pictures that are needed to count a rate.
 const COUNTED_MIN: u32 = 2;
 
 /// Parts of itself by which the average rate of a few pictures may be off.
-const AVERAGE_OFF_MAX: f64 = 0.035;
+const AVERAGE_OFF_MAX: f64 = 0.05;
+
+/// And a rate that is told, not averaged.
+const EXACT_OFF_MAX: f64 = 0.0005;
 
 /// The rate that a camera is set to which says it has this one: FFmpeg has it of a few pictures, where the stream does not say it.
 pub(super) fn usual(rate: FrameRate) -> FrameRate {
     let off = |usual: &FrameRate| (usual.as_f64() / rate.as_f64() - 1.0).abs();
-    let broadcast = BROADCAST_RATES.into_iter().find(|usual| off(usual) < 0.0005);
+    // Whoever has one of these says so exactly.
+    let exact = BROADCAST_RATES.into_iter().chain(HALF_RATES).find(|usual| off(usual) < EXACT_OFF_MAX);
     let whole = CAMERA_RATES.into_iter().map(FrameRate::whole).min_by(|a, b| off(a).total_cmp(&off(b)));
-    broadcast.or(whole.filter(|whole| off(whole) < AVERAGE_OFF_MAX)).unwrap_or(rate)
+    exact.or(whole.filter(|whole| off(whole) < AVERAGE_OFF_MAX)).unwrap_or(rate)
 }
 
 /// The rate that a camera is set to which has given so many pictures in that time; none for too few.
@@ -151,7 +157,7 @@ mod tests {
     #[test]
     fn a_rate_that_is_told_or_counted_roughly_is_the_one_set() {
         let told = |num, den| usual(FrameRate { num, den });
-        assert_eq!((told(29, 1), told(18, 1)), (FrameRate::whole(30), FrameRate::whole(18)));
+        assert_eq!((told(115, 4), told(18, 1)), (FrameRate::whole(30), FrameRate::whole(18)));
         assert_eq!(
             (told(2487, 100), told(30_000, 1001), told(25, 2)),
             (FrameRate::whole(25), BROADCAST_RATES[1], FrameRate { num: 25, den: 2 })
