@@ -16,7 +16,7 @@ use std::{
 const CASCADE_DIRS: [&str; 6] = include!("src/detect/cascade_dirs.in");
 
 /// The modules that a page and a worker begin with. Each is embedded with all that it imports.
-const ENTRIES: [&str; 2] = ["viewer.js", "shared-worker.js"];
+const ENTRIES: [&str; 3] = ["viewer.js", "grid.js", "shared-worker.js"];
 /// The folders of `web/` that hold modules, besides `web/` itself.
 const WEB_FOLDERS: [&str; 4] = ["shell", "player", "markers", "timeline"];
 

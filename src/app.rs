@@ -21,7 +21,6 @@ use crate::{
     source::camera,
     time::{Clock, Span, SystemClock},
 };
-use interrupt::Interrupt;
 use std::{ops::ControlFlow, sync::Arc};
 
 /// Why a command failed: one sentence.
@@ -40,11 +39,13 @@ pub fn run(command: Command, console: &Console) -> Result<(), Failure> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
     #[cfg(unix)]
     signal::make_file_limit_an_error().map_err(failed)?;
-    if matches!(command, Command::Stream(..) | Command::Record(..)) {
-        limits::ensure()?;
+    match &command {
+        Command::Stream(configs, ..) => limits::ensure(configs.len())?,
+        Command::Record(..) => limits::ensure(1)?,
+        _ => {}
     }
     match command {
-        Command::Stream(config, server, events) => live::run(&config, (&server, &events), clock, console),
+        Command::Stream(configs, server, events) => live::run(&configs, (&server, &events), clock, console),
         Command::Devices(form) => devices(form),
         Command::Bench(config, form) => bench::run(&config, clock, form),
         Command::Record(config, record) => record::run(&config, &record, &clock, console),
@@ -75,9 +76,10 @@ const OPENING_LOOK: Span = Span::from_ms(50);
 /// A source that takes longer to open is told of: a pipe may wait for its writer, a camera for its driver.
 const OPENING_LATE: Span = Span::from_ms(3000);
 
-/// Opens the source, however long that takes; `None` when the user ends the program meanwhile. Calls `late` once if it takes long.
-fn open_source(parts: CaptureParts, interrupt: &Interrupt, late: impl FnOnce()) -> Result<Option<Capture>, Failure> {
-    let clock = parts.clock.clone();
+/// Opens the source, however long that takes; `None` when the program ends meanwhile: `is_over` waits for that, so long. Calls `late` once if
+/// it takes long.
+fn open_source(parts: CaptureParts, is_over: impl Fn(Span) -> bool, late: impl FnOnce()) -> Result<Option<Capture>, Failure> {
+    let (clock, status) = (parts.clock.clone(), parts.status.clone());
     let (begin, mut late) = (clock.now(), Some(late));
     let mut opening = capture::begin(parts).map_err(failed)?;
     loop {
@@ -86,14 +88,17 @@ fn open_source(parts: CaptureParts, interrupt: &Interrupt, late: impl FnOnce()) 
             Opened::No(error) => return Err(failed(error)),
             Opened::NotYet(opening) => opening,
         };
-        if interrupt.wait(OPENING_LOOK) {
+        if is_over(OPENING_LOOK) {
             opening.end();
             return Ok(None);
         }
         if clock.now().since(begin) > OPENING_LATE
             && let Some(late) = late.take()
         {
-            tracing::warn!("the source is still being opened; a pipe waits for its writer, a camera for its driver");
+            // One that is tried again was told of with its reason.
+            if !status.is_refused() {
+                tracing::warn!("the source is still being opened; a pipe waits for its writer, a camera for its driver");
+            }
             late();
         }
     }

@@ -12,7 +12,7 @@ pub use live::{LiveCamera, PendingCamera};
 use crate::{
     archive::{HistoryError, HistoryStatus, catalog::Catalog, recordings::Recordings},
     bus::Bus,
-    camera_name::CameraName,
+    camera_name::{self, CameraName},
     hooks::HooksCounts,
     marker_service::MarkerService,
     playlist::Playlists,
@@ -140,10 +140,8 @@ impl Cameras {
     /// Those cameras.
     pub fn new(first: Arc<Camera>, others: Vec<Arc<Camera>>) -> Result<Cameras, NameTaken> {
         let cameras = Cameras { first, others };
-        let mut names: Vec<&CameraName> = cameras.iter().map(|camera| &camera.name).collect();
-        names.sort();
-        match names.windows(2).find(|pair| pair[0] == pair[1]) {
-            Some(pair) => Err(NameTaken(pair[0].clone())),
+        match camera_name::repeated(cameras.iter().map(|camera| &camera.name)) {
+            Some(name) => Err(NameTaken(name.clone())),
             None => Ok(cameras),
         }
     }

@@ -40,10 +40,22 @@ impl CameraName {
         if RESERVED.contains(&text) { Err(BadName::Reserved) } else { Ok(CameraName(text.into())) }
     }
 
+    /// The name of a camera that is given none: `cam` of the first, `cam-2` of the next, and so on.
+    pub fn of_index(index: usize) -> CameraName {
+        if index == 0 { CameraName::default() } else { CameraName(format!("{NAME_DEFAULT}-{}", index + 1).into()) }
+    }
+
     /// Its text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// A name that is there twice.
+pub fn repeated<'a>(names: impl Iterator<Item = &'a CameraName>) -> Option<&'a CameraName> {
+    let mut names: Vec<&CameraName> = names.collect();
+    names.sort();
+    names.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0])
 }
 
 impl Default for CameraName {

@@ -2,7 +2,11 @@
 //!
 //! Values are not checked here, because clap's own complaints are paragraphs; ours are one sentence each.
 
+mod cameras;
+mod complaint;
 pub mod kept;
+
+pub use cameras::CAMERAS_MAX;
 
 use crate::{
     camera_name::NAME_DEFAULT,
@@ -10,10 +14,8 @@ use crate::{
     quantity::{bits_text, bytes_text, span_text},
     server, source, window,
 };
-use clap::{
-    Args, CommandFactory, Parser, Subcommand,
-    error::{ContextKind, ContextValue, ErrorKind},
-};
+use clap::{Args, Parser, Subcommand, error::ErrorKind};
+use complaint::{command_of, sentence};
 use kept::{ExportArgs, SnapshotArgs, StorageArgs};
 use std::{ffi::OsString, path::PathBuf};
 
@@ -22,12 +24,16 @@ Examples:
   hlscam                                              the first camera, for this computer alone
   hlscam --device test --port 9000                    a drawn picture, no camera needed
   hlscam --device Brio --bind 0.0.0.0 --size 1280x720 a camera by its name, for the whole network
+  hlscam --device 0 --name desk --device 1 --name door --fps 15
+                                                      two cameras, the second at 15 fps
   hlscam record --duration 30s --output out.mp4       half a minute of the first camera
   hlscam export --last 30s --output door.mp4          what a running hlscam has just shown
 
 Lengths of time are a number and a unit: 200ms, 2s, 5m, 24h, 7d.
 Bit rates count in thousands (2M is 2,000,000 bit/s), bytes in 1024s (1G is 1,073,741,824 bytes).
-The last of repeated options counts, but every --mask, --host-name and --allow-origin does.";
+The last of repeated options counts, but every --mask, --host-name and --allow-origin does.
+With several --device, options before the first hold for all, and those behind one for that camera;
+the server, hooks, --storage and --min-free are one for all, wherever they stand.";
 
 // Addresses and brackets would be links in a doc comment.
 const ORIGIN_HELP: &str = "A page of another origin that may show the stream, https://home.example; or * for all pages; may be given \
@@ -50,9 +56,12 @@ pub struct Cli {
     /// What to do; streaming when none is given.
     #[command(subcommand)]
     pub command: Option<CommandArgs>,
-    /// Options of the stream.
+    /// Options of the stream; of several, of the first.
     #[command(flatten)]
     pub stream: StreamArgs,
+    /// The same of the further cameras.
+    #[arg(skip)]
+    pub others: Vec<StreamArgs>,
 }
 
 /// The commands beside streaming.
@@ -88,9 +97,9 @@ pub struct StreamArgs {
     /// The source.
     #[command(flatten)]
     pub source: SourceArgs,
-    /// The camera's name: the first part of its addresses, /NAME/index.m3u8, and a field of its markers and events
-    #[arg(long, value_name = "NAME", default_value = NAME_DEFAULT, help_heading = "Source")]
-    pub name: String,
+    /// The camera's name.
+    #[arg(long, value_name = "NAME", help = name_help(), help_heading = "Source")]
+    pub name: Option<String>,
     /// The picture, the search in it, its encoding, its cuts.
     #[command(flatten)]
     pub pipeline: PipelineArgs,
@@ -189,7 +198,7 @@ pub struct DetectFilesArgs {
 pub struct SourceArgs {
     /// The camera: its number, its path (/dev/video0, /dev/v4l/by-id/...) or a part of its name; or its address on the network:
     /// rtsp[s]://, http[s]://, srt:// or udp://; or test for a drawn picture; or file:PATH for a video file, looped in real time; or
-    /// @FILE, whose one line says it
+    /// @FILE, whose one line says it; a stream may have several
     #[arg(long, value_name = "SPEC", default_value = source::DEVICE_DEFAULT)]
     pub device: String,
     /// Stop at the end of a file instead of looping it
@@ -350,6 +359,13 @@ pub struct EventsArgs {
     pub mqtt: Option<String>,
 }
 
+fn name_help() -> String {
+    format!(
+        "The camera's name: the first part of its addresses, /NAME/index.m3u8, and a field of its markers and events \
+         [default: {NAME_DEFAULT}, and of further cameras {NAME_DEFAULT}-2, {NAME_DEFAULT}-3, ...]"
+    )
+}
+
 fn size_help() -> String {
     let (width, height) = source::SIZE_DEFAULT;
     format!(
@@ -388,87 +404,37 @@ impl From<UsageError> for Stop {
 /// Reads a command line; the first argument is the program's name.
 pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Cli, Stop> {
     let args: Vec<OsString> = args.into_iter().collect();
-    Cli::try_parse_from(&args).map_err(|error| match error.kind() {
+    let mut cli = parse_one(&args)?;
+    let words = args.get(1..).unwrap_or_default();
+    match &cli.command {
+        None if cameras::count(words) > 1 => {
+            let of_camera = |words: Vec<OsString>| Ok(parse_one(&[args[..1].to_vec(), words].concat())?.stream);
+            let mut streams = cameras::split(words)?.into_iter().map(of_camera).collect::<Result<Vec<_>, Stop>>()?;
+            cli.stream = streams.remove(0);
+            cli.others = streams;
+        }
+        Some(CommandArgs::Record(_)) if cameras::count(words) > 1 => {
+            let why = "one camera is recorded at a time; write --device once, or stream them all and record each by --from";
+            return Err(UsageError(why.to_owned()).into());
+        }
+        _ => {}
+    }
+    Ok(cli)
+}
+
+fn parse_one(args: &[OsString]) -> Result<Cli, Stop> {
+    Cli::try_parse_from(args).map_err(|error| match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
             Stop::Answer(error.render().to_string())
         }
-        _ => Stop::Usage(UsageError(sentence(&error, &command_of(&args)))),
+        _ => Stop::Usage(UsageError(sentence(&error, &command_of(args)))),
     })
-}
-
-/// Clap's complaint in one sentence.
-fn sentence(error: &clap::Error, command: &str) -> String {
-    let text = |kind| match error.get(kind) {
-        Some(ContextValue::String(text)) => text.clone(),
-        Some(ContextValue::Strings(texts)) => texts.join(" and "),
-        _ => String::new(),
-    };
-    let arg = text(ContextKind::InvalidArg);
-    match error.kind() {
-        ErrorKind::UnknownArgument | ErrorKind::InvalidSubcommand => {
-            let typed = if arg.is_empty() { text(ContextKind::InvalidSubcommand) } else { arg };
-            let what = if typed.starts_with('-') { "option" } else { "command or argument" };
-            match text(ContextKind::SuggestedArg) + &text(ContextKind::SuggestedSubcommand) {
-                near if near.is_empty() => format!("there is no {what} {typed}; `{command} --help` lists what there is"),
-                near => format!("there is no {what} {typed}; did you mean {near}?"),
-            }
-        }
-        ErrorKind::MissingRequiredArgument => format!("`{command}` needs {arg}; `{command} --help` explains"),
-        ErrorKind::InvalidValue if text(ContextKind::InvalidValue).is_empty() => {
-            format!("{arg} lacks its value; `{command} --help` explains")
-        }
-        ErrorKind::TooManyValues => format!("{arg} takes no value; leave \"{}\" out", text(ContextKind::InvalidValue)),
-        ErrorKind::ArgumentConflict => {
-            "options of the stream stand before a command; write the command first, and its own options after it".to_owned()
-        }
-        ErrorKind::InvalidUtf8 => "an argument is not valid UTF-8; name the file or device by another path".to_owned(),
-        _ => {
-            let text = error.render().to_string();
-            let line = text.lines().next().unwrap_or_default();
-            format!("{}; `{command} --help` explains", line.trim_start_matches("error: "))
-        }
-    }
-}
-
-/// The command whose help explains: `hlscam`, or `hlscam record`.
-fn command_of(typed: &[OsString]) -> String {
-    let first = typed.iter().skip(1).filter_map(|arg| arg.to_str()).find(|arg| !arg.starts_with('-')).unwrap_or_default();
-    match Cli::command().find_subcommand(first) {
-        Some(command) => format!("hlscam {}", command.get_name()),
-        None => "hlscam".to_owned(),
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn check(line: &str, expect: &str) {
-        let args = std::iter::once("hlscam").chain(line.split_whitespace()).map(OsString::from);
-        match parse(args) {
-            Err(Stop::Usage(error)) => assert_eq!(error.to_string(), expect, "{line}"),
-            other => panic!("{line}: {other:?}"),
-        }
-    }
-
-    #[test]
-    fn what_cannot_be_read_is_told_in_one_sentence() {
-        check("--prot 9000", "there is no option --prot; did you mean --port?");
-        check("--zzz", "there is no option --zzz; `hlscam --help` lists what there is");
-        check("recrd", "there is no command or argument recrd; did you mean record?");
-        check("watch", "there is no command or argument watch; `hlscam --help` lists what there is");
-        check("bench a.mp4 --window 5m", "there is no option --window; `hlscam bench --help` lists what there is");
-        check("bench", "`hlscam bench` needs <FILE>; `hlscam bench --help` explains");
-        check("detect --json", "`hlscam detect` needs <FILE>...; `hlscam detect --help` explains");
-        check("record", "`hlscam record` needs --output <FILE.mp4>; `hlscam record --help` explains");
-        check("--port", "--port <N> lacks its value; `hlscam --help` explains");
-        check("bench --json --size", "--size <WxH> lacks its value; `hlscam bench --help` explains");
-        check("--once=3", "--once takes no value; leave \"3\" out");
-        check(
-            "--device test devices",
-            "options of the stream stand before a command; write the command first, and its own options after it",
-        );
-    }
+    use clap::CommandFactory;
 
     #[test]
     fn clap_finds_no_fault_in_the_definition() {
@@ -479,5 +445,22 @@ mod tests {
     fn the_last_of_two_counts() {
         let cli = parse(["hlscam", "--port", "1", "--port", "2", "-vv"].map(OsString::from)).expect("it is well formed");
         assert_eq!((cli.stream.server.port.as_str(), cli.verbose), ("2", 2));
+    }
+
+    #[test]
+    fn several_cameras_share_what_stands_before_them() {
+        let line = "--fps 9 --device a --storage kept --device b --fps 8 --history-bytes 1G -v --name porch";
+        let cli = parse(std::iter::once("hlscam").chain(line.split_whitespace()).map(OsString::from)).expect("it is well formed");
+        let told = |stream: &StreamArgs| {
+            let StreamArgs { source, name, pipeline, window, .. } = stream;
+            assert_eq!(window.storage.as_deref(), Some(std::path::Path::new("kept")));
+            (source.device.clone(), name.clone(), pipeline.picture.fps.clone(), window.history_bytes.clone())
+        };
+        let of = |device: &str, name: Option<&str>, fps: &str, bytes: Option<&str>| {
+            (device.to_owned(), name.map(str::to_owned), Some(fps.to_owned()), bytes.map(str::to_owned))
+        };
+        assert_eq!(told(&cli.stream), of("a", None, "9", None));
+        assert_eq!(cli.others.iter().map(told).collect::<Vec<_>>(), [of("b", Some("porch"), "8", Some("1G"))]);
+        assert_eq!(cli.verbose, 1);
     }
 }

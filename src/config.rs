@@ -33,8 +33,8 @@ pub struct Invocation {
 /// What to do.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
-    /// Stream a source, until it ends or Ctrl-C.
-    Stream(CameraConfig, ServerConfig, Box<EventsConfig>),
+    /// Stream sources, one at least and each of another name, until the last ends or Ctrl-C.
+    Stream(Vec<CameraConfig>, ServerConfig, Box<EventsConfig>),
     /// List the cameras of this host.
     Devices(Listing),
     /// Run a file through the pipeline unpaced; its source is [`SourceSpec::File`](crate::source::SourceSpec::File), played once.

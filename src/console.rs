@@ -17,7 +17,6 @@ pub use stderr::{QUEUE_MAX, flush};
 use crate::time::{Span, Ticks};
 use addresses::Address;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-use line::StatusLine;
 use std::{
     backtrace::{Backtrace, BacktraceStatus},
     fmt::Display,
@@ -76,7 +75,7 @@ impl Console {
         }
     }
 
-    /// The status of a stream, from now on.
+    /// The status of the streams, from now on.
     pub fn status(&self) -> StatusDisplay {
         // `msg`, not `wide_msg`: a line that is too long wraps, and is still cleared whole.
         let bar = self.is_terminal().then(|| self.bars.add(ProgressBar::no_length().with_style(style("{msg}"))));
@@ -103,18 +102,18 @@ fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).expect("the template is a constant of ours").progress_chars("=> ")
 }
 
-/// The live line of a stream, or its log. It is gone when dropped.
+/// The live lines of the streams, or their log. They are gone when dropped.
 pub struct StatusDisplay {
     bar: Option<ProgressBar>,
     log: LogPace,
 }
 
 impl StatusDisplay {
-    /// Shows the status as it is `now`; to be called every [`STATUS_PERIOD`].
-    pub fn show(&mut self, status: &StatusLine, now: Ticks) {
+    /// Shows the status as it is `now`, a line for each stream; to be called every [`STATUS_PERIOD`].
+    pub fn show(&mut self, lines: impl FnOnce() -> Vec<String>, now: Ticks) {
         match &self.bar {
-            Some(bar) => bar.set_message(status.to_string()),
-            None if self.log.is_due(now) => tracing::info!("{status}"),
+            Some(bar) => bar.set_message(lines().join("\n")),
+            None if self.log.is_due(now) => lines().iter().for_each(|line| tracing::info!("{line}")),
             None => {}
         }
     }

@@ -19,6 +19,7 @@ pub mod kind;
 mod motion;
 pub mod still;
 pub mod track;
+mod turns;
 pub mod watcher;
 
 pub use hit::{Expected, Hit};

@@ -9,6 +9,7 @@ pub mod url;
 pub mod webhook;
 
 use crate::{
+    camera_name::CameraName,
     counter::{Counter, Gauge},
     detect::kind::Kind,
     events::{Event, Events, Listener, Received},
@@ -38,6 +39,11 @@ impl HooksConfig {
     /// The same for that camera of this host: a broker where no topic was chosen is told by its name.
     pub fn of_camera(self, camera: &str) -> HooksConfig {
         HooksConfig { broker: self.broker.map(|broker| broker.of_camera(&host_name(), camera)), ..self }
+    }
+
+    /// The same for one of several cameras: it has topics of its own below that of the broker.
+    pub fn of_one_of_several(self, camera: &CameraName) -> HooksConfig {
+        HooksConfig { broker: self.broker.map(|broker| broker.of_one_of_several(&host_name(), camera.as_str())), ..self }
     }
 }
 

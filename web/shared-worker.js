@@ -1,5 +1,5 @@
 /**
- * One for all pages of a browser. It holds their event stream, and asks once for what several of them wait for: a browser opens six
+ * One for all pages of a browser that show the same camera, which its own address names. It holds their event stream, and asks once for what several of them wait for: a browser opens six
  * connections to a server (HTTP/1.1), so pages that each held some of their own would leave none for the others.
  */
 
@@ -50,7 +50,7 @@ const does = {
     if (connected) {
       port.postMessage({ what: 'connected' });
     }
-    stream ??= new EventStream(() => new EventSource('api/events'), { connected: tellConnected, event: tellEvent }, setTimeout.bind(globalThis));
+    stream ??= new EventStream(() => new EventSource(`api/events${location.search}`), { connected: tellConnected, event: tellEvent }, setTimeout.bind(globalThis));
   },
   deaf(port) {
     listeners.delete(port);

@@ -2,6 +2,7 @@
  * The viewer page: puts its modules together, drives the player, and shows the truth about player and server.
  */
 
+import { CAMERA, HAS_OTHERS } from './shell/camera.js';
 import { ageText, clockText } from './shell/clock.js';
 import { ARCHIVED_KEY_FRAMES_URL, HISTORY_URL, KEY_FRAMES_URL, PLAYLIST_URL, engineMaker, engineName } from './player/engines.js';
 import { keepSeeksExact } from './player/exact-seek.js';
@@ -147,7 +148,7 @@ function controls() {
 document.body.dataset.mode = options.mode;
 server.addEventListener('status', () => {
   source = sourceOf(server.status);
-  showAbout({ name: source.name, details: detailsOf(server.status), unprotected: isUnprotected(server.status, location.hostname) });
+  showAbout({ name: HAS_OTHERS ? CAMERA : source.name, details: detailsOf(server.status), unprotected: isUnprotected(server.status, location.hostname) });
 });
 server.addEventListener('back', () => player.serverIsBack());
 document.addEventListener('visibilitychange', () => {

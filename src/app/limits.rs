@@ -2,21 +2,29 @@
 //! that hangs.
 
 use super::{Failure, cgroup};
-use crate::picture::Size;
+use crate::{picture::Size, sync::lock};
 use crossbeam_channel::bounded;
-use std::{io, thread};
+use std::{io, sync::Mutex, thread};
 
-/// Threads that a stream starts beyond the first: log, source, capture, detection, encoder, markers, two of the server; and two to spare,
-/// for what asks names of a hook's server and for an encoder that is opened again.
-const THREADS_NEEDED: usize = 10;
+/// Threads that are started beyond the first, whatever is streamed: log, two of the server; and two to spare, for what asks names of a
+/// hook's server and for an encoder that is opened again.
+const THREADS_OF_ALL: usize = 5;
+/// Threads of each camera: its own, source, capture, detection, encoder, markers.
+const THREADS_PER_CAMERA: usize = 6;
 
 /// Files that a stream has open with some ten viewers: 17 of its own, and a few to open a camera again.
 #[cfg(unix)]
 const FILES_MIN: u64 = 40;
+/// Files of each further camera: the device, its history, and a few to open it again.
+#[cfg(unix)]
+const FILES_PER_CAMERA: u64 = 8;
 
 /// Address space with which a stream of faces in 640x480 was seen to run, 735 MB, and room for its window. Less ends it anywhere.
 #[cfg(unix)]
 const ADDRESS_SPACE_MIN: u64 = 1 << 30;
+
+/// What each further camera adds to it; 163 MB were seen.
+const ADDRESS_SPACE_PER_CAMERA: u64 = 256 << 20;
 
 /// Of it, what is not the window: the rest may be the window's.
 const ADDRESS_SPACE_BESIDE_WINDOW: u64 = 768 << 20;
@@ -30,21 +38,25 @@ const ADDRESS_SPACE_PER_PIXEL: u64 = 32;
 /// were seen with 320x240, 640x480, 1920x1080 and 3840x2160. With 40 MiB 640x480 was killed, with 48 it ran; 1920x1080 with 96 and 128.
 const MEMORY_OF_NO_PICTURE: u64 = 40 << 20;
 const MEMORY_PER_PIXEL: u64 = 36;
+/// What each further camera adds to it before it has pictures: 39 MB were seen with 640x480, a few of them of its window.
+const MEMORY_PER_CAMERA: u64 = 28 << 20;
 
-/// Raises what this process may raise by itself, and refuses what is still too little.
-pub(super) fn ensure() -> Result<(), Failure> {
+/// Raises what this process may raise by itself, and refuses what is still too little for so many cameras.
+pub(super) fn ensure(n_cameras: usize) -> Result<(), Failure> {
+    let further = n_cameras.saturating_sub(1) as u64;
     #[cfg(unix)]
     {
-        ensure_files()?;
-        ensure_address_space()?;
+        ensure_files(FILES_MIN + further * FILES_PER_CAMERA)?;
+        ensure_address_space(ADDRESS_SPACE_MIN + further * ADDRESS_SPACE_PER_CAMERA)?;
     }
-    ensure_memory(cgroup::memory_max(), "it", MEMORY_OF_NO_PICTURE)?;
-    ensure_threads(|idle| thread::Builder::new().name("spare".to_owned()).spawn(idle).map(drop))
+    ensure_memory(cgroup::memory_max(), "it", MEMORY_OF_NO_PICTURE + further * MEMORY_PER_CAMERA)?;
+    let threads = THREADS_OF_ALL + n_cameras * THREADS_PER_CAMERA;
+    ensure_threads(threads, |idle| thread::Builder::new().name("spare".to_owned()).spawn(idle).map(drop))
 }
 
 /// Many systems start a program with 1024 files and let it ask for more.
 #[cfg(unix)]
-fn ensure_files() -> Result<(), Failure> {
+fn ensure_files(needed: u64) -> Result<(), Failure> {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     /// All that can be used: see the server's budget. A limit of a billion makes other programs, which close all they might have, slow.
     const FILES_WANTED: u64 = 16_384;
@@ -54,9 +66,9 @@ fn ensure_files() -> Result<(), Failure> {
     if have < most && setrlimit(Resource::Nofile, Rlimit { current: Some(most), maximum: limit.maximum }).is_ok() {
         have = most;
     }
-    if have < FILES_MIN {
+    if have < needed {
         return Err(Failure(format!(
-            "the system lets this program open {have} files, and it needs {FILES_MIN}; raise the limit (ulimit -n, or LimitNOFILE= of \
+            "the system lets this program open {have} files, and it needs {needed}; raise the limit (ulimit -n, or LimitNOFILE= of \
              its service)"
         )));
     }
@@ -64,12 +76,12 @@ fn ensure_files() -> Result<(), Failure> {
 }
 
 #[cfg(unix)]
-fn ensure_address_space() -> Result<(), Failure> {
+fn ensure_address_space(needed: u64) -> Result<(), Failure> {
     match address_space() {
-        Some(have) if have < ADDRESS_SPACE_MIN => Err(Failure(format!(
+        Some(have) if have < needed => Err(Failure(format!(
             "the system gives this program {} MiB of address space, and it needs {} MiB; raise the limit (ulimit -v)",
             have >> 20,
-            ADDRESS_SPACE_MIN >> 20
+            needed >> 20
         ))),
         _ => Ok(()),
     }
@@ -89,26 +101,38 @@ fn ensure_memory(have: Option<u64>, who: &str, needed: u64) -> Result<(), Failur
     }
 }
 
-/// Refuses pictures that are too large for the memory or the address space there is: an encoder that gets none fails at each picture.
+/// The pictures of the cameras that are open: how many cameras, and how many pixels their pictures have together.
+static PICTURES: Mutex<(u64, u64)> = Mutex::new((0, 0));
+
+/// Refuses pictures that are too large for the memory or the address space there is, beside those of cameras that were opened before: an
+/// encoder that gets none fails at each picture.
 pub(super) fn ensure_picture(size: Size) -> Result<(), Failure> {
-    let memory = MEMORY_OF_NO_PICTURE + MEMORY_PER_PIXEL * size.luma_len() as u64;
-    ensure_memory(cgroup::memory_max(), &format!("pictures of {size}"), memory)?;
-    let needed = ADDRESS_SPACE_OF_NO_PICTURE + ADDRESS_SPACE_PER_PIXEL * size.luma_len() as u64;
+    let mut pictures = lock(&PICTURES);
+    let (others, pixels) = (pictures.0, pictures.1 + size.luma_len() as u64);
+    let who = format!("pictures of {size}{}", if others > 0 { " with those of the other cameras" } else { "" });
+    let memory = MEMORY_OF_NO_PICTURE + others * MEMORY_PER_CAMERA + MEMORY_PER_PIXEL * pixels;
+    ensure_memory(cgroup::memory_max(), &who, memory)?;
+    let needed = ADDRESS_SPACE_OF_NO_PICTURE + others * ADDRESS_SPACE_PER_CAMERA + ADDRESS_SPACE_PER_PIXEL * pixels;
     match address_space() {
         Some(have) if have < needed => Err(Failure(format!(
-            "the system gives this program {} MiB of address space, and pictures of {size} need {} MiB; raise the limit (ulimit -v), or choose a \
+            "the system gives this program {} MiB of address space, and {who} need {} MiB; raise the limit (ulimit -v), or choose a \
              smaller picture (--size)",
             have >> 20,
             needed >> 20
         ))),
-        _ => Ok(()),
+        _ => {
+            *pictures = (others + 1, pixels);
+            Ok(())
+        }
     }
 }
 
-/// Bytes that the window may have: as many as are wanted, or as the address space has room for. A window that grows until there is no more
-/// memory would end the stream after hours.
-pub(super) fn window_bytes(wanted: u64) -> u64 {
-    let room = address_space().map_or(u64::MAX, |have| have.saturating_sub(ADDRESS_SPACE_BESIDE_WINDOW));
+/// Bytes that the window of each of so many cameras may have: as many as are wanted, or as the address space has room for. Windows that grow
+/// until there is no more memory would end the streams after hours.
+pub(super) fn window_bytes(wanted: u64, n_cameras: usize) -> u64 {
+    let (n, further) = (n_cameras.max(1) as u64, n_cameras.saturating_sub(1) as u64);
+    let beside = ADDRESS_SPACE_BESIDE_WINDOW + further * ADDRESS_SPACE_PER_CAMERA;
+    let room = address_space().map_or(u64::MAX, |have| have.saturating_sub(beside) / n);
     if room < wanted {
         tracing::info!(
             "the system's limit of address space leaves {} MiB for the window; more needs a higher one (ulimit -v)",
@@ -116,7 +140,8 @@ pub(super) fn window_bytes(wanted: u64) -> u64 {
         );
     }
     // Half of what is left, for all else grows with viewers and markers.
-    let memory = cgroup::memory_max().map_or(u64::MAX, |have| have.saturating_sub(MEMORY_OF_NO_PICTURE) / 2);
+    let beside = MEMORY_OF_NO_PICTURE + further * MEMORY_PER_CAMERA;
+    let memory = cgroup::memory_max().map_or(u64::MAX, |have| have.saturating_sub(beside) / 2 / n);
     if memory < wanted.min(room) {
         tracing::info!(
             "the limit of memory of this service or container leaves {} MiB for the window; more needs a higher one",
@@ -137,11 +162,11 @@ fn address_space() -> Option<u64> {
 }
 
 /// Takes all threads at once, and gives them back: the first that is refused later would leave a stream without its server.
-fn ensure_threads(mut spawn: impl FnMut(Box<dyn FnOnce() + Send>) -> io::Result<()>) -> Result<(), Failure> {
+fn ensure_threads(needed: usize, mut spawn: impl FnMut(Box<dyn FnOnce() + Send>) -> io::Result<()>) -> Result<(), Failure> {
     let (hold, held) = bounded::<()>(0);
     let (leave, left) = bounded::<()>(0);
     let mut refused = None;
-    for n in 0..THREADS_NEEDED {
+    for n in 0..needed {
         let (held, leave) = (held.clone(), leave.clone());
         let idle = move || {
             // Until the other end is dropped.
@@ -159,7 +184,7 @@ fn ensure_threads(mut spawn: impl FnMut(Box<dyn FnOnce() + Send>) -> io::Result<
     match refused {
         None => Ok(()),
         Some((have, error)) => Err(Failure(format!(
-            "the system gives this program {have} threads, and it needs {THREADS_NEEDED}: {error}; raise the limit (ulimit -u, or \
+            "the system gives this program {have} threads, and it needs {needed}: {error}; raise the limit (ulimit -u, or \
              TasksMax= of its service, or the container's limit of processes)"
         ))),
     }
@@ -172,7 +197,7 @@ mod tests {
     #[test]
     fn too_few_threads_are_a_sentence() {
         let mut given = 0;
-        let few = ensure_threads(|idle| {
+        let few = ensure_threads(10, |idle| {
             if given == 8 {
                 return Err(io::ErrorKind::WouldBlock.into());
             }
@@ -196,11 +221,11 @@ mod tests {
     fn the_window_is_as_large_as_was_wanted_where_nothing_limits_it() {
         // A service or container that runs the tests may limit it.
         let wanted = cgroup::memory_max().map_or(1 << 30, |have| (have / 4).min(1 << 30));
-        assert_eq!(window_bytes(wanted), wanted);
+        assert_eq!(window_bytes(wanted, 1), wanted);
     }
 
     #[test]
     fn enough_is_enough() {
-        ensure().expect("tests run where a stream can");
+        ensure(1).expect("tests run where a stream can");
     }
 }

@@ -1,18 +1,21 @@
-//! The default command: stream a source, until it ends or the user ends it.
+//! The default command: stream one source or several, until the last ends or the user ends them.
 
-use super::{Failure, failed, interrupt::Interrupt, limits, open_source};
+mod stream_thread;
+
+use super::{Failure, OPENING_LOOK, failed, interrupt::Interrupt, limits};
 use crate::{
-    camera::{Camera, CameraConfig, Cameras, LiveCamera, PendingCamera, flow::EndedFlow},
+    camera::{Camera, CameraConfig, Cameras, PendingCamera},
+    capture::CaptureParts,
     config::EventsConfig,
     console::{
         Console, STATUS_PERIOD, addresses,
-        line::{Found, StatusLine},
+        line::{self, Found, StatusLine},
     },
     detect::CascadeSpec,
     failpoint,
-    hooks::{Hooks, HooksConfig},
     server::{self, AccessConfig, Limits, Listener, ServerConfig, Site},
-    store::{Store, last_run::LastRun},
+    source::SourceFormat,
+    store::{SharedStore, Store, last_run::LastRun},
     time::{Clock, Span},
     window::History,
 };
@@ -22,6 +25,7 @@ use std::{
     sync::Arc,
     time::Duration,
 };
+use stream_thread::{StreamThread, Supervision};
 use tokio::{runtime, sync::oneshot, task::JoinHandle};
 
 /// ENDLIST stays fetchable this long after the end, so that every player that waits for the next part has seen it.
@@ -31,10 +35,10 @@ const ENDLIST_SERVED: Span = Span::from_ms(1200);
 /// Threads of the server: answers are short and share their bytes; the rest of the machine belongs to capture and encoder.
 const SERVER_THREADS: usize = 2;
 
-/// Runs the stream. The port is taken first, then the store and the cascade are opened, then the source: what fails fastest is told
+/// Runs the streams. The port is taken first, then the store and the cascades are opened, then the sources: what fails fastest is told
 /// first.
 pub(super) fn run(
-    config: &CameraConfig,
+    configs: &[CameraConfig],
     (server, events): (&ServerConfig, &EventsConfig),
     clock: Arc<dyn Clock>,
     console: &Console,
@@ -42,34 +46,52 @@ pub(super) fn run(
     let interrupt = Interrupt::install()?;
     let listener = server::bind(server).map_err(failed)?;
     let address = listener.local_addr();
-    let last_run = LastRun::of(address.port(), config.name.as_str());
-    let history = History { bytes_max: limits::window_bytes(config.history.bytes_max), ..config.history };
     let store = Store::open_shared(&events.location, clock.wall()).map_err(failed)?;
-    let (waiting, source) = Camera::start(CameraConfig { history, ..config.clone() }, (store, last_run), clock).map_err(failed)?;
-    let serving = Serving::start(&Cameras::one(waiting.camera.clone()), listener, server.access.clone())?;
-    let mut announced = false;
-    let late = || {
-        announced = true;
-        announce(console, address);
-    };
-    let capture = match open_source(source, &interrupt, late) {
-        Ok(Some(capture)) => capture,
-        Ok(None) => return serving.end_without(waiting, "hlscam was ended"),
-        Err(failure) => {
-            // Why there is no stream says more than what went wrong at its end.
-            serving.end_without(waiting, "the source cannot be opened").ok();
-            return Err(failure);
-        }
-    };
-    let hooks = events.hooks.clone().of_camera(&config.source.name());
-    let streaming = Streaming::start(serving, hooks, waiting.run(capture).map_err(failed)?);
-    if !announced {
-        announce(console, address);
-    }
+    let (pending, sources): (Vec<_>, Vec<_>) = start_all(configs, &store, address.port(), &clock)?.into_iter().unzip();
+    let cameras: Vec<Arc<Camera>> = pending.iter().map(|pending| pending.camera.clone()).collect();
+    let serving = Serving::start(&all_of(&cameras)?, listener, server.access.clone())?;
+    let (supervision, supervised) = stream_thread::supervision(configs.len(), serving.runtime.handle().clone());
+    let parts = configs.iter().zip(pending.into_iter().zip(sources));
+    let threads = parts.map(|(config, started)| StreamThread::start(config, events.hooks.clone(), started, supervised.clone()));
+    let threads = threads.collect::<Result<Vec<_>, _>>();
+    drop(supervised);
+    let streaming = Streaming { serving, cameras, supervision };
     // A bug here too is told to the viewers before the program ends.
-    let watched = catch_unwind(AssertUnwindSafe(|| streaming.watch(&interrupt, console, config)));
-    let ended = streaming.end(&interrupt);
+    let watched = catch_unwind(AssertUnwindSafe(|| {
+        if threads.is_ok() {
+            streaming.watch(&interrupt, console, (configs, address));
+        }
+    }));
+    let ended = streaming.end(&interrupt, threads);
     watched.map_err(|_| Failure("the program's main thread ended by a bug".to_owned())).and(ended)
+}
+
+/// Starts all cameras, or none.
+fn start_all(
+    configs: &[CameraConfig],
+    store: &SharedStore,
+    port: u16,
+    clock: &Arc<dyn Clock>,
+) -> Result<Vec<(PendingCamera, CaptureParts)>, Failure> {
+    let mut started: Vec<(PendingCamera, CaptureParts)> = Vec::new();
+    for config in configs {
+        let last_run = LastRun::of(port, config.name.as_str());
+        let bytes_max = limits::window_bytes(config.history.bytes_max, configs.len());
+        let config = CameraConfig { history: History { bytes_max, ..config.history }, ..config.clone() };
+        match Camera::start(config, (store.clone(), last_run), clock.clone()) {
+            Ok(camera) => started.push(camera),
+            Err(error) => {
+                started.into_iter().for_each(|(pending, _)| pending.end("hlscam was ended"));
+                return Err(failed(error));
+            }
+        }
+    }
+    Ok(started)
+}
+
+fn all_of(cameras: &[Arc<Camera>]) -> Result<Cameras, Failure> {
+    let (first, others) = cameras.split_first().ok_or_else(|| Failure("no camera is to be streamed".to_owned()))?;
+    Cameras::new(first.clone(), others.to_vec()).map_err(failed)
 }
 
 fn announce(console: &Console, address: SocketAddr) {
@@ -99,88 +121,87 @@ impl Serving {
         let served = runtime.spawn(server::serve(listener, site, Limits::default(), async { wanted.await.unwrap_or(()) }));
         Ok(Serving { runtime, served, shutdown })
     }
-
-    /// Ends what has no stream.
-    fn end_without(self, waiting: PendingCamera, reason: &'static str) -> Result<(), Failure> {
-        waiting.end(reason);
-        self.shutdown.send(()).ok();
-        let served = self.runtime.block_on(self.served);
-        self.runtime.shutdown_background();
-        served.map_err(failed)?.map_err(failed)
-    }
 }
 
-/// A live camera, its server and its hooks.
+/// The server, and the cameras, each of which is on a thread of its own.
 struct Streaming {
     serving: Serving,
-    hooks: Hooks,
-    live: LiveCamera,
+    cameras: Vec<Arc<Camera>>,
+    supervision: Supervision,
 }
 
 impl Streaming {
-    fn start(serving: Serving, hooks: HooksConfig, live: LiveCamera) -> Streaming {
-        let Camera { markers, hooks: counts, status, .. } = &*live.camera;
-        let hooks = {
-            let _inside = serving.runtime.enter();
-            Hooks::start(hooks, markers, counts, status.asked.kinds.clone())
-        };
-        Streaming { serving, hooks, live }
-    }
-
-    /// Shows the status until the stream ends, or the user ends it.
-    fn watch(&self, interrupt: &Interrupt, console: &Console, config: &CameraConfig) {
-        let mut display = console.status();
-        while !interrupt.wait(STATUS_PERIOD) && !self.has_ended() {
+    /// Shows the status until all streams have ended, or the user ends them.
+    fn watch(&self, interrupt: &Interrupt, console: &Console, (configs, address): (&[CameraConfig], SocketAddr)) {
+        let mut display = None;
+        while !interrupt.wait(if display.is_some() { STATUS_PERIOD } else { OPENING_LOOK }) && !self.has_ended() {
             failpoint::hit("main");
-            display.show(&self.status_line(&config.detect.cascades), self.live.camera.clock.now());
+            if display.is_none() && self.supervision.is_to_be_announced() {
+                announce(console, address);
+                display = Some(console.status());
+            }
+            if let (Some(display), [first, ..]) = (&mut display, &self.cameras[..]) {
+                display.show(|| self.lines(configs), first.clock.now());
+            }
         }
     }
 
-    /// Whether a part of it has ended by itself, without which the others are of no use.
+    /// Whether all streams have ended by themselves, or the server has, without which they are of no use.
     fn has_ended(&self) -> bool {
-        self.live.has_ended() || self.serving.served.is_finished()
+        self.supervision.have_all_ended() || self.serving.served.is_finished()
     }
 
-    fn status_line(&self, cascades: &[CascadeSpec]) -> StatusLine {
-        let Camera { clock, status, window, .. } = &*self.live.camera;
-        let (now, wall) = (clock.now(), clock.wall());
-        let (report, window) = (status.report(now, wall), window.summary());
-        let found = |cascade: &CascadeSpec| Found {
-            what: cascade.what(),
-            count: report.detection.kinds.get(&cascade.kind()).copied().unwrap_or_default(),
+    /// A line for each camera; it names its camera where there are several.
+    fn lines(&self, configs: &[CameraConfig]) -> Vec<String> {
+        let line = |(camera, config): (&Arc<Camera>, &CameraConfig)| {
+            let line = match camera.status.stream.capture.format() {
+                Some(format) => status_line(camera, &format, &config.detect.cascades).to_string(),
+                None => camera.status.stream.capture.absence().unwrap_or_default(),
+            };
+            if configs.len() > 1 { line::of_camera(camera.name.as_str(), &line) } else { line }
         };
-        StatusLine {
-            silent: status.stream.capture.silent_since().map(|since| wall.since(since)),
-            size: self.live.format.size,
-            fps_in: report.source.fps_in,
-            fps_out: report.pacer.fps_out,
-            repeated: report.pacer.repeated,
-            dropped: report.pacer.dropped,
-            found: cascades.iter().map(found).collect(),
-            bits_per_s: window.average_bps as f64,
-            window: Span::from_duration(Duration::from_secs_f64(window.span_s)),
-            viewers: report.viewers,
-            encoder_load: report.encoder.load,
-        }
+        self.cameras.iter().zip(configs).map(line).collect()
     }
 
-    /// Ends the stream from its source on: the last segment is closed, ENDLIST is served for a moment, all threads are joined.
-    fn end(self, interrupt: &Interrupt) -> Result<(), Failure> {
-        let Streaming { serving, hooks, live } = self;
-        let Serving { runtime, served, shutdown } = serving;
-        let (result, remains): (_, EndedFlow) = live.end();
-        let hooks = runtime.spawn(hooks.end());
-        interrupt.wait(ENDLIST_SERVED);
+    /// Ends the streams from their sources on, side by side: their last segments are closed, ENDLIST is served for a moment, all threads are
+    /// joined.
+    fn end(self, interrupt: &Interrupt, threads: Result<Vec<StreamThread>, Failure>) -> Result<(), Failure> {
+        let Streaming { serving: Serving { runtime, served, shutdown }, supervision, .. } = self;
+        if supervision.end() {
+            interrupt.wait(ENDLIST_SERVED);
+        }
         // The server may have failed before; then nobody listens.
         shutdown.send(()).ok();
-        let served = runtime.block_on(async {
-            // A panic in there has been told.
-            hooks.await.ok();
-            served.await
-        });
+        // A panic in there has been told.
+        let served = runtime.block_on(served);
+        // All are joined, and the first failure is told.
+        let results: Vec<Result<(), Failure>> = threads?.into_iter().map(StreamThread::join).collect();
         // Threads that read of a disk that hangs are left behind.
         runtime.shutdown_background();
-        result.and(remains.end()).map_err(failed)?;
+        results.into_iter().collect::<Result<Vec<()>, _>>()?;
         served.map_err(failed)?.map_err(failed)
+    }
+}
+
+fn status_line(camera: &Camera, format: &SourceFormat, cascades: &[CascadeSpec]) -> StatusLine {
+    let Camera { clock, status, window, .. } = camera;
+    let (now, wall) = (clock.now(), clock.wall());
+    let (report, window) = (status.report(now, wall), window.summary());
+    let found = |cascade: &CascadeSpec| Found {
+        what: cascade.what(),
+        count: report.detection.kinds.get(&cascade.kind()).copied().unwrap_or_default(),
+    };
+    StatusLine {
+        silent: status.stream.capture.silent_since().map(|since| wall.since(since)),
+        size: format.size,
+        fps_in: report.source.fps_in,
+        fps_out: report.pacer.fps_out,
+        repeated: report.pacer.repeated,
+        dropped: report.pacer.dropped,
+        found: cascades.iter().map(found).collect(),
+        bits_per_s: window.average_bps as f64,
+        window: Span::from_duration(Duration::from_secs_f64(window.span_s)),
+        viewers: report.viewers,
+        encoder_load: report.encoder.load,
     }
 }

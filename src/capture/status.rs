@@ -29,8 +29,7 @@ pub enum SourceState {
 }
 
 impl SourceState {
-    /// Why there are no pictures; `None` where there are.
-    pub fn absence(self) -> Option<&'static str> {
+    fn absence(self) -> Option<&'static str> {
         Some(match self {
             SourceState::Live => return None,
             SourceState::Opening => "the source is being opened",
@@ -66,12 +65,36 @@ struct Facts {
     state: SourceState,
     silent_since: Option<WallTime>,
     format: Option<SourceFormat>,
+    /// Why it could not be opened for the first time, while that is tried again.
+    refusal: Option<String>,
 }
 
 impl CaptureStatus {
     /// The source was opened.
     pub fn set_format(&self, format: &SourceFormat) {
-        lock(&self.facts).format = Some(format.clone());
+        let mut facts = lock(&self.facts);
+        facts.format = Some(format.clone());
+        facts.refusal = None;
+    }
+
+    /// The source could not be opened for the first time, for that reason, and is tried again.
+    pub fn set_refusal(&self, why: String) {
+        lock(&self.facts).refusal = Some(why);
+    }
+
+    /// Whether that is so.
+    pub fn is_refused(&self) -> bool {
+        lock(&self.facts).refusal.is_some()
+    }
+
+    /// Why there are no pictures; `None` where there are.
+    pub fn absence(&self) -> Option<String> {
+        let facts = lock(&self.facts);
+        let absence = facts.state.absence()?;
+        Some(match &facts.refusal {
+            Some(why) if facts.state == SourceState::Opening => format!("{why}; it is tried again"),
+            _ => absence.to_owned(),
+        })
     }
 
     /// The format of the source; none before it is open.

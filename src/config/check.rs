@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     camera::CameraConfig,
-    camera_name::CameraName,
+    camera_name::{self, CameraName},
     cli::{
         BenchArgs, Cli, CommandArgs, CutArgs, DetectFilesArgs, EncodeArgs, EventsArgs, PictureArgs, PipelineArgs, RecordArgs,
         SearchArgs, SearchPaceArgs, ServerArgs, StreamArgs, UsageError, WindowArgs,
@@ -68,7 +68,7 @@ pub fn read(cli: &Cli) -> Result<Invocation, UsageError> {
         _ => Verbosity::Everything,
     };
     let command = match &cli.command {
-        None => stream(&cli.stream)?,
+        None => streams(&cli.stream, &cli.others)?,
         Some(CommandArgs::Devices { json }) => Command::Devices(listing(*json)),
         Some(CommandArgs::Bench(args)) => bench(args)?,
         Some(CommandArgs::Record(args)) => record(args)?,
@@ -80,12 +80,26 @@ pub fn read(cli: &Cli) -> Result<Invocation, UsageError> {
     Ok(Invocation { command, verbosity })
 }
 
-fn stream(args: &StreamArgs) -> Result<Command, UsageError> {
+fn streams(first: &StreamArgs, others: &[StreamArgs]) -> Result<Command, UsageError> {
+    let all = std::iter::once(first).chain(others);
+    let cameras = all.enumerate().map(|(index, args)| camera(args, index)).collect::<Result<Vec<_>, _>>()?;
+    if let Some(taken) = camera_name::repeated(cameras.iter().map(|camera| &camera.name)) {
+        return refuse("--name", taken.as_str(), "two cameras have it; give each one of its own");
+    }
+    // What they share was read with each, and is the same.
+    let events = events(&first.events, location(&first.window)?)?;
+    Ok(Command::Stream(cameras, server(&first.server)?, Box::new(events)))
+}
+
+/// The camera of that index.
+fn camera(args: &StreamArgs, index: usize) -> Result<CameraConfig, UsageError> {
     let mut config = pipeline(source(&args.source)?, args.source.once, &args.pipeline)?;
-    config.name = CameraName::parse(&args.name).or_else(|bad| refuse("--name", &args.name, &bad.to_string()))?;
+    config.name = match &args.name {
+        Some(typed) => CameraName::parse(typed).or_else(|bad| refuse("--name", typed, &bad.to_string()))?,
+        None => CameraName::of_index(index),
+    };
     config.history = window(&args.window, config.encode.bitrate, config.lengths)?;
-    let events = events(&args.events, location(&args.window)?)?;
-    Ok(Command::Stream(config, server(&args.server)?, Box::new(events)))
+    Ok(config)
 }
 
 fn bench(args: &BenchArgs) -> Result<Command, UsageError> {

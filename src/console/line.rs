@@ -54,6 +54,11 @@ impl fmt::Display for StatusLine {
     }
 }
 
+/// The line of one of several cameras.
+pub fn of_camera(name: &str, line: &str) -> String {
+    format!("{name}: {line}")
+}
+
 /// `0:07`, `4:58`, `1:02:03`.
 fn length(span: Span) -> String {
     let seconds = span.0.max(0) / Span::from_ms(1000).0;

@@ -1,6 +1,9 @@
 //! Runs a detector and its tracker on a thread of its own: it searches the newest picture, and no other thread waits for it.
 
-use super::{Detection, Detector, follow, is_due};
+use super::{
+    Detection, Detector, follow, is_due,
+    turns::{Turn, Turns},
+};
 use crate::{
     counter::{Counter, Gauge, Samples},
     detect::track::Tracker,
@@ -116,7 +119,7 @@ impl Drop for Watcher {
 
 fn watch(shared: &Shared, mut detector: Box<dyn Detector>, mut on_run: OnRun) {
     let (mut tracker, mut errors_in_a_row) = (Tracker::default(), 0u64);
-    while let Some(picture) = wait_for_picture(shared) {
+    while let Some((picture, _turn)) = wait_for_picture(shared) {
         shared.counts.runs.bump();
         let begun = shared.clock.now();
         let mut turn = || {
@@ -155,18 +158,29 @@ fn watch(shared: &Shared, mut detector: Box<dyn Detector>, mut on_run: OnRun) {
     }
 }
 
-/// The next picture to look at; `None` when it is time to end.
-fn wait_for_picture(shared: &Shared) -> Option<Arc<Picture>> {
+/// The newest picture when it is this detector's turn; `None` when it is time to end.
+fn wait_for_picture(shared: &Shared) -> Option<(Arc<Picture>, Turn<'static>)> {
     let mut slot = lock(&shared.slot);
+    let mut turn = None;
     loop {
         if slot.is_stopping {
             return None;
         }
-        if let Some(picture) = slot.picture.take() {
-            slot.last_run_at = Some(picture.at);
-            return Some(picture);
+        match turn.take() {
+            Some(turn) => {
+                // One is there, or a newer one: nobody else takes them.
+                let picture = slot.picture.take()?;
+                slot.last_run_at = Some(picture.at);
+                return Some((picture, turn));
+            }
+            None if slot.picture.is_some() => {
+                // Pictures may come meanwhile.
+                drop(slot);
+                turn = Some(Turns::of_process().take());
+                slot = lock(&shared.slot);
+            }
+            None => slot = shared.filled.wait(slot).unwrap_or_else(PoisonError::into_inner),
         }
-        slot = shared.filled.wait(slot).unwrap_or_else(PoisonError::into_inner);
     }
 }
 

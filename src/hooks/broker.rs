@@ -85,6 +85,13 @@ impl BrokerAddress {
         BrokerAddress { device, ..self }
     }
 
+    /// The same for one of several cameras: all its topics are below its name, and it is a device of its own.
+    pub fn of_one_of_several(self, host: &str, camera: &str) -> BrokerAddress {
+        let topic = format!("{}/{camera}", self.topics.0);
+        let device = if self.has_default_topic { Device::of_camera(host, camera) } else { Device::of_topic(&topic) };
+        BrokerAddress { topics: Topics::below(&topic), device, ..self }
+    }
+
     fn options(&self, id: &str) -> Result<MqttOptions, rustls::Error> {
         let host = self.address.host.trim_start_matches('[').trim_end_matches(']');
         let port = self.address.port.unwrap_or(if self.address.is_tls { TLS_PORT_DEFAULT } else { PORT_DEFAULT });
@@ -241,6 +248,15 @@ mod tests {
         let device = |text: &str| BrokerAddress::parse(text).expect("an address").of_camera("pi", "0").device;
         assert_eq!(device("mqtt://host"), Device::of_camera("pi", "0"));
         assert_eq!(device("mqtt://host/yard/cam"), Device::of_topic("yard/cam"));
+    }
+
+    #[test]
+    fn each_of_several_cameras_has_topics_and_a_device_of_its_own() {
+        let of = |text: &str| BrokerAddress::parse(text).expect("an address").of_one_of_several("pi", "porch");
+        assert_eq!(of("mqtt://host").topics.state("face"), "hlscam/porch/face/state");
+        assert_eq!(of("mqtt://host").device, Device::of_camera("pi", "porch"));
+        assert_eq!(of("mqtt://host/house").topics.availability(), "house/porch/availability");
+        assert_eq!(of("mqtt://host/house").device, Device::of_topic("house/porch"));
     }
 
     #[test]

@@ -101,8 +101,14 @@ pub(super) type Files = HashMap<String, Arc<Asset>>;
 
 /// The files of a page by the paths that each is served at.
 pub(super) fn files(assets: Vec<Asset>) -> Files {
-    let by_path = |asset: Arc<Asset>| asset.paths().into_iter().map(move |path| (path, asset.clone()));
+    let by_path = |asset: Arc<Asset>| asset.paths().to_vec().into_iter().map(move |path| (path, asset.clone()));
     assets.into_iter().map(Arc::new).flat_map(by_path).collect()
+}
+
+/// The camera that `camera` in a query names. Not percent-decoded, as names in paths are not.
+pub(super) fn camera_asked(uri: &Uri) -> Option<&str> {
+    let mut pairs = uri.query().unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='));
+    pairs.find(|(key, _)| *key == "camera").map(|(_, name)| name)
 }
 
 impl Shared {
@@ -132,15 +138,16 @@ impl Shared {
 
     /// The camera that a request of the API is about: the one that `camera` in its query names, or the first.
     pub(super) fn camera(&self, uri: &Uri) -> Result<&Arc<Camera>, Reply> {
-        let pairs = uri.query().unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='));
-        // Not percent-decoded, as names in paths are not.
-        match pairs.into_iter().find(|(key, _)| *key == "camera") {
-            Some((_, name)) => self.find(name).map(|served| &served.camera).ok_or_else(|| {
-                let names: Vec<&str> = self.cameras().map(|camera| camera.name.as_str()).collect();
-                plain(404, format!("there is no camera of that name; there is {}\n", names.join(", ")))
-            }),
+        match camera_asked(uri) {
+            Some(name) => self.find(name).map(|served| &served.camera).ok_or_else(|| self.no_camera()),
             None => Ok(&self.cameras[0].camera),
         }
+    }
+
+    /// The answer to who names a camera that there is not.
+    pub(super) fn no_camera(&self) -> Reply {
+        let names: Vec<&str> = self.cameras().map(|camera| camera.name.as_str()).collect();
+        plain(404, format!("there is no camera of that name; there is {}\n", names.join(", ")))
     }
 
     /// The answer where too many look into the past.

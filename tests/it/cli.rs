@@ -128,6 +128,20 @@ fn a_wrong_command_line_is_one_sentence_and_exit_2() {
     wrong("export -o a.mp4 --last 9s --as timelapse --speed 1", "--speed 1: this is no number from 2 to 100000; write one like 60");
     wrong("export -o a.mp4 --last 9s --camera cam", "`hlscam export` needs --storage <DIR>; `hlscam export --help` explains");
     wrong("detect", "`hlscam detect` needs <FILE>...; `hlscam detect --help` explains");
+    wrong("--device 0 --name a --device 1 --name a", "--name a: two cameras have it; give each one of its own");
+    wrong(
+        "--device 0 --device 1 --port 80 --device 2 --port 81",
+        "--port is one for all cameras, and is given two values; write it once",
+    );
+    wrong(
+        "--name a --device 0 --device 1",
+        "--name a: it stands before the first --device, and no two cameras have one name; write it behind the --device of its camera",
+    );
+    wrong(
+        "record -o a.mp4 --device 0 --device 1",
+        "one camera is recorded at a time; write --device once, or stream them all and record each by --from",
+    );
+    wrong("bench a.mp4 --device 0 --device 1", "there is no option --device; `hlscam bench --help` lists what there is");
     wrong("record --duration 1s", "`hlscam record` needs --output <FILE.mp4>; `hlscam record --help` explains");
 }
 

@@ -123,14 +123,14 @@ fn too_few_threads_are_a_sentence_and_enough_are_a_stream() {
         command
     };
     // With 7 it listened and never answered, with 6 the runtime panicked.
-    for threads in [1, 6, 7, 10] {
+    for threads in [1, 6, 7, 11] {
         let output =
             limited(threads).args(["--device", "test", "--detect", "none", "--port", "0"]).output().expect("prlimit is there");
         let last = refusal(&output, &format!("{threads} threads"));
-        let expect = format!("error: the system gives this program {} threads, and it needs 10: ", threads - 1);
+        let expect = format!("error: the system gives this program {} threads, and it needs 11: ", threads - 1);
         assert!(last.starts_with(&expect), "{threads}: {last}");
     }
-    let mut streaming = Streaming::start(limited(11), "test");
+    let mut streaming = Streaming::start(limited(12), "test");
     streaming.signal("-TERM");
     assert_eq!(streaming.ends().code(), Some(0));
 }
@@ -239,7 +239,7 @@ fn too_small_a_container_is_a_sentence_at_the_start() {
         let mut command = group.hlscam();
         command.args(["--device", "test", "--detect", "none", "--port", "0"]).stderr(Stdio::piped());
         let last = refusal(&command.output().expect("it is built"), &format!("{threads} tasks"));
-        assert!(last.contains("threads, and it needs 10: ") && last.contains("the container's limit of processes"), "{last}");
+        assert!(last.contains("threads, and it needs 11: ") && last.contains("the container's limit of processes"), "{last}");
     }
     let Some(group) = Group::new("pids", [("pids.max", "12"), ("pids.max", "12")]) else { return };
     let mut streaming = Streaming::start(group.hlscam(), "test");

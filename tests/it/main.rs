@@ -30,6 +30,8 @@ mod ports;
 mod privacy;
 #[cfg(all(target_os = "linux", feature = "ffmpeg", feature = "opencv"))]
 mod recording;
+#[cfg(all(target_os = "linux", feature = "ffmpeg", feature = "opencv"))]
+mod several_cameras;
 #[cfg(all(unix, feature = "ffmpeg", feature = "opencv"))]
 mod source;
 #[cfg(all(target_os = "linux", feature = "ffmpeg", feature = "opencv"))]

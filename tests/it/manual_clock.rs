@@ -145,7 +145,7 @@ impl Stage {
 fn config(line: &str) -> CameraConfig {
     let words = std::iter::once("hlscam").chain(line.split_whitespace()).map(OsString::from);
     match read(&cli::parse(words).expect(line)).expect(line).command {
-        Command::Stream(config, ..) => config,
+        Command::Stream(mut configs, ..) => configs.remove(0),
         other => panic!("{other:?}"),
     }
 }

@@ -17,7 +17,7 @@ use tokio::{runtime, sync::oneshot};
 fn config(line: &str) -> CameraConfig {
     let words = std::iter::once("hlscam").chain(line.split_whitespace()).map(OsString::from);
     match read(&cli::parse(words).expect(line)).expect(line).command {
-        Command::Stream(config, ..) => config,
+        Command::Stream(mut configs, ..) => configs.remove(0),
         other => panic!("{other:?}"),
     }
 }
@@ -61,7 +61,8 @@ fn two_test_sources_run_in_one_process() {
         assert!(segment.status == 200 && segment.body.windows(4).any(|four| four == b"moof"), "{name}");
     }
     let listed = request(&address, "/api/cameras").expect("it answers").json();
-    assert_eq!(listed, serde_json::json!({"cameras": [{"name": "porch", "state": "live"}, {"name": "yard", "state": "live"}]}));
+    let live = |name: &str| serde_json::json!({"name": name, "state": "live", "source": "test source", "reason": null, "silent_since": null});
+    assert_eq!(listed, serde_json::json!({"cameras": [live("porch"), live("yard")]}));
 
     let markers = |name: &str| {
         let list = request(&address, &format!("/api/markers?camera={name}")).expect("it answers").json();

@@ -2,6 +2,7 @@
  * The markers of this page: the list of the server, kept up to date by its events, and which kinds the viewer wants to see.
  */
 
+import { CAMERA, ofCamera } from '../shell/camera.js';
 import { MarkerFeed } from './marker-feed.js';
 import { MarkerStore } from './marker-store.js';
 
@@ -43,7 +44,7 @@ export class Marks {
   async addNote(text, at) {
     const moment = new Date(at).toISOString();
     try {
-      const response = await fetch('api/markers', {
+      const response = await fetch(ofCamera('api/markers'), {
         method: 'POST',
         headers: { 'content-type': 'application/json' },
         body: JSON.stringify({ kind: 'note', text, begin: moment, end: moment }),
@@ -55,9 +56,9 @@ export class Marks {
     }
   }
 
-  /** @param {string} path */
+  /** @param {string} path with a query */
   async #ask(path) {
-    const response = await fetch(path, { cache: 'no-store', signal: AbortSignal.timeout(ANSWER_MS) });
+    const response = await fetch(`${path}&camera=${CAMERA}`, { cache: 'no-store', signal: AbortSignal.timeout(ANSWER_MS) });
     if (!response.ok) {
       throw new Error(`${path}: ${response.status}`);
     }

@@ -3,18 +3,17 @@
  */
 
 import { archiveUrl } from './archive-engine.js';
+import { CAMERA, ofCamera } from '../shell/camera.js';
 import { DashEngine } from './dash-engine.js';
 import { HlsEngine, hlsWorks } from './hls-engine.js';
 import { NativeEngine } from './native-engine.js';
 
-/** The camera that the page shows: the server writes its name into the page. */
-export const CAMERA = document.body.dataset.camera ?? 'cam';
 /** All relative to the page. */
 export const PLAYLIST_URL = `${CAMERA}/index.m3u8`;
 export const KEY_FRAMES_URL = `${CAMERA}/iframes.m3u8`;
 export const CLIP_URL = `${CAMERA}/clip.mp4`;
 export const THUMBNAIL_URL = `${CAMERA}/thumb.jpg`;
-export const HISTORY_URL = `api/history?camera=${CAMERA}`;
+export const HISTORY_URL = ofCamera('api/history');
 export const ARCHIVED_KEY_FRAMES_URL = `${CAMERA}/archive-iframes.m3u8`;
 const ARCHIVE_URL = `${CAMERA}/archive.m3u8`;
 const MANIFEST_URL = `${CAMERA}/index.mpd`;

@@ -2,6 +2,7 @@
  * The server as this page hears it: whether it answers, what its status says, and its clock.
  */
 
+import { ofCamera } from './camera.js';
 import { ServerClock } from './clock.js';
 import { waitMs } from './retry.js';
 
@@ -74,7 +75,7 @@ export class Server extends EventTarget {
   async #watchStatus() {
     for (;;) {
       const sent = performance.now();
-      const response = await this.#ask('api/status');
+      const response = await this.#ask(ofCamera('api/status'));
       const received = performance.now();
       const status = response?.ok ? await response.json().catch(() => null) : null;
       if (status !== null) {

@@ -3,6 +3,7 @@
  * none, or a frame may not use it, the page does everything by itself.
  */
 
+import { ofCamera } from './camera.js';
 import { EventStream } from './events.js';
 import { openRequest } from './requests.js';
 
@@ -29,7 +30,7 @@ export class Shared {
   /** Begins to share. */
   connect() {
     try {
-      const worker = new SharedWorker('shared-worker.js', { type: 'module', name: 'hlscam' });
+      const worker = new SharedWorker(ofCamera('shared-worker.js'), { type: 'module', name: 'hlscam' });
       this.#alive = new Promise((tell) => {
         setTimeout(() => tell(false), ANSWER_MS);
         worker.onerror = () => tell(false);
@@ -71,7 +72,7 @@ export class Shared {
         own?.close();
         own = null;
       } else {
-        own ??= new EventStream(() => new EventSource('api/events'), hooks, setTimeout.bind(window));
+        own ??= new EventStream(() => new EventSource(ofCamera('api/events')), hooks, setTimeout.bind(window));
       }
     };
     document.addEventListener('visibilitychange', follow);

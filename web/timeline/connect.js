@@ -3,7 +3,8 @@
  */
 
 import { clockText, durationText } from '../shell/clock.js';
-import { CAMERA, CLIP_URL, THUMBNAIL_URL } from '../player/engines.js';
+import { CAMERA } from '../shell/camera.js';
+import { CLIP_URL, THUMBNAIL_URL } from '../player/engines.js';
 import { copyLink, followLinks, saveClip, saveSnapshot } from './save.js';
 import { MarkerList } from '../markers/marker-list.js';
 import { Marks } from '../markers/markers.js';

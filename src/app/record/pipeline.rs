@@ -28,7 +28,7 @@ pub(super) fn run(recording: &Recording<'_>, config: &CameraConfig, clock: &Arc<
     let on_run = sightings.clone();
     let on_run = move |run: &Detection| on_run.iter().for_each(|sightings| lock(sightings).take(run));
     let (flow, source) = Flow::new(config, clock.clone(), Box::new(on_run)).map_err(failed)?;
-    let Some(capture) = open_source(source, interrupt, || ())? else {
+    let Some(capture) = open_source(source, |span| interrupt.wait(span), || ())? else {
         return Err(Failure("ended before the source was open; nothing was recorded".to_owned()));
     };
     let mut recorder = recording.intake(triggers.as_ref());

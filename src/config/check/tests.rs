@@ -24,7 +24,7 @@ pub(in crate::config) fn check(line: &str, expect: &str) {
 
 fn streamed(line: &str) -> (CameraConfig, ServerConfig) {
     match meaning(line).unwrap_or_else(|error| panic!("{line}: {error}")).command {
-        Command::Stream(config, server, _) => (config, server),
+        Command::Stream(mut cameras, server, _) => (cameras.remove(0), server),
         other => panic!("{line}: {other:?}"),
     }
 }
@@ -345,4 +345,18 @@ fn a_sentence_stays_on_one_line() {
     let cli = cli::parse(["hlscam", "--size", "1\n2\u{1b}[31m"].map(OsString::from)).unwrap();
     let expect = "--size 1\\n2\\u{1b}[31m: this is no size; write width and height in pixels, like 640x480";
     assert_eq!(read(&cli).unwrap_err().to_string(), expect);
+}
+
+#[test]
+fn cameras_that_are_given_no_name_have_one_of_their_own() {
+    let names = |line: &str| match meaning(line).unwrap_or_else(|error| panic!("{line}: {error}")).command {
+        Command::Stream(cameras, ..) => cameras.iter().map(|camera| camera.name.to_string()).collect::<Vec<_>>(),
+        other => panic!("{line}: {other:?}"),
+    };
+    assert_eq!(names("--device 0 --name door"), ["door"]);
+    assert_eq!(names("--device test --device test --name porch --device 0"), ["cam", "porch", "cam-3"]);
+    check("--device 0 --name a --device 1 --name a", "--name a: two cameras have it; give each one of its own");
+    check("--device 0 --name cam-2 --device 1", "--name cam-2: two cameras have it; give each one of its own");
+    check("--device 0 --device 1 --name api", "--name api: this address is the server's own; write another name, like porch");
+    check("--device 0 --device test --size 1x1", &meaning("--device test --size 1x1").expect_err("too small"));
 }

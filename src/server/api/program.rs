@@ -1,7 +1,7 @@
 //! The answers about the program itself: status, health, readiness, time.
 
 use crate::server::{
-    context::Shared,
+    context::{self, Shared},
     http::{
         answer::{Answer, Call},
         reply::{json, later, plain},
@@ -21,7 +21,7 @@ use crate::{
     window::{Summary, state::State},
 };
 use serde::Serialize;
-use std::sync::Arc;
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
 /// Seconds after which a client asks again whether the stream is ready; a camera opens within a few.
 const RETRY_AFTER_S: u32 = 1;
@@ -94,21 +94,50 @@ impl MarkersReport {
 struct Listed {
     name: CameraName,
     state: SourceState,
+    /// What its source calls itself; empty before it is open.
+    source: String,
+    /// Why there are no pictures; none where there are.
+    reason: Option<String>,
+    /// Since when.
+    silent_since: Option<String>,
 }
 
 /// `GET /api/cameras`: which there are; the first is that of a request that names none.
 pub(in crate::server) fn cameras(Call { shared, .. }: Call) -> Answer {
-    let listed = |camera: &Arc<Camera>| Listed { name: camera.name.clone(), state: camera.status.stream.capture.state() };
+    let listed = |camera: &Arc<Camera>| {
+        let capture = &camera.status.stream.capture;
+        Listed {
+            name: camera.name.clone(),
+            state: capture.state(),
+            source: capture.format().map(|format| format.name).unwrap_or_default(),
+            reason: capture.absence(),
+            silent_since: capture.silent_since().map(|since| since.to_string()),
+        }
+    };
     json(200, &serde_json::json!({"cameras": shared.cameras().map(listed).collect::<Vec<_>>()})).into()
+}
+
+/// The body of `GET /api/status` where there are several cameras and none is named: the first, and all of them by their names.
+#[derive(Serialize)]
+struct ReportOfAll {
+    #[serde(flatten)]
+    first: Report,
+    cameras: BTreeMap<CameraName, Report>,
 }
 
 /// `GET /api/status`: what all threads of a camera tell of themselves, and its window.
 pub(in crate::server) fn status(Call { shared, request, .. }: Call) -> Answer {
     shared.count_viewers();
-    match shared.camera(request.uri()) {
-        Ok(camera) => json(200, &report(&shared, camera)).into(),
-        Err(reply) => reply.into(),
+    let camera = match shared.camera(request.uri()) {
+        Ok(camera) => camera,
+        Err(reply) => return reply.into(),
+    };
+    let first = report(&shared, camera);
+    if shared.cameras.len() == 1 || context::camera_asked(request.uri()).is_some() {
+        return json(200, &first).into();
     }
+    let cameras = shared.cameras().map(|camera| (camera.name.clone(), report(&shared, camera))).collect();
+    json(200, &ReportOfAll { first, cameras }).into()
 }
 
 fn report(shared: &Shared, camera: &Camera) -> Report {
@@ -143,16 +172,18 @@ pub(in crate::server) fn readiness(Call { shared, .. }: Call) -> Answer {
 }
 
 /// Why a player that comes now gets no live picture of a camera, if so.
-fn obstacle(camera: &Camera) -> Option<&'static str> {
-    Some(match camera.status.stream.capture.state() {
+fn obstacle(camera: &Camera) -> Option<Cow<'static, str>> {
+    let capture = &camera.status.stream.capture;
+    let known = match capture.state() {
         _ if camera.markers.counts.panicking.get() > 0 => "the thread of the markers meets a bug and begins anew",
         _ if camera.hooks.is_panicking() => "a hook meets a bug and begins anew",
         _ if camera.status.stream.detector.failing.get() > 0 => "detection fails",
         // What a player asks first is there.
         SourceState::Live if camera.window.read(State::is_live) => return None,
         SourceState::Live => "the first pictures are being encoded",
-        other => other.absence()?,
-    })
+        _ => return capture.absence().map(Cow::Owned),
+    };
+    Some(Cow::Borrowed(known))
 }
 
 /// `GET /time`: UTC now, the clock that DASH players set theirs by (ISO/IEC 23009-1 §5.8.5.7, `urn:mpeg:dash:utc:http-xsdate:2014`).

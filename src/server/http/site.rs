@@ -75,7 +75,7 @@ impl Site {
                 events::SUBSCRIBERS_OF_PROXY_MAX,
             ),
             in_flight: Arc::default(),
-            files: context::files(assets::load(&cameras.first().name)),
+            files: context::files(assets::load(&cameras.iter().map(|camera| &camera.name).collect::<Vec<_>>())),
             changes: Mutex::default(),
             crowd: Mutex::default(),
         });

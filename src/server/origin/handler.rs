@@ -102,6 +102,11 @@ pub(in crate::server) fn answer(Call { shared, peer, request }: Call) -> Answer 
             }))
         }
         Resolution::Ready(reply) => finish(&shared, &served, (peer, is_media), reply).into(),
+        // Nobody knows when it can be opened.
+        Resolution::Await(_) if served.camera.status.stream.capture.is_refused() => {
+            let why = served.camera.status.stream.capture.absence().unwrap_or_default();
+            later(503, format!("there is no stream yet: {why}\n"), RETRY_AFTER_S).into()
+        }
         Resolution::Await(_) => Answer::Held(Box::pin(async move {
             let reply = origin::respond(&served.camera.playlists, asked).await;
             finish(&shared, &served, (peer, is_media), reply)

@@ -189,8 +189,8 @@ pub(super) fn head(camera: &Camera, request: &Request) -> Reply {
             .for_method(request);
     }
     // Where the source is lost its pictures say so; before the first there is none that could.
-    let state = camera.status.stream.capture.state();
-    if let (SourceState::Opening | SourceState::Ended, Some(absence)) = (state, state.absence()) {
+    let capture = &camera.status.stream.capture;
+    if let (SourceState::Opening | SourceState::Ended, Some(absence)) = (capture.state(), capture.absence()) {
         return later(503, format!("there are no pictures now: {absence}\n"), RETRY_AFTER_S).for_method(request);
     }
     let headers = vec![

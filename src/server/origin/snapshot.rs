@@ -116,7 +116,7 @@ pub(super) async fn answer(camera: Arc<Camera>, pictures: &Pictures, request: Re
         Err(why) => return plain(400, why + "\n"),
     };
     let is_small = asked.accuracy == Accuracy::KeyFrame;
-    let absence = camera.status.stream.capture.state().absence();
+    let absence = camera.status.stream.capture.absence();
     if let (Moment::Newest, Some(absence)) = (asked.moment, absence) {
         return later(503, format!("there is no picture now: {absence}{}\n", since(&camera)), RETRY_AFTER_S).for_method(&request);
     }

@@ -32,59 +32,82 @@ macro_rules! built {
 /// What is served as it is in `web/`.
 const FILES: &[(&str, &[u8])] = &web![
     "index.html": "index.html",
+    "grid.html": "grid.html",
     "style.css": "style.css",
+    "grid.css": "grid.css",
     "timeline.css": "timeline/timeline.css",
     "icon.svg": "icon.svg",
 ];
 
 /// The page's modules, each entry with all that it imports, and the players from npm. dash.js is loaded only by those who ask for it.
-const SCRIPTS: &[(&str, &[u8])] = &built!["viewer.js", "shared-worker.js", "hls.js", "dash.js"];
+const SCRIPTS: &[(&str, &[u8])] = &built!["viewer.js", "grid.js", "shared-worker.js", "hls.js", "dash.js"];
 
 /// One embedded file, compressed when it is first asked for: hls.js takes 30 ms.
 #[derive(Debug)]
 pub(in crate::server) struct Asset {
     name: &'static str,
+    /// The path, and a query that asks for it where there is one.
+    paths: Vec<String>,
     plain: Bytes,
     gzip: OnceLock<Bytes>,
     /// Names the content.
     hash: String,
 }
 
-/// The page, and where it names its camera.
+/// The page of one camera, and where it names it; with others there is a way to their grid.
 const PAGE: &str = "index.html";
 const CAMERA_ATTRIBUTE: &str = "data-camera=\"cam\"";
+/// The page of several cameras.
+const GRID: &str = "grid.html";
 
-/// All embedded files, for a page that shows this camera.
-pub(in crate::server) fn load(camera: &CameraName) -> Vec<Asset> {
-    FILES.iter().chain(SCRIPTS).map(|(name, bytes)| Asset::new(name, content(name, bytes, camera))).collect()
+/// All embedded files, for a page that shows these cameras.
+pub(in crate::server) fn load(cameras: &[&CameraName]) -> Vec<Asset> {
+    let is_page = |name: &str| name == PAGE || name == GRID;
+    let files = FILES.iter().chain(SCRIPTS).filter(|(name, _)| !is_page(name));
+    let files = files.map(|(name, bytes)| Asset::new(name, Asset::paths_of(name), Bytes::from_static(bytes)));
+    let pages = cameras.iter().map(|camera| page(camera, cameras.len()));
+    let grid = FILES.iter().filter(|(name, _)| *name == GRID && cameras.len() > 1);
+    let grid = grid.map(|(name, bytes)| Asset::new(name, FRONT_PATHS.map(str::to_owned).into(), Bytes::from_static(bytes)));
+    files.chain(pages).chain(grid).collect()
 }
 
-/// What is served under a name.
-fn content(name: &str, bytes: &'static [u8], camera: &CameraName) -> Bytes {
-    match std::str::from_utf8(bytes) {
-        Ok(page) if name == PAGE => page.replace(CAMERA_ATTRIBUTE, &format!("data-camera=\"{camera}\"")).into(),
-        _ => Bytes::from_static(bytes),
-    }
+/// Where the page is that a visitor sees first.
+const FRONT_PATHS: [&str; 2] = ["/", "/index.html"];
+
+/// The path and query that ask for the page of a camera.
+pub(in crate::server) fn page_path(camera: &str) -> String {
+    format!("/?camera={camera}")
+}
+
+/// The page of one of so many cameras.
+fn page(camera: &CameraName, n_cameras: usize) -> Asset {
+    let (name, bytes) = FILES[0];
+    let others = if n_cameras > 1 { " data-others" } else { "" };
+    let text = String::from_utf8_lossy(bytes).replace(CAMERA_ATTRIBUTE, &format!("data-camera=\"{camera}\"{others}"));
+    let front = FRONT_PATHS.iter().filter(|_| n_cameras == 1).map(|path| (*path).to_owned());
+    Asset::new(name, front.chain([page_path(camera.as_str())]).collect(), text.into())
 }
 
 impl Asset {
-    fn new(name: &'static str, plain: Bytes) -> Asset {
+    fn new(name: &'static str, paths: Vec<String>, plain: Bytes) -> Asset {
         // One build has one standard library, and with it one hash per content; more is not asked of an entity tag.
         let mut hasher = DefaultHasher::new();
         plain.hash(&mut hasher);
-        Asset { name, plain, gzip: OnceLock::new(), hash: format!("{:016x}", hasher.finish()) }
+        Asset { name, paths, plain, gzip: OnceLock::new(), hash: format!("{:016x}", hasher.finish()) }
+    }
+
+    fn paths_of(name: &str) -> Vec<String> {
+        let mut paths = vec![format!("/{name}")];
+        if name == "icon.svg" {
+            // Browsers ask for it unbidden, and take any image type.
+            paths.push("/favicon.ico".to_owned());
+        }
+        paths
     }
 
     /// The paths that it is served at.
-    pub(in crate::server) fn paths(&self) -> Vec<String> {
-        let mut paths = vec![format!("/{}", self.name)];
-        match self.name {
-            PAGE => paths.push("/".to_owned()),
-            // Browsers ask for it unbidden, and take any image type.
-            "icon.svg" => paths.push("/favicon.ico".to_owned()),
-            _ => {}
-        }
-        paths
+    pub(in crate::server) fn paths(&self) -> &[String] {
+        &self.paths
     }
 
     /// The answer to a request with these headers.
@@ -144,7 +167,7 @@ mod tests {
 
     #[test]
     fn everything_that_the_page_names_is_served() {
-        let page = std::str::from_utf8(FILES[0].1).expect("text");
+        let page = [FILES[0], FILES[1]].map(|(_, bytes)| std::str::from_utf8(bytes).expect("text")).concat();
         let named = |attribute: &str| {
             let before = format!(" {attribute}=\"");
             let values = page.split(&before).skip(1).filter_map(|rest| rest.split('"').next());
@@ -159,7 +182,7 @@ mod tests {
 
     #[test]
     fn modules_are_joined_whole() {
-        for (name, text) in &SCRIPTS[..2] {
+        for (name, text) in &SCRIPTS[..3] {
             let text = std::str::from_utf8(text).expect("text");
             assert!(text.contains(&format!("// {name}\n")));
             let left = |line: &&str| line.starts_with("import ") || line.starts_with("export ");
@@ -171,6 +194,7 @@ mod tests {
     fn a_known_tag_is_not_sent_again() {
         let asset = Asset::new(
             "index.html",
+            Vec::new(),
             Bytes::from_static(b"<!doctype html><title>aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa</title>"),
         );
         let header =
@@ -196,7 +220,23 @@ mod tests {
 
     #[test]
     fn what_gzip_makes_longer_is_sent_plain() {
-        let reply = Asset::new("a.js", Bytes::from_static(b"1")).reply(None, Some("gzip"));
+        let reply = Asset::new("a.js", Vec::new(), Bytes::from_static(b"1")).reply(None, Some("gzip"));
         assert_eq!(reply.body, [Bytes::from_static(b"1")]);
+    }
+    #[test]
+    fn one_camera_is_the_front_page_and_several_are_a_grid_with_a_page_each() {
+        let names = ["porch", "yard"].map(|name| CameraName::parse(name).expect("a name"));
+        let served = |cameras: &[&CameraName], path: &str| {
+            let assets = load(cameras);
+            let asset = assets.iter().find(|asset| asset.paths().iter().any(|each| each == path))?;
+            Some((asset.name, String::from_utf8_lossy(&asset.plain).contains("data-camera=\"porch\" data-others")))
+        };
+        let [porch, yard] = &names;
+        for path in ["/", "/index.html", "/?camera=porch"] {
+            assert_eq!(served(&[porch], path), Some((PAGE, false)), "{path}");
+        }
+        assert_eq!(served(&[porch, yard], "/"), Some((GRID, false)));
+        assert_eq!(served(&[porch, yard], "/?camera=porch"), Some((PAGE, true)));
+        assert_eq!(served(&[porch, yard], "/?camera=attic"), None);
     }
 }

@@ -74,8 +74,8 @@ async fn each_camera_has_its_own_stream() {
     for nowhere in ["/cam/video.m3u8", "/PORCH/video.m3u8", "/porch%2Fvideo.m3u8", "/p%6frch/video.m3u8"] {
         assert_eq!(server.get(nowhere).await.status, 404, "{nowhere}");
     }
-    // The page shows the first one.
-    assert!(server.get("/").await.text().contains("data-camera=\"porch\""));
+    // There is a page for each.
+    assert!(server.get("/?camera=yard").await.text().contains("data-camera=\"yard\""));
 }
 
 #[tokio::test]
@@ -84,10 +84,14 @@ async fn the_api_is_about_the_camera_that_a_request_names_or_the_first() {
     let json = async |target: &str| serde_json::from_str::<serde_json::Value>(server.get(target).await.text()).expect("JSON");
     porch.status.stream.capture.set_state(SourceState::Live, None);
     let listed = json("/api/cameras").await;
-    assert_eq!(listed, serde_json::json!({"cameras": [{"name": "porch", "state": "live"}, {"name": "yard", "state": "opening"}]}));
+    let of = |name: &str, state: &str, reason: Option<&str>| serde_json::json!({"name": name, "state": state, "source": "", "reason": reason, "silent_since": null});
+    let opening = of("yard", "opening", Some("the source is being opened"));
+    assert_eq!(listed, serde_json::json!({"cameras": [of("porch", "live", None), opening]}));
     for (target, name) in [("/api/status", "porch"), ("/api/status?camera=porch", "porch"), ("/api/status?camera=yard", "yard")] {
         assert_eq!(json(target).await["camera"], name, "{target}");
     }
+    assert_eq!(json("/api/status").await["cameras"]["yard"]["camera"], "yard");
+    assert_eq!(json("/api/status?camera=yard").await["cameras"], serde_json::Value::Null);
     let unknown = server.get("/api/status?camera=attic").await;
     assert_eq!((unknown.status, unknown.text()), (404, "there is no camera of that name; there is porch, yard\n"));
     publish(&porch, &server.clock, 1);

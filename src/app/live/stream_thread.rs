@@ -1,0 +1,230 @@
+//! A camera on a thread of its own, from the opening of its source to its end. What happens to one camera holds up no other: a source that
+//! blocks, cannot be opened, ends or meets a bug costs its own stream.
+
+use crate::{
+    app::{Failure, failed, open_source},
+    camera::{Camera, CameraConfig, LiveCamera, PendingCamera},
+    capture::{CaptureParts, Opener, SourceState},
+    hooks::{Hooks, HooksConfig},
+    source::Stop,
+    time::{Clock, Span},
+};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, bounded};
+use std::{
+    convert::Infallible,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::{self, JoinHandle},
+};
+use tokio::runtime::Handle;
+
+/// A stream that has ended by itself is noticed within this time.
+const LOOK: Span = Span::from_ms(100);
+/// First wait before a source that could not be opened is tried again, while other streams go on.
+const RETRY_FIRST: Span = Span::from_ms(500);
+/// Longest such wait: somebody who plugs a camera in sees it come soon.
+const RETRY_MAX: Span = Span::from_ms(5000);
+/// Within this time such a wait sees that it is to end.
+const RETRY_LOOK: Span = Span::from_ms(100);
+
+/// What the main thread knows of the threads of the cameras.
+pub(super) struct Supervision {
+    flags: Arc<Flags>,
+    /// Disconnected when no stream is left.
+    left: Receiver<Infallible>,
+    /// Dropped to end all.
+    going: Sender<Infallible>,
+}
+
+/// What each of these threads has of it.
+#[derive(Clone)]
+pub(super) struct Supervised {
+    /// Where hooks run.
+    runtime: Handle,
+    flags: Arc<Flags>,
+    /// Disconnected when the thread is to end.
+    going: Receiver<Infallible>,
+    /// Dropped when the viewers of the stream have been told of its end.
+    left: Sender<Infallible>,
+    /// Other streams go on when this one fails.
+    has_others: bool,
+}
+
+#[derive(Default)]
+struct Flags {
+    /// A source takes long to open, or could not be opened and is tried again.
+    is_late: AtomicBool,
+    /// A stream has begun.
+    has_begun: AtomicBool,
+}
+
+/// Of so many cameras, whose hooks run there. What the threads have is cloned for each, and must be dropped then.
+pub(super) fn supervision(n_cameras: usize, runtime: Handle) -> (Supervision, Supervised) {
+    let ((going, goes_on), (left, none_left)) = (bounded(0), bounded(0));
+    let flags: Arc<Flags> = Arc::default();
+    let supervised = Supervised { runtime, flags: flags.clone(), going: goes_on, left, has_others: n_cameras > 1 };
+    (Supervision { flags, left: none_left, going }, supervised)
+}
+
+impl Supervision {
+    /// Whether there is something to look at, or it takes long.
+    pub(super) fn is_to_be_announced(&self) -> bool {
+        self.flags.is_late.load(Ordering::Relaxed) || self.flags.has_begun.load(Ordering::Relaxed)
+    }
+
+    /// Whether all streams have ended by themselves.
+    pub(super) fn have_all_ended(&self) -> bool {
+        self.left.try_recv() == Err(TryRecvError::Disconnected)
+    }
+
+    /// Ends all streams, and waits until their viewers have been told; whether there were any.
+    pub(super) fn end(self) -> bool {
+        let Supervision { flags, left, going } = self;
+        drop(going);
+        // Until the last thread has dropped its end.
+        left.recv().ok();
+        flags.has_begun.load(Ordering::Relaxed)
+    }
+}
+
+impl Supervised {
+    /// Waits that long; true as soon as the thread is to end.
+    fn is_over_after(&self, span: Span) -> bool {
+        self.going.recv_timeout(span.to_duration()) != Err(RecvTimeoutError::Timeout)
+    }
+}
+
+/// The thread of one camera.
+pub(super) struct StreamThread {
+    camera: Arc<Camera>,
+    thread: JoinHandle<Result<(), Failure>>,
+}
+
+impl StreamThread {
+    /// Starts it. `started` is the camera, and what opens its source.
+    pub(super) fn start(
+        config: &CameraConfig,
+        hooks: HooksConfig,
+        started: (PendingCamera, CaptureParts),
+        supervised: Supervised,
+    ) -> Result<StreamThread, Failure> {
+        let camera = started.0.camera.clone();
+        let hooks =
+            if supervised.has_others { hooks.of_one_of_several(&config.name) } else { hooks.of_camera(&config.source.name()) };
+        let thread = thread::Builder::new().name("camera".to_owned()).spawn({
+            let camera = camera.clone();
+            move || {
+                let has_others = supervised.has_others;
+                let streamed = catch_unwind(AssertUnwindSafe(|| stream(started, hooks, supervised)));
+                let result = streamed.unwrap_or_else(|_| {
+                    abandon(&camera);
+                    Err(Failure("the stream ended by a bug".to_owned()))
+                });
+                if !has_others {
+                    return result;
+                }
+                result.map_err(|Failure(why)| {
+                    tracing::error!("the stream of {} has failed: {why}", camera.name);
+                    Failure(format!("{}: {why}", camera.name))
+                })
+            }
+        });
+        let thread = thread.map_err(|error| Failure(format!("cannot start the thread of a camera: {error}")))?;
+        Ok(StreamThread { camera, thread })
+    }
+
+    /// Waits for its end; why its stream failed, if so.
+    pub(super) fn join(self) -> Result<(), Failure> {
+        let StreamThread { camera, thread } = self;
+        // Bugs are caught on the thread, but for one in its own ending.
+        thread.join().unwrap_or_else(|_| Err(Failure(format!("the thread of camera {} ended by a bug", camera.name))))
+    }
+}
+
+/// Streams until the source ends, or the thread is to end.
+fn stream((pending, mut source): (PendingCamera, CaptureParts), hooks: HooksConfig, supervised: Supervised) -> Result<(), Failure> {
+    if supervised.has_others {
+        source = tried_again(source, &pending.camera, supervised.flags.clone());
+    }
+    let late = || supervised.flags.is_late.store(true, Ordering::Relaxed);
+    let capture = match open_source(source, |span| supervised.is_over_after(span), late) {
+        Ok(Some(capture)) => capture,
+        Ok(None) => {
+            pending.end("hlscam was ended");
+            return Ok(());
+        }
+        Err(failure) => {
+            pending.end("the source cannot be opened");
+            return Err(failure);
+        }
+    };
+    let live = pending.run(capture).map_err(failed)?;
+    supervised.flags.has_begun.store(true, Ordering::Relaxed);
+    let hooks = {
+        let Camera { markers, hooks: counts, status, .. } = &*live.camera;
+        let _inside = supervised.runtime.enter();
+        Hooks::start(hooks, markers, counts, status.asked.kinds.clone())
+    };
+    while !live.has_ended() && !supervised.is_over_after(LOOK) {}
+    end(live, hooks, supervised)
+}
+
+/// Ends the stream from its source on; its viewers hear of it before its source and its detector are waited for.
+fn end(live: LiveCamera, hooks: Hooks, supervised: Supervised) -> Result<(), Failure> {
+    let Supervised { runtime, left, .. } = supervised;
+    let (result, remains) = live.end();
+    let hooks = runtime.spawn(hooks.end());
+    drop(left);
+    let result = result.and(remains.end()).map_err(failed);
+    // A panic in there has been told.
+    runtime.block_on(hooks).ok();
+    result
+}
+
+/// Tells the viewers of a stream that it has ended, whatever it was doing.
+fn abandon(camera: &Camera) {
+    camera.markers.end("the stream has failed");
+    camera.window.end();
+    camera.status.stream.capture.set_state(SourceState::Ended, None);
+}
+
+/// The same source, which is tried again, with pauses that grow, until it is open for the first time: what is lost later the capture has
+/// opened again itself.
+fn tried_again(parts: CaptureParts, camera: &Camera, flags: Arc<Flags>) -> CaptureParts {
+    let CaptureParts { mut opener, clock, status, .. } = parts;
+    let (name, its_clock, its_status) = (camera.name.clone(), clock.clone(), status.clone());
+    let (mut has_opened, mut told) = (false, None);
+    let patient: Opener = Box::new(move |stop: &Stop| {
+        let mut pause = RETRY_FIRST;
+        loop {
+            let error = match opener(stop) {
+                Err(error) if !has_opened && !stop.is_raised() => error,
+                outcome => {
+                    has_opened |= outcome.is_ok();
+                    return outcome;
+                }
+            };
+            let why = error.to_string();
+            its_status.set_refusal(why.clone());
+            flags.is_late.store(true, Ordering::Relaxed);
+            if told.as_ref() != Some(&why) {
+                tracing::warn!("{name}: {why}; it is tried again, and the other cameras go on");
+                told = Some(why);
+            }
+            rest(&*its_clock, pause, stop);
+            pause = (pause * 2).min(RETRY_MAX);
+        }
+    });
+    CaptureParts { opener: patient, clock, status, ..parts }
+}
+
+/// A pause that the stop ends.
+fn rest(clock: &dyn Clock, pause: Span, stop: &Stop) {
+    let end = clock.now() + pause;
+    while !stop.is_raised() && clock.now() < end {
+        clock.sleep_until(end.min(clock.now() + RETRY_LOOK));
+    }
+}
