@@ -40,7 +40,7 @@ pub enum Command {
     /// Run a file through the pipeline unpaced; its source is [`SourceSpec::File`](crate::source::SourceSpec::File), played once.
     Bench(CameraConfig, Listing),
     /// Record a source to a file.
-    Record(CameraConfig, RecordConfig),
+    Record(CameraConfig, Box<RecordConfig>),
     /// Fetch a picture of a running server.
     Snapshot(kept::SnapshotConfig),
     /// Get out what a server or a folder keeps.

@@ -112,7 +112,7 @@ fn record(args: &RecordArgs) -> Result<Command, UsageError> {
     let record = record::read(args)?;
     let config = pipeline(source(&args.source)?, args.source.once, &args.pipeline)?;
     record::check_searched(&record, &config)?;
-    Ok(Command::Record(config, record))
+    Ok(Command::Record(config, Box::new(record)))
 }
 
 fn detect_files(args: &DetectFilesArgs) -> Result<Command, UsageError> {

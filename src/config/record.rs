@@ -172,7 +172,7 @@ mod tests {
 
     fn recorded(line: &str) -> RecordConfig {
         match meaning(line).unwrap_or_else(|error| panic!("{line}: {error}")).command {
-            Command::Record(_, record) => record,
+            Command::Record(_, record) => *record,
             other => panic!("{line}: {other:?}"),
         }
     }
