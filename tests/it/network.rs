@@ -319,9 +319,9 @@ fn one_hlscam_shows_another_by_hls_and_by_mjpeg_and_no_secret_is_told() {
     let first = Running::start(&["--device", "test", "--size", "320x240", "--segment", "1s", "--detect", "none"]);
     first.wait_for("/cam/video.m3u8", |answer| answer.text().contains("seg-"));
     let port = first.address.rsplit(':').next().expect("a port").to_owned();
-    for path in ["cam/index.m3u8", "cam/stream.mjpg"] {
+    for path in ["cam/index.m3u8?token=opensesame", "cam/stream.mjpg"] {
         // By another name than its own, by which it is looked for in the log.
-        let url = format!("http://me:secret@localhost:{port}/{path}?token=opensesame");
+        let url = format!("http://me:secret@localhost:{port}/{path}");
         let second = Running::start(&["--device", &url, "--detect", "none", "-vv"]);
         let status = second.wait_for("/api/status", |answer| answer.json()["source"]["state"] == "live");
         assert_eq!(status.json()["source"]["name"], format!("http://localhost:{port}"), "{}", status.text());
