@@ -5,6 +5,7 @@
 //! A segment is on the disk before the index knows it, and the index knows it before the window lets go of its bytes. So a kill costs the
 //! segment that was growing, and a power cut no more; [`folder`] finds what is whole.
 
+pub mod auto_record;
 pub mod catalog;
 pub mod check;
 pub mod folder;
@@ -25,7 +26,7 @@ use crate::{
     failpoint,
     package::{InitId, Msn, PackagerEvent, media_bytes::MediaBytes},
     sync::lock,
-    time::{Clock, Span},
+    time::{Clock, Span, WallTime},
     window::{DiskRoom, History, Window, footage::TimeRange, numbers::FirstNumbers, past::Past},
 };
 use catalog::Catalog;
@@ -114,12 +115,26 @@ pub enum Notice {
     Pruned(TimeRange),
     /// Recordings protect so much that there is soon no room for anything new: why, in a sentence.
     Low(String),
+    /// A recording was begun by itself.
+    RecordingBegun(Recording),
     /// A recording is over.
     RecordingEnded(Recording),
 }
 
 /// Hears notices; called by the thread that writes.
 pub type Tell = Box<dyn Fn(Notice) + Send>;
+
+/// Told of the time with each segment, by the thread that writes; and last when no more comes.
+pub type Look = Box<dyn FnMut(Moment) -> Vec<Recording> + Send>;
+
+/// When somebody looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// A segment has come.
+    Segment(WallTime),
+    /// It was the last.
+    End(WallTime),
+}
 
 /// Protected footage that takes this share of the room is told, in hundredths; and again when it was below the second one.
 const PROTECTED_TOLD: (u64, u64) = (80, 70);
@@ -193,14 +208,25 @@ impl Archive {
             opened.tell_found();
             archive.catalog.follow(&opened.index);
             let (past, ended) = past::newest(&opened, &History { bytes_max: room.bytes_max, ..*history })?;
-            Ok((Writer::new(camera.as_str(), opened, room, archive.recordings.clone())?, past, ended))
+            let writer = Writer::new(camera.as_str(), opened, room, archive.recordings.clone(), archive.clock.clone())?;
+            Ok((writer, past, ended))
         });
         match opened {
             Ok((writer, past, ended)) => (archive.writer, archive.past, archive.ended) = (Some(writer), past, ended),
             Err(error) if error.may_pass => archive.status.fail(&error),
             Err(error) => return Err(error),
         }
+        archive.end_recordings_of_last_run();
         Ok(archive)
+    }
+
+    /// What the last run recorded by itself has ended with its footage, if that run was killed.
+    fn end_recordings_of_last_run(&self) {
+        let now = self.clock.wall();
+        let last = self.past.segments.last().map_or(now, |last| last.start.wall + last.duration);
+        if let Err(error) = self.recordings.end_left(last, now) {
+            tracing::error!("recordings of the last run cannot be ended: {error}");
+        }
     }
 
     /// Where the numbers of a run begin that goes on behind this history; `stored` is what the store says, which is ahead of it after a kill,
@@ -229,14 +255,14 @@ impl Archive {
     }
 
     /// Writes what a bus tells of and a window holds, on a thread of its own.
-    pub fn start(self, bus: &Bus, window: Arc<Window>, tell: Tell) -> io::Result<Archiving> {
+    pub fn start(self, bus: &Bus, window: Arc<Window>, tell: Tell, look: Look) -> io::Result<Archiving> {
         let queue = QueueConfig::new("the history", Policy::NextEntry, Capacity { items: EVENTS_MAX, bytes: EVENT_BYTES_MAX });
         let mut events = bus.events.subscribe(queue);
         let Archive { camera, folder, room, writer, status, catalog, recordings, clock, .. } = self;
         let next = window.config().first.msn;
         let is_low = false;
         let mut archivist =
-            Archivist { camera, folder, room, writer, window, next, status, catalog, recordings, clock, tell, is_low };
+            Archivist { camera, folder, room, writer, window, next, status, catalog, recordings, clock, tell, look, is_low };
         archivist.tell_sizes();
         let (sender, ended) = bounded(1);
         thread::Builder::new().name("archive".to_owned()).spawn(move || {
@@ -287,6 +313,7 @@ struct Archivist {
     recordings: Arc<Recordings>,
     clock: Arc<dyn Clock>,
     tell: Tell,
+    look: Look,
     /// That protected footage takes most of the room was told.
     is_low: bool,
 }
@@ -296,12 +323,18 @@ impl Archivist {
         while let Ok(event) = events.recv() {
             if let PackagerEvent::End(msn) = event {
                 self.keep_through(msn);
-                self.recordings
-                    .take_ended(self.clock.wall())
-                    .into_iter()
-                    .for_each(|ended| (self.tell)(Notice::RecordingEnded(ended)));
+                self.look_for_recordings(Moment::Segment(self.clock.wall()));
             }
         }
+        self.look_for_recordings(Moment::End(self.clock.wall()));
+    }
+
+    /// Tells of the recordings that have begun and ended.
+    fn look_for_recordings(&mut self, moment: Moment) {
+        let begun = (self.look)(moment);
+        begun.into_iter().for_each(|begun| (self.tell)(Notice::RecordingBegun(begun)));
+        let (Moment::Segment(now) | Moment::End(now)) = moment;
+        self.recordings.take_ended(now).into_iter().for_each(|ended| (self.tell)(Notice::RecordingEnded(ended)));
     }
 
     /// A segment met a bug, and is not kept.
@@ -373,23 +406,37 @@ impl Archivist {
             let opened = with_sound_index(&self.folder, || {
                 let folder = Folder::open(&self.folder)?;
                 self.catalog.follow(&folder.index);
-                Writer::new(self.camera.as_str(), folder, self.room, self.recordings.clone())
+                Writer::new(self.camera.as_str(), folder, self.room, self.recordings.clone(), self.clock.clone())
             });
             self.writer = Some(opened?);
         }
         let Some(writer) = self.writer.as_mut() else { return Err(HistoryError::no_room(&self.folder, self.room.min_free)) };
-        writer.forget_before(self.window.first_held())?.into_iter().for_each(|time| (self.tell)(Notice::Pruned(time)));
+        let mut pruned = writer.forget_before(self.window.first_held())?;
         // A disk may give the room of a deleted file back later, so it is asked once for each segment.
         let mut may_remove_for_disk = true;
         while !writer.is_allowed(whole.segment.bytes) || (may_remove_for_disk && !writer.is_free(whole.segment.bytes)) {
-            let Some(oldest) = writer.last_of_oldest() else {
+            let Some((place, last)) = writer.first_to_go() else {
                 return Err(HistoryError::no_room(&self.folder, self.room.min_free));
             };
-            self.window.forget_through(oldest);
-            writer.remove_oldest()?.into_iter().for_each(|time| (self.tell)(Notice::Pruned(time)));
+            self.window.forget_through(last);
+            pruned.extend(writer.remove(place)?);
             may_remove_for_disk = false;
         }
-        writer.write(&whole)
+        let (written, first) = (writer.write(&whole), writer.first_kept());
+        self.tell_pruned(pruned, first);
+        written
+    }
+
+    /// Tells what was deleted. Recordings that were made by themselves go with their footage; the oldest that is left is from `first`.
+    fn tell_pruned(&mut self, pruned: Vec<TimeRange>, first: Option<WallTime>) {
+        if pruned.is_empty() {
+            return;
+        }
+        pruned.into_iter().for_each(|time| (self.tell)(Notice::Pruned(time)));
+        let forgotten = self.recordings.forget_before(first.unwrap_or(WallTime(i64::MAX)), self.clock.wall());
+        if let Err(error) = forgotten {
+            tracing::warn!("a recording whose footage was deleted is still listed: {error}");
+        }
     }
 
     fn tell_sizes(&mut self) {

@@ -5,6 +5,7 @@ mod config;
 pub mod flow;
 mod live;
 mod markers;
+mod rules;
 
 pub use config::CameraConfig;
 pub use live::{LiveCamera, PendingCamera};

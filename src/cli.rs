@@ -5,6 +5,7 @@
 mod cameras;
 mod complaint;
 pub mod kept;
+pub mod rules;
 
 pub use cameras::CAMERAS_MAX;
 
@@ -17,6 +18,7 @@ use crate::{
 use clap::{Args, Parser, Subcommand, error::ErrorKind};
 use complaint::{command_of, sentence};
 use kept::{ExportArgs, SnapshotArgs, StorageArgs};
+use rules::RulesArgs;
 use std::{ffi::OsString, path::PathBuf};
 
 const EXAMPLES: &str = "\
@@ -106,6 +108,9 @@ pub struct StreamArgs {
     /// The rolling window.
     #[command(flatten)]
     pub window: WindowArgs,
+    /// What is recorded by itself.
+    #[command(flatten)]
+    pub rules: RulesArgs,
     /// The server.
     #[command(flatten)]
     pub server: ServerArgs,

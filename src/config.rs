@@ -17,6 +17,7 @@ use std::{fmt, path::PathBuf};
 mod check;
 pub mod kept;
 mod record;
+mod rules;
 mod source;
 
 pub use check::read;

@@ -262,7 +262,8 @@ impl Listener {
         self.next < self.events.ring().next
     }
 
-    fn try_next(&mut self) -> Option<Received> {
+    /// The next event, if it is there already.
+    pub fn try_next(&mut self) -> Option<Received> {
         let ring = self.events.ring();
         let oldest = ring.next - ring.events.len() as u64;
         let from_oldest = std::mem::take(&mut self.from_oldest);

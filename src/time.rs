@@ -4,6 +4,7 @@
 //! The two are never mixed: a wall time is derived from a media time through one anchor per discontinuity.
 //! This file is the only one that reads the system's clocks or sleeps.
 
+pub mod hours;
 pub mod zone;
 
 use crate::sync::lock;

@@ -6,7 +6,7 @@ use crate::{
     camera_name::CameraName,
     plain_file,
     sync::lock,
-    time::WallTime,
+    time::{Span, WallTime},
     window::footage::{Coverage, TimeRange},
 };
 use serde::{Deserialize, Serialize};
@@ -15,7 +15,7 @@ use std::{
     fs,
     io::ErrorKind,
     path::{Path, PathBuf},
-    sync::Mutex,
+    sync::{Arc, Mutex},
 };
 
 /// The folder beside the files.
@@ -28,6 +28,8 @@ const FORMAT: u32 = 1;
 pub const RECORDINGS_MAX: usize = 10_000;
 /// No clock says so many seconds: a file of a higher number is none of ours.
 const NUMBER_MAX: u64 = 1 << 40;
+/// The shortest recording.
+const SHORTEST: Span = Span::from_ms(1);
 /// How an id begins.
 const ID_PREFIX: &str = "recording-";
 
@@ -44,10 +46,28 @@ pub struct Recording {
     pub from: WallTime,
     /// Up to this one, which may lie ahead; none while it goes on.
     pub to: Option<WallTime>,
-    /// Its footage is never deleted.
+    /// Its footage is not deleted.
     pub protect: bool,
+    /// Where it is protected for a time only: until when; none while it goes on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub protected_until: Option<WallTime>,
+    /// Who has made it.
+    pub cause: Cause,
     /// Where it is served as a file, below the address of the server.
     pub file: String,
+}
+
+/// Who makes a recording.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Cause {
+    /// Somebody who asked for it.
+    #[default]
+    Request,
+    /// Markers, by `--record-on`.
+    Marker,
+    /// The hours of the week, by `--record-schedule`.
+    Schedule,
 }
 
 /// A recording to be made.
@@ -61,6 +81,10 @@ pub struct Draft {
     pub to: Option<WallTime>,
     /// Whether its footage is protected.
     pub protect: bool,
+    /// For how long behind its end; none is for ever.
+    pub keep: Option<Span>,
+    /// Who makes it.
+    pub cause: Cause,
 }
 
 /// A change of a recording: what is `None` stays.
@@ -70,7 +94,7 @@ pub struct Change {
     pub name: Option<Option<String>>,
     /// Its end.
     pub to: Option<WallTime>,
-    /// Whether its footage is protected.
+    /// Whether its footage is protected, and then for ever.
     pub protect: Option<bool>,
 }
 
@@ -100,6 +124,20 @@ struct Kept {
     from: i64,
     to: Option<i64>,
     protect: bool,
+    /// µs behind its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    keep: Option<i64>,
+    #[serde(default, skip_serializing_if = "Cause::is_request")]
+    cause: Cause,
+}
+
+/// Whom protected footage has to give way to.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Protected {
+    /// What is not deleted because its time is over.
+    pub now: Coverage,
+    /// What is not deleted for want of room either.
+    pub always: Coverage,
 }
 
 #[derive(Debug, Default)]
@@ -111,6 +149,10 @@ struct State {
     last: u64,
     /// A file that cannot be understood: nobody knows what it protects.
     unread: Option<PathBuf>,
+    /// What they protect, as of [`State::look`].
+    protected: Arc<Protected>,
+    /// When the next of them protects nothing any more.
+    next_over: Option<WallTime>,
 }
 
 /// The recordings of a camera.
@@ -143,6 +185,7 @@ impl Recordings {
                 }
             }
         }
+        state.look(now);
         if let Some(unread) = &state.unread {
             tracing::error!(
                 "{} is no recording that this hlscam can read, and nothing is deleted while it is there: move it away, or use the hlscam \
@@ -166,7 +209,7 @@ impl Recordings {
 
     /// Makes one.
     pub fn add(&self, draft: Draft, now: WallTime) -> Result<Recording, RecordingError> {
-        let Draft { name, from, to, protect } = draft;
+        let Draft { name, from, to, protect, keep, cause } = draft;
         if to.is_some_and(|to| to <= from) {
             return Err(RecordingError::Order(from));
         }
@@ -179,12 +222,26 @@ impl Recordings {
             }
             (state.last + 1).max((now.0 / 1_000_000).max(0) as u64)
         };
-        let kept = Kept { format: FORMAT, name, from: from.0, to: to.map(|to| to.0), protect };
+        let keep = keep.map(Span::as_us);
+        let kept = Kept { format: FORMAT, name, from: from.0, to: to.map(|to| to.0), protect, keep, cause };
         self.keep(number, &kept)?;
         let mut state = lock(&self.state);
         state.last = number;
         state.take(number, kept.clone(), now);
+        state.look(now);
         Ok(self.told(number, &kept))
+    }
+
+    /// Makes one; where there are too many, in place of the oldest that no person has made or wants kept.
+    pub(super) fn add_in_place(&self, draft: Draft, now: WallTime) -> Result<Recording, RecordingError> {
+        match self.add(draft.clone(), now) {
+            Err(RecordingError::TooMany) => {
+                let oldest = lock(&self.state).recordings.iter().find(|(_, kept)| !kept.is_wanted()).map(|(number, _)| *number);
+                self.remove(&format!("{ID_PREFIX}{}", oldest.ok_or(RecordingError::TooMany)?), now)?;
+                self.add(draft, now)
+            }
+            made => made,
+        }
     }
 
     /// Changes one.
@@ -199,11 +256,14 @@ impl Recordings {
             kept.to = Some(to.0);
         }
         kept.name = change.name.unwrap_or(kept.name);
-        kept.protect = change.protect.unwrap_or(kept.protect);
+        if let Some(protect) = change.protect {
+            (kept.protect, kept.keep) = (protect, None);
+        }
         self.keep(number, &kept)?;
         let mut state = lock(&self.state);
         let is_told = !state.going_on.contains(&number);
         state.take(number, kept.clone(), now);
+        state.look(now);
         // What is over by this change is told as any other, by who asks for those that are.
         if !is_told {
             state.going_on.insert(number);
@@ -212,9 +272,13 @@ impl Recordings {
     }
 
     /// Forgets one; its footage is deleted with its time.
-    pub fn remove(&self, id: &str) -> Result<(), RecordingError> {
+    pub fn remove(&self, id: &str, now: WallTime) -> Result<(), RecordingError> {
         let number = number_of(id).ok_or(RecordingError::NotFound)?;
         let _turn = lock(&self.writing);
+        self.remove_number(number, now)
+    }
+
+    fn remove_number(&self, number: u64, now: WallTime) -> Result<(), RecordingError> {
         if !lock(&self.state).recordings.contains_key(&number) {
             return Err(RecordingError::NotFound);
         }
@@ -226,7 +290,29 @@ impl Recordings {
         let mut state = lock(&self.state);
         state.recordings.remove(&number);
         state.going_on.remove(&number);
+        state.look(now);
         Ok(())
+    }
+
+    /// Ends those that another run has made by itself and not ended: its last footage is from `last`.
+    pub(super) fn end_left(&self, last: WallTime, now: WallTime) -> Result<(), RecordingError> {
+        let left: Vec<Recording> =
+            self.list().into_iter().filter(|found| found.cause != Cause::Request && found.to.is_none()).collect();
+        for Recording { id, from, .. } in left {
+            // One of which nothing was kept is as short as can be.
+            let to = last.max(from + SHORTEST);
+            self.change(&id, Change { to: Some(to), ..Change::default() }, now)?;
+        }
+        Ok(())
+    }
+
+    /// Forgets those that no person has made and of which there is no footage any more: the oldest is from `first`.
+    pub(super) fn forget_before(&self, first: WallTime, now: WallTime) -> Result<(), RecordingError> {
+        let is_gone = |kept: &Kept| !kept.is_wanted() && kept.to.is_some_and(|to| to <= first.0);
+        let _turn = lock(&self.writing);
+        let gone: Vec<u64> =
+            lock(&self.state).recordings.iter().filter(|(_, kept)| is_gone(kept)).map(|(number, _)| *number).collect();
+        gone.into_iter().try_for_each(|number| self.remove_number(number, now))
     }
 
     /// Those that are over by now, and were not told as such; each once.
@@ -242,18 +328,13 @@ impl Recordings {
         ended.iter().filter_map(|number| Some(self.told(*number, state.recordings.get(number)?))).collect()
     }
 
-    /// The times whose footage is never deleted.
-    pub(super) fn protected(&self) -> Coverage {
-        let mut coverage = Coverage::default();
-        let state = lock(&self.state);
-        if state.unread.is_some() {
-            coverage.add(TimeRange { from: WallTime(i64::MIN), to: WallTime(i64::MAX) });
-            return coverage;
+    /// The times whose footage is not deleted now.
+    pub(super) fn protected(&self, now: WallTime) -> Arc<Protected> {
+        let mut state = lock(&self.state);
+        if state.next_over.is_some_and(|over| over <= now) {
+            state.look(now);
         }
-        for kept in state.recordings.values().filter(|kept| kept.protect) {
-            coverage.add(TimeRange { from: WallTime(kept.from), to: kept.to.map_or(WallTime(i64::MAX), WallTime) });
-        }
-        coverage
+        state.protected.clone()
     }
 
     fn told(&self, number: u64, kept: &Kept) -> Recording {
@@ -266,6 +347,8 @@ impl Recordings {
             from: WallTime(kept.from),
             to: kept.to.map(WallTime),
             protect: kept.protect,
+            protected_until: kept.protected_until().filter(|_| kept.protect && kept.to.is_some()),
+            cause: kept.cause,
         }
     }
 
@@ -291,6 +374,28 @@ impl State {
         }
     }
 
+    /// Finds out what they protect by now.
+    fn look(&mut self, now: WallTime) {
+        let (mut protected, mut next_over) = (Protected::default(), None);
+        if self.unread.is_some() {
+            let all = TimeRange { from: WallTime(i64::MIN), to: WallTime(i64::MAX) };
+            [&mut protected.now, &mut protected.always].into_iter().for_each(|coverage| coverage.add(all));
+        }
+        for kept in self.recordings.values().filter(|kept| kept.protect) {
+            let until = kept.protected_until();
+            if until.is_some_and(|until| until <= now) {
+                continue;
+            }
+            next_over = [next_over, until].into_iter().flatten().min();
+            let time = TimeRange { from: WallTime(kept.from), to: kept.to.map_or(WallTime(i64::MAX), WallTime) };
+            protected.now.add(time);
+            if kept.keep.is_none() {
+                protected.always.add(time);
+            }
+        }
+        (self.protected, self.next_over) = (protected.into(), next_over);
+    }
+
     fn take(&mut self, number: u64, kept: Kept, now: WallTime) {
         if kept.is_over(now) {
             self.going_on.remove(&number);
@@ -301,7 +406,26 @@ impl State {
     }
 }
 
+impl Cause {
+    fn is_request(&self) -> bool {
+        *self == Cause::Request
+    }
+}
+
 impl Kept {
+    /// Whether a person has made it, or wants it kept.
+    fn is_wanted(&self) -> bool {
+        self.cause.is_request() || (self.protect && self.keep.is_none())
+    }
+
+    /// Until when its footage is protected, if it is.
+    fn protected_until(&self) -> Option<WallTime> {
+        match (self.keep, self.to) {
+            (Some(keep), Some(to)) => Some(WallTime(to.saturating_add(keep))),
+            _ => None,
+        }
+    }
+
     fn is_over(&self, now: WallTime) -> bool {
         self.to.is_some_and(|to| to <= now.0)
     }
@@ -314,86 +438,4 @@ fn number_of(id: &str) -> Option<u64> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::time::Span;
-
-    const NOW: WallTime = WallTime(1_795_191_552_000_000);
-
-    fn after_s(s: i64) -> WallTime {
-        NOW + Span::from_ms(s * 1000)
-    }
-
-    fn draft(from_s: i64, to_s: Option<i64>, protect: bool) -> Draft {
-        Draft { name: Some("door".to_owned()), from: after_s(from_s), to: to_s.map(after_s), protect }
-    }
-
-    fn open(folder: &Path) -> Recordings {
-        Recordings::open(&CameraName::default(), folder, NOW).expect("the folder can be read")
-    }
-
-    #[test]
-    fn what_was_made_changed_and_deleted_is_so_after_a_restart() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let recordings = open(folder.path());
-        let first = recordings.add(draft(-60, Some(-30), true), NOW).expect("it is kept");
-        let second = recordings.add(draft(-10, None, true), NOW).expect("it is kept");
-        let third = recordings.add(draft(-5, Some(60), false), NOW).expect("it is kept");
-        assert_eq!([&first.id, &second.id, &third.id], ["recording-1795191552", "recording-1795191553", "recording-1795191554"]);
-        let change = Change { name: Some(None), to: Some(after_s(-1)), protect: None };
-        let second = recordings.change(&second.id, change, NOW).expect("it is changed");
-        assert_eq!((second.name.clone(), second.to), (None, Some(after_s(-1))));
-        recordings.remove(&third.id).expect("it is removed");
-        assert_eq!(recordings.list(), [first.clone(), second.clone()]);
-        drop(recordings);
-        let again = open(folder.path());
-        assert_eq!(again.list(), [first, second.clone()]);
-        assert_eq!(again.find(&second.id), Some(second));
-        assert!(again.find("recording-01795191553").is_none() && again.find("x").is_none());
-    }
-
-    #[test]
-    fn an_end_is_told_once_and_not_again_by_the_next_run() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let recordings = open(folder.path());
-        let open_end = recordings.add(draft(0, None, true), NOW).expect("it is kept");
-        let ahead = recordings.add(draft(0, Some(10), true), NOW).expect("it is kept");
-        let ids = |ended: Vec<Recording>| ended.into_iter().map(|recording| recording.id).collect::<Vec<_>>();
-        assert!(recordings.take_ended(after_s(9)).is_empty());
-        assert_eq!(ids(recordings.take_ended(after_s(10))), [ahead.id]);
-        let change = Change { to: Some(after_s(20)), ..Change::default() };
-        recordings.change(&open_end.id, change, after_s(20)).expect("it is changed");
-        assert_eq!(ids(recordings.take_ended(after_s(20))), [open_end.id]);
-        assert!(recordings.take_ended(after_s(30)).is_empty());
-        let again = Recordings::open(&CameraName::default(), folder.path(), after_s(40)).expect("the folder can be read");
-        assert!(again.take_ended(after_s(50)).is_empty());
-    }
-
-    #[test]
-    fn what_cannot_be_is_refused_and_changes_nothing() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let recordings = open(folder.path());
-        assert!(matches!(recordings.add(draft(5, Some(5), true), NOW), Err(RecordingError::Order(_))));
-        let made = recordings.add(draft(0, None, true), NOW).expect("it is kept");
-        let early = Change { to: Some(after_s(-1)), ..Change::default() };
-        assert!(matches!(recordings.change(&made.id, early, NOW), Err(RecordingError::Order(_))));
-        assert!(matches!(recordings.change("recording-7", Change::default(), NOW), Err(RecordingError::NotFound)));
-        assert!(matches!(recordings.remove("recording-7"), Err(RecordingError::NotFound)));
-        assert_eq!(recordings.list(), [made]);
-        // A file of another program, and one of a hlscam to come.
-        fs::write(folder.path().join("recordings/notes.txt"), "x").expect("there is room");
-        fs::write(folder.path().join("recordings/recording-9999999999.json"), "{\"format\":2}").expect("there is room");
-        let again = open(folder.path());
-        assert_eq!(again.list().len(), 1);
-        assert_eq!(again.add(draft(0, None, true), NOW).expect("it is kept").id, "recording-10000000000", "no file is replaced");
-        let long_ago = TimeRange { from: WallTime(0), to: WallTime(1) };
-        assert!(again.protected().has(long_ago), "what the other file protects is not known");
-        fs::remove_file(folder.path().join("recordings/recording-9999999999.json")).expect("it is there");
-        // Names that are none of ours.
-        for name in ["recording-18446744073709551615.json", "recording-007.json"] {
-            fs::write(folder.path().join("recordings").join(name), "x").expect("there is room");
-        }
-        let again = open(folder.path());
-        assert!(!again.protected().has(long_ago) && again.list().len() == 2);
-    }
-}
+mod tests;

@@ -47,8 +47,21 @@ impl Run {
         let feed = Feed::begin(config, begin, init, Some(archive.take_past()));
         let Archive { camera, folder, room, writer, status, catalog, recordings, clock, .. } = archive;
         let (window, next, tell) = (feed.window.clone(), first.msn, Box::new(|_| {}));
-        let archivist =
-            Archivist { camera, folder, room, writer, window, next, status, catalog, recordings, clock, tell, is_low: false };
+        let archivist = Archivist {
+            camera,
+            folder,
+            room,
+            writer,
+            window,
+            next,
+            status,
+            catalog,
+            recordings,
+            clock,
+            tell,
+            look: Box::new(|_| Vec::new()),
+            is_low: false,
+        };
         Run { feed, archivist }
     }
 

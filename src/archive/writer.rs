@@ -5,7 +5,7 @@ use super::{
     folder::{Folder, SUFFIX},
     index::{Extent, FileRow, IndexError, SegmentRow},
     record::{FileHeader, SegmentHeader, StretchHeader, boxed},
-    recordings::Recordings,
+    recordings::{Protected, Recordings},
 };
 use crate::{
     package::{
@@ -14,10 +14,10 @@ use crate::{
         media_bytes::{FileRange, MediaBytes},
     },
     plain_file::{self, Identity},
-    time::{Span, WallTime},
+    time::{Clock, Span, WallTime},
     window::{
         DiskRoom,
-        footage::TimeRange,
+        footage::{Coverage, TimeRange},
         state::{Init, Whole},
     },
 };
@@ -56,6 +56,7 @@ pub struct Writer {
     room: DiskRoom,
     /// What is not deleted.
     recordings: Arc<Recordings>,
+    clock: Arc<dyn Clock>,
     files: VecDeque<FileRow>,
     /// Bytes of all files but the open one.
     closed_bytes: u64,
@@ -66,7 +67,13 @@ pub struct Writer {
 
 impl Writer {
     /// Goes on behind what a folder holds.
-    pub fn new(camera: &str, folder: Folder, room: DiskRoom, recordings: Arc<Recordings>) -> Result<Writer, HistoryError> {
+    pub fn new(
+        camera: &str,
+        folder: Folder,
+        room: DiskRoom,
+        recordings: Arc<Recordings>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Writer, HistoryError> {
         let files: VecDeque<FileRow> = folder.index.files().map_err(|error| HistoryError::index(&folder.path, &error))?.into();
         let closed_bytes = files.iter().map(|file| file.len).sum();
         Ok(Writer {
@@ -74,6 +81,7 @@ impl Writer {
             folder,
             room,
             recordings,
+            clock,
             files,
             closed_bytes,
             open: None,
@@ -195,29 +203,32 @@ impl Writer {
     /// not say what may go: it lists less than there is where days are kept, or where the disk could not be read when it began. Gives what
     /// was forgotten.
     pub fn forget_before(&mut self, first: Msn) -> Result<Vec<TimeRange>, HistoryError> {
-        let mut forgotten = Vec::new();
-        while let Some(oldest) = self.oldest().filter(|oldest| last_of(&self.files[*oldest]) < first) {
+        let (mut forgotten, protected) = (Vec::new(), self.protected());
+        while let Some(oldest) = self.oldest(&protected.now).filter(|oldest| last_of(&self.files[*oldest]) < first) {
             let newer: Span = self.files.iter().skip(oldest + 1).filter_map(|file| file.extent).map(|extent| extent.footage).sum();
             if newer < self.room.span {
                 break;
             }
-            forgotten.extend(self.remove_oldest()?);
+            forgotten.extend(self.remove(oldest)?);
         }
         Ok(forgotten)
     }
 
-    /// The place of the oldest file that may be deleted: it is not written any more, and no recording protects it.
-    fn oldest(&self) -> Option<usize> {
+    fn protected(&self) -> Arc<Protected> {
+        self.recordings.protected(self.clock.wall())
+    }
+
+    /// The place of the oldest file that may be deleted: it is not written any more, and not protected.
+    fn oldest(&self, protected: &Coverage) -> Option<usize> {
         let closed = self.files.len() - usize::from(self.open.is_some());
-        let protected = self.recordings.protected();
         self.files.iter().take(closed).position(|file| file.extent.is_none_or(|extent| !protected.has(extent.time())))
     }
 
     /// Bytes of the files that recordings protect.
     pub fn protected_bytes(&self) -> u64 {
-        let protected = self.recordings.protected();
+        let protected = self.protected();
         let len = |file: &FileRow| if self.is_open(file) { self.open.as_ref().map_or(0, |open| open.len) } else { file.len };
-        self.files.iter().filter(|file| file.extent.is_some_and(|extent| protected.has(extent.time()))).map(len).sum()
+        self.files.iter().filter(|file| file.extent.is_some_and(|extent| protected.now.has(extent.time()))).map(len).sum()
     }
 
     fn is_open(&self, file: &FileRow) -> bool {
@@ -234,14 +245,21 @@ impl Writer {
         free_bytes(&self.folder.path).is_none_or(|free| free >= self.room.min_free.saturating_add(len))
     }
 
-    /// The number of the last segment of the oldest file that may be deleted; none if there is none.
-    pub fn last_of_oldest(&self) -> Option<Msn> {
-        self.oldest().map(|oldest| last_of(&self.files[oldest]))
+    /// The place of the file that is deleted first for want of room, and the number of its last segment: the oldest that is not protected,
+    /// else the oldest that is protected for a time only. None if there is none.
+    pub fn first_to_go(&self) -> Option<(usize, Msn)> {
+        let protected = self.protected();
+        let place = self.oldest(&protected.now).or_else(|| self.oldest(&protected.always))?;
+        Some((place, last_of(&self.files[place])))
     }
 
-    /// Removes the oldest file that may be deleted; says what was in it.
-    pub fn remove_oldest(&mut self) -> Result<Option<TimeRange>, HistoryError> {
-        let Some(place) = self.oldest() else { return Ok(None) };
+    /// The first moment of which there is a file; none without any.
+    pub fn first_kept(&self) -> Option<WallTime> {
+        self.files.iter().filter_map(|file| file.extent).map(|extent| extent.from).min()
+    }
+
+    /// Removes a file by its place; says what was in it.
+    pub fn remove(&mut self, place: usize) -> Result<Option<TimeRange>, HistoryError> {
         let oldest = &self.files[place];
         let path = self.folder.path_of(&oldest.name);
         match fs::remove_file(&path) {

@@ -1,6 +1,7 @@
 //! What is asked of a camera: its name, and what each of its stages does.
 
 use crate::{
+    archive::auto_record::RecordRules,
     camera_name::CameraName,
     compose::Overlay,
     detect::DetectConfig,
@@ -36,6 +37,8 @@ pub struct CameraConfig {
     pub lengths: Lengths,
     /// How much is kept.
     pub history: History,
+    /// What is recorded by itself.
+    pub rules: RecordRules,
 }
 
 impl CameraConfig {

@@ -4,6 +4,7 @@ use super::{
     Camera, CameraConfig, CameraError,
     flow::{EndedFlow, Flow, FlowLimits, RunningFlow},
     markers::MarkerServiceBuilder,
+    rules::look_by,
 };
 use crate::{
     archive::{Archive, Archiving, Notice, Tell},
@@ -84,7 +85,10 @@ impl PendingCamera {
         publish_to_window(camera.clone());
         let init = archive.as_ref().map_or(InitId(1), Archive::first_init);
         // Behind the window, from which it takes its bytes.
-        let archiving = archive.map(|archive| archive.start(&camera.bus, camera.window.clone(), tell_events(&camera)));
+        let archiving = archive.map(|archive| {
+            let look = look_by(config.rules.clone(), archive.recordings.clone(), &camera.markers.events);
+            archive.start(&camera.bus, camera.window.clone(), tell_events(&camera), look)
+        });
         let archiving =
             archiving.transpose().map_err(|error| CameraError(format!("cannot start a thread for the history: {error}")))?;
         let running = flow.start(capture, FlowLimits { first: first.segment(init), frames_max: None })?;
@@ -138,6 +142,7 @@ fn tell_events(camera: &Camera) -> Tell {
         let kind = match notice {
             Notice::Pruned(time) => EventKind::HistoryPruned(time),
             Notice::Low(why) => EventKind::DiskLow(why),
+            Notice::RecordingBegun(recording) => EventKind::RecordingBegin(recording),
             Notice::RecordingEnded(recording) => EventKind::RecordingEnd(recording),
         };
         events.publish(clock.wall(), kind);

@@ -3,10 +3,11 @@
 //! Pure: whether a file, a camera or a port exists is found out by the stage that opens it.
 
 use super::{
-    Command, DetectFilesConfig, EventsConfig, Invocation, Listing, kept, record,
+    Command, DetectFilesConfig, EventsConfig, Invocation, Listing, kept, record, rules,
     source::{refuse_addresses, source},
 };
 use crate::{
+    archive::auto_record::RecordRules,
     camera::CameraConfig,
     camera_name::{self, CameraName},
     cli::{
@@ -99,6 +100,7 @@ fn camera(args: &StreamArgs, index: usize) -> Result<CameraConfig, UsageError> {
         None => CameraName::of_index(index),
     };
     config.history = window(&args.window, config.encode.bitrate, config.lengths)?;
+    config.rules = rules::read(&args.rules)?;
     Ok(config)
 }
 
@@ -159,6 +161,7 @@ fn pipeline(source: SourceSpec, once: bool, args: &PipelineArgs) -> Result<Camer
         encode: encode(&args.encode)?,
         lengths: lengths(&args.cut)?,
         history: History::default(),
+        rules: RecordRules::default(),
     })
 }
 

@@ -79,7 +79,8 @@ pub(super) fn check_searched(record: &RecordConfig, config: &CameraConfig) -> Re
     })
 }
 
-fn length(
+/// A length within limits, if one was typed.
+pub(super) fn length(
     option: &str,
     text: Option<&str>,
     (min, max): (Span, Span),
@@ -95,13 +96,20 @@ fn length(
     Ok(Some(span))
 }
 
+/// Kinds of markers.
+pub(super) fn kinds(option: &str, text: &str) -> Result<Vec<String>, UsageError> {
+    let kinds: Vec<String> = text.split(',').map(|kind| kind.trim().to_owned()).collect();
+    if kinds.iter().all(|kind| is_kind(kind)) {
+        Ok(kinds)
+    } else {
+        refuse(option, text, "this is no kind of marker; write face, or several with commas between")
+    }
+}
+
 /// The kinds of markers that are waited for.
 fn on(args: &RecordArgs, (output, is_repeated): (&Output, bool)) -> Result<Option<Vec<String>>, UsageError> {
     let Some(text) = &args.on else { return Ok(None) };
-    let kinds: Vec<String> = text.split(',').map(|kind| kind.trim().to_owned()).collect();
-    if !kinds.iter().all(|kind| is_kind(kind)) {
-        return refuse("--on", text, "this is no kind of marker; write face, or several with commas between");
-    }
+    let kinds = kinds("--on", text)?;
     match output {
         _ if args.duration.is_some() => refuse("--on", text, "the markers say how long is recorded; leave --duration out"),
         _ if is_repeated => refuse("--on", text, "the markers say when is recorded; leave --every out"),

@@ -20,6 +20,16 @@ impl Zone {
             Zone::Utc => TimeZone::UTC,
         }
     }
+
+    /// The day of the week, from Monday on, and the minute of the day that the clock of the zone shows then.
+    pub(super) fn day_and_minute(self, at: WallTime) -> (usize, u16) {
+        day_and_minute_in(self.zone(), at)
+    }
+}
+
+fn day_and_minute_in(zone: TimeZone, at: WallTime) -> (usize, u16) {
+    let shown = timestamp(at).to_zoned(zone);
+    (shown.weekday().to_monday_zero_offset() as usize, shown.hour() as u16 * 60 + shown.minute() as u16)
 }
 
 /// Fills the conversions of `strftime` with a time; the reason if there is a conversion that does not exist.
@@ -89,6 +99,16 @@ mod tests {
         check(3600, "2026-10-24T23:30:00Z", &["10-25T00:00", "10-25T01:00", "10-25T02:00"]);
         check(6 * 3600, "2026-10-24T22:00:00Z", &["10-25T05:00", "10-25T11:00"]);
         check(86_400, "2026-10-24T22:00:00Z", &["10-25T23:00"]);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_shows_no_minute_that_it_leaves_out() {
+        let zone = || TimeZone::posix(EUROPE).expect("a zone");
+        let shown = |at: &str| day_and_minute_in(zone(), WallTime::parse(&format!("2026-{at}:00Z")).expect("a time"));
+        // Friday, one hour ahead of UTC.
+        assert_eq!(shown("11-27T23:30"), (5, 30));
+        assert_eq!((shown("03-29T00:59"), shown("03-29T01:00")), ((6, 119), (6, 180)));
+        assert_eq!((shown("10-25T00:30"), shown("10-25T01:30")), ((6, 150), (6, 150)));
     }
 
     #[test]

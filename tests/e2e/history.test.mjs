@@ -17,7 +17,8 @@ const RUN_MS = 10_000;
 const FRAME_ERROR_MS = 150;
 
 const storage = mkdtempSync(join(tmpdir(), 'hlscam-history-'));
-const start = (port = 0) => startServer({ port, options: [...LIGHT, '--detect', 'none', '--storage', storage, '--window', '2m'] });
+const RULES = ['--record-on', 'door', '--record-pre-roll', '2s', '--record-post-roll', '1s', '--record-keep', '1d'];
+const start = (port = 0) => startServer({ port, options: [...LIGHT, '--detect', 'none', '--storage', storage, '--window', '2m', ...RULES] });
 
 let browser;
 let server;
@@ -131,6 +132,20 @@ test('a_recording_is_made_of_what_was_told_as_an_event_and_served_as_a_file', { 
   assert.equal((await ask('', 'POST', { from: 1000, to: 2000 })).status, 400, 'long before there was footage');
   assert.equal((await ask(`/${recording.id}`, 'DELETE')).status, 204);
   assert.deepEqual([(await ask(`/${recording.id}`)).status, (await ask(`/${recording.id}.mp4`)).status], [404, 404]);
+});
+
+test('a_marker_makes_a_recording_with_what_came_before_and_after', { timeout: 60_000 }, async () => {
+  const ask = (path, method = 'GET', body = undefined) =>
+    fetch(new URL(path, server.url), { method, body: body && JSON.stringify(body), headers: { 'content-type': 'application/json' } });
+  const made = async () => (await (await ask('api/recordings')).json()).recordings;
+  const door = await (await ask('api/markers', 'POST', { kind: 'door' })).json();
+  const [begun] = await until('it has begun', async () => ({ done: (await made()).length === 1, seen: await made() }), NOTICE_MS);
+  assert.deepEqual([begun.name, begun.cause, begun.to, begun.from], ['door', 'marker', null, new Date(Date.parse(door.begin) - 2000).toISOString()]);
+  const { end } = await (await ask(`api/markers/${door.id}`, 'PATCH', { end: new Date().toISOString() })).json();
+  const [ended] = await until('it has ended', async () => ({ done: (await made())[0].to !== null, seen: await made() }), NOTICE_MS);
+  assert.equal(ended.to, new Date(Date.parse(end) + 1000).toISOString());
+  assert.equal(ended.protected_until, new Date(Date.parse(ended.to) + 86_400_000).toISOString());
+  await ask(`api/recordings/${ended.id}`, 'DELETE');
 });
 
 test('a_key_keeps_what_just_happened_and_the_list_names_finds_and_deletes_it', { timeout: 120_000 }, async () => {

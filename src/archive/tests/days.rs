@@ -1,6 +1,9 @@
 //! Footage that a window lists no longer: kept, found, protected and deleted.
 
-use super::{super::recordings::Draft, *};
+use super::{
+    super::recordings::{Cause, Draft},
+    *,
+};
 use crate::{
     playlist::archive::{self, Entries},
     window::footage::{Footage, TimeRange},
@@ -79,7 +82,7 @@ fn protected_footage_outlives_its_time_until_its_recording_is_deleted() {
     run.archivist.writer.as_mut().expect("there is room").file_len_max = 20_000;
     run.push(&seconds(8));
     let at = |s: i64| BEGIN + Span::from_ms(s * 1000);
-    let draft = Draft { name: None, from: at(2), to: Some(at(4)), protect: true };
+    let draft = Draft { name: None, from: at(2), to: Some(at(4)), protect: true, keep: None, cause: Cause::Request };
     let kept = run.archivist.recordings.add(draft, at(8)).expect("it is kept");
     run.push(&seconds(60));
     let has = |run: &Run, s| {
@@ -90,7 +93,7 @@ fn protected_footage_outlives_its_time_until_its_recording_is_deleted() {
     assert!(run.archivist.status.report().protected_bytes > 0);
     let pruned = lock(&notices).iter().filter(|notice| matches!(notice, Notice::Pruned(_))).count();
     assert!(pruned > 10, "what was deleted is told: {pruned}");
-    run.archivist.recordings.remove(&kept.id).expect("it is there");
+    run.archivist.recordings.remove(&kept.id, BEGIN).expect("it is there");
     run.push(&seconds(2));
     assert!(!has(&run, 2));
     assert_eq!(run.archivist.status.report().protected_bytes, 0);
@@ -104,7 +107,7 @@ fn protected_footage_that_takes_all_the_room_is_told_before_it_does() {
     let heard = notices.clone();
     run.archivist.tell = Box::new(move |notice| lock(&heard).push(notice));
     run.archivist.writer.as_mut().expect("there is room").file_len_max = 20_000;
-    let open = Draft { name: None, from: BEGIN, to: None, protect: true };
+    let open = Draft { name: None, from: BEGIN, to: None, protect: true, keep: None, cause: Cause::Request };
     let kept = run.archivist.recordings.add(open, BEGIN).expect("it is kept");
     let mut told_after = None;
     for n in 0..20 {
@@ -118,7 +121,7 @@ fn protected_footage_that_takes_all_the_room_is_told_before_it_does() {
     assert!(run.archivist.status.report().trouble.is_some_and(|why| why.contains("nothing older can be deleted")));
     assert!(told_after.is_some_and(|n| n < 12), "{told_after:?}");
     assert_eq!(lock(&notices).len(), 1, "it is told once, and nothing was deleted");
-    run.archivist.recordings.remove(&kept.id).expect("it is there");
+    run.archivist.recordings.remove(&kept.id, BEGIN).expect("it is there");
     run.push(&seconds(1));
     assert_eq!(run.archivist.status.report().trouble, None);
 }

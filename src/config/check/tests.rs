@@ -49,6 +49,7 @@ fn without_options_the_defaults_are_meant() {
         encode: EncodeConfig { encoder: "libx264".to_owned(), preset: PRESET_DEFAULT.to_owned(), bitrate: BITRATE_DEFAULT },
         lengths: Lengths::default(),
         history: History::default(),
+        rules: RecordRules::default(),
     };
     assert_eq!(streamed(""), (config, ServerConfig { bind: BIND_DEFAULT, port: PORT_DEFAULT, access: AccessConfig::default() }));
 }
@@ -80,6 +81,7 @@ fn every_option_reaches_its_stage() {
         encode: EncodeConfig { encoder: "h264_vaapi".to_owned(), preset: "p1".to_owned(), bitrate: 2_500_000 },
         lengths: Lengths { part: Span::from_ms(500), segment: Span::from_ms(1000) },
         history: History { span: WINDOW_MAX, bytes_max: 500 << 20, disk: None },
+        rules: RecordRules::default(),
     };
     let access = AccessConfig {
         host_names: ["nas.lan", "203.0.113.7", "[2001:db8::5]"].map(|host| Host::parse(host).unwrap()).into(),
@@ -288,6 +290,18 @@ fn a_window_that_cannot_work_is_refused() {
     check("--window 5s", "--window 5s: players need three segments of 2s; write 6s at least");
     check("--segment 10s --window 29s", "--window 29s: players need three segments of 10s; write 30s at least");
     check("--window 25h", "--window 25h: without --storage it is held in memory; write 24h at most, or pass a folder");
+    check(
+        "--storage /x --record-keep 1d",
+        "--record-keep 1d: nothing is recorded by itself; write --record-on face or --record-schedule too",
+    );
+    check(
+        "--storage /x --record-on Face",
+        "--record-on Face: this is no kind of marker; write face, or several with commas between",
+    );
+    let why = "\"8:00\" is no time of the day; write days and hours, like mon-fri 08:00-18:00; several have a comma between";
+    check("--storage /x --record-schedule 8:00-09:00", &format!("--record-schedule 8:00-09:00: {why}"));
+    let why = "this is 0s to 1h long; write 10s or 2m";
+    check("--storage /x --record-on face --record-pre-roll 2h", &format!("--record-pre-roll 2h: {why}"));
     check("--window 367d --storage /x", "--window 367d: this is too long; write 366d at most");
     check("--window-bytes 1M", "--window-bytes 1M: four segments of 2s do not fit at this bit rate; write 2M at least");
     check("--window-bytes 65G", "--window-bytes 65G: the window is held in memory; write 64G at most");

@@ -2,7 +2,7 @@
 
 use super::markers::{body_of, may_change, reply_of};
 use crate::{
-    archive::recordings::{Change, Draft, Recording, RecordingError, Recordings},
+    archive::recordings::{Cause, Change, Draft, Recording, RecordingError, Recordings},
     camera::Camera,
     events::EventKind,
     marker::draft::{self, AHEAD_MAX, BadJson, Time},
@@ -72,7 +72,8 @@ fn read_draft(body: &[u8], now: WallTime) -> Result<Draft, BadJson> {
     if to.is_some_and(|to| to <= from) {
         return bad(format!("to is not after from ({from})"));
     }
-    Ok(Draft { name: self::name(name)?, from, to, protect: protect.unwrap_or(true) })
+    let (protect, name) = (protect.unwrap_or(true), self::name(name)?);
+    Ok(Draft { name, from, to, protect, keep: None, cause: Cause::Request })
 }
 
 /// Reads a change.
@@ -231,7 +232,7 @@ pub(in crate::server) fn remove(call: Call) -> Answer {
         let shared = call.shared.clone();
         drop(call);
         let recordings = recordings_of(&camera)?;
-        change(&shared, move || Ok(recordings.remove(&id)?)).await?;
+        change(&shared, move || Ok(recordings.remove(&id, camera.clock.wall())?)).await?;
         Ok(no_content())
     }))
 }
@@ -277,10 +278,10 @@ mod tests {
     fn a_recording_begins_now_and_goes_on_unless_it_says_otherwise() {
         let after = |s: i64| NOW + Span::from_ms(s * 1000);
         let read = |body: &str| read_draft(body.as_bytes(), NOW).map_err(|bad| bad.to_string());
-        let open = Draft { name: None, from: NOW, to: None, protect: true };
+        let open = Draft { name: None, from: NOW, to: None, protect: true, keep: None, cause: Cause::Request };
         assert_eq!(read("{}"), Ok(open.clone()));
         assert_eq!(read(r#"{"pre_roll_s": 10, "name": " "}"#), Ok(Draft { from: after(-10), ..open.clone() }));
-        let named = Draft { name: Some("door".to_owned()), from: after(-30), to: Some(after(0)), protect: false };
+        let named = Draft { name: Some("door".to_owned()), from: after(-30), to: Some(after(0)), protect: false, ..open.clone() };
         assert_eq!(read(r#"{"name": "door", "from": 1795191522, "duration_s": 30, "protect": false}"#), Ok(named));
         let ahead = Draft { from: after(-5), to: Some(after(3600)), ..open };
         assert_eq!(read(r#"{"to": "2026-11-20T17:19:12Z", "pre_roll_s": 5}"#), Ok(ahead));
@@ -323,6 +324,8 @@ mod tests {
             from: NOW,
             to: None,
             protect: true,
+            protected_until: None,
+            cause: Cause::Request,
             file: String::new(),
         };
         let named = |name: &str| file_name(&recording(name));
