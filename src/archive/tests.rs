@@ -47,21 +47,9 @@ impl Run {
         let feed = Feed::begin(config, begin, init, Some(archive.take_past()));
         let Archive { camera, folder, room, writer, status, catalog, recordings, clock, .. } = archive;
         let (window, next, tell) = (feed.window.clone(), first.msn, Box::new(|_| {}));
-        let archivist = Archivist {
-            camera,
-            folder,
-            room,
-            writer,
-            window,
-            next,
-            status,
-            catalog,
-            recordings,
-            clock,
-            tell,
-            look: Box::new(|_| Vec::new()),
-            is_low: false,
-        };
+        let (look, is_low): (Look, _) = (Box::new(|_| Vec::new()), false);
+        let archivist =
+            Archivist { camera, folder, room, writer, window, next, status, catalog, recordings, clock, tell, look, is_low };
         Run { feed, archivist }
     }
 
