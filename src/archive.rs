@@ -239,7 +239,7 @@ impl Archive {
             return stored.unwrap_or(otherwise);
         }
         let msn = stored.map_or(next, |stored| stored.msn.max(next));
-        self.past.fill_to(msn);
+        self.past.fill_to(msn, self.clock.wall());
         // Those of the listed past stay as they were told.
         FirstNumbers { msn, discontinuities: self.ended.discontinuities.max(1), key_frames: self.ended.key_frames }
     }

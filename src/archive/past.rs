@@ -106,7 +106,7 @@ fn listed(rows: &[SegmentRow], before: Option<StretchHeader>, in_files: &BTreeMa
         }
         // What is gone belongs to no stretch.
         let end = past.segments.last().map(Segment::end);
-        past.fill_to(Msn(header.msn));
+        past.fill_to(Msn(header.msn), WallTime(header.wall));
         if let Some(stretch) = header.stretch.or(before.take()) {
             begin_stretch(&mut past, &stretch, init.id, end);
         }

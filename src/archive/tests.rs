@@ -168,8 +168,9 @@ fn what_was_told_and_not_kept_is_listed_as_gone() {
     let last = first.feed.window.summary().last_msn;
     drop(first);
     let history = History { span: config().span, bytes_max: 1 << 30, disk: Some(ROOM) };
-    let mut archive = Archive::open(&CameraName::default(), storage.path(), (&history, ROOM), Arc::new(ManualClock::at(BEGIN)))
-        .expect("it is there");
+    // A second and a half later: there was no time for two whole ones.
+    let clock = Arc::new(ManualClock::at(BEGIN + Span::from_ms(5500)));
+    let mut archive = Archive::open(&CameraName::default(), storage.path(), (&history, ROOM), clock).expect("it is there");
     // The store of markers is two ahead.
     let first =
         archive.first_numbers(Some(FirstNumbers { msn: Msn(last + 3), ..FirstNumbers::at(BEGIN) }), FirstNumbers::at(BEGIN));
@@ -181,7 +182,7 @@ fn what_was_told_and_not_kept_is_listed_as_gone() {
     texts.follow(feed.window.snapshot(texts.next()));
     let page = texts.page(Kind::Video(Extent::Full)).expect("there is a past");
     let text = String::from_utf8(page.plain().concat()).expect("text");
-    assert!(text.contains(&format!("#EXT-X-GAP\n#EXTINF:1.00000,\nseg-first-{}.m4s\n", last + 1)), "{text}");
+    assert!(text.contains(&format!("#EXT-X-GAP\n#EXTINF:0.75000,\nseg-first-{}.m4s\n", last + 1)), "{text}");
 }
 
 #[test]

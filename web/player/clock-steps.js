@@ -9,6 +9,7 @@ const WINDOW_MAX_MS = 24 * 3_600_000;
  * @typedef {object} Dated
  * @property {number} sn media sequence number
  * @property {number | null} programDateTime
+ * @property {boolean} [gap] there is nothing of it: its date is a guess
  */
 
 /**
@@ -18,11 +19,23 @@ const WINDOW_MAX_MS = 24 * 3_600_000;
  * @param {number} known the number of a fragment up to which was looked already
  */
 export function lastStep(fragments, known) {
-  for (let at = fragments.length - 1; at > 0 && fragments[at].sn > known; at -= 1) {
-    const [before, after] = [fragments[at - 1].programDateTime, fragments[at].programDateTime];
-    if (before !== null && after !== null && (after < before || after - before > WINDOW_MAX_MS)) {
-      return fragments[at].sn;
+  /** @type {Dated | null} */
+  let next = null;
+  for (let at = fragments.length - 1; at >= 0; at -= 1) {
+    const fragment = fragments[at];
+    if (fragment.gap || fragment.programDateTime === null) {
+      continue;
     }
+    if (next !== null) {
+      const passedMs = /** @type {number} */ (next.programDateTime) - fragment.programDateTime;
+      if (passedMs < 0 || passedMs > WINDOW_MAX_MS) {
+        return next.sn;
+      }
+    }
+    if (fragment.sn <= known) {
+      return null;
+    }
+    next = fragment;
   }
   return null;
 }

@@ -18,6 +18,12 @@ const CASES = [
   ['no dates', [null, null, 2], 0, null],
   ['nothing', [], 0, null],
 ];
+test('step of the clock: a guess of what is gone is none', () => {
+  const guessed = fragments([0, 2, 4, 6, 5, 7]).map((fragment) => ({ ...fragment, gap: fragment.sn === 102 || fragment.sn === 103 }));
+  assert.equal(lastStep(guessed, 0), null);
+  assert.equal(lastStep(guessed, 103), null);
+});
+
 for (const [name, dates, known, expect] of CASES) {
   test(`step of the clock: ${name}`, () => assert.equal(lastStep(fragments(dates), known), expect));
 }
