@@ -148,6 +148,51 @@ test('a_marker_makes_a_recording_with_what_came_before_and_after', { timeout: 60
   await ask(`api/recordings/${ended.id}`, 'DELETE');
 });
 
+test('a_stretch_that_is_dragged_out_is_saved_kept_and_played', { timeout: 60_000 }, async () => {
+  await onPage({ name: 'stretch', browser, server, url: server.url, acceptDownloads: true }, async ({ page, seen }) => {
+    await untilState(page, ['live'], LIVE_MS);
+    const panel = page.locator('#stretch');
+    assert.equal(await panel.isVisible(), false);
+    const { x, y, width, height } = await page.locator('#seek').boundingBox();
+    await page.keyboard.down('Shift');
+    await page.mouse.move(x + width * 0.3, y + height * 0.8);
+    await page.mouse.down();
+    await page.mouse.move(x + width * 0.4, y + height * 0.8);
+    await page.mouse.move(x + width * 0.6, y + height * 0.8);
+    await page.mouse.up();
+    await page.keyboard.up('Shift');
+    await panel.waitFor({ timeout: NOTICE_MS });
+    assert.equal((await pageSays(page)).state, 'live', 'nothing is sought');
+    const [, length] = /^([\d.]+) s from \d/.exec(await page.locator('#stretch-text').innerText());
+    await screenshot(page, 'stretch');
+    const coming = page.waitForEvent('download', { timeout: NOTICE_MS });
+    await panel.getByRole('button', { name: 'Save as a clip' }).click();
+    const file = join(storage, 'stretch.mp4');
+    await (await coming).saveAs(file);
+    const lasts = Number(execFileSync('ffprobe', ['-v', 'error', '-show_entries', 'format=duration', '-of', 'default=nk=1:nw=1', file]));
+    // Where a kill has cost some of it, that is not in it.
+    assert.ok(lasts > 1 && lasts <= Number(length) + 0.6, `${lasts} of ${length} s`);
+    await panel.getByRole('button', { name: 'Keep' }).click();
+    const made = async () => (await (await fetch(new URL('api/recordings', server.url))).json()).recordings;
+    const [kept] = await until('it is kept', async () => ({ done: (await made()).length === 1, seen: await made() }), NOTICE_MS);
+    assert.ok(Math.abs((Date.parse(kept.to) - Date.parse(kept.from)) / 1000 - Number(length)) <= 0.6, JSON.stringify([kept, length]));
+    await panel.getByRole('button', { name: 'Play' }).click();
+    const begin = Date.parse(kept.from);
+    const isPlayed = (strip) => strip !== null && strip.capturedMs >= begin - 200 && strip.capturedMs < begin + 2500;
+    await until('it is played', async () => ({ done: isPlayed(await readStrip(page)), seen: await pageSays(page) }), NOTICE_MS);
+    await panel.getByRole('button', { name: 'Forget this stretch' }).click();
+    assert.equal(await panel.isVisible(), false);
+    await fetch(new URL(`api/recordings/${kept.id}`, server.url), { method: 'DELETE' });
+    // Its ends by keys.
+    await page.keyboard.press('[');
+    await until('a second passes', async () => ({ done: (await readStrip(page))?.capturedMs > begin + 3500, seen: await pageSays(page) }), NOTICE_MS);
+    await page.keyboard.press(']');
+    await panel.waitFor({ timeout: NOTICE_MS });
+    assert.deepEqual(seen.violations, []);
+    assert.deepEqual(seen.console, []);
+  });
+});
+
 test('a_key_keeps_what_just_happened_and_the_list_names_finds_and_deletes_it', { timeout: 120_000 }, async () => {
   // More than is kept: the player stands back from what the window is about to lose.
   await untilPast(server, 4 * RUN_MS);

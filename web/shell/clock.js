@@ -76,6 +76,15 @@ export function clockText(date, today) {
   return date.toDateString() === today.toDateString() ? time : `${date.toLocaleDateString()} ${time}`;
 }
 
+/** Above the first length, lengths are written in multiples of the second. */
+const ROUGHLY_MS = [[5 * 3_600_000, 3_600_000], [2 * 3_600_000, 1_800_000], [120_000, 60_000], [0, 10_000]];
+
+/** A length that is good enough to be read, and does not change with every second. @param {number} ms */
+export function roughly(ms) {
+  const grain = ROUGHLY_MS.find(([above]) => ms >= above)?.[1] ?? 1000;
+  return Math.round(ms / grain) * grain;
+}
+
 /**
  * A length of time in words.
  * @param {number} ms

@@ -2,7 +2,7 @@
  * Which camera is asked for its next picture, and when. Pure.
  *
  * A browser opens six connections to a server (HTTP/1.1), for all its pages. A few of them take turns at all cameras, the one whose
- * picture is the oldest first, so that none waits for another that does not answer. See docs/decisions/0028-grid-of-cameras.md.
+ * picture is the oldest first, so that none waits for another that does not answer. See docs/decisions/0029-several-cameras.md.
  */
 
 /** Requests at a time: three of six are left for the rest of the browser. */

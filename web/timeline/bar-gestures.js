@@ -1,5 +1,5 @@
 /**
- * What pointers on the seek bar mean: one that scrubs, one on the ruler that pans, two that pinch. Pure: places come in as pixels from the
+ * What pointers on the seek bar mean: one that scrubs or drags out a stretch, one on the ruler that pans, two that pinch. Pure: places come in as pixels from the
  * left of the bar, actions come out.
  */
 
@@ -8,7 +8,7 @@ const TAP_PX = 8;
 
 /**
  * @typedef {{type: 'scrub', x: number} | {type: 'pan', px: number} | {type: 'zoom', factor: number, x: number} | {type: 'hover', x: number}
- *   | {type: 'give-up'} | {type: 'leave'}} Action
+ *   | {type: 'give-up'} | {type: 'leave'} | {type: 'begin-stretch', x: number} | {type: 'stretch', x: number}} Action
  * `give-up`: what was sought is not meant any more; `leave`: the pointer is not there any more
  */
 
@@ -18,25 +18,44 @@ export class BarGestures {
   #pointers = new Map();
   /** Where a finger went down that has not moved: the next event decides whether it seeks. @type {number | null} */
   #heldAt = null;
-  #kind = /** @type {'none' | 'scrub' | 'pan' | 'pinch'} */ ('none');
+  #kind = /** @type {'none' | 'scrub' | 'pan' | 'pinch' | 'stretch'} */ ('none');
 
   /** Whether no pointer is down. */
   get idle() {
     return this.#kind === 'none';
   }
 
-  /** @param {{id: number, x: number, pans: boolean, touch: boolean}} pointer `pans`: it went down where it pans @returns {Action[]} */
-  down({ id, x, pans, touch }) {
+  /**
+   * @param {{id: number, x: number, pans: boolean, touch: boolean, stretches?: boolean}} pointer `pans`: it went down where it pans;
+   * `stretches`: it drags out a stretch
+   * @returns {Action[]}
+   */
+  down({ id, x, pans, touch, stretches = false }) {
     this.#pointers.set(id, x);
     if (this.#pointers.size > 1) {
       this.#kind = 'pinch';
       this.#heldAt = null;
       return [{ type: 'give-up' }];
     }
+    if (stretches) {
+      this.#kind = 'stretch';
+      return [{ type: 'begin-stretch', x }];
+    }
     this.#kind = pans ? 'pan' : 'scrub';
     // A finger may be the first of two that zoom.
     this.#heldAt = touch ? x : null;
     return touch ? [] : this.#scrub(x);
+  }
+
+  /** A finger has stood still for long: it drags out a stretch from there. @returns {Action[]} */
+  hold() {
+    if (this.#heldAt === null) {
+      return [];
+    }
+    this.#kind = 'stretch';
+    const x = this.#heldAt;
+    this.#heldAt = null;
+    return [{ type: 'begin-stretch', x }];
   }
 
   /** @param {{id: number, x: number}} pointer @returns {Action[]} */
@@ -68,7 +87,7 @@ export class BarGestures {
 
   /** @param {number} x @returns {Action[]} */
   #scrub(x) {
-    return this.#kind === 'scrub' ? [{ type: 'scrub', x }] : [];
+    return this.#kind === 'scrub' || this.#kind === 'stretch' ? [{ type: this.#kind, x }] : [];
   }
 
   /** Two fingers: their distance zooms, their movement pans. @param {number} id @param {number} before @param {number} x @returns {Action[]} */

@@ -5,7 +5,8 @@
 import { clockText, durationText } from '../shell/clock.js';
 import { CAMERA } from '../shell/camera.js';
 import { CLIP_URL, THUMBNAIL_URL } from '../player/engines.js';
-import { copyLink, followLinks, saveClip, saveSnapshot } from './save.js';
+import { StretchPanel } from './stretch-panel.js';
+import { copyLink, followLinks, saveClip, saveSnapshot, saveStretch } from './save.js';
 import { MarkerList } from '../markers/marker-list.js';
 import { Marks } from '../markers/markers.js';
 import { connectNote } from '../markers/note.js';
@@ -45,7 +46,25 @@ export function connectTimeline({ player, history, keys, shared, keyFrames, stat
   const marks = new Marks(player);
   const seen = () => seenUntil(player.window?.endMs ?? Infinity);
   const recordings = new Recordings({ camera: CAMERA, tell: (text) => toast(text, SERVER_TOAST_MS), fetch: fetch.bind(window), later: setTimeout.bind(window) });
-  const bar = newBar(player, { history, recordings, marks }, pictures, seen);
+  const stretch = new StretchPanel({
+    play: (from) => {
+      bar.goTo(from);
+      player.play();
+    },
+    save: (from, to) => void saveStretch({ from, to }, CLIP_URL),
+    keep: (from, to) => void recordings.keep(from, to).then((kept) => kept && toast(`${durationText(to - from)} are kept`)),
+    canKeep: () => history.disk !== null,
+  });
+  /** @type {SeekBar} */
+  const bar = newBar(player, { history, recordings, marks }, pictures, { seenUntil: seen, stretch });
+  const setEnd = (/** @type {'begin' | 'extend'} */ which) => {
+    const at = player.captureTime;
+    if (at !== null) {
+      stretch[which](at);
+      bar.tick();
+      toast(`The stretch ${which === 'begin' ? 'begins' : 'ends'} at ${clockText(new Date(at), new Date())}`);
+    }
+  };
   const goTo = (/** @type {number} */ at) => bar.goTo(at);
   // The live picture comes first: those of the list wait for it.
   const range = () => (player.facts.stream === 'none' ? null : drawn.range);
@@ -59,6 +78,8 @@ export function connectTimeline({ player, history, keys, shared, keyFrames, stat
     { keys: ['-'], text: 'Timeline farther', run: () => bar.zoom('out') },
     { keys: ['0'], text: 'All of the timeline', run: () => bar.showWhole() },
     { keys: ['n'], text: 'Note at this moment', run: openNote },
+    { keys: ['['], text: 'A stretch begins at this moment (or Shift and drag on the timeline)', run: () => setEnd('begin') },
+    { keys: [']'], text: 'The stretch ends at this moment', run: () => setEnd('extend') },
   );
   followLinks(player, goTo);
   player.addEventListener('past-lost', () => toast('The past that you watched is gone; this is live'));
@@ -80,9 +101,9 @@ export function connectTimeline({ player, history, keys, shared, keyFrames, stat
  * @param {Player} player
  * @param {{history: import('../player/history.js').History, recordings: Recordings, marks: Marks}} shown
  * @param {import('./preview.js').Pictures} pictures
- * @param {() => number | null} seenUntil
+ * @param {{seenUntil: () => number | null, stretch: StretchPanel}} more
  */
-function newBar(player, shown, pictures, seenUntil) {
+function newBar(player, shown, pictures, { seenUntil, stretch }) {
   const parts = {
     bar: byId('seek'),
     canvas: /** @type {HTMLCanvasElement} */ (byId('seek-drawing')),
@@ -91,6 +112,7 @@ function newBar(player, shown, pictures, seenUntil) {
     zoomIn: /** @type {HTMLButtonElement} */ (byId('zoom-in')),
     zoomOut: /** @type {HTMLButtonElement} */ (byId('zoom-out')),
     whole: /** @type {HTMLButtonElement} */ (byId('zoom-whole')),
+    stretch,
   };
   return new SeekBar(player, shown, parts, new Preview(byId('preview'), pictures), seenUntil);
 }

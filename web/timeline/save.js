@@ -2,7 +2,7 @@
  * What one keeps of a moment: its picture as a file, a link to it. And the way back: a page opened by such a link shows that moment.
  */
 
-import { clockText } from '../shell/clock.js';
+import { clockText, durationText } from '../shell/clock.js';
 import { fileNameOf, linkTo, meansMoment, momentOf, withoutMoment } from './moment.js';
 import { toast } from '../shell/page.js';
 
@@ -80,6 +80,23 @@ export async function saveClip(player, clipUrl) {
     url.searchParams.set('from', new Date(at - CLIP_S * 1000).toISOString());
     url.searchParams.set('to', new Date(at).toISOString());
   }
+  await saveFrom(url, at === null ? `Saved the last ${CLIP_S} s` : `Saved the ${CLIP_S} s before ${clockText(new Date(at), new Date())}`);
+}
+
+/**
+ * Saves a stretch of time as a file.
+ * @param {{from: number, to: number}} stretch
+ * @param {string} clipUrl
+ */
+export function saveStretch({ from, to }, clipUrl) {
+  const url = new URL(clipUrl, location.href);
+  url.searchParams.set('from', new Date(from).toISOString());
+  url.searchParams.set('to', new Date(to).toISOString());
+  return saveFrom(url, `Saved ${durationText(to - from)} from ${clockText(new Date(from), new Date())}`);
+}
+
+/** Saves what an address of the server has. @param {URL} url @param {string} done what is told then */
+async function saveFrom(url, done) {
   // Asked first: a link that leads to an error would show that instead of this page.
   const answer = await fetch(url, { method: 'HEAD' }).catch(() => null);
   if (!answer?.ok) {
@@ -90,7 +107,7 @@ export async function saveClip(player, clipUrl) {
   link.href = url.href;
   link.download = '';
   link.click();
-  toast(at === null ? `Saved the last ${CLIP_S} s` : `Saved the ${CLIP_S} s before ${clockText(new Date(at), new Date())}`);
+  toast(done);
 }
 
 /**

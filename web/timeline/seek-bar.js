@@ -5,7 +5,7 @@
 
 import { RULER_SHARE, drawBar } from './bar-drawing.js';
 import { BarGestures } from './bar-gestures.js';
-import { clockText, durationText } from '../shell/clock.js';
+import { clockText, durationText, roughly } from '../shell/clock.js';
 import { markersAt } from '../markers/marker-spans.js';
 import { Timeline } from './timeline.js';
 
@@ -17,8 +17,8 @@ const WHEEL_ZOOM = 0.003;
 const REACH_PX = 4;
 /** The text of a slider that moves by itself is updated this often, not each time: a screen reader would never be silent. */
 const TELL_MS = 5000;
-/** Above the first length, lengths are written in multiples of the second. */
-const ROUGHLY_MS = [[5 * 3_600_000, 3_600_000], [2 * 3_600_000, 1_800_000], [120_000, 60_000], [0, 10_000]];
+/** A finger that stands still for so long drags out a stretch. */
+const HOLD_MS = 500;
 
 /**
  * @typedef {object} Parts the elements of the bar
@@ -29,6 +29,7 @@ const ROUGHLY_MS = [[5 * 3_600_000, 3_600_000], [2 * 3_600_000, 1_800_000], [120
  * @property {HTMLButtonElement} zoomIn
  * @property {HTMLButtonElement} zoomOut
  * @property {HTMLButtonElement} whole
+ * @property {import('./stretch-panel.js').StretchPanel} stretch
  */
 
 export class SeekBar {
@@ -45,6 +46,8 @@ export class SeekBar {
   #wish = null;
   #drawn = '';
   #toldAt = -Infinity;
+  /** Until a finger has stood still for long. */
+  #holding = 0;
 
   /**
    * @param {import('../player/player.js').Player} player
@@ -105,6 +108,7 @@ export class SeekBar {
     }
     this.#timeline.setWindow({ from: window.startMs, to: window.endMs });
     this.#seekWish();
+    this.#parts.stretch.draw(this.#timeline);
     const at = this.#wish ?? this.#player.captureTime;
     if (at !== null) {
       if (this.#gestures.idle) {
@@ -186,7 +190,10 @@ export class SeekBar {
     const { x, y } = this.#placeOf(event);
     this.#parts.bar.setPointerCapture(event.pointerId);
     const pans = y < this.#parts.bar.clientHeight * RULER_SHARE && !this.#timeline.isWhole;
-    this.#do(this.#gestures.down({ id: event.pointerId, x, pans, touch: event.pointerType === 'touch' }));
+    const touch = event.pointerType === 'touch';
+    this.#do(this.#gestures.down({ id: event.pointerId, x, pans, touch, stretches: event.shiftKey }));
+    clearTimeout(this.#holding);
+    this.#holding = touch ? window.setTimeout(() => this.#do(this.#gestures.hold()), HOLD_MS) : 0;
   }
 
   /** @param {PointerEvent} event */
@@ -206,6 +213,14 @@ export class SeekBar {
           break;
         case 'zoom':
           this.#timeline.zoom(action.factor, this.#momentAt(action.x));
+          break;
+        case 'begin-stretch':
+          this.#parts.stretch.begin(this.#momentAt(action.x));
+          break;
+        case 'stretch':
+          this.#parts.stretch.extend(this.#momentAt(action.x));
+          this.#showPreview(action.x);
+          this.tick();
           break;
         case 'hover':
           this.#showPreview(action.x);
@@ -281,10 +296,4 @@ export class SeekBar {
     const { left, top } = this.#parts.bar.getBoundingClientRect();
     return { x: event.clientX - left, y: event.clientY - top };
   }
-}
-
-/** A length that is good enough to be read, and does not change with every second. @param {number} ms */
-function roughly(ms) {
-  const grain = ROUGHLY_MS.find(([above]) => ms >= above)?.[1] ?? 1000;
-  return Math.round(ms / grain) * grain;
 }
