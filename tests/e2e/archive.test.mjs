@@ -115,6 +115,31 @@ test('a_link_to_an_archived_moment_opens_it', { timeout: 60_000 }, async () => {
   });
 });
 
+/** A zone where it is seven in the morning: nine hours ago was yesterday. */
+function zoneOfMorning() {
+  const ahead = ((7 - new Date().getUTCHours() + 36) % 24) - 12;
+  return ahead === 0 ? 'Etc/GMT' : `Etc/GMT${ahead > 0 ? '-' : '+'}${Math.abs(ahead)}`;
+}
+
+test('the_days_are_listed_with_what_there_is_of_them_and_lead_to_their_footage', { timeout: 60_000 }, async () => {
+  await onPage({ name: 'days', browser, server, url: server.url, timezoneId: zoneOfMorning() }, async ({ page, seen }) => {
+    await untilState(page, ['live'], LIVE_MS);
+    const days = page.locator('#days li');
+    await days.nth(1).waitFor({ timeout: NOTICE_MS });
+    assert.deepEqual(await days.locator('.lasted').allInnerTexts(), ['6 h', '10 min']);
+    assert.equal(await days.locator('.day-covered').count(), 2);
+    await screenshot(page, 'days');
+    await days.nth(1).getByRole('button').click();
+    await until('yesterday is shown', async () => {
+      const strip = await readStrip(page);
+      const offMs = strip && strip.capturedMs - capturedAt(old.from);
+      return { done: offMs !== null && offMs >= -FRAME_ERROR_MS && offMs < NOTICE_MS, seen: { offMs, ...(await pageSays(page)) } };
+    }, NOTICE_MS);
+    assert.deepEqual(seen.violations, []);
+    assert.deepEqual(seen.console, []);
+  });
+});
+
 test('the_page_goes_back_into_the_archive_and_plays_out_of_it_again', { timeout: 180_000 }, async () => {
   await onPage({ name: 'archive', browser, server, url: server.url }, async ({ page, seen }) => {
     await untilState(page, ['live'], LIVE_MS);

@@ -10,6 +10,7 @@ import { copyLink, followLinks, saveClip, saveSnapshot, saveStretch } from './sa
 import { MarkerList } from '../markers/marker-list.js';
 import { Marks } from '../markers/markers.js';
 import { connectNote } from '../markers/note.js';
+import { DayList } from './day-list.js';
 import { RecordingList } from '../markers/recording-list.js';
 import { KEEP_MS, Recordings, stretchAround } from '../markers/recordings.js';
 import { diskText, historyOf } from '../shell/disk.js';
@@ -70,6 +71,12 @@ export function connectTimeline({ player, history, keys, shared, keyFrames, stat
   const range = () => (player.facts.stream === 'none' ? null : drawn.range);
   const list = new MarkerList(byId('markers'), marks, { pictures, range, goTo, seenUntil: seen });
   const recordingList = connectRecordings({ player, history, recordings, keys, status, goTo });
+  const marked = () => marks.store.all.map(({ begin, end }) => ({ from: begin, to: end ?? Date.now() }));
+  const days = new DayList(byId('days'), () => ({ footage: history.footage, marked: marked(), kept: recordings.kept }), (day) => {
+    bar.showStretch(day);
+    bar.goTo(day.first);
+  });
+  history.addEventListener('change', () => days.changed());
   const openNote = connectNote(player, marks);
   connectTools(player, keys);
   connectTaps(player);
@@ -93,6 +100,7 @@ export function connectTimeline({ player, history, keys, shared, keyFrames, stat
     bar.tick();
     list.tick();
     recordingList.tick();
+    days.tick(performance.now());
     showTime(player);
   }, TICK_MS);
 }

@@ -5,9 +5,10 @@
 
 import { RULER_SHARE, drawBar } from './bar-drawing.js';
 import { BarGestures } from './bar-gestures.js';
-import { clockText, durationText, roughly } from '../shell/clock.js';
+import { durationText, roughly } from '../shell/clock.js';
 import { markersAt } from '../markers/marker-spans.js';
 import { Timeline } from './timeline.js';
+import { tellSlider } from './slider-text.js';
 
 /** One press of a zoom button or key. */
 const ZOOM = 2;
@@ -91,6 +92,12 @@ export class SeekBar {
     this.tick();
   }
 
+  /** Shows a stretch of time, as far as it is in the window. @param {import('./timeline.js').Stretch} stretch */
+  showStretch(stretch) {
+    this.#timeline.showStretch(stretch);
+    this.tick();
+  }
+
   /** Goes to a moment and sees to it that the bar shows it. Gives whether it is known where that is. @param {number} at */
   goTo(at) {
     const isKnown = this.#player.seekToTime(at);
@@ -129,17 +136,12 @@ export class SeekBar {
 
   /** @param {number} at */
   #tell(at) {
-    const { bar } = this.#parts;
     const now = performance.now();
     if (now - this.#toldAt < TELL_MS) {
       return;
     }
     this.#toldAt = now;
-    const { from, to } = this.#timeline.window;
-    bar.setAttribute('aria-valuemax', String(Math.round((to - from) / 1000)));
-    bar.setAttribute('aria-valuenow', String(Math.round(Math.max(0, at - from) / 1000)));
-    const ago = this.#player.following ? 'live' : `${durationText(to - at)} before live`;
-    bar.setAttribute('aria-valuetext', `${clockText(new Date(at), new Date())}, ${ago}`);
+    tellSlider(this.#parts.bar, this.#timeline.window, at, this.#player.following);
   }
 
   /** Draws only what would look different: a bar of a day moves by a pixel a minute. */
@@ -215,10 +217,8 @@ export class SeekBar {
           this.#timeline.zoom(action.factor, this.#momentAt(action.x));
           break;
         case 'begin-stretch':
-          this.#parts.stretch.begin(this.#momentAt(action.x));
-          break;
         case 'stretch':
-          this.#parts.stretch.extend(this.#momentAt(action.x));
+          this.#parts.stretch[action.type === 'stretch' ? 'extend' : 'begin'](this.#momentAt(action.x));
           this.#showPreview(action.x);
           this.tick();
           break;

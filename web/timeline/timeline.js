@@ -84,6 +84,14 @@ export class Timeline {
     this.#show(0, 0);
   }
 
+  /** Shows a stretch of time, or what is left of the window behind it. @param {Stretch} stretch */
+  showStretch({ from, to }) {
+    this.#mode = to - from >= this.#span() ? 'whole' : 'held';
+    this.#show(from, to - from);
+    this.#stick();
+    this.#playheadShown = false;
+  }
+
   /**
    * The playhead is at this moment. A view that it plays out of goes along; one that was panned away from it does not.
    * @param {number} at
