@@ -97,7 +97,9 @@ fn open_source(parts: CaptureParts, is_over: impl Fn(Span) -> bool, late: impl F
         {
             // One that is tried again was told of with its reason.
             if !status.is_refused() {
-                tracing::warn!("the source is still being opened; a pipe waits for its writer, a camera for its driver or its network");
+                tracing::warn!(
+                    "the source is still being opened; a pipe waits for its writer, a camera for its driver or its network"
+                );
             }
             late();
         }

@@ -40,6 +40,9 @@ the server, hooks, --storage and --min-free are one for all, wherever they stand
 // Addresses and brackets would be links in a doc comment.
 const ORIGIN_HELP: &str = "A page of another origin that may show the stream, https://home.example; or * for all pages; may be given \
                            several times";
+const DEVICE_HELP: &str = "The camera: its number, its path (/dev/video0, /dev/v4l/by-id/...) or a part of its name; or its address on the \
+                           network: rtsp[s]://, http[s]://, srt:// or udp://; or test for a drawn picture; or file:PATH for a video \
+                           file, looped in real time; or @FILE, whose one line says it; a stream may have several";
 const BROKER_HELP: &str =
     "Publish every event to an MQTT broker, and sensors for Home Assistant: mqtt[s]://[user:password@]host[:port][/topic]";
 
@@ -201,10 +204,8 @@ pub struct DetectFilesArgs {
 #[derive(Args, Debug, PartialEq)]
 #[command(next_help_heading = "Source")]
 pub struct SourceArgs {
-    /// The camera: its number, its path (/dev/video0, /dev/v4l/by-id/...) or a part of its name; or its address on the network:
-    /// rtsp[s]://, http[s]://, srt:// or udp://; or test for a drawn picture; or file:PATH for a video file, looped in real time; or
-    /// @FILE, whose one line says it; a stream may have several
-    #[arg(long, value_name = "SPEC", default_value = source::DEVICE_DEFAULT)]
+    /// The camera.
+    #[arg(long, value_name = "SPEC", default_value = source::DEVICE_DEFAULT, help = DEVICE_HELP)]
     pub device: String,
     /// Stop at the end of a file instead of looping it
     #[arg(long)]
