@@ -153,7 +153,8 @@ function connectRecordings({ player, history, recordings, keys, status, goTo }) 
     const { bytes, trouble } = historyOf(status());
     return { isKept: history.disk !== null, oldest: history.startMs, text: diskText({ footageMs: history.lengthMs, disk: history.disk, bytes, trouble }) };
   };
-  const pictureOf = (/** @type {number} */ at) => `${THUMBNAIL_URL}?at=${new Date(at).toISOString()}`;
+  // Of a recording that begins before there is footage, the oldest picture.
+  const pictureOf = (/** @type {number} */ at) => `${THUMBNAIL_URL}?at=${new Date(Math.max(at, history.startMs ?? at)).toISOString()}`;
   return new RecordingList(byId('recordings'), recordings, { goTo, keep: () => void keep(), disk, pictureOf });
 }
 
