@@ -136,6 +136,14 @@ pub enum Moment {
     End(WallTime),
 }
 
+impl Moment {
+    /// By the clock.
+    pub fn time(self) -> WallTime {
+        let (Moment::Segment(time) | Moment::End(time)) = self;
+        time
+    }
+}
+
 /// Protected footage that takes this share of the room is told, in hundredths; and again when it was below the second one.
 const PROTECTED_TOLD: (u64, u64) = (80, 70);
 
@@ -333,8 +341,7 @@ impl Archivist {
     fn look_for_recordings(&mut self, moment: Moment) {
         let begun = (self.look)(moment);
         begun.into_iter().for_each(|begun| (self.tell)(Notice::RecordingBegun(begun)));
-        let (Moment::Segment(now) | Moment::End(now)) = moment;
-        self.recordings.take_ended(now).into_iter().for_each(|ended| (self.tell)(Notice::RecordingEnded(ended)));
+        self.recordings.take_ended(moment.time()).into_iter().for_each(|ended| (self.tell)(Notice::RecordingEnded(ended)));
     }
 
     /// A segment met a bug, and is not kept.

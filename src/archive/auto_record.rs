@@ -1,7 +1,7 @@
 //! Recordings that nobody asks for each time: while markers of some kinds are open, and in some hours of the week. They are [`Recordings`] as
 //! any other; this is told of markers and of the time, and begins and ends them.
 
-use super::recordings::{Cause, Change, Draft, Recording, RecordingError, Recordings};
+use super::recordings::{Cause, Draft, Recording, RecordingError, Recordings};
 use crate::time::{Span, WallTime, hours::WeeklyHours, zone::Zone};
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -42,6 +42,10 @@ impl RecordRules {
     /// Whether anything is ever recorded by them.
     pub fn is_any(&self) -> bool {
         !self.kinds.is_empty() || self.hours.is_some()
+    }
+
+    fn draft(&self, name: Option<String>, from: WallTime, cause: Cause) -> Draft {
+        Draft { name, from: from.whole_ms(), to: None, protect: self.keep.is_some(), keep: self.keep, cause }
     }
 }
 
@@ -109,8 +113,10 @@ impl AutoRecord {
 
     /// What was heard of markers has a hole: those that are still open are heard of again.
     pub fn forget_all(&mut self, now: WallTime) {
-        let open = self.marked.as_ref().map_or_else(BTreeSet::new, |marked| marked.open.clone());
-        open.iter().for_each(|id| self.forget(id, now));
+        if let Some(marked) = self.marked.as_mut().filter(|marked| !marked.open.is_empty()) {
+            marked.open.clear();
+            marked.last_end = marked.last_end.max(now);
+        }
     }
 
     /// To be called every few seconds: begins and ends what is due, and gives what has begun. What the disk does not take is tried again with
@@ -133,7 +139,7 @@ impl AutoRecord {
     pub fn finish(&mut self, now: WallTime) {
         let ids = [self.in_hours.take(), self.marked.take().and_then(|marked| marked.id)];
         for id in ids.into_iter().flatten() {
-            if let Err(error) = self.stop(&id, now, now) {
+            if let Err(error) = self.recordings.stop(&id, now, now) {
                 tracing::error!("{id} is not ended: {error}");
             }
         }
@@ -151,7 +157,7 @@ impl AutoRecord {
         let to = marked.last_end + self.rules.post_roll;
         if marked.open.is_empty() && to <= now {
             let id = marked.id.clone().unwrap_or_default();
-            self.stop(&id, to, now)?;
+            self.recordings.stop(&id, to, now)?;
             self.marked = None;
         }
         Ok(())
@@ -167,7 +173,7 @@ impl AutoRecord {
         // What fails is tried again, for the same minute.
         self.looked_at = looked_at;
         if let Some(id) = &self.in_hours {
-            self.stop(id, at, now)?;
+            self.recordings.stop(id, at, now)?;
             self.in_hours = None;
         } else {
             let made = self.recordings.add_in_place(self.rules.draft(None, at, Cause::Schedule), now)?;
@@ -186,24 +192,6 @@ impl AutoRecord {
         let mut minutes = (0..LOOK_BACK_MINUTES).map(|back| WallTime(minute.0 - back * MINUTE_US)).take_while(|at| *at > before);
         let is_change = |at: &WallTime| is_in(*at) == is_in(now) && is_in(WallTime(at.0 - MINUTE_US)) != is_in(now);
         minutes.find(is_change).unwrap_or(now)
-    }
-
-    /// Ends a recording, if nobody has meanwhile.
-    fn stop(&self, id: &str, to: WallTime, now: WallTime) -> Result<(), RecordingError> {
-        match self.recordings.find(id) {
-            Some(Recording { to: None, from, .. }) => {
-                // The clock may have been set back.
-                let to = to.max(from + Span::from_ms(1));
-                self.recordings.change(id, Change { to: Some(to), ..Change::default() }, now).map(drop)
-            }
-            _ => Ok(()),
-        }
-    }
-}
-
-impl RecordRules {
-    fn draft(&self, name: Option<String>, from: WallTime, cause: Cause) -> Draft {
-        Draft { name, from: from.whole_ms(), to: None, protect: self.keep.is_some(), keep: self.keep, cause }
     }
 }
 

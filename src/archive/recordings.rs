@@ -296,14 +296,19 @@ impl Recordings {
 
     /// Ends those that another run has made by itself and not ended: its last footage is from `last`.
     pub(super) fn end_left(&self, last: WallTime, now: WallTime) -> Result<(), RecordingError> {
-        let left: Vec<Recording> =
-            self.list().into_iter().filter(|found| found.cause != Cause::Request && found.to.is_none()).collect();
-        for Recording { id, from, .. } in left {
-            // One of which nothing was kept is as short as can be.
-            let to = last.max(from + SHORTEST);
-            self.change(&id, Change { to: Some(to), ..Change::default() }, now)?;
+        let mut made = self.list().into_iter().filter(|found| found.cause != Cause::Request);
+        made.try_for_each(|found| self.stop(&found.id, last, now))
+    }
+
+    /// Ends one at that time, if it goes on. One that would end before it begins is as short as can be: nothing of it was kept, or the clock
+    /// was set back.
+    pub(super) fn stop(&self, id: &str, to: WallTime, now: WallTime) -> Result<(), RecordingError> {
+        match self.find(id) {
+            Some(Recording { to: None, from, .. }) => {
+                self.change(id, Change { to: Some(to.max(from + SHORTEST)), ..Change::default() }, now).map(drop)
+            }
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     /// Forgets those that no person has made and of which there is no footage any more: the oldest is from `first`.

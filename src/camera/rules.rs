@@ -18,7 +18,7 @@ pub(super) fn look_by(rules: RecordRules, recordings: Arc<Recordings>, events: &
     }
     let (mut auto, mut listener) = (AutoRecord::new(rules, recordings), events.listen());
     Box::new(move |moment| {
-        let (Moment::Segment(now) | Moment::End(now)) = moment;
+        let now = moment.time();
         while let Some(heard) = listener.try_next() {
             tell(&mut auto, &heard, now);
         }

@@ -1,6 +1,6 @@
 //! Rules over a folder of recordings.
 
-use super::*;
+use super::{super::recordings::Change, *};
 use crate::camera_name::CameraName;
 use std::path::Path;
 
