@@ -256,13 +256,13 @@ export function pageTests() {
   before(async () => (shared.browser = await startBrowser()));
   after(() => shared.browser?.close());
   const pageTest = (name, { server, query = '', open = true, timeout = 120_000, ...options }, body) =>
-    test(name, { timeout }, async () => {
+    test(name, { timeout }, async (t) => {
       const running = { server: await startServer(server) };
       let opened;
       try {
         await untilReady(running.server);
         opened = open ? await openPage(shared.browser, running.server.url + query, options) : undefined;
-        await body({ ...opened, running, browser: shared.browser });
+        await body({ ...opened, running, browser: shared.browser, t });
       } catch (error) {
         if (opened) {
           await keepEvidence(name, opened.page, opened.seen, running.server);
