@@ -98,6 +98,7 @@ truthTest('a_list_whose_kinds_are_hidden_does_not_say_that_nothing_was_marked', 
 });
 
 truthTest('the_picture_of_a_marker_was_captured_while_it_lasted', {}, async (page) => {
+  await page.evaluate(drawsLate);
   const now = Date.now();
   // Beginnings at all distances from the key frames, which are a second apart.
   const begins = [0, 200, 400, 600, 800].map((ms) => now - 8000 + ms);
@@ -116,6 +117,18 @@ truthTest('the_picture_of_a_marker_was_captured_while_it_lasted', {}, async (pag
     assert.ok(capturedMs >= begin - FRAME_ERROR_MS && capturedMs <= begin + 1500 + FRAME_ERROR_MS, `${n}: ${capturedMs - begin} ms after it began`);
   }
 });
+
+/** As Chromium does on a busy machine: a video that has been sought draws nothing at first. Runs in the page. */
+function drawsLate() {
+  const { drawImage } = CanvasRenderingContext2D.prototype;
+  const draws = new WeakMap();
+  CanvasRenderingContext2D.prototype.drawImage = function (source, ...rest) {
+    draws.set(source, (draws.get(source) ?? 0) + 1);
+    if (!(source instanceof HTMLVideoElement) || source.isConnected || draws.get(source) > 3) {
+      drawImage.call(this, source, ...rest);
+    }
+  };
+}
 
 truthTest('a_picture_of_a_marker_that_could_not_be_had_is_asked_for_again', {}, async (page) => {
   let failing = true;

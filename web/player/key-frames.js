@@ -13,6 +13,8 @@ const BLOCK_MS = 300_000;
 const BLOCK_ROOM_MS = 15_000;
 /** Blocks that are known at a time: a sweep over the bar asks for one each. */
 const BLOCKS_MAX = 40;
+/** From one look for a picture that can be drawn to the next. */
+const DRAWABLE_AGAIN_MS = 20;
 
 /** @typedef {import('./iframe-playlist.js').KeyFrame} KeyFrame */
 
@@ -151,11 +153,30 @@ async function withPicture(pieces, codec, signal, use) {
     const sought = event(video, 'seeked', signal);
     video.currentTime = buffer.buffered.start(0);
     await sought;
+    await drawable(video, signal);
     use(video);
   } finally {
     video.removeAttribute('src');
     video.load();
     URL.revokeObjectURL(address);
+  }
+}
+
+/**
+ * Waits until a video has a picture to draw. Chromium tells of the end of a seek before its compositor has the picture, and draws
+ * nothing until then.
+ * @param {HTMLVideoElement} video @param {AbortSignal} signal
+ */
+async function drawable(video, signal) {
+  const pixel = Object.assign(document.createElement('canvas'), { width: 1, height: 1 }).getContext('2d', { willReadFrequently: true });
+  for (;;) {
+    pixel?.drawImage(video, 0, 0, 1, 1);
+    const alpha = pixel?.getImageData(0, 0, 1, 1).data[3];
+    if (alpha !== 0) {
+      return;
+    }
+    await new Promise((look) => setTimeout(look, DRAWABLE_AGAIN_MS));
+    signal.throwIfAborted();
   }
 }
 
