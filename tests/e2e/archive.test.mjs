@@ -2,6 +2,7 @@
 // nobody notices.
 
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -122,7 +123,7 @@ function zoneOfMorning() {
 }
 
 test('the_days_are_listed_with_what_there_is_of_them_and_lead_to_their_footage', { timeout: 60_000 }, async () => {
-  await onPage({ name: 'days', browser, server, url: server.url, timezoneId: zoneOfMorning() }, async ({ page, seen }) => {
+  await onPage({ name: 'days', browser, server, url: server.url, timezoneId: zoneOfMorning(), acceptDownloads: true }, async ({ page, seen }) => {
     await untilState(page, ['live'], LIVE_MS);
     const days = page.locator('#days li');
     await days.nth(1).waitFor({ timeout: NOTICE_MS });
@@ -135,6 +136,22 @@ test('the_days_are_listed_with_what_there_is_of_them_and_lead_to_their_footage',
       const offMs = strip && strip.capturedMs - capturedAt(old.from);
       return { done: offMs !== null && offMs >= -FRAME_ERROR_MS && offMs < NOTICE_MS, seen: { offMs, ...(await pageSays(page)) } };
     }, NOTICE_MS);
+    // The bar shows its ten minutes.
+    const { x, y, width, height } = await page.locator('#seek').boundingBox();
+    await page.keyboard.down('Shift');
+    await page.mouse.move(x + width * 0.2, y + height * 0.8);
+    await page.mouse.down();
+    await page.mouse.move(x + width * 0.4, y + height * 0.8);
+    await page.mouse.move(x + width * 0.8, y + height * 0.8);
+    await page.mouse.up();
+    await page.keyboard.up('Shift');
+    const [, minutes] = /^(\d+) min/.exec(await page.locator('#stretch-text').innerText());
+    const coming = page.waitForEvent('download', { timeout: NOTICE_MS });
+    await page.getByRole('button', { name: 'Time-lapse' }).click();
+    const file = join(root, 'lapse.mp4');
+    await (await coming).saveAs(file);
+    const lasts = Number(execFileSync('ffprobe', ['-v', 'error', '-show_entries', 'format=duration', '-of', 'default=nk=1:nw=1', file]));
+    assert.ok(Math.abs(lasts - Number(minutes) * 6) < 7, `${lasts} s of ${minutes} minutes, ten times as fast`);
     assert.deepEqual(seen.violations, []);
     assert.deepEqual(seen.console, []);
   });

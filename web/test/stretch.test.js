@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { BarGestures } from '../timeline/bar-gestures.js';
-import { STRETCH_MIN_MS, Stretch } from '../timeline/stretch.js';
+import { STRETCH_MIN_MS, Stretch, lapseSpeed } from '../timeline/stretch.js';
+
+test('a_time_lapse_takes_at_most_a_minute', () => {
+  const [minute, hour, day] = [60_000, 3_600_000, 86_400_000];
+  assert.deepEqual([29_999, 30_000, 10 * minute, hour, day, 7 * day, 400 * day].map(lapseSpeed), [null, 10, 10, 60, 1800, 30_000, 100_000]);
+});
 
 test('a_stretch_has_two_ends_in_any_order', () => {
   const stretch = new Stretch();

@@ -53,6 +53,7 @@ export function connectTimeline({ player, history, keys, shared, keyFrames, stat
       player.play();
     },
     save: (from, to) => void saveStretch({ from, to }, CLIP_URL),
+    lapse: (from, to, speed) => void saveStretch({ from, to, speed }, CLIP_URL),
     keep: (from, to) => void recordings.keep(from, to).then((kept) => kept && toast(`${durationText(to - from)} are kept`)),
     canKeep: () => history.disk !== null,
   });

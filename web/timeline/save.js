@@ -85,14 +85,18 @@ export async function saveClip(player, clipUrl) {
 
 /**
  * Saves a stretch of time as a file.
- * @param {{from: number, to: number}} stretch
+ * @param {{from: number, to: number, speed?: number}} stretch as a time-lapse where it has a speed
  * @param {string} clipUrl
  */
-export function saveStretch({ from, to }, clipUrl) {
+export function saveStretch({ from, to, speed }, clipUrl) {
   const url = new URL(clipUrl, location.href);
   url.searchParams.set('from', new Date(from).toISOString());
   url.searchParams.set('to', new Date(to).toISOString());
-  return saveFrom(url, `Saved ${durationText(to - from)} from ${clockText(new Date(from), new Date())}`);
+  if (speed !== undefined) {
+    url.searchParams.set('speed', String(speed));
+  }
+  const how = speed === undefined ? '' : `, ${speed} times as fast`;
+  return saveFrom(url, `Saved ${durationText(to - from)} from ${clockText(new Date(from), new Date())}${how}`);
 }
 
 /** Saves what an address of the server has. @param {URL} url @param {string} done what is told then */

@@ -4,12 +4,13 @@
 
 import { byId } from '../shell/page.js';
 import { clockText, durationText } from '../shell/clock.js';
-import { Stretch } from './stretch.js';
+import { Stretch, lapseSpeed } from './stretch.js';
 
 /**
  * @typedef {object} Acts
  * @property {(from: number) => void} play
  * @property {(from: number, to: number) => void} save as a file
+ * @property {(from: number, to: number, speed: number) => void} lapse saves it as a time-lapse, so many times as fast
  * @property {(from: number, to: number) => void} keep on the server
  * @property {() => boolean} canKeep
  */
@@ -21,12 +22,13 @@ export class StretchPanel {
   #drawn = '';
 
   /** @param {Acts} acts */
-  constructor({ play, save, keep, canKeep }) {
+  constructor({ play, save, lapse, keep, canKeep }) {
     this.#canKeep = canKeep;
     /** @type {[string, (range: {from: number, to: number}) => void][]} */
     const buttons = [
       ['stretch-play', ({ from }) => play(from)],
       ['stretch-save', ({ from, to }) => save(from, to)],
+      ['stretch-lapse', ({ from, to }) => lapse(from, to, lapseSpeed(to - from) ?? 1)],
       ['stretch-keep', ({ from, to }) => keep(from, to)],
     ];
     for (const [id, act] of buttons) {
@@ -79,6 +81,7 @@ export class StretchPanel {
     if (told.textContent !== text) {
       told.textContent = text;
     }
+    byId('stretch-lapse').hidden = lapseSpeed(range.to - range.from) === null;
     byId('stretch-keep').hidden = !this.#canKeep();
   }
 }
