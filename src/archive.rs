@@ -26,6 +26,7 @@ use crate::{
     failpoint,
     package::{InitId, Msn, PackagerEvent, media_bytes::MediaBytes},
     sync::lock,
+    threads,
     time::{Clock, Span, WallTime},
     window::{DiskRoom, History, Window, footage::TimeRange, numbers::FirstNumbers, past::Past},
 };
@@ -44,7 +45,6 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicU64, Ordering},
     },
-    thread,
 };
 use writer::Writer;
 
@@ -273,7 +273,7 @@ impl Archive {
             Archivist { camera, folder, room, writer, window, next, status, catalog, recordings, clock, tell, look, is_low };
         archivist.tell_sizes();
         let (sender, ended) = bounded(1);
-        thread::Builder::new().name("archive".to_owned()).spawn(move || {
+        threads::spawn("archive", move || {
             // A bug costs the segment that it met, and is told.
             while catch_unwind(AssertUnwindSafe(|| archivist.run(&mut events))).is_err() {
                 archivist.give_up(archivist.next);

@@ -21,6 +21,7 @@ use crate::{
         mask::{self, Mask},
     },
     source::{Losses, NEXT_WAIT_MAX, OpenError, SILENCE_MAX, Source, SourceFormat, Stop},
+    threads,
     time::{Clock, Span, Ticks},
 };
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
@@ -94,7 +95,7 @@ pub fn begin(parts: CaptureParts) -> Result<Opening, OpenError> {
     let overtaken = pictures.clone();
     let stop = Stop::default();
     let stopped = stop.clone();
-    let thread = thread::Builder::new().name("capture".to_owned()).spawn(move || {
+    let thread = threads::spawn("capture", move || {
         run(parts, stopped, (sender, overtaken), &opened);
     });
     let thread = thread.map_err(|error| OpenError(format!("cannot start the capture thread: {error}")))?;

@@ -20,6 +20,7 @@ use crate::{
 use serde::Serialize;
 use std::{sync::Arc, time::Duration};
 use tokio::{task::JoinSet, time::timeout};
+use tracing::Instrument;
 
 /// At the end, the last events get this long to go out.
 pub const END_GRACE: Duration = Duration::from_secs(2);
@@ -163,19 +164,21 @@ impl Hooks {
         let mut tasks = JoinSet::new();
         if let Some(target) = config.webhook {
             let (events, counts) = (markers.events.clone(), counts.webhook.clone());
-            tasks.spawn(kept(events, counts.clone(), move |heard| webhook::run(target.clone(), heard, counts.clone())));
+            let told = kept(events, counts.clone(), move |heard| webhook::run(target.clone(), heard, counts.clone()));
+            tasks.spawn(told.in_current_span());
         }
         if let Some(command) = config.exec {
             let (events, counts) = (markers.events.clone(), counts.exec.clone());
-            tasks
-                .spawn(kept(events, counts.clone(), move |heard| exec::run(command.clone(), exec::TIMEOUT, heard, counts.clone())));
+            let told = kept(events, counts.clone(), move |heard| exec::run(command.clone(), exec::TIMEOUT, heard, counts.clone()));
+            tasks.spawn(told.in_current_span());
         }
         if let Some(target) = config.broker {
             let (counts, shared) = (counts.broker.clone(), counts.topic_shared.clone());
             let (markers, events) = (markers.clone(), markers.events.clone());
-            tasks.spawn(kept(events, counts.clone(), move |(_, listener)| {
+            let told = kept(events, counts.clone(), move |(_, listener)| {
                 broker::run(target.clone(), markers.clone(), listener, (counts.clone(), shared.clone()), kinds.clone())
-            }));
+            });
+            tasks.spawn(told.in_current_span());
         }
         Hooks { tasks }
     }

@@ -17,6 +17,7 @@ mod host;
 mod missing;
 mod plain_file;
 mod sync;
+mod threads;
 pub mod time;
 
 // What is made of it.

@@ -34,6 +34,7 @@ use crate::{
     },
     store::{Cursor, MARKERS_MAX, Query, SharedStore, Store, StoreError, last_run::LastRun},
     sync::lock,
+    threads,
     time::{Clock, Span, Ticks, WallTime},
     window::{Window, numbers::FirstNumbers, ranges::Origin},
 };
@@ -188,7 +189,7 @@ impl MarkerService {
         let (looks, signal) = watch::channel(SignalState::Pending);
         // Its own sender of runs keeps their queue open where nothing is searched.
         let worker = Worker::new(parts, runs.sender.clone(), (events.clone(), feed.clone(), counts.clone()), looks);
-        let thread = std::thread::Builder::new().name("markers".to_owned()).spawn(move || worker.run(&asked, &stopped))?;
+        let thread = threads::spawn("markers", move || worker.run(&asked, &stopped))?;
         Ok(Arc::new(MarkerService { camera, events, feed, counts, signal, commands, stop: Mutex::new(Some((stop, thread))) }))
     }
 

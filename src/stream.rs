@@ -11,6 +11,7 @@ use crate::{
     picture::Picture,
     pipeline::{Pipeline, PipelineError, PipelineParts},
     source::{SILENCE_MAX, Stop},
+    threads,
     time::{Clock, FrameRate, Span, Ticks},
 };
 use crossbeam_channel::{Receiver, RecvTimeoutError};
@@ -53,7 +54,7 @@ pub struct Stream {
 /// Starts to encode what an open source captures.
 pub fn start(capture: Capture, parts: StreamParts) -> std::io::Result<Stream> {
     let (pictures, stop) = (capture.pictures.clone(), capture.stop.clone());
-    let encode = thread::Builder::new().name("encode".to_owned()).spawn(move || {
+    let encode = threads::spawn("encode", move || {
         let StreamParts { pipeline, frames_max, clock, detect_fps, status } = parts;
         let rate = pipeline.grid.rate;
         let frames_left = frames_max.unwrap_or(u64::MAX);

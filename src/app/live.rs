@@ -78,7 +78,10 @@ fn start_all(
         let last_run = LastRun::of(port, config.name.as_str());
         let bytes_max = limits::window_bytes(config.history.bytes_max, configs.len());
         let config = CameraConfig { history: History { bytes_max, ..config.history }, ..config.clone() };
-        match Camera::start(config, (store.clone(), last_run), clock.clone()) {
+        let inside = stream_thread::log_span(&config.name, configs.len() > 1).entered();
+        let camera = Camera::start(config, (store.clone(), last_run), clock.clone());
+        drop(inside);
+        match camera {
             Ok(camera) => started.push(camera),
             Err(error) => {
                 started.into_iter().for_each(|(pending, _)| pending.end("hlscam was ended"));

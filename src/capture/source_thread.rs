@@ -8,6 +8,7 @@ use crate::{
     failpoint,
     picture::Picture,
     source::{Losses, OpenError, SourceError, SourceFormat, Stop},
+    threads,
 };
 use crossbeam_channel::{Receiver, Sender, bounded};
 use std::{io, thread};
@@ -53,7 +54,7 @@ pub(super) fn start(opener: Opener, stop: Stop) -> io::Result<SourceThread> {
         // Nobody listens any more when sending fails, and that ends it.
         run(opener, &stop, &orders, &sender);
     };
-    let thread = thread::Builder::new().name("source".to_owned()).spawn(run)?;
+    let thread = threads::spawn("source", run)?;
     Ok(SourceThread { open, messages, ended, thread })
 }
 
@@ -78,6 +79,8 @@ fn run(mut opener: Opener, stop: &Stop, orders: &Receiver<()>, messages: &Sender
                 Err(SourceError::NotDue) => messages.send(SourceMessage::NotDue).ok()?,
                 Err(SourceError::Damaged(reason)) => messages.send(SourceMessage::Damaged(reason)).ok()?,
                 Err(SourceError::Ended) => return messages.send(SourceMessage::Ended(source.format().name.clone())).ok(),
+                // What it waited for was given up.
+                Err(SourceError::Lost(_)) if stop.is_raised() => return None,
                 Err(SourceError::Lost(reason)) => break reason,
             }
         };

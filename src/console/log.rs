@@ -4,6 +4,7 @@ use super::stderr;
 use crate::{
     console::Verbosity,
     sync::lock,
+    threads::CAMERA_SPAN,
     time::{Clock, Span, SystemClock, WallTime},
 };
 use indicatif::MultiProgress;
@@ -13,16 +14,20 @@ use std::{
     io::{self, Write},
     sync::Mutex,
 };
-use tracing::{Event, Subscriber, callsite::Identifier, level_filters::LevelFilter};
+use tracing::{Event, Level, Subscriber, callsite::Identifier, level_filters::LevelFilter};
 use tracing_subscriber::{
     Layer,
     filter::Targets,
-    fmt::{MakeWriter, format::Writer, time::FormatTime},
+    fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields, MakeWriter, format::Writer},
     layer::{Context, SubscriberExt},
+    registry::LookupSpan,
 };
 
 /// Targets of our own events begin so.
 const OURS: &str = env!("CARGO_CRATE_NAME");
+
+/// The escape code of what matters less than the rest.
+const DIM: &str = "2";
 
 /// What a library says at one place of its code is told again after this.
 const LIBRARY_TOLD_AGAIN: Span = Span::from_ms(60_000);
@@ -43,9 +48,8 @@ pub(super) fn start(verbosity: Verbosity, bars: MultiProgress) {
     }
     let log = tracing_subscriber::fmt()
         .with_max_level(LevelFilter::TRACE)
-        .with_target(verbosity != Verbosity::Normal)
         .with_ansi(colour)
-        .with_timer(WallTimer)
+        .event_format(Line { has_target: verbosity != Verbosity::Normal })
         .with_writer(AroundBars(bars))
         .finish()
         .with(targets)
@@ -80,12 +84,40 @@ impl<S: Subscriber> Layer<S> for LibraryPace {
     }
 }
 
-/// The wall time in UTC, as everywhere.
-struct WallTimer;
+/// One event: the wall time in UTC, the level, the camera where there are several, and the text.
+struct Line {
+    /// The module that says it comes before the text.
+    has_target: bool,
+}
 
-impl FormatTime for WallTimer {
-    fn format_time(&self, writer: &mut Writer<'_>) -> fmt::Result {
-        write!(writer, "{}", SystemClock::start().wall())
+impl<S, N> FormatEvent<S, N> for Line
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(&self, context: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+        let about = event.metadata();
+        let level_colour = match *about.level() {
+            Level::ERROR => "31",
+            Level::WARN => "33",
+            Level::INFO => "32",
+            Level::DEBUG => "34",
+            Level::TRACE => "35",
+        };
+        let has_colours = writer.has_ansi_escapes();
+        let in_colour = |colour, text: String| if has_colours { format!("\x1b[{colour}m{text}\x1b[0m") } else { text };
+        let time = in_colour(DIM, SystemClock::start().wall().to_string());
+        write!(writer, "{time} {} ", in_colour(level_colour, format!("{:>5}", about.level().as_str())))?;
+        if self.has_target {
+            write!(writer, "{} ", in_colour(DIM, format!("{}:", about.target())))?;
+        }
+        for span in context.event_scope().into_iter().flatten().filter(|span| span.name() == CAMERA_SPAN) {
+            if let Some(camera) = span.extensions().get::<FormattedFields<N>>() {
+                write!(writer, "{camera}: ")?;
+            }
+        }
+        context.field_format().format_fields(writer.by_ref(), event)?;
+        writeln!(writer)
     }
 }
 

@@ -10,6 +10,7 @@ use crate::{
     failpoint,
     picture::Picture,
     sync::lock,
+    threads,
     time::{Clock, Ticks},
 };
 use std::{
@@ -73,7 +74,7 @@ impl Watcher {
     ) -> io::Result<Watcher> {
         let shared =
             Arc::new(Shared { fps, clock, slot: Mutex::default(), filled: Condvar::new(), latest: Mutex::default(), counts });
-        let thread = std::thread::Builder::new().name("detect".into()).spawn({
+        let thread = threads::spawn("detect", {
             let shared = shared.clone();
             move || watch(&shared, detector, on_run)
         })?;

@@ -23,6 +23,7 @@ use tokio::{
     task::JoinSet,
     time::sleep,
 };
+use tracing::Instrument;
 
 pub use topics::TOPIC_DEFAULT;
 pub(super) use topics::{Device, Topics};
@@ -155,7 +156,7 @@ pub(super) async fn run(
     // Ends with this task, whatever ends that.
     let mut held = JoinSet::new();
     let holder = Holder { linked, outbox, topics: target.topics.clone(), name, counts: counts.clone() };
-    held.spawn(holder.hold(connection));
+    held.spawn(holder.hold(connection).in_current_span());
     let mut publisher = Publisher::new(&target, id, (client, link), markers, (counts, shared), &kinds);
     let ended = tokio::select! {
         () = publisher.run(listener, inbox) => None,

@@ -15,6 +15,7 @@ use tokio::{
     task::{JoinError, JoinSet},
     time::timeout,
 };
+use tracing::Instrument;
 
 /// A command that takes longer is killed, with all that it has started: a notification takes seconds.
 pub const TIMEOUT: Duration = Duration::from_secs(30);
@@ -40,7 +41,7 @@ pub(super) async fn run(
             note_bug(&ended, &counts);
         }
         let (command, counts, input) = (command.clone(), counts.clone(), payload(&events, &event));
-        running.spawn(async move {
+        let executed = async move {
             failpoint::hit("exec-command");
             match execute(&command, &input, limit).await {
                 Ok(()) => {
@@ -53,7 +54,8 @@ pub(super) async fn run(
                 }
             }
             drop(place);
-        });
+        };
+        running.spawn(executed.in_current_span());
     }
     while let Some(ended) = running.join_next().await {
         note_bug(&ended, &counts);

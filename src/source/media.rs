@@ -21,6 +21,7 @@ mod watch;
 use super::{NEXT_WAIT_MAX, OpenError, Pace, Source, SourceError, SourceFormat, Stop};
 use crate::{
     picture::{Picture, PicturePool, SIDE_MAX},
+    threads,
     time::Ticks,
 };
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
@@ -28,10 +29,7 @@ use ffmpeg_next::frame;
 use input::Input;
 use reader::Kind;
 use shape::Shaper;
-use std::{
-    path::{Path, PathBuf},
-    thread,
-};
+use std::path::{Path, PathBuf};
 use timeline::Timeline;
 
 /// Damaged pictures in a row before the file is called lost: it was overwritten, and its rest may be damaged without an end.
@@ -207,7 +205,7 @@ fn open_ahead(path: &Path, stop: &Stop, try_seek: bool) -> Looping {
         // The source may be gone by now.
         sender.send(opened).ok();
     };
-    match thread::Builder::new().name("file ahead".to_owned()).spawn(open) {
+    match threads::spawn("file ahead", open) {
         Ok(_left_to_itself) => Looping::Ahead(spare),
         Err(_) => Looping::Reopen,
     }

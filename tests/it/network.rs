@@ -330,5 +330,6 @@ fn one_hlscam_shows_another_by_hls_and_by_mjpeg_and_no_secret_is_told() {
         let (_, log) = second.interrupt();
         let told = [status, log.join("\n")].concat();
         assert!(!told.contains("secret") && !told.contains("opensesame"), "{told}");
+        assert!(!log.iter().any(|line| line.contains("lost")), "nobody loses what was given up: {log:#?}");
     }
 }

@@ -1,6 +1,8 @@
 //! Several cameras of one process, as a user starts them: the real binary with several `--device`.
 
-use crate::support::{Running, ffmpeg, send};
+use crate::support::{Answer, Running, ffmpeg, send};
+use serde_json::Value;
+use std::path::Path;
 
 const SMALL: [&str; 6] = ["--size", "160x120", "--segment", "1s", "--detect", "none"];
 
@@ -73,4 +75,28 @@ fn the_front_page_is_a_grid_and_each_camera_has_a_page_and_a_history() {
     }
     let (status, log) = running.interrupt();
     assert_eq!(status.code(), Some(0), "{log:?}");
+}
+
+#[test]
+fn a_bug_in_one_leaves_the_others_and_the_log_names_it() {
+    let own = ["--device", "test", "--name", "desk", "--device", "test", "--name", "porch"];
+    // Both count, and one of them meets it.
+    let running = Running::start_with(&[&SMALL[..], &own].concat(), &[("HLSCAM_DRILL", Path::new("encode:120"))]);
+    let states = |answer: &Answer| -> Vec<(String, String)> {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let listed = answer.json()["cameras"].as_array().expect("a list").clone();
+        listed.iter().map(|camera| (text(&camera["state"]), text(&camera["name"]))).collect()
+    };
+    let listed = running.wait_for("/api/cameras", |answer| states(answer).iter().any(|(state, _)| state == "ended"));
+    let mut states = states(&listed);
+    states.sort();
+    let [(ended, bad), (live, good)] = &states[..] else { panic!("{states:?}") };
+    assert_eq!((ended.as_str(), live.as_str()), ("ended", "live"));
+    running.wait_for(&format!("/{bad}/video.m3u8"), |list| list.text().ends_with("#EXT-X-ENDLIST\n"));
+    let last = running.get(&format!("/api/status?camera={good}")).json()["window"]["last_msn"].as_u64().expect("a number");
+    running.wait_for(&format!("/{good}/video.m3u8?_HLS_msn={}", last + 1), |list| !list.text().contains("ENDLIST"));
+    let (status, log) = running.interrupt();
+    assert_eq!(status.code(), Some(1), "{log:#?}");
+    let told = format!("ERROR {bad}: the stream has failed: the thread encode ended by a bug");
+    assert!(log.iter().any(|line| line.contains(&told)), "{log:#?}");
 }

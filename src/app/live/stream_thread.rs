@@ -4,9 +4,11 @@
 use crate::{
     app::{Failure, failed, open_source},
     camera::{Camera, CameraConfig, LiveCamera, PendingCamera},
+    camera_name::CameraName,
     capture::{CaptureParts, Opener, SourceState},
     hooks::{Hooks, HooksConfig},
     source::Stop,
+    threads,
     time::{Clock, Span},
 };
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, bounded};
@@ -17,9 +19,10 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    thread::{self, JoinHandle},
+    thread::JoinHandle,
 };
 use tokio::runtime::Handle;
+use tracing::Span as LogSpan;
 
 /// A stream that has ended by itself is noticed within this time.
 const LOOK: Span = Span::from_ms(100);
@@ -29,6 +32,11 @@ const RETRY_FIRST: Span = Span::from_ms(500);
 const RETRY_MAX: Span = Span::from_ms(5000);
 /// Within this time such a wait sees that it is to end.
 const RETRY_LOOK: Span = Span::from_ms(100);
+
+/// Where there are several cameras, the lines of the log name theirs.
+pub(super) fn log_span(camera: &CameraName, has_others: bool) -> LogSpan {
+    if has_others { threads::of_camera(camera) } else { LogSpan::none() }
+}
 
 /// What the main thread knows of the threads of the cameras.
 pub(super) struct Supervision {
@@ -114,23 +122,26 @@ impl StreamThread {
         let camera = started.0.camera.clone();
         let hooks =
             if supervised.has_others { hooks.of_one_of_several(&config.name) } else { hooks.of_camera(&config.source.name()) };
-        let thread = thread::Builder::new().name("camera".to_owned()).spawn({
-            let camera = camera.clone();
-            move || {
-                let has_others = supervised.has_others;
-                let streamed = catch_unwind(AssertUnwindSafe(|| stream(started, hooks, supervised)));
-                let result = streamed.unwrap_or_else(|_| {
-                    abandon(&camera);
-                    Err(Failure("the stream ended by a bug".to_owned()))
-                });
-                if !has_others {
-                    return result;
+        let span = log_span(&camera.name, supervised.has_others);
+        let thread = span.in_scope(|| {
+            threads::spawn("camera", {
+                let camera = camera.clone();
+                move || {
+                    let has_others = supervised.has_others;
+                    let streamed = catch_unwind(AssertUnwindSafe(|| stream(started, hooks, supervised)));
+                    let result = streamed.unwrap_or_else(|_| {
+                        abandon(&camera);
+                        Err(Failure("the stream ended by a bug".to_owned()))
+                    });
+                    if !has_others {
+                        return result;
+                    }
+                    result.map_err(|Failure(why)| {
+                        tracing::error!("the stream has failed: {why}");
+                        Failure(format!("{}: {why}", camera.name))
+                    })
                 }
-                result.map_err(|Failure(why)| {
-                    tracing::error!("the stream of {} has failed: {why}", camera.name);
-                    Failure(format!("{}: {why}", camera.name))
-                })
-            }
+            })
         });
         let thread = thread.map_err(|error| Failure(format!("cannot start the thread of a camera: {error}")))?;
         Ok(StreamThread { camera, thread })
@@ -147,7 +158,7 @@ impl StreamThread {
 /// Streams until the source ends, or the thread is to end.
 fn stream((pending, mut source): (PendingCamera, CaptureParts), hooks: HooksConfig, supervised: Supervised) -> Result<(), Failure> {
     if supervised.has_others {
-        source = tried_again(source, &pending.camera, supervised.flags.clone());
+        source = tried_again(source, supervised.flags.clone());
     }
     let late = || supervised.flags.is_late.store(true, Ordering::Relaxed);
     let capture = match open_source(source, |span| supervised.is_over_after(span), late) {
@@ -193,9 +204,9 @@ fn abandon(camera: &Camera) {
 
 /// The same source, which is tried again, with pauses that grow, until it is open for the first time: what is lost later the capture has
 /// opened again itself.
-fn tried_again(parts: CaptureParts, camera: &Camera, flags: Arc<Flags>) -> CaptureParts {
+fn tried_again(parts: CaptureParts, flags: Arc<Flags>) -> CaptureParts {
     let CaptureParts { mut opener, clock, status, .. } = parts;
-    let (name, its_clock, its_status) = (camera.name.clone(), clock.clone(), status.clone());
+    let (its_clock, its_status) = (clock.clone(), status.clone());
     let (mut has_opened, mut told) = (false, None);
     let patient: Opener = Box::new(move |stop: &Stop| {
         let mut pause = RETRY_FIRST;
@@ -211,7 +222,7 @@ fn tried_again(parts: CaptureParts, camera: &Camera, flags: Arc<Flags>) -> Captu
             its_status.set_refusal(why.clone());
             flags.is_late.store(true, Ordering::Relaxed);
             if told.as_ref() != Some(&why) {
-                tracing::warn!("{name}: {why}; it is tried again, and the other cameras go on");
+                tracing::warn!("{why}; it is tried again, and the other cameras go on");
                 told = Some(why);
             }
             rest(&*its_clock, pause, stop);

@@ -16,6 +16,7 @@ use crate::{
     counter::Counter,
     source::Device,
     sync::lock,
+    threads,
     time::{Clock, Ticks},
 };
 use bytes::Bytes;
@@ -145,7 +146,7 @@ fn start_within(
     let (started, first) = bounded(1);
     let (ended_sender, ended) = bounded(0);
     let stop = Arc::new(AtomicBool::new(false));
-    let thread = thread::Builder::new().name(format!("camera {}", device.index)).spawn({
+    let thread = threads::spawn(&format!("camera {}", device.index), {
         let stop = stop.clone();
         move || {
             let _ended: Sender<()> = ended_sender;
