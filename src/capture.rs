@@ -35,6 +35,23 @@ pub const QUEUE_MAX: usize = 4;
 /// none costs next to nothing. A source that must not be asked as often waits itself.
 const REOPEN_WAIT: Span = Span::from_ms(500);
 
+/// A source that has sent nothing for this long is lost, where its loss ends the stream: a pipe or a driver that hangs says nothing of it,
+/// and network cameras are given up sooner, or after just this long.
+const LOST_AFTER: Span = Span::from_ms(15_000);
+
+/// What it means where nothing is said.
+pub const ON_LOSS_DEFAULT: &str = "wait";
+
+/// What a loss of the source means for the stream.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnLoss {
+    /// It goes on with a slate, and the source is opened again.
+    #[default]
+    Wait,
+    /// It ends, and has failed.
+    Exit,
+}
+
 /// Opens the source, at first and again; it is called on the source's thread, and gives up when the stop is raised.
 pub type Opener = Box<dyn FnMut(&Stop) -> Result<Box<dyn Source>, OpenError> + Send>;
 
@@ -62,6 +79,8 @@ pub struct CaptureParts {
     pub tap: Tap,
     /// Drawn on every picture before anybody sees it.
     pub masks: Vec<Mask>,
+    /// What happens when the source is lost.
+    pub on_loss: OnLoss,
     /// The stream's clock.
     pub clock: Arc<dyn Clock>,
     /// What is told of the capture.
@@ -172,7 +191,7 @@ const STOP_WAIT_MAX: Span = Span::from_ms(100);
 type Queue = (Sender<Captured>, Receiver<Captured>);
 
 fn run(parts: CaptureParts, stop: Stop, queue: Queue, opened: &Sender<Result<SourceFormat, OpenError>>) {
-    let CaptureParts { opener, tap, masks, clock, status } = parts;
+    let CaptureParts { opener, tap, masks, on_loss, clock, status } = parts;
     // The receiver of the outcome may have given up; then the stop is raised.
     let source = match source_thread::start(opener, stop.clone()) {
         Ok(source) => source,
@@ -205,6 +224,7 @@ fn run(parts: CaptureParts, stop: Stop, queue: Queue, opened: &Sender<Result<Sou
                 clock,
                 status,
                 stop: stop.clone(),
+                on_loss,
                 queue,
                 size: format.size,
                 masks,
@@ -245,6 +265,7 @@ struct CaptureLoop {
     clock: Arc<dyn Clock>,
     status: Arc<CaptureStatus>,
     stop: Stop,
+    on_loss: OnLoss,
     queue: Queue,
     /// When the source was last heard of: a picture came, or none was due.
     heard: Ticks,
@@ -265,9 +286,9 @@ struct CaptureLoop {
 }
 
 impl CaptureLoop {
-    /// Takes what comes, until the source has ended or the stop is raised.
+    /// Takes what comes, until the source has ended, its loss ends the stream, or the stop is raised.
     fn run(mut self, source: &SourceThread) {
-        while !self.stop.is_raised() {
+        while !self.stop.is_raised() && !self.is_given_up() {
             failpoint::hit("capture");
             match source.messages.recv_timeout(STOP_WAIT_MAX.to_duration()) {
                 Ok(SourceMessage::Picture(picture, losses)) => {
@@ -290,7 +311,9 @@ impl CaptureLoop {
                 }
                 Ok(SourceMessage::Lost(name, reason)) => {
                     self.note_loss(name, &reason);
-                    self.reopen(source);
+                    if self.on_loss == OnLoss::Wait {
+                        self.reopen(source);
+                    }
                 }
                 Ok(SourceMessage::Ended(name)) => {
                     tracing::info!("{name} has ended");
@@ -389,9 +412,24 @@ impl CaptureLoop {
             tracing::debug!("lost {name} again: {reason}");
             return;
         }
-        tracing::warn!("lost {name}: {reason}; trying to open it again");
+        match self.on_loss {
+            OnLoss::Wait => tracing::warn!("lost {name}: {reason}; trying to open it again"),
+            OnLoss::Exit => self.status.set_loss(format!("{name}: {reason}")),
+        }
         self.set_state(SourceState::Lost);
         self.gone = Some(name);
+    }
+
+    /// Whether a loss has ended the stream: the source has told it, or has told nothing for too long.
+    fn is_given_up(&mut self) -> bool {
+        if self.on_loss == OnLoss::Wait {
+            return false;
+        }
+        if self.gone.is_none() && self.clock.now().since(self.heard) >= LOST_AFTER {
+            let name = self.status.format().map_or_else(String::new, |format| format.name);
+            self.note_loss(name, &format!("it has sent nothing for {} s", LOST_AFTER.as_s()));
+        }
+        self.gone.is_some()
     }
 
     /// Has the source opened again after a wait.

@@ -4,6 +4,7 @@
 
 mod cameras;
 mod complaint;
+pub mod framing;
 pub mod kept;
 pub mod rules;
 
@@ -11,12 +12,13 @@ pub use cameras::CAMERAS_MAX;
 
 use crate::{
     camera_name::NAME_DEFAULT,
-    compose, detect, encode, grid,
+    capture, compose, detect, encode, grid,
     quantity::{bits_text, bytes_text, span_text},
     server, source, window,
 };
 use clap::{Args, Parser, Subcommand, error::ErrorKind};
 use complaint::{command_of, sentence};
+use framing::FramingArgs;
 use kept::{ExportArgs, SnapshotArgs, StorageArgs};
 use rules::RulesArgs;
 use std::{ffi::OsString, path::PathBuf};
@@ -192,6 +194,9 @@ pub struct DetectFilesArgs {
     /// Print one JSON line per frame to stdout, boxes as [x, y, width, height] in pixels of the full picture
     #[arg(long)]
     pub json: bool,
+    /// How their pictures are framed.
+    #[command(flatten)]
+    pub framing: FramingArgs,
     /// What is searched.
     #[command(flatten)]
     pub search: SearchArgs,
@@ -210,6 +215,10 @@ pub struct SourceArgs {
     /// Stop at the end of a file instead of looping it
     #[arg(long)]
     pub once: bool,
+    /// When the camera is lost: wait shows a slate until it is back; exit ends its stream, and hlscam with exit code 1 when no
+    /// other stream is left
+    #[arg(long, value_name = "WHAT", default_value = capture::ON_LOSS_DEFAULT)]
+    pub on_camera_lost: String,
 }
 
 /// What every run of the pipeline can be told.
@@ -242,6 +251,9 @@ pub struct PictureArgs {
     /// Frames per second; the camera's nearest is taken
     #[arg(long, value_name = "RATE", help = fps_help())]
     pub fps: Option<String>,
+    /// How it is framed.
+    #[command(flatten)]
+    pub framing: FramingArgs,
     /// What is drawn into the picture: boxes, labels, clock, blur (faces made unrecognisable), with commas
     /// between; or none
     #[arg(long, value_name = "LIST", default_value = compose::OVERLAY_DEFAULT)]

@@ -7,6 +7,7 @@ use crate::{
     console::Verbosity,
     detect::DetectConfig,
     hooks::{HooksConfig, url::Address},
+    picture::Framing,
     record::{Overwrite, name::FileName},
     server::ServerConfig,
     store::Location,
@@ -15,6 +16,7 @@ use crate::{
 use std::{fmt, path::PathBuf};
 
 mod check;
+mod framing;
 pub mod kept;
 mod record;
 mod rules;
@@ -112,6 +114,8 @@ impl fmt::Display for Output {
 pub struct DetectFilesConfig {
     /// The files, in the order given; at least one.
     pub files: Vec<PathBuf>,
+    /// How their pictures are framed.
+    pub framing: Framing,
     /// What is searched, and how often per second of the file's time, as in the live stream; at least one cascade.
     pub detect: DetectConfig,
     /// How the boxes are written.

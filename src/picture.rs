@@ -4,14 +4,18 @@
 //! A picture is shared by `Arc` between the encoder and the detector, and copied only by the one that draws on it.
 
 mod area;
+mod deinterlace;
 pub(crate) mod fit;
+mod framing;
 pub mod mask;
 mod rotation;
 pub mod strip;
 
 pub use area::{Area, BoundingBox, KeepClear};
 pub(crate) use area::{Colour, clear_corner, fill};
+pub use deinterlace::{FieldPlane, deinterlace};
 pub use fit::fit;
+pub use framing::{Crop, CropError, Framing};
 pub use rotation::Rotation;
 
 use crate::{sync::lock, time::Ticks};

@@ -5,7 +5,7 @@
 use crate::{
     console::shown,
     picture::{
-        SIDE_MAX, Size,
+        Crop, SIDE_MAX, Size,
         mask::{Mask, Measure},
     },
     time::{FrameRate, Span},
@@ -115,11 +115,39 @@ pub fn mask(text: &str) -> Result<Mask, String> {
             "this is no mask; write left, top, width and height in pixels or per cent, like 0,0,120,80 or 50%,0,50%,25%".to_owned()
         );
     };
-    let is_zero = |measure: &Measure| matches!(measure, Measure::Pixels(0)) || *measure == Measure::Percent(0.0);
     if is_zero(width) || is_zero(height) {
         return Err("a mask of no size hides nothing; give it a width and a height".to_owned());
     }
     Ok(Mask { left: *left, top: *top, width: *width, height: *height })
+}
+
+/// A part of a picture: width, height, left and top, each in pixels or with a % sign; without the place it is the middle.
+pub fn crop(text: &str) -> Result<Crop, String> {
+    let unknown =
+        || "this is no part of a picture; write WxH+X+Y in pixels or per cent, like 640x360+320+0 or 50%x100%+25%+0".to_owned();
+    let (sides, corner) = text.split_once('+').map_or((text, None), |(sides, corner)| (sides, Some(corner)));
+    let both = |text: &str, between: char| {
+        let (one, other) = text.split_once(between)?;
+        measure(one.trim()).zip(measure(other.trim()))
+    };
+    let (width, height) = both(sides, 'x').ok_or_else(unknown)?;
+    let corner = corner.map(|corner| both(corner, '+').ok_or_else(unknown)).transpose()?;
+    if is_zero(&width) || is_zero(&height) {
+        return Err("a picture of no size shows nothing; give it a width and a height".to_owned());
+    }
+    let (left, top) = corner.unzip();
+    let is_odd = |measure: &Measure| matches!(measure, Measure::Pixels(n) if n % 2 == 1);
+    if [Some(width), Some(height), left, top].iter().flatten().any(is_odd) {
+        let even = |measure: Measure| if let Measure::Pixels(n) = measure { Measure::Pixels(n & !1) } else { measure };
+        let sides = |length: Measure| if let Measure::Pixels(n) = even(length) { Measure::Pixels(n.max(2)) } else { length };
+        let crop = Crop { width: sides(width), height: sides(height), corner: corner.map(|(left, top)| (even(left), even(top))) };
+        return Err(format!("all of it must be even, for colour is halved; write {crop}"));
+    }
+    Ok(Crop { width, height, corner })
+}
+
+fn is_zero(measure: &Measure) -> bool {
+    matches!(measure, Measure::Pixels(0)) || *measure == Measure::Percent(0.0)
 }
 
 fn measure(text: &str) -> Option<Measure> {

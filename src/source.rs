@@ -19,10 +19,13 @@ use std::{
 
 pub mod address;
 pub mod camera;
+mod framed;
 #[cfg(feature = "ffmpeg")]
 mod media;
 pub mod mjpeg;
 pub mod test;
+
+pub use framed::framed;
 
 /// The source when none is named: the first camera.
 pub const DEVICE_DEFAULT: &str = "0";

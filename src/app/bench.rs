@@ -14,7 +14,7 @@ use crate::{
     package::FirstSegment,
     picture::{Area, Picture, PicturePool, mask},
     pipeline::Pipeline,
-    source::{Pace, Source, SourceError, SourceFormat, SourceSpec, Stop, open_file},
+    source::{Pace, Source, SourceError, SourceFormat, SourceSpec, Stop, framed, open_file},
     status::{Status, StatusParts},
     sync::lock,
     time::{Clock, Span, Ticks},
@@ -119,6 +119,7 @@ impl Bench {
 
 fn measure(path: &Path, config: &CameraConfig, clock: Arc<dyn Clock>) -> Result<Report, Failure> {
     let source = open_file(path, Pace::Unpaced, PicturePool::default(), Stop::default()).map_err(failed)?;
+    let source = framed(source, config.framing, PicturePool::default()).map_err(failed)?;
     let format: SourceFormat = source.format().clone();
     let rate = config.format_request.rate.unwrap_or(format.rate);
     let newest = Arc::new(Mutex::new(Arc::new(Detection::default())));

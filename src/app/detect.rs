@@ -6,7 +6,7 @@ use crate::{
     console::listing::{self, FoundInFrame},
     detect::{self, Detector, track::Tracker},
     picture::PicturePool,
-    source::{Pace, SourceError, Stop, open_file},
+    source::{Pace, SourceError, Stop, framed, open_file},
     time::Ticks,
 };
 use std::{ops::ControlFlow, path::Path};
@@ -24,7 +24,8 @@ pub(super) fn run(config: &DetectFilesConfig) -> Result<(), Failure> {
 }
 
 fn search(path: &Path, mut detector: Box<dyn Detector>, config: &DetectFilesConfig) -> Result<ControlFlow<()>, Failure> {
-    let mut source = open_file(path, Pace::Unpaced, PicturePool::default(), Stop::default()).map_err(failed)?;
+    let source = open_file(path, Pace::Unpaced, PicturePool::default(), Stop::default()).map_err(failed)?;
+    let mut source = framed(source, config.framing, PicturePool::default()).map_err(failed)?;
     let (mut frame, mut tracker, mut last_run) = (0, Tracker::default(), None);
     loop {
         let picture = match source.next() {

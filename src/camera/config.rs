@@ -3,11 +3,12 @@
 use crate::{
     archive::auto_record::RecordRules,
     camera_name::CameraName,
+    capture::OnLoss,
     compose::Overlay,
     detect::DetectConfig,
     encode::EncodeConfig,
     grid::Lengths,
-    picture::mask::Mask,
+    picture::{Framing, mask::Mask},
     source::{FormatRequest, SourceSpec},
     window::History,
 };
@@ -21,8 +22,12 @@ pub struct CameraConfig {
     pub source: SourceSpec,
     /// A file source ends at its end.
     pub once: bool,
+    /// What its loss means for the stream.
+    pub on_loss: OnLoss,
     /// What is asked of the source.
     pub format_request: FormatRequest,
+    /// How its pictures are framed.
+    pub framing: Framing,
     /// What is searched, and how often.
     pub detect: DetectConfig,
     /// What is burnt in.

@@ -4,7 +4,7 @@
 use super::{CameraConfig, CameraError};
 use crate::{
     bus::{Bus, Publishers},
-    capture::{Capture, CaptureParts, Opener, Tap},
+    capture::{Capture, CaptureParts, CaptureStatus, Opener, Tap},
     compose::compositor::{ClockStrip, CompositorParts, Detections, Hiding},
     detect::{
         self as detection, CascadeSpec, Detection,
@@ -16,7 +16,7 @@ use crate::{
     picture::PicturePool,
     pipeline::{PipelineError, PipelineParts},
     rendition::{EncoderOpener, RenditionParts},
-    source::{Pace, Source, SourceFormat, SourceSpec, Stop, camera, network_opener, open_file, test::TestOpener},
+    source::{Pace, Source, SourceFormat, SourceSpec, Stop, camera, framed, network_opener, open_file, test::TestOpener},
     status::{Status, StatusParts},
     stream::{self, Stream, StreamParts},
     time::{Clock, FrameRate},
@@ -56,6 +56,7 @@ pub struct FlowLimits {
 pub struct RunningFlow {
     stream: Stream,
     watcher: Option<Arc<Watcher>>,
+    capture: Arc<CaptureStatus>,
 }
 
 /// What remains of a flow that has ended: its source may be held in its driver, its detector in a search. Both are ended when all who wait
@@ -112,8 +113,8 @@ impl Flow {
                 Box::new(move || nothing.clone())
             }
         };
-        let (masks, capture) = (config.masks.clone(), status.stream.capture.clone());
-        let parts = CaptureParts { opener, tap, masks, clock: clock.clone(), status: capture };
+        let (masks, on_loss, status_of_capture) = (config.masks.clone(), config.on_loss, status.stream.capture.clone());
+        let parts = CaptureParts { opener, tap, masks, on_loss, clock: clock.clone(), status: status_of_capture };
         let detections = Detections { newest, hiding };
         let (bus, publishers) = Bus::open();
         Ok((Flow { config: config.clone(), clock, status, bus, publishers, detections, watcher }, parts))
@@ -133,7 +134,7 @@ impl Flow {
         let pipeline = pipeline_parts(&config, (rate, first), (detections, publishers), &clock, &status);
         let parts = StreamParts { pipeline, frames_max, clock, detect_fps, status: status.stream.clone() };
         let stream = stream::start(capture, parts).map_err(CameraError::new)?;
-        Ok(RunningFlow { stream, watcher })
+        Ok(RunningFlow { stream, watcher, capture: status.stream.capture.clone() })
     }
 }
 
@@ -143,10 +144,12 @@ impl RunningFlow {
         self.stream.has_ended()
     }
 
-    /// Ends it: what is inside is encoded, the last segment is closed.
+    /// Ends it: what is inside is encoded, the last segment is closed. Fails where a stage has failed, or the loss of the source has ended it.
     pub fn end(self) -> (Result<(), CameraError>, EndedFlow) {
-        let (ended, capture) = self.stream.end();
-        (ended.map_err(CameraError::new), EndedFlow { capture, watcher: self.watcher })
+        let RunningFlow { stream, watcher, capture: status } = self;
+        let (ended, capture) = stream.end();
+        let lost = || status.loss().map_or(Ok(()), |loss| Err(CameraError(format!("lost {loss}"))));
+        (ended.map_err(CameraError::new).and_then(|()| lost()), EndedFlow { capture, watcher })
     }
 }
 
@@ -202,14 +205,21 @@ fn on_run(status: Arc<Status>, runs: Option<Sender<Arc<Detection>>>, mut and_run
 
 fn clock_strip(config: &CameraConfig) -> ClockStrip {
     match (&config.source, config.clock_strip) {
+        // Turned or cut it cannot be read, so that another is drawn.
+        (SourceSpec::Test(_), _) if !config.framing.changes_nothing() => ClockStrip::Burn,
         (SourceSpec::Test(_), _) => ClockStrip::Source,
         (_, true) => ClockStrip::Burn,
         (_, false) => ClockStrip::None,
     }
 }
 
-/// Opens the source that was asked for, at first and again.
+/// Opens the source that was asked for, at first and again, and has its pictures framed.
 fn source_opener(config: &CameraConfig, clock: &Arc<dyn Clock>) -> Opener {
+    let (mut opener, framing, pool) = (unframed_opener(config, clock), config.framing, PicturePool::default());
+    Box::new(move |stop: &Stop| framed(opener(stop)?, framing, pool.clone()))
+}
+
+fn unframed_opener(config: &CameraConfig, clock: &Arc<dyn Clock>) -> Opener {
     let (pool, request, clock) = (PicturePool::default(), config.format_request, clock.clone());
     match config.source.clone() {
         SourceSpec::Camera(selector) => Box::new(move |_: &Stop| camera::open(&selector, request, clock.clone(), pool.clone())),

@@ -122,6 +122,7 @@ impl LiveCamera {
             result = result.and(Err(CameraError("the thread of the markers ended by a bug".to_owned())));
         }
         let reason = match (&result, has_ended) {
+            _ if camera.status.stream.capture.loss().is_some() => "the camera was lost",
             (Err(_), _) => "the stream has failed",
             (Ok(()), true) => "the source has ended",
             (Ok(()), false) => "hlscam was ended",

@@ -67,6 +67,8 @@ struct Facts {
     format: Option<SourceFormat>,
     /// Why it could not be opened for the first time, while that is tried again.
     refusal: Option<String>,
+    /// What was lost and why, if that has ended the capture.
+    loss: Option<String>,
 }
 
 impl CaptureStatus {
@@ -85,6 +87,16 @@ impl CaptureStatus {
     /// Whether that is so.
     pub fn is_refused(&self) -> bool {
         lock(&self.facts).refusal.is_some()
+    }
+
+    /// The capture has ended, for the source was lost: what, and why.
+    pub fn set_loss(&self, loss: String) {
+        lock(&self.facts).loss = Some(loss);
+    }
+
+    /// What was lost and why, if that has ended the capture.
+    pub fn loss(&self) -> Option<String> {
+        lock(&self.facts).loss.clone()
     }
 
     /// Why there are no pictures; `None` where there are.

@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     picture::{LUMA_BLACK, Size, mask::Measure},
     source::SourceError,
-    time::{FrameRate, SystemClock},
+    time::{FrameRate, ManualClock, SystemClock, WallTime},
 };
 
 /// All bytes of the pictures that a script plays.
@@ -59,6 +59,11 @@ fn capture_sized(scripts: Vec<(Size, Opening)>) -> (Result<Capture, OpenError>, 
 }
 
 fn capture_masked(scripts: Vec<(Size, Opening)>, masks: Vec<Mask>) -> (Result<Capture, OpenError>, Arc<CaptureStatus>) {
+    let (parts, status) = parts(scripts, masks, OnLoss::Wait);
+    (start(parts), status)
+}
+
+fn parts(scripts: Vec<(Size, Opening)>, masks: Vec<Mask>, on_loss: OnLoss) -> (CaptureParts, Arc<CaptureStatus>) {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
     let status = Arc::new(CaptureStatus::default());
     let mut scripts = scripts.into_iter();
@@ -73,8 +78,7 @@ fn capture_masked(scripts: Vec<(Size, Opening)>, masks: Vec<Mask>) -> (Result<Ca
             None => Err(OpenError("no more".to_owned())),
         })
     };
-    let parts = CaptureParts { opener, tap: Box::new(|_| ()), masks, clock, status: status.clone() };
-    (start(parts), status)
+    (CaptureParts { opener, tap: Box::new(|_| ()), masks, on_loss, clock, status: status.clone() }, status)
 }
 
 #[test]
@@ -179,7 +183,10 @@ impl Source for Blocking {
 
 /// What a source that blocks is captured by; dropping the sender lets it go.
 fn blocking(pictures: u64, in_open: bool) -> (CaptureParts, Sender<()>) {
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
+    blocking_on(Arc::new(SystemClock::start()), pictures, in_open)
+}
+
+fn blocking_on(clock: Arc<dyn Clock>, pictures: u64, in_open: bool) -> (CaptureParts, Sender<()>) {
     let (release, released) = bounded(0);
     let opener: Opener = {
         let clock = clock.clone();
@@ -192,7 +199,7 @@ fn blocking(pictures: u64, in_open: bool) -> (CaptureParts, Sender<()>) {
         })
     };
     let status = Arc::new(CaptureStatus::default());
-    (CaptureParts { opener, tap: Box::new(|_| ()), masks: Vec::new(), clock, status }, release)
+    (CaptureParts { opener, tap: Box::new(|_| ()), masks: Vec::new(), on_loss: OnLoss::Wait, clock, status }, release)
 }
 
 #[test]
@@ -221,4 +228,32 @@ fn an_opening_that_blocks_can_be_given_up() {
     opening.end();
     assert!(clock.now().since(begin) < END_MAX + Span::from_ms(1000));
     drop(release);
+}
+
+#[test]
+fn where_a_loss_ends_the_stream_the_source_is_not_opened_again() {
+    let lost = || Err(SourceError::Lost("it was unplugged".to_owned()));
+    let scripts = vec![(format().size, Ok(vec![Ok(()), lost()])), (format().size, Ok(vec![Ok(())]))];
+    let (parts, status) = parts(scripts, Vec::new(), OnLoss::Exit);
+    let Capture { pictures, thread, .. } = start(parts).expect("opens");
+    thread.join().expect("no panic");
+    assert_eq!((pictures.iter().count(), status.reopened.get(), status.state()), (1, 0, SourceState::Lost));
+    assert_eq!(status.loss().as_deref(), Some("a script: it was unplugged"));
+}
+
+#[test]
+fn a_source_that_hangs_is_lost_where_a_loss_ends_the_stream() {
+    let clock = Arc::new(ManualClock::at(WallTime(0)));
+    let (parts, release) = blocking_on(clock.clone(), 1, false);
+    let status = parts.status.clone();
+    let capture = start(CaptureParts { on_loss: OnLoss::Exit, ..parts }).expect("opens");
+    let deadline = SystemClock::start();
+    while status.state() != SourceState::Live && deadline.now() < Ticks::default() + Span::from_ms(20_000) {
+        std::thread::yield_now();
+    }
+    clock.advance(LOST_AFTER);
+    assert_eq!(capture.pictures.iter().count(), 1);
+    assert_eq!(status.loss().as_deref(), Some("a script: it has sent nothing for 15 s"));
+    drop(release);
+    assert!(capture.end(), "no bug ended it");
 }

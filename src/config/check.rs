@@ -3,16 +3,17 @@
 //! Pure: whether a file, a camera or a port exists is found out by the stage that opens it.
 
 use super::{
-    Command, DetectFilesConfig, EventsConfig, Invocation, Listing, kept, record, rules,
+    Command, DetectFilesConfig, EventsConfig, Invocation, Listing, framing, kept, record, rules,
     source::{refuse_addresses, source},
 };
 use crate::{
     archive::auto_record::RecordRules,
     camera::CameraConfig,
     camera_name::{self, CameraName},
+    capture::OnLoss,
     cli::{
         BenchArgs, Cli, CommandArgs, CutArgs, DetectFilesArgs, EncodeArgs, EventsArgs, PictureArgs, PipelineArgs, RecordArgs,
-        SearchArgs, SearchPaceArgs, ServerArgs, StreamArgs, UsageError, WindowArgs,
+        SearchArgs, SearchPaceArgs, ServerArgs, SourceArgs, StreamArgs, UsageError, WindowArgs,
     },
     compose::Overlay,
     compose::redaction::BLUR_DELAY_MAX,
@@ -99,6 +100,7 @@ fn camera(args: &StreamArgs, index: usize) -> Result<CameraConfig, UsageError> {
         Some(typed) => CameraName::parse(typed).or_else(|bad| refuse("--name", typed, &bad.to_string()))?,
         None => CameraName::of_index(index),
     };
+    config.on_loss = on_loss(&args.source)?;
     config.history = window(&args.window, config.encode.bitrate, config.lengths)?;
     config.rules = rules::read(&args.rules)?;
     Ok(config)
@@ -112,7 +114,8 @@ fn bench(args: &BenchArgs) -> Result<Command, UsageError> {
 
 fn record(args: &RecordArgs) -> Result<Command, UsageError> {
     let record = record::read(args)?;
-    let config = pipeline(source(&args.source)?, args.source.once, &args.pipeline)?;
+    let mut config = pipeline(source(&args.source)?, args.source.once, &args.pipeline)?;
+    config.on_loss = on_loss(&args.source)?;
     record::check_searched(&record, &config)?;
     Ok(Command::Record(config, Box::new(record)))
 }
@@ -123,7 +126,8 @@ fn detect_files(args: &DetectFilesArgs) -> Result<Command, UsageError> {
     if detect.cascades.is_empty() {
         return refuse("--detect", "none", "nothing would be searched; leave it out to find faces");
     }
-    Ok(Command::Detect(DetectFilesConfig { files: args.files.clone(), detect, listing: listing(args.json) }))
+    let (framing, listing) = (framing::read(&args.framing)?, listing(args.json));
+    Ok(Command::Detect(DetectFilesConfig { files: args.files.clone(), framing, detect, listing }))
 }
 
 fn pipeline(source: SourceSpec, once: bool, args: &PipelineArgs) -> Result<CameraConfig, UsageError> {
@@ -153,7 +157,9 @@ fn pipeline(source: SourceSpec, once: bool, args: &PipelineArgs) -> Result<Camer
         name: CameraName::default(),
         source,
         once,
+        on_loss: OnLoss::default(),
         format_request,
+        framing: framing::read(&args.picture.framing)?,
         detect,
         overlay,
         masks: args.picture.mask.iter().map(|text| asked("--mask", text, quantity::mask)).collect::<Result<_, _>>()?,
@@ -162,6 +168,14 @@ fn pipeline(source: SourceSpec, once: bool, args: &PipelineArgs) -> Result<Camer
         lengths: lengths(&args.cut)?,
         history: History::default(),
         rules: RecordRules::default(),
+    })
+}
+
+fn on_loss(args: &SourceArgs) -> Result<OnLoss, UsageError> {
+    asked("--on-camera-lost", &args.on_camera_lost, |text| match text {
+        "wait" => Ok(OnLoss::Wait),
+        "exit" => Ok(OnLoss::Exit),
+        _ => Err("a lost camera is waited for, or ends its stream; write wait or exit".to_owned()),
     })
 }
 

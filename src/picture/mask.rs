@@ -4,6 +4,7 @@
 //! there.
 
 use super::{Area, CHROMA_NEUTRAL, Colour, KeepClear, LUMA_BLACK, Picture, Size, fill};
+use std::fmt;
 
 /// What fills a mask: black, which says more plainly than grey that something was taken out.
 const MASK_COLOUR: Colour = Colour { y: LUMA_BLACK, u: CHROMA_NEUTRAL, v: CHROMA_NEUTRAL };
@@ -15,6 +16,16 @@ pub enum Measure {
     Pixels(u32),
     /// In per cent of the picture's width or height.
     Percent(f64),
+}
+
+/// As it would be typed.
+impl fmt::Display for Measure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Measure::Pixels(n) => write!(f, "{n}"),
+            Measure::Percent(percent) => write!(f, "{percent}%"),
+        }
+    }
 }
 
 /// A rectangle that is never shown.

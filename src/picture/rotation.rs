@@ -42,18 +42,34 @@ impl Rotation {
         if self.transposed { (height, width) } else { (width, height) }
     }
 
+    /// Mirrored left to right after the turn.
+    pub fn mirrored(self) -> Rotation {
+        if self.transposed {
+            Rotation { from_bottom: !self.from_bottom, ..self }
+        } else {
+            Rotation { from_right: !self.from_right, ..self }
+        }
+    }
+
+    /// Turned upside down as a mirror does, after the turn.
+    pub fn flipped(self) -> Rotation {
+        if self.transposed {
+            Rotation { from_right: !self.from_right, ..self }
+        } else {
+            Rotation { from_bottom: !self.from_bottom, ..self }
+        }
+    }
+
     /// Copies the upper left of a stored plane, whose rows lie `stride` bytes apart, into a tight plane of `(width, height)` after the turn.
     pub fn copy_plane(self, from: &[u8], stride: usize, to: &mut [u8], (width, height): (usize, usize)) {
         let (stored_width, stored_height) = self.sides((width, height));
-        let column = |x: usize| if self.from_right { stored_width - 1 - x } else { x };
-        let row = |y: usize| if self.from_bottom { stored_height - 1 - y } else { y };
+        let stored = Stored { bytes: from, stride, width: stored_width, height: stored_height, turn: self };
+        if self.transposed {
+            stored.transpose(to, (width, height));
+            return;
+        }
         for (y, to) in to.chunks_exact_mut(width).take(height).enumerate() {
-            if self.transposed {
-                let column = column(y);
-                to.iter_mut().enumerate().for_each(|(x, to)| *to = from[row(x) * stride + column]);
-                continue;
-            }
-            to.copy_from_slice(&from[row(y) * stride..][..width]);
+            to.copy_from_slice(&from[stored.row(y) * stride..][..width]);
             if self.from_right {
                 to.reverse();
             }
@@ -61,9 +77,81 @@ impl Rotation {
     }
 }
 
+/// Side of the blocks in which rows become columns: one row of a block is a machine word.
+const BLOCK: usize = 8;
+/// Stored rows that are read side by side: what becomes of them fills whole cache lines, and theirs are used up before others need the room.
+const ROWS: usize = 8 * BLOCK;
+
+/// A stored plane that is to be turned.
+struct Stored<'a> {
+    bytes: &'a [u8],
+    stride: usize,
+    width: usize,
+    height: usize,
+    turn: Rotation,
+}
+
+impl Stored<'_> {
+    /// The stored row that is the `n`th from the edge that counts.
+    fn row(&self, n: usize) -> usize {
+        if self.turn.from_bottom { self.height - 1 - n } else { n }
+    }
+
+    /// The stored column that is the `n`th from the edge that counts.
+    fn column(&self, n: usize) -> usize {
+        if self.turn.from_right { self.width - 1 - n } else { n }
+    }
+
+    /// Rows become columns, in blocks; what is left at the right and at the bottom goes byte by byte.
+    fn transpose(&self, to: &mut [u8], (width, height): (usize, usize)) {
+        let (whole_width, whole_height) = (width / BLOCK * BLOCK, height / BLOCK * BLOCK);
+        for band in (0..whole_width).step_by(ROWS) {
+            for top in (0..whole_height).step_by(BLOCK) {
+                for left in (band..whole_width.min(band + ROWS)).step_by(BLOCK) {
+                    self.transpose_block(to, width, (left, top));
+                }
+            }
+        }
+        let at = |x: usize, y: usize| self.bytes[self.row(x) * self.stride + self.column(y)];
+        for (y, to) in to.chunks_exact_mut(width).take(height).enumerate() {
+            let left = if y < whole_height { whole_width } else { 0 };
+            to.iter_mut().enumerate().skip(left).for_each(|(x, to)| *to = at(x, y));
+        }
+    }
+
+    /// The block of the turned plane at that place.
+    fn transpose_block(&self, to: &mut [u8], width: usize, (left, top): (usize, usize)) {
+        let first = self.column(top).min(self.column(top + BLOCK - 1));
+        let mut block = [0_u64; BLOCK];
+        for (n, word) in block.iter_mut().enumerate() {
+            let mut row = [0; BLOCK];
+            row.copy_from_slice(&self.bytes[self.row(left + n) * self.stride + first..][..BLOCK]);
+            *word = u64::from_le_bytes(row);
+        }
+        transpose_words(&mut block);
+        for n in 0..BLOCK {
+            let word = block[if self.turn.from_right { BLOCK - 1 - n } else { n }];
+            to[(top + n) * width + left..][..BLOCK].copy_from_slice(&word.to_le_bytes());
+        }
+    }
+}
+
+/// Byte `i` of word `j` and byte `j` of word `i` change places, counted from the lowest: halves, then quarters, then bytes (Warren, Hacker's
+/// Delight, 7-3).
+fn transpose_words(words: &mut [u64; BLOCK]) {
+    for (distance, mask) in [(4, 0x0000_0000_ffff_ffff_u64), (2, 0x0000_ffff_0000_ffff), (1, 0x00ff_00ff_00ff_00ff)] {
+        for n in (0..BLOCK).filter(|n| n & distance == 0) {
+            let swapped = ((words[n] >> (8 * distance)) ^ words[n + distance]) & mask;
+            words[n + distance] ^= swapped;
+            words[n] ^= swapped << (8 * distance);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     /// The picture `ab/cd/ef` after a turn, row by row; stored with a stride of 3.
     fn check(turn: Rotation, expect: &str) {
@@ -92,5 +180,35 @@ mod tests {
         let expected = ["ab/cd/ef", "ba/dc/fe", "fe/dc/ba", "ef/cd/ab", "ace/bdf", "eca/fdb", "fdb/eca", "bdf/ace"];
         expected.iter().zip(1..).for_each(|(expect, orientation)| check(Rotation::of_exif(orientation), expect));
         assert_eq!((Rotation::of_exif(0), Rotation::of_exif(9)), (Rotation::default(), Rotation::default()));
+    }
+
+    #[test]
+    fn a_turned_picture_can_be_mirrored() {
+        for (orientation, mirrored, flipped) in [(1, 2, 4), (3, 4, 2), (6, 5, 7), (8, 7, 5)] {
+            let turn = Rotation::of_exif(orientation);
+            assert_eq!(turn.mirrored(), Rotation::of_exif(mirrored), "{orientation}");
+            assert_eq!(turn.flipped(), Rotation::of_exif(flipped), "{orientation}");
+        }
+    }
+
+    proptest! {
+        /// Whole blocks, what is left of them, and strides of any length.
+        #[test]
+        fn every_byte_is_where_the_turn_says(
+            width in 1..70_usize, height in 1..70_usize, padding in 0..20_usize, orientation in 1..=8_u32, seed: u8,
+        ) {
+            let (turn, stride) = (Rotation::of_exif(orientation), width + padding);
+            let stored: Vec<u8> = (0..stride * height).map(|n| (n * 31 + n / 251) as u8 ^ seed).collect();
+            let (turned_width, turned_height) = turn.sides((width, height));
+            let mut turned = vec![0; width * height];
+            turn.copy_plane(&stored, stride, &mut turned, (turned_width, turned_height));
+            for (n, byte) in turned.iter().enumerate() {
+                let (x, y) = (n % turned_width, n / turned_width);
+                let (column, row) = turn.sides((x, y));
+                let column = if turn.from_right { width - 1 - column } else { column };
+                let row = if turn.from_bottom { height - 1 - row } else { row };
+                prop_assert_eq!(*byte, stored[row * stride + column], "{:?} at {}, {}", turn, x, y);
+            }
+        }
     }
 }

@@ -7,6 +7,7 @@
 mod camera_clock;
 mod connection;
 mod input;
+mod interlaced;
 pub(super) mod network;
 mod rate;
 mod reader;

@@ -10,6 +10,8 @@ mod dates;
 mod ending;
 #[cfg(all(target_os = "linux", feature = "ffmpeg", feature = "opencv"))]
 mod exporting;
+#[cfg(all(target_os = "linux", feature = "ffmpeg", feature = "opencv"))]
+mod framing;
 mod http;
 #[cfg(all(target_os = "linux", feature = "ffmpeg", feature = "opencv"))]
 mod limits;
@@ -21,6 +23,8 @@ mod missing;
 mod named_files;
 #[cfg(all(target_os = "linux", feature = "ffmpeg", feature = "opencv"))]
 mod network;
+#[cfg(all(target_os = "linux", feature = "ffmpeg", feature = "opencv"))]
+mod on_camera_lost;
 #[cfg(all(target_os = "linux", feature = "ffmpeg", feature = "opencv"))]
 mod pictures;
 #[cfg(all(feature = "ffmpeg", feature = "opencv"))]

@@ -8,7 +8,7 @@ use crate::{
     support::{DEADLINE, Running},
 };
 use hlscam::{
-    capture::{self, Capture, CaptureParts, CaptureStatus, SourceState},
+    capture::{self, Capture, CaptureParts, CaptureStatus, OnLoss, SourceState},
     picture::{Picture, PicturePool},
     source::{OpenError, Source, SourceError, Stop, address::NetworkAddress, network_opener},
     time::{Clock, FrameRate, Span, SystemClock, Ticks},
@@ -237,6 +237,7 @@ fn captured(url: &str) -> (Result<Capture, OpenError>, Arc<CaptureStatus>, Arc<S
         opener: Box::new(opener),
         tap: Box::new(|_| ()),
         masks: Vec::new(),
+        on_loss: OnLoss::Wait,
         clock: clock.clone(),
         status: status.clone(),
     };

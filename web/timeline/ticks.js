@@ -51,21 +51,9 @@ export function ticksOf({ from, to }, most, offset = zoneOffset) {
  * @returns {(tick: Tick) => string}
  */
 export function tickWriter(step, locale = undefined, timeZone = undefined) {
-  const time = formatOf({ timeStyle: step < SECONDS_BELOW_MS ? 'medium' : 'short', timeZone }, locale);
-  const date = formatOf({ weekday: 'short', day: 'numeric', month: 'short', timeZone }, locale);
+  const time = new Intl.DateTimeFormat(locale, { timeStyle: step < SECONDS_BELOW_MS ? 'medium' : 'short', timeZone });
+  const date = new Intl.DateTimeFormat(locale, { weekday: 'short', day: 'numeric', month: 'short', timeZone });
   return ({ at, midnight }) => (midnight ? date : time).format(at);
-}
-
-/** Formats by what they are for: to make one takes longer than to draw the bar. @type {Map<string, Intl.DateTimeFormat>} */
-const formats = new Map();
-
-/** @param {Intl.DateTimeFormatOptions} options @param {string | undefined} locale */
-function formatOf(options, locale) {
-  // The viewer's own zone may change under a page that stays open.
-  const key = JSON.stringify([locale, options, new Date().getTimezoneOffset()]);
-  const format = formats.get(key) ?? new Intl.DateTimeFormat(locale, options);
-  formats.set(key, format);
-  return format;
 }
 
 /** The offset of the viewer's own zone. @param {number} at */

@@ -2,7 +2,10 @@ use super::*;
 use crate::{
     cli,
     encode::{BITRATE_DEFAULT, PRESET_DEFAULT},
-    picture::mask::{Mask, Measure},
+    picture::{
+        Crop, Framing, Rotation,
+        mask::{Mask, Measure},
+    },
     server::{BIND_DEFAULT, PORT_DEFAULT},
     source::{address::NetworkAddress, test::Script},
     time::FrameRate,
@@ -35,7 +38,9 @@ fn without_options_the_defaults_are_meant() {
         name: CameraName::default(),
         source: SourceSpec::Camera("0".to_owned()),
         once: false,
+        on_loss: OnLoss::Wait,
         format_request: FormatRequest { size: None, rate: None },
+        framing: Framing::default(),
         detect: DetectConfig {
             cascades: vec![CascadeSpec::Face],
             by: DetectorChoice::Auto,
@@ -58,7 +63,7 @@ fn without_options_the_defaults_are_meant() {
 fn every_option_reaches_its_stage() {
     let mask = |left, top| Mask { left, top, width: Measure::Percent(100.0), height: Measure::Pixels(9) };
     let (config, server) = streamed(
-        "--device file:a.mp4 --name porch --once --fps 29.97 --overlay clock,blur,labels,clock --mask 0,50%,100%,9 --mask 64,0.5%,100%,9 --clock-strip --detect cat,profile --detect-fps 8.5 \
+        "--device file:a.mp4 --name porch --once --on-camera-lost exit --rotate 90 --flip h --crop 640x50.5%+0%+2 --fps 29.97 --overlay clock,blur,labels,clock --mask 0,50%,100%,9 --mask 64,0.5%,100%,9 --clock-strip --detect cat,profile --detect-fps 8.5 \
          --detect-width 320 --encoder h264_vaapi --preset p1 --bitrate 2.5M --part 500ms --segment 1s --window 24h \
          --window-bytes 500M --bind ::1 --port 0 --host-name NAS.lan. --host-name 203.0.113.7 --host-name 2001:db8::5 \
          --allow-origin https://home.example/ --allow-origin http://10.0.0.2:8123",
@@ -67,7 +72,16 @@ fn every_option_reaches_its_stage() {
         name: CameraName::parse("porch").unwrap(),
         source: SourceSpec::File("a.mp4".into()),
         once: true,
+        on_loss: OnLoss::Exit,
         format_request: FormatRequest { size: None, rate: Some(FrameRate { num: 30_000, den: 1001 }) },
+        framing: Framing {
+            turn: Rotation::of_exif(5),
+            crop: Some(Crop {
+                width: Measure::Pixels(640),
+                height: Measure::Percent(50.5),
+                corner: Some((Measure::Percent(0.0), Measure::Pixels(2))),
+            }),
+        },
         detect: DetectConfig {
             cascades: ["cat", "profile"].map(CascadeSpec::System).into(),
             by: DetectorChoice::Auto,
@@ -90,6 +104,36 @@ fn every_option_reaches_its_stage() {
         ),
     };
     assert_eq!((config, server), (expect, ServerConfig { bind: "::1".parse().unwrap(), port: 0, access }));
+}
+
+#[test]
+fn a_lost_camera_is_waited_for_or_ends_its_stream() {
+    let why = "a lost camera is waited for, or ends its stream; write wait or exit";
+    check("--on-camera-lost restart", &format!("--on-camera-lost restart: {why}"));
+    check("record --output a.mp4 --on-camera-lost=", &format!("--on-camera-lost: {why}"));
+}
+
+#[test]
+fn a_picture_is_turned_mirrored_and_cut_as_it_can_be() {
+    for bad in ["45", "-90", "0", "left"] {
+        let why = "a picture is turned clockwise by quarters; write 90, 180 or 270, or leave it out";
+        check(&format!("--rotate={bad}"), &format!("--rotate {bad}: {why}"));
+    }
+    let why = "a picture is mirrored left to right or top to bottom; write h or v, and for both --rotate 180";
+    check("--flip hv", &format!("--flip hv: {why}"));
+    let why = "this is no part of a picture; write WxH+X+Y in pixels or per cent, like 640x360+320+0 or 50%x100%+25%+0";
+    for bad in ["640", "640x", "640x480+1", "640x480+1+2+3", "640x480-2-2", "101%x5%", "640:480:0:0", "NaN%x2", "+0+0"] {
+        check(&format!("--crop {bad}"), &format!("--crop {bad}: {why}"));
+    }
+    check("--crop=", &format!("--crop: {why}"));
+    check("--crop 640x0+0+0", "--crop 640x0+0+0: a picture of no size shows nothing; give it a width and a height");
+    let why = "all of it must be even, for colour is halved; write";
+    check("--crop 1x33+5%+7", &format!("--crop 1x33+5%+7: {why} 2x32+5%+6"));
+    check("bench a.mp4 --crop 33x32", &format!("--crop 33x32: {why} 32x32"));
+    check(
+        "detect a.mp4 --rotate 1",
+        "--rotate 1: a picture is turned clockwise by quarters; write 90, 180 or 270, or leave it out",
+    );
 }
 
 #[test]
@@ -332,6 +376,7 @@ fn files_are_benched_and_searched() {
     assert_eq!((config.source, config.once, config.detect.cascades), (SourceSpec::File("a.mp4".into()), true, vec![]));
     let expect = DetectFilesConfig {
         files: vec!["a.mp4".into(), "b.mp4".into()],
+        framing: Framing::default(),
         detect: DetectConfig {
             cascades: vec![CascadeSpec::System("eye")],
             by: DetectorChoice::Auto,

@@ -262,12 +262,17 @@ pub(super) fn pixel_aspect(stream: &format::stream::Stream<'_>) -> Rational {
     Rational::from(aspect)
 }
 
-/// The turn in the container's display matrix: nine numbers of 32 bits in the machine's order (libavutil/display.h).
+/// The turn in the container's display matrix.
 pub(super) fn rotation(stream: &format::stream::Stream<'_>) -> Rotation {
     let matrix = stream.side_data().find(|data| data.kind() == packet::side_data::Type::DisplayMatrix);
-    let number = |bytes: &[u8], at: usize| bytes.get(4 * at..4 * at + 4)?.try_into().ok().map(i32::from_ne_bytes);
-    let numbers = |bytes: &[u8]| Some([number(bytes, 0)?, number(bytes, 1)?, number(bytes, 3)?, number(bytes, 4)?]);
-    matrix.and_then(|data| numbers(data.data())).map(Rotation::of_matrix).unwrap_or_default()
+    matrix.map(|data| display_matrix(data.data())).unwrap_or_default()
+}
+
+/// The turn in a display matrix: nine numbers of 32 bits in the machine's order (libavutil/display.h).
+pub(super) fn display_matrix(bytes: &[u8]) -> Rotation {
+    let number = |at: usize| bytes.get(4 * at..4 * at + 4)?.try_into().ok().map(i32::from_ne_bytes);
+    let numbers = || Some([number(0)?, number(1)?, number(3)?, number(4)?]);
+    numbers().map(Rotation::of_matrix).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! From a decoded frame to a [`Picture`]: square pixels, upright, BT.601 in limited range, in one conversion by FFmpeg's scaler.
 
+use super::{input::display_matrix, interlaced::Deinterlacer};
 use crate::{
     ffmpeg::scaler::{Conversion, Scaler},
     picture::{Picture, PicturePool, Rotation, SIDE_MAX, Size},
@@ -22,13 +23,14 @@ pub(super) struct Display {
 /// Makes pictures of decoded frames.
 pub(super) struct Shaper {
     display: Display,
+    deinterlacer: Deinterlacer,
     scaler: Option<Scaler>,
     scaled: frame::Video,
 }
 
 impl Shaper {
     pub(super) fn new(display: Display) -> Shaper {
-        Shaper { display, scaler: None, scaled: frame::Video::empty() }
+        Shaper { display, deinterlacer: Deinterlacer::new(), scaler: None, scaled: frame::Video::empty() }
     }
 
     /// The size of the picture that becomes of this frame; `None` if there can be none.
@@ -38,7 +40,7 @@ impl Shaper {
         Size::new(width, height)
     }
 
-    /// The frame as a picture at `at`.
+    /// The frame as a picture at `at`. It may be kept, and left empty.
     pub(super) fn shape(&mut self, decoded: &mut frame::Video, at: Ticks, pool: &PicturePool) -> Result<Picture, String> {
         let unfit = || format!("a picture of {}x{}", decoded.width(), decoded.height());
         let (size, stored) = (self.size(decoded).ok_or_else(unfit)?, self.stored_size(decoded).ok_or_else(unfit)?);
@@ -58,11 +60,18 @@ impl Shaper {
             is_full: is_full(decoded),
             gives_full: false,
         };
-        if conversion.changes_nothing() {
-            copy_planes(decoded, &mut picture, turn);
+        let Shaper { deinterlacer, scaler, scaled, .. } = self;
+        let (whole, conversion) = if decoded.is_interlaced() {
+            deinterlacer.run(decoded, conversion).map_err(|error| error.to_string())?
         } else {
-            self.scale(decoded, conversion).map_err(|error| error.to_string())?;
-            copy_planes(&self.scaled, &mut picture, turn);
+            deinterlacer.forget();
+            (&*decoded, conversion)
+        };
+        if conversion.changes_nothing() {
+            copy_planes(whole, &mut picture, turn);
+        } else {
+            scale(whole, conversion, (scaler, scaled)).map_err(|error| error.to_string())?;
+            copy_planes(scaled, &mut picture, turn);
         }
         Ok(picture)
     }
@@ -99,21 +108,30 @@ impl Shaper {
         if self.display.turn != Rotation::default() {
             return self.display.turn;
         }
+        // H.264 and H.265 may say it themselves, from picture to picture (SEI display orientation).
+        if let Some(said) = decoded.side_data(frame::side_data::Type::DisplayMatrix) {
+            return display_matrix(said.data());
+        }
         let noted = decoded.metadata().get("Orientation").and_then(|noted| noted.trim().parse().ok());
         Rotation::of_exif(noted.unwrap_or_default())
     }
+}
 
-    fn scale(&mut self, decoded: &frame::Video, conversion: Conversion) -> Result<(), Error> {
-        let scaler = match self.scaler.take().filter(|scaler| scaler.made_for() == conversion) {
-            Some(scaler) => scaler,
-            None => {
-                let (width, height) = (conversion.to.width() as u32, conversion.to.height() as u32);
-                self.scaled = frame::Video::new(Pixel::YUV420P, width, height);
-                Scaler::new(conversion)?
-            }
-        };
-        self.scaler.insert(scaler).run(decoded, &mut self.scaled)
-    }
+/// Scales a frame with a scaler that is made where the last one does not fit.
+fn scale(
+    from: &frame::Video,
+    conversion: Conversion,
+    (scaler, scaled): (&mut Option<Scaler>, &mut frame::Video),
+) -> Result<(), Error> {
+    let fitting = match scaler.take().filter(|scaler| scaler.made_for() == conversion) {
+        Some(scaler) => scaler,
+        None => {
+            let (width, height) = (conversion.to.width() as u32, conversion.to.height() as u32);
+            *scaled = frame::Video::new(Pixel::YUV420P, width, height);
+            Scaler::new(conversion)?
+        }
+    };
+    scaler.insert(fitting).run(from, scaled)
 }
 
 /// The matrix of the picture, one that the scaler knows. What says nothing is BT.601, as to FFmpeg itself.

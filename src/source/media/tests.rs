@@ -297,7 +297,11 @@ fn colours_come_out_right_whatever_their_matrix_and_range() {
     for (what, filter, options) in [
         ("H.264", "scale,format=yuv420p".to_owned(), x264.to_vec()),
         ("H.264 full", format!("{to_full},format=yuv420p"), [&x264[..], &full].concat()),
+        ("H.264 4:2:2", "scale,format=yuv422p".to_owned(), x264.to_vec()),
         ("H.264 4:4:4", "scale,format=yuv444p".to_owned(), x264.to_vec()),
+        ("H.264 10 bit BT.709", format!("{to_709},format=yuv420p10le"), [&x264[..], &bt709].concat()),
+        ("odd sides", "scale,format=yuv444p,crop=319:239:0:0:exact=1".to_owned(), vec!["-c:v", "ffv1"]),
+        ("odd sides in RGB", "crop=319:239:0:0:exact=1,format=gbrp".to_owned(), vec!["-c:v", "ffv1"]),
         ("H.264 BT.709", format!("{to_709},format=yuv420p"), [&x264[..], &bt709].concat()),
         ("H.264 BT.709 full", format!("{to_709_full},format=yuv420p"), [&x264[..], &bt709_full].concat()),
         (
@@ -317,13 +321,52 @@ fn colours_come_out_right_whatever_their_matrix_and_range() {
     ] {
         let Some(path) = bars(&dir.path().join("bars.mkv"), &filter, &options) else { return };
         let picture = open(&path, Pace::Unpaced).expect("opens").next().expect("a picture");
-        let planes = picture.planes();
+        let (planes, stride) = (picture.planes(), picture.size().width());
+        assert_eq!(picture.size().to_string(), if what.starts_with("odd") { "318x238" } else { "320x240" }, "{what}");
         for (n, bar) in BARS.iter().enumerate() {
             let (x, y) = (n * 40 + 20, 120);
-            let found = [planes.y[y * 320 + x], planes.u[y / 2 * 160 + x / 2], planes.v[y / 2 * 160 + x / 2]].map(f64::from);
+            let chroma = y / 2 * (stride / 2) + x / 2;
+            let found = [planes.y[y * stride + x], planes.u[chroma], planes.v[chroma]].map(f64::from);
             let expect = bt601(*bar);
             let far = found.iter().zip(expect).map(|(found, expect)| (found - expect).abs()).fold(0.0, f64::max);
             assert!(far <= 4.0, "{what}: bar {n} is {found:?}, not {expect:?}");
+        }
+    }
+}
+
+/// Upright bars that run to the right: in a picture without combs all rows are one.
+#[test]
+fn interlaced_pictures_have_no_combs() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let running =
+        "color=black:size=320x240:rate=50:duration=0.4,format=yuv444p,geq=lum='if(lt(mod(X-N*6,80),40),235,16)':cb=90:cr=160";
+    let (mpeg2, prores) = (["-c:v", "mpeg2video", "-q:v", "2"], ["-c:v", "prores_ks", "-q:v", "2"]);
+    let x264 = ["-c:v", "libx264", "-preset", "ultrafast", "-qp", "4"];
+    for (what, field, aspect, pixels, codec) in [
+        ("MPEG-2, top first", "top", "1", "yuv420p", &mpeg2[..]),
+        ("MPEG-2, bottom first", "bottom", "1", "yuv420p", &mpeg2),
+        ("H.264 with pixels of 8:9", "top", "8/9", "yuv420p", &x264),
+        ("ProRes, 4:2:2 of 10 bit", "top", "1", "yuv422p10le", &prores),
+    ] {
+        let order = format!("{}ff", &field[..1]);
+        let filter = format!("tinterlace=interleave_{field},setfield={order},setsar={aspect},format={pixels}");
+        let options = ["-f", "lavfi", "-i", running, "-vf", &filter, "-flags", "+ildct+ilme"];
+        let Some(path) = made(&dir.path().join("fields.mov"), &[&options, codec].concat(), &[]) else { return };
+        let mut source = open(&path, Pace::Unpaced).expect("opens");
+        assert_eq!(source.format().size.to_string(), if aspect == "1" { "320x240" } else { "320x270" }, "{what}");
+        for number in 0..8 {
+            let picture = source.next().expect("a picture");
+            let planes = picture.planes();
+            for (plane, width, far_max) in [(planes.y, 320, 24), (planes.u, 160, 8), (planes.v, 160, 8)] {
+                let rows: Vec<&[u8]> = plane.chunks(width).collect();
+                let is_far = |(a, b): (&u8, &u8)| a.abs_diff(*b) > far_max;
+                let combs: usize =
+                    rows.windows(2).map(|pair| pair[0].iter().zip(pair[1]).filter(|pair| is_far(*pair)).count()).sum();
+                // Where an edge has just been is seen in the first picture alone, which has none before.
+                assert!(combs <= plane.len() / 100, "{what}, picture {number}: {combs} combs of {}", plane.len());
+            }
+            let (luma, white) = (planes.y, planes.y.iter().filter(|luma| **luma > 125).count());
+            assert!(white.abs_diff(luma.len() / 2) < luma.len() / 20, "{what}: {white} of {} are white", luma.len());
         }
     }
 }
