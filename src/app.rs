@@ -15,7 +15,7 @@ mod signal;
 mod storage;
 
 use crate::{
-    capture::{self, Capture, CaptureParts, Opened},
+    capture::{self, Capture, CaptureParts, Opened, SourceState},
     config::{Command, Listing},
     console::{self, Console, listing},
     source::camera,
@@ -91,6 +91,12 @@ fn open_source(parts: CaptureParts, is_over: impl Fn(Span) -> bool, late: impl F
         if is_over(OPENING_LOOK) {
             opening.end();
             return Ok(None);
+        }
+        // One that is closed until somebody watches is opened then.
+        if status.state() == SourceState::Asleep
+            && let Some(late) = late.take()
+        {
+            late();
         }
         if clock.now().since(begin) > OPENING_LATE
             && let Some(late) = late.take()

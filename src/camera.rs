@@ -2,6 +2,7 @@
 //! [`Camera::start`] puts one together.
 
 mod config;
+mod demand;
 pub mod flow;
 mod live;
 mod markers;
@@ -14,6 +15,7 @@ use crate::{
     archive::{HistoryError, HistoryStatus, catalog::Catalog, recordings::Recordings},
     bus::Bus,
     camera_name::{self, CameraName},
+    capture::demand::Demand,
     hooks::HooksCounts,
     marker_service::MarkerService,
     playlist::Playlists,
@@ -62,6 +64,8 @@ pub struct Camera {
     pub playlists: Arc<Playlists>,
     /// Where consumers of its pictures, frames and parts subscribe.
     pub bus: Bus,
+    /// Who wants its pictures.
+    pub demand: Arc<Demand>,
 }
 
 impl Camera {
@@ -74,7 +78,9 @@ impl Camera {
         markers: Arc<MarkerService>,
     ) -> Camera {
         let playlists = Arc::new(Playlists::new(window.clone()));
+        let demand = Arc::new(Demand::unlimited(clock.clone()));
         Camera {
+            demand,
             name,
             clock,
             window,

@@ -6,6 +6,8 @@
 //!
 //! The stream keeps the size of the format that was opened first. A picture of another size is fitted into it.
 
+pub mod demand;
+mod opening;
 mod source_thread;
 mod state_changes;
 mod status;
@@ -25,6 +27,7 @@ use crate::{
     time::{Clock, Span, Ticks},
 };
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
+use demand::Demand;
 use source_thread::{SourceMessage, SourceThread};
 use std::{sync::Arc, thread};
 
@@ -69,6 +72,8 @@ pub struct Captured {
     pub stands: bool,
     /// When the picture before it was captured, whether anybody took that or not.
     pub before: Option<Ticks>,
+    /// It is the first since the source was closed because nobody wanted its pictures.
+    pub woke: bool,
 }
 
 /// What the capture thread works with.
@@ -81,6 +86,8 @@ pub struct CaptureParts {
     pub masks: Vec<Mask>,
     /// What happens when the source is lost.
     pub on_loss: OnLoss,
+    /// Who wants pictures.
+    pub demand: Arc<Demand>,
     /// The stream's clock.
     pub clock: Arc<dyn Clock>,
     /// What is told of the capture.
@@ -191,55 +198,54 @@ const STOP_WAIT_MAX: Span = Span::from_ms(100);
 type Queue = (Sender<Captured>, Receiver<Captured>);
 
 fn run(parts: CaptureParts, stop: Stop, queue: Queue, opened: &Sender<Result<SourceFormat, OpenError>>) {
-    let CaptureParts { opener, tap, masks, on_loss, clock, status } = parts;
+    let CaptureParts { opener, tap, masks, on_loss, demand, clock, status } = parts;
     // The receiver of the outcome may have given up; then the stop is raised.
-    let source = match source_thread::start(opener, stop.clone()) {
+    let source = match source_thread::start(opener) {
         Ok(source) => source,
         Err(error) => {
             opened.send(Err(OpenError(format!("cannot start the source's thread: {error}")))).ok();
             return;
         }
     };
-    source.open.send(()).ok();
-    let outcome = loop {
-        match source.messages.recv_timeout(STOP_WAIT_MAX.to_duration()) {
-            Ok(SourceMessage::Opened(format)) => break Some(mask::areas(&masks, format.size).map(|areas| (format, areas))),
-            Ok(SourceMessage::Refused(error)) => {
-                opened.send(Err(error)).ok();
-                break None;
-            }
-            Err(RecvTimeoutError::Timeout) if !stop.is_raised() => {}
-            // Nothing else is told before the opening.
-            _ => break None,
-        }
-    };
+    let outcome = opening::first(&source, (&demand, &status, &*clock), &stop);
+    let outcome = outcome.map(|outcome| {
+        let (format, opening) = outcome?;
+        let masks = mask::areas(&masks, format.size).map_err(|error| OpenError(error.to_string()))?;
+        Ok((format, opening, masks))
+    });
     let mut name = String::new();
     match outcome {
-        Some(Ok((format, masks))) => {
+        Some(Ok((format, opening, masks))) => {
             status.set_format(&format);
             name.clone_from(&format.name);
             let taker = CaptureLoop {
                 heard: clock.now(),
                 tap,
+                demand,
                 clock,
                 status,
                 stop: stop.clone(),
                 on_loss,
+                opening,
                 queue,
                 size: format.size,
                 masks,
                 last: None,
+                before: None,
+                passed: None,
                 losses: Losses::default(),
                 seen: format.size,
                 pool: PicturePool::default(),
                 gone: None,
+                name: format.name.clone(),
+                woke: false,
             };
             opened.send(Ok(format)).ok();
             // The queue goes with it, so that the encoder ends before a source that is held.
             taker.run(&source);
         }
         Some(Err(error)) => {
-            opened.send(Err(OpenError(error.to_string()))).ok();
+            opened.send(Err(error)).ok();
         }
         None => {}
     }
@@ -262,15 +268,22 @@ fn leave(source: SourceThread, name: &str) {
 /// What the loop keeps.
 struct CaptureLoop {
     tap: Tap,
+    demand: Arc<Demand>,
     clock: Arc<dyn Clock>,
     status: Arc<CaptureStatus>,
     stop: Stop,
     on_loss: OnLoss,
+    /// Closes the source that is open.
+    opening: Stop,
     queue: Queue,
     /// When the source was last heard of: a picture came, or none was due.
     heard: Ticks,
-    /// The last picture.
+    /// The last picture that was handed on.
     last: Option<Arc<Picture>>,
+    /// When the last picture was captured, whether it was handed on or not.
+    before: Option<Ticks>,
+    /// When that which was handed on last was.
+    passed: Option<Ticks>,
     /// The stream's size.
     size: Size,
     /// What is hidden, in pixels of that size.
@@ -283,6 +296,10 @@ struct CaptureLoop {
     pool: PicturePool,
     /// The name of a source that was lost, and from which no picture has come since.
     gone: Option<String>,
+    /// The name of the source that was opened last.
+    name: String,
+    /// The next picture is the first since the source was closed.
+    woke: bool,
 }
 
 impl CaptureLoop {
@@ -290,6 +307,12 @@ impl CaptureLoop {
     fn run(mut self, source: &SourceThread) {
         while !self.stop.is_raised() && !self.is_given_up() {
             failpoint::hit("capture");
+            if self.demand.is_to_rest() {
+                if !self.rest(source) {
+                    return;
+                }
+                continue;
+            }
             match source.messages.recv_timeout(STOP_WAIT_MAX.to_duration()) {
                 Ok(SourceMessage::Picture(picture, losses)) => {
                     self.count_losses(losses);
@@ -302,11 +325,12 @@ impl CaptureLoop {
                     self.status.set_format(&format);
                     self.losses = Losses::default();
                     if let Some(name) = &mut self.gone {
-                        *name = format.name;
+                        name.clone_from(&format.name);
                     }
+                    self.name = format.name;
                 }
                 Ok(SourceMessage::Refused(error)) => {
-                    tracing::debug!("still lost: {error}");
+                    self.note_refusal(&error);
                     self.reopen(source);
                 }
                 Ok(SourceMessage::Lost(name, reason)) => {
@@ -315,11 +339,9 @@ impl CaptureLoop {
                         self.reopen(source);
                     }
                 }
-                Ok(SourceMessage::Ended(name)) => {
-                    tracing::info!("{name} has ended");
-                    self.status.set_state(SourceState::Ended, None);
-                    return;
-                }
+                Ok(SourceMessage::Ended(name)) => return self.note_end(&name),
+                // The stop is raised, and ends the loop.
+                Ok(SourceMessage::Closed) => {}
                 // It panicked, which goes on where it is joined.
                 Err(RecvTimeoutError::Disconnected) => return,
             }
@@ -327,21 +349,36 @@ impl CaptureLoop {
     }
 
     fn take(&mut self, picture: Picture) {
-        let mut picture = self.fitted(picture);
-        mask::draw_masks(&mut picture, &self.masks);
-        let picture = Arc::new(picture);
         let now = self.clock.now();
+        self.status.pictures.mark(now);
+        self.status.latency.add(now.since(picture.at));
         if let Some(name) = self.gone.take() {
             tracing::info!("{name} is back after {:.1} s", now.since(self.heard).as_s());
             self.status.reopened.bump();
         }
         self.heard = now;
-        self.status.pictures.mark(now);
-        self.status.latency.add(now.since(picture.at));
         self.set_live();
+        let before = self.before.replace(picture.at);
+        if self.is_left_out(picture.at) {
+            return;
+        }
+        self.passed = Some(picture.at);
+        let mut picture = self.fitted(picture);
+        mask::draw_masks(&mut picture, &self.masks);
+        let picture = Arc::new(picture);
         (self.tap)(&picture);
-        let before = self.last.replace(picture.clone()).map(|before| before.at);
-        self.queue(Captured { picture, arrived: now, stands: false, before });
+        self.last = Some(picture.clone());
+        let woke = std::mem::take(&mut self.woke);
+        self.queue(Captured { picture, arrived: now, stands: false, before, woke });
+    }
+
+    /// Whether a picture is left out, for nobody wants as many. The encoder shows the one before it again.
+    fn is_left_out(&self, at: Ticks) -> bool {
+        let slow = self.demand.slow_rate();
+        self.status.slowed.set(u64::from(slow.is_some()));
+        let (Some(slow), Some(passed)) = (slow, self.passed) else { return false };
+        // A picture that comes a little early is the one that is due.
+        at.since(passed).0 * 10 < slow.frame_span().0 * 9
     }
 
     /// The last picture is shown on, as the source's own time says.
@@ -349,7 +386,7 @@ impl CaptureLoop {
         let Some(picture) = self.last.clone().filter(|_| self.gone.is_none()) else { return };
         self.heard = self.clock.now();
         self.set_live();
-        self.queue(Captured { picture, arrived: self.heard, stands: true, before: None });
+        self.queue(Captured { picture, arrived: self.heard, stands: true, before: None, woke: false });
     }
 
     fn set_live(&self) {
@@ -363,7 +400,8 @@ impl CaptureLoop {
         let (sender, overtaken) = &self.queue;
         while let Err(TrySendError::Full(again)) = sender.try_send(captured) {
             captured = again;
-            if overtaken.try_recv().is_ok_and(|overtaken| !overtaken.stands) {
+            if let Some(overtaken) = overtaken.try_recv().ok().filter(|overtaken| !overtaken.stands) {
+                captured.woke |= overtaken.woke;
                 self.status.overtaken.bump();
             }
         }
@@ -432,17 +470,17 @@ impl CaptureLoop {
         self.gone.is_some()
     }
 
-    /// Has the source opened again after a wait.
-    fn reopen(&mut self, source: &SourceThread) {
-        let end = self.clock.now() + REOPEN_WAIT;
-        while !self.stop.is_raised() {
-            let now = self.clock.now();
-            if now >= end {
-                // Its thread waits for just this; if it failed, that is seen next.
-                source.open.send(()).ok();
-                return;
-            }
-            self.clock.sleep_until(end.min(now + STOP_WAIT_MAX));
+    fn note_end(&self, name: &str) {
+        tracing::info!("{name} has ended");
+        self.status.set_state(SourceState::Ended, None);
+    }
+
+    /// One that was lost is looked for; one that nobody wanted for a while cannot be opened again, and who wants it now is told why.
+    fn note_refusal(&self, error: &OpenError) {
+        if self.status.state() != SourceState::Opening {
+            tracing::debug!("still lost: {error}");
+        } else if self.status.set_refusal(error.to_string()) {
+            tracing::warn!("{error}; it is tried again while somebody watches");
         }
     }
 }

@@ -4,6 +4,7 @@
 
 mod cameras;
 mod complaint;
+pub mod demand;
 pub mod framing;
 pub mod kept;
 pub mod rules;
@@ -18,6 +19,7 @@ use crate::{
 };
 use clap::{Args, Parser, Subcommand, error::ErrorKind};
 use complaint::{command_of, sentence};
+use demand::DemandArgs;
 use framing::FramingArgs;
 use kept::{ExportArgs, SnapshotArgs, StorageArgs};
 use rules::RulesArgs;
@@ -107,6 +109,9 @@ pub struct StreamArgs {
     /// The camera's name.
     #[arg(long, value_name = "NAME", help = name_help(), help_heading = "Source")]
     pub name: Option<String>,
+    /// What is done while nobody watches.
+    #[command(flatten)]
+    pub demand: DemandArgs,
     /// The picture, the search in it, its encoding, its cuts.
     #[command(flatten)]
     pub pipeline: PipelineArgs,

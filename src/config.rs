@@ -16,6 +16,7 @@ use crate::{
 use std::{fmt, path::PathBuf};
 
 mod check;
+mod demand;
 mod framing;
 pub mod kept;
 mod record;

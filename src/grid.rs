@@ -12,6 +12,10 @@ pub const PART_MIN: Span = Span::from_ms(100);
 /// Distance of key frames: a viewer starts, and a seek lands, within a second.
 pub const GOP_SPAN: Span = Span(TICKS_PER_S);
 
+/// The first segment of a camera that is opened for a viewer: a playlist lists one whole segment at least, and players of low-latency HLS
+/// begin three parts before its end.
+pub const LEAD_SPAN: Span = Span::from_ms(400);
+
 /// How long parts and segments are asked to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lengths {
@@ -38,6 +42,8 @@ pub struct Grid {
     pub segment_parts: u32,
     /// Parts in a GOP; an IDR begins every segment too.
     pub key_parts: u32,
+    /// Parts in the first segment behind a discontinuity: as many as in the others, or fewer, where viewers wait for it.
+    pub lead_parts: u32,
 }
 
 impl Grid {
@@ -47,7 +53,19 @@ impl Grid {
         let part_frames = (frames(lengths.part).round() as u32).max(1);
         // Counted in parts as they are, not as they were asked: at 1 fps a part is a second, and two make a segment of two seconds.
         let parts = |span: Span| ((frames(span) / f64::from(part_frames)).round() as u32).max(1);
-        Grid { rate, part_frames, segment_parts: parts(lengths.segment), key_parts: parts(GOP_SPAN) }
+        let segment_parts = parts(lengths.segment);
+        Grid { rate, part_frames, segment_parts, key_parts: parts(GOP_SPAN), lead_parts: segment_parts }
+    }
+
+    /// The same grid with a short segment behind each discontinuity: of [`LEAD_SPAN`], or of what part is nearest to it.
+    pub fn with_short_lead(self) -> Grid {
+        let parts = (LEAD_SPAN.as_s() * self.rate.as_f64() / f64::from(self.part_frames)).round() as u32;
+        Grid { lead_parts: parts.clamp(1, self.segment_parts), ..self }
+    }
+
+    /// Frames in the first segment behind a discontinuity.
+    pub fn lead_frames(&self) -> u32 {
+        self.part_frames * self.lead_parts
     }
 
     /// Frames in a segment.
@@ -103,6 +121,16 @@ mod tests {
         assert_eq!((at(15, 1).part_frames, at(15, 1).segment_frames()), (2, 30));
         assert_eq!((at(15, 2).part_frames, at(15, 2).segment_frames()), (1, 15));
         assert_eq!((at(1, 1).part_frames, at(1, 1).segment_frames(), at(1, 1).key_parts), (1, 2, 1));
+    }
+
+    #[test]
+    fn a_short_lead_is_some_parts_and_no_longer_than_a_segment() {
+        let at = |fps, part_ms| {
+            let lengths = Lengths { part: Span::from_ms(part_ms), ..Lengths::default() };
+            Grid::new(FrameRate::whole(fps), lengths).with_short_lead().lead_frames()
+        };
+        assert_eq!([at(30, 100), at(30, 200), at(30, 1000), at(1, 100)], [12, 12, 30, 1]);
+        assert_eq!(Grid::new(FrameRate::whole(30), Lengths::default()).lead_frames(), 60);
     }
 
     #[test]

@@ -128,7 +128,7 @@ pub enum Retention {
 /// Whether pictures come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SignalState {
-    /// None has come yet.
+    /// None has come yet, or none is wanted.
     #[default]
     Pending,
     /// They come.

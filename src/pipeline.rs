@@ -76,7 +76,7 @@ pub struct Pipeline {
     renditions: Vec<Rendition>,
     grid: Grid,
     clock: Arc<dyn Clock>,
-    /// Number of the first frame of the current run of segments; key frames are counted from it.
+    /// Number of the first frame of the current run of segments, were they all of one length; key frames are counted from it.
     first_frame: i64,
     anchor: WallAnchor,
     /// The machine is behind: what can be left out is.
@@ -169,11 +169,12 @@ impl Pipeline {
             tracing::warn!("the wall clock was stepped; dates begin anew behind a discontinuity");
             self.close()?;
         }
-        if !self.is_open() {
+        let begins = !self.is_open();
+        if begins {
             self.open(ready.picture.size(), frame)?;
         }
         let place = self.frame_in_segment(frame.number);
-        let key = self.grid.is_key(place);
+        let key = begins || self.grid.is_key(place);
         let may_repeat = if self.is_thrifty { place != 0 } else { !key };
         let (mut ready, mut picture) = (Some(ready), None);
         for idx in 0..self.renditions.len() {
@@ -210,7 +211,8 @@ impl Pipeline {
     /// Opens all renditions, and with them a new run of segments that begins with `frame`.
     fn open(&mut self, size: Size, frame: PacedFrame) -> Result<(), PipelineError> {
         self.close()?;
-        self.first_frame = frame.number;
+        // As if what its first segment is shorter than the others were there.
+        self.first_frame = frame.number - i64::from(self.grid.segment_frames() - self.grid.lead_frames());
         let now = self.clock.now();
         self.anchor = WallAnchor { at: frame.at, wall: self.clock.wall() + frame.at.since(now) };
         let anchor = self.anchor;

@@ -145,6 +145,9 @@ impl Rendition {
         if let Err(error) = self.package(&*encoder, rest, &mut events) {
             tracing::warn!("{error}; the last frames before this are lost");
         }
+        if let Some(segmenter) = self.segmenter.as_mut() {
+            events.extend(segmenter.pause()?);
+        }
         self.publish(&events)
     }
 

@@ -45,17 +45,26 @@ pub const SILENCE_MAX: Span = Span::from_ms(1000);
 
 /// Tells a source, and the threads around it, that they are no longer wanted: what they wait for is given up. Clones are one.
 #[derive(Clone, Debug, Default)]
-pub struct Stop(Arc<AtomicBool>);
+pub struct Stop {
+    raised: Arc<AtomicBool>,
+    /// That of all, of which this is a part.
+    above: Option<Arc<AtomicBool>>,
+}
 
 impl Stop {
+    /// That of a part: it is raised with this one, or alone.
+    pub fn of_part(&self) -> Stop {
+        Stop { raised: Arc::default(), above: Some(self.raised.clone()) }
+    }
+
     /// From now on nothing more is wanted.
     pub fn raise(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.raised.store(true, Ordering::Relaxed);
     }
 
     /// Whether it was raised.
     pub fn is_raised(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.raised.load(Ordering::Relaxed) || self.above.as_ref().is_some_and(|above| above.load(Ordering::Relaxed))
     }
 }
 

@@ -1,10 +1,11 @@
 //! Gathers the counts of the stages into the report of `GET /api/status`.
 
 use crate::{
-    capture::SourceState,
+    capture::{CaptureStatus, SourceState},
     counter::{Gauge, Percentiles, Samples, round},
     detect::kind::Kind,
     governor::MachineReport,
+    pacer::PacerCounts,
     stream::StreamStatus,
     sync::lock,
     time::{Ticks, WallTime},
@@ -65,24 +66,9 @@ impl Status {
     /// The report, as seen at `now`.
     pub fn report(&self, now: Ticks, wall: WallTime) -> StatusReport {
         let StreamStatus { capture, detector, pipeline, .. } = &*self.stream;
-        let (state, format) = (capture.state(), capture.format());
-        let format = format.as_ref();
         let pacer = self.stream.pacer();
-        let source = SourceReport {
-            state,
-            silent_since: capture.silent_since().map(|since| since.to_string()),
-            name: format.map(|format| format.name.clone()).unwrap_or_default(),
-            pixels: format.map(|format| format.pixels.clone()).unwrap_or_default(),
-            reason: format.map(|format| format.reason.clone()).unwrap_or_default(),
-            width: format.map_or(0, |format| format.size.width()),
-            height: format.map_or(0, |format| format.size.height()),
-            fps: format.map_or(0.0, |format| round(format.rate.as_f64(), 1000.0)),
-            fps_in: capture.pictures.per_s(now),
-            pictures: pacer.pictures,
-            damaged: capture.damaged.get(),
-            truncated: capture.truncated.get(),
-            reopened: capture.reopened.get(),
-        };
+        let source = source_report(capture, &pacer, now);
+        let state = source.state;
         let encoder = pipeline.rendition.encoder();
         let mut kinds = lock(&self.found).clone();
         if state != SourceState::Live {
@@ -134,6 +120,29 @@ impl Status {
     }
 }
 
+/// What is told of the source.
+fn source_report(capture: &CaptureStatus, pacer: &PacerCounts, now: Ticks) -> SourceReport {
+    let format = capture.format();
+    let format = format.as_ref();
+    SourceReport {
+        state: capture.state(),
+        silent_since: capture.silent_since().map(|since| since.to_string()),
+        name: format.map(|format| format.name.clone()).unwrap_or_default(),
+        pixels: format.map(|format| format.pixels.clone()).unwrap_or_default(),
+        reason: format.map(|format| format.reason.clone()).unwrap_or_default(),
+        width: format.map_or(0, |format| format.size.width()),
+        height: format.map_or(0, |format| format.size.height()),
+        fps: format.map_or(0.0, |format| round(format.rate.as_f64(), 1000.0)),
+        fps_in: capture.pictures.per_s(now),
+        pictures: pacer.pictures,
+        damaged: capture.damaged.get(),
+        truncated: capture.truncated.get(),
+        reopened: capture.reopened.get(),
+        opened: capture.opened.get(),
+        slowed: capture.slowed.get() > 0,
+    }
+}
+
 /// The body of `GET /api/status` but for its `window`, which the server adds; documented in docs/http-api.md.
 #[derive(Clone, Debug, Serialize)]
 #[expect(missing_docs, reason = "docs/http-api.md describes each field, and the names say it")]
@@ -168,6 +177,8 @@ pub struct SourceReport {
     pub damaged: u64,
     pub truncated: u64,
     pub reopened: u64,
+    pub opened: u64,
+    pub slowed: bool,
 }
 
 /// The frame grid.

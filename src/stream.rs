@@ -4,7 +4,7 @@
 //! downstream: the flag ends `capture`, its closed queue ends `encode`, which closes the last segment.
 
 use crate::{
-    capture::{Capture, Captured},
+    capture::{Capture, Captured, SourceState},
     failpoint,
     governor::{DETECTION_DIVISOR, Governor, Iteration, MachineReport, Notice, Shed},
     pacer::{HOLE_MAX, PacedFrame, Pacer, Shown},
@@ -108,6 +108,8 @@ struct EncodeLoop {
     pacer: Option<Pacer>,
     governor: Governor,
     frames_left: u64,
+    /// What was open has ended, for the source is asleep.
+    rests: bool,
     /// Pictures shown in this turn.
     shown: u64,
     /// What the status counted as overtaken after the last turn.
@@ -122,7 +124,8 @@ impl EncodeLoop {
         let StreamEnds { stop, clock, detect_fps, status } = ends;
         let detect_fps = detect_fps.filter(|_| pipeline.may_search_less());
         let governor = Governor::new(rate, detect_fps);
-        EncodeLoop { pipeline, rate, pacer: None, governor, frames_left, shown: 0, overtaken: 0, stop, clock, status }
+        let (pacer, rests, shown, overtaken) = (None, false, 0, 0);
+        EncodeLoop { pipeline, rate, pacer, governor, frames_left, rests, shown, overtaken, stop, clock, status }
     }
 
     fn run(mut self, pictures: &Receiver<Captured>) -> Result<(), PipelineError> {
@@ -136,8 +139,8 @@ impl EncodeLoop {
 
     fn pace(&mut self, pictures: &Receiver<Captured>) -> Result<(), PipelineError> {
         while !self.stop.is_raised() {
-            let wait =
-                self.pacer.as_ref().map_or(STOP_WAIT_MAX, |pacer| pacer.deadline().since(self.clock.now()).min(STOP_WAIT_MAX));
+            let due = self.pacer.as_ref().filter(|_| !self.rests).map(|pacer| pacer.deadline().since(self.clock.now()));
+            let wait = due.map_or(STOP_WAIT_MAX, |due| due.min(STOP_WAIT_MAX));
             let captured = match pictures.recv_timeout(wait.to_duration()) {
                 Ok(captured) => Some(captured),
                 Err(RecvTimeoutError::Timeout) => None,
@@ -152,6 +155,9 @@ impl EncodeLoop {
 
     /// One turn of the loop: a picture has come, or time has passed without one. `false` when the stream has as many frames as were asked for.
     fn iterate(&mut self, captured: Option<Captured>, pictures: &Receiver<Captured>) -> Result<bool, PipelineError> {
+        if captured.is_none() && self.is_resting(pictures)? {
+            return Ok(true);
+        }
         let now = self.clock.now();
         let mut pacer = match (self.pacer.take(), &captured) {
             (Some(pacer), _) => pacer,
@@ -161,7 +167,11 @@ impl EncodeLoop {
         let is_thrifty = self.governor.shed() == Shed::FrameRate || now.since(pacer.deadline()) > OVERDUE_MAX;
         self.pipeline.set_thrifty(is_thrifty);
         let captured = captured.map(|captured| self.newest(captured, pictures, now, is_thrifty));
-        if pacer.is_beyond_repair(now) {
+        if let Some(woken) = captured.as_ref().filter(|captured| captured.woke || self.rests) {
+            pacer.restart(grid_start(woken, now));
+            self.pipeline.interrupt()?;
+            self.rests = false;
+        } else if pacer.is_beyond_repair(now) {
             tracing::warn!(
                 "the stream fell {} s behind and goes on behind a discontinuity; if this machine did not sleep it cannot keep up: \
                  try --preset ultrafast, or a smaller --size or --fps",
@@ -177,13 +187,24 @@ impl EncodeLoop {
         Ok(goes_on)
     }
 
+    /// Whether the source is asleep and nothing is left of it. What is open ends then, and what comes next stands behind a discontinuity: no
+    /// picture is made up of the time between.
+    fn is_resting(&mut self, pictures: &Receiver<Captured>) -> Result<bool, PipelineError> {
+        if !self.rests && self.status.capture.state() == SourceState::Asleep && pictures.is_empty() {
+            self.pipeline.interrupt()?;
+            self.rests = true;
+        }
+        Ok(self.rests)
+    }
+
     /// The picture to show now: a machine that is behind takes the newest, so that what it shows is as new as it can be.
     fn newest(&self, mut captured: Captured, pictures: &Receiver<Captured>, now: Ticks, is_thrifty: bool) -> Captured {
         while is_thrifty || now.since(captured.arrived) > WAIT_MAX {
-            let Ok(newer) = pictures.try_recv() else { break };
+            let Ok(mut newer) = pictures.try_recv() else { break };
             if newer.stands {
                 continue;
             }
+            newer.woke |= captured.woke;
             if !captured.stands {
                 self.status.capture.overtaken.bump();
             }

@@ -175,6 +175,11 @@ impl Window {
         lock(&self.state).tell_stored(msn, data);
     }
 
+    /// The camera was closed: until a segment of after that is whole, players that come wait for it.
+    pub fn rest(&self) {
+        lock(&self.state).rest();
+    }
+
     /// Takes one event of the packager.
     pub fn push(&self, event: PackagerEvent) {
         self.push_all([event]);

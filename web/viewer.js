@@ -61,10 +61,11 @@ function tick() {
     showFigures(now);
   }
   const badge = badgeFor(state, latencyMs);
+  const opening = source.state === 'asleep' || source.state === 'opening';
   show({
     state,
     badge,
-    sentence: sentenceFor(state, source.since, (since) => clockText(since, new Date()), { late: badge.late, thin }),
+    sentence: sentenceFor(state, source.since, (since) => clockText(since, new Date()), { late: badge.late, thin, opening }),
     age: ageShown,
     following: facts.following,
     paused: facts.paused,

@@ -5,7 +5,7 @@ mod stream_thread;
 use super::{Failure, OPENING_LOOK, failed, interrupt::Interrupt, limits};
 use crate::{
     camera::{Camera, CameraConfig, Cameras, PendingCamera},
-    capture::CaptureParts,
+    capture::{CaptureParts, SourceState},
     config::EventsConfig,
     console::{
         Console, STATUS_PERIOD, addresses,
@@ -158,8 +158,10 @@ impl Streaming {
     fn lines(&self, configs: &[CameraConfig]) -> Vec<String> {
         let line = |(camera, config): (&Arc<Camera>, &CameraConfig)| {
             let line = match camera.status.stream.capture.format() {
-                Some(format) => status_line(camera, &format, &config.detect.cascades).to_string(),
-                None => camera.status.stream.capture.absence().unwrap_or_default(),
+                Some(format) if camera.status.stream.capture.state() != SourceState::Asleep => {
+                    status_line(camera, &format, &config.detect.cascades).to_string()
+                }
+                _ => camera.status.stream.capture.absence().unwrap_or_default(),
             };
             if configs.len() > 1 { line::of_camera(camera.name.as_str(), &line) } else { line }
         };

@@ -201,6 +201,13 @@ impl Recordings {
         lock(&self.state).recordings.iter().map(|(number, kept)| self.told(*number, kept)).collect()
     }
 
+    /// Whether one of them takes what is captured now.
+    pub fn is_recorded(&self, now: WallTime) -> bool {
+        let state = lock(&self.state);
+        let going_on = state.going_on.iter().filter_map(|number| state.recordings.get(number));
+        going_on.into_iter().any(|kept| kept.from <= now.0 && !kept.is_over(now))
+    }
+
     /// The one of that id.
     pub fn find(&self, id: &str) -> Option<Recording> {
         let number = number_of(id)?;

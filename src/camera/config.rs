@@ -3,7 +3,7 @@
 use crate::{
     archive::auto_record::RecordRules,
     camera_name::CameraName,
-    capture::OnLoss,
+    capture::{OnLoss, demand::Unwatched},
     compose::Overlay,
     detect::DetectConfig,
     encode::EncodeConfig,
@@ -44,6 +44,8 @@ pub struct CameraConfig {
     pub history: History,
     /// What is recorded by itself.
     pub rules: RecordRules,
+    /// What is done while nobody watches.
+    pub unwatched: Unwatched,
 }
 
 impl CameraConfig {

@@ -4,7 +4,10 @@
 use super::{CameraConfig, CameraError};
 use crate::{
     bus::{Bus, Publishers},
-    capture::{Capture, CaptureParts, CaptureStatus, Opener, Tap},
+    capture::{
+        Capture, CaptureParts, CaptureStatus, Opener, Tap,
+        demand::{Demand, Unwatched},
+    },
     compose::compositor::{ClockStrip, CompositorParts, Detections, Hiding},
     detect::{
         self as detection, CascadeSpec, Detection,
@@ -83,7 +86,11 @@ impl EndedFlow {
 impl Flow {
     /// Makes the detector, and what opens the source; nothing is opened yet but the cascade. `and_run` is told of every run of the
     /// detector, too.
-    pub fn new(config: &CameraConfig, clock: Arc<dyn Clock>, and_run: OnRun) -> Result<(Flow, CaptureParts), CameraError> {
+    pub fn new(
+        config: &CameraConfig,
+        (clock, demand): (Arc<dyn Clock>, Arc<Demand>),
+        and_run: OnRun,
+    ) -> Result<(Flow, CaptureParts), CameraError> {
         let status = Arc::new(Status::new(StatusParts {
             started: clock.wall(),
             detect_fps: config.detect_fps().unwrap_or_default(),
@@ -114,7 +121,7 @@ impl Flow {
             }
         };
         let (masks, on_loss, status_of_capture) = (config.masks.clone(), config.on_loss, status.stream.capture.clone());
-        let parts = CaptureParts { opener, tap, masks, on_loss, clock: clock.clone(), status: status_of_capture };
+        let parts = CaptureParts { opener, tap, masks, on_loss, demand, clock: clock.clone(), status: status_of_capture };
         let detections = Detections { newest, hiding };
         let (bus, publishers) = Bus::open();
         Ok((Flow { config: config.clone(), clock, status, bus, publishers, detections, watcher }, parts))
@@ -168,6 +175,7 @@ pub(crate) fn pipeline_parts(
     status: &Arc<Status>,
 ) -> PipelineParts {
     let (grid, status) = (Grid::new(rate, config.lengths), &status.stream.pipeline);
+    let grid = if config.unwatched == Unwatched::Close { grid.with_short_lead() } else { grid };
     let Publishers { pictures, frames, events } = publishers;
     let rendition = RenditionParts {
         size: None,

@@ -1,7 +1,7 @@
 //! A camera from its start to its end. It is served already while it waits for its source, and is live then.
 
 use super::{
-    Camera, CameraConfig, CameraError,
+    Camera, CameraConfig, CameraError, demand,
     flow::{EndedFlow, Flow, FlowLimits, RunningFlow},
     markers::MarkerServiceBuilder,
     rules::look_by,
@@ -53,16 +53,24 @@ impl Camera {
         let mut markers_builder = MarkerServiceBuilder::open(config.name.clone(), kept, &config.history, &clock)?;
         let archive = markers_builder.archive.take();
         let runs = markers_builder.runs.clone();
-        let (flow, capture) = Flow::new(&config, clock.clone(), Box::new(move |detection| runs.send(detection)))?;
         let rate = config.format_request.rate.unwrap_or(RATE_DEFAULT);
         let window = Arc::new(Window::new(window_config(&config, rate, run_name()?, markers_builder.first), clock.clone()));
+        let demand = demand::demand(&config, archive.as_ref().map(|archive| archive.recordings.clone()), &window, &clock);
+        let on_run = Box::new(move |detection: &_| runs.send(detection));
+        let (flow, capture) = Flow::new(&config, (clock.clone(), demand.clone()), on_run)?;
         let status = flow.status.clone();
         let markers = markers_builder.start(window.clone(), status.stream.capture.clone(), clock.clone())?;
         let history = archive.as_ref().map(|archive| archive.status.clone());
         let (catalog, recordings) = archive.as_ref().map(|archive| (archive.catalog.clone(), archive.recordings.clone())).unzip();
         let bus = flow.bus.clone();
-        let camera =
-            Camera { bus, history, catalog, recordings, ..Camera::new(config.name.clone(), clock, window, status, markers) };
+        let camera = Camera {
+            bus,
+            demand,
+            history,
+            catalog,
+            recordings,
+            ..Camera::new(config.name.clone(), clock, window, status, markers)
+        };
         Ok((PendingCamera { camera: Arc::new(camera), config, flow, archive }, capture))
     }
 }

@@ -27,14 +27,17 @@ pub(super) enum SourceMessage {
     Damaged(String),
     /// The source of that name is gone, for that reason, and closed; it is opened again when told to.
     Lost(String, String),
+    /// It was closed, as it was told to; it is opened again when told to.
+    Closed,
     /// The source of that name has come to its end; the last that is told.
     Ended(String),
 }
 
 /// The capture thread's handle of it.
 pub(super) struct SourceThread {
-    /// Each message opens the source, at first and when it was lost; closed to end the thread.
-    pub(super) open: Sender<()>,
+    /// Each message opens the source, at first, when it was lost and when it was closed; its stop closes it. Disconnected to end the
+    /// thread. What is opened is told as refused, lost, closed or ended, once.
+    pub(super) open: Sender<Stop>,
     /// What comes.
     pub(super) messages: Receiver<SourceMessage>,
     /// Disconnected when the thread has ended.
@@ -44,7 +47,7 @@ pub(super) struct SourceThread {
 }
 
 /// Starts the thread; it opens nothing yet.
-pub(super) fn start(opener: Opener, stop: Stop) -> io::Result<SourceThread> {
+pub(super) fn start(opener: Opener) -> io::Result<SourceThread> {
     let (open, orders) = bounded(1);
     // One that waits and one on its way: a source that runs on while the capture is busy overtakes nothing.
     let (sender, messages) = bounded(1);
@@ -52,15 +55,15 @@ pub(super) fn start(opener: Opener, stop: Stop) -> io::Result<SourceThread> {
     let run = move || {
         let _ended: Sender<()> = ending;
         // Nobody listens any more when sending fails, and that ends it.
-        run(opener, &stop, &orders, &sender);
+        run(opener, &orders, &sender);
     };
     let thread = threads::spawn("source", run)?;
     Ok(SourceThread { open, messages, ended, thread })
 }
 
-fn run(mut opener: Opener, stop: &Stop, orders: &Receiver<()>, messages: &Sender<SourceMessage>) -> Option<()> {
-    while orders.recv().is_ok() {
-        let mut source = match opener(stop) {
+fn run(mut opener: Opener, orders: &Receiver<Stop>, messages: &Sender<SourceMessage>) -> Option<()> {
+    while let Ok(stop) = orders.recv() {
+        let mut source = match opener(&stop) {
             Ok(source) => source,
             Err(error) => {
                 messages.send(SourceMessage::Refused(error)).ok()?;
@@ -70,7 +73,7 @@ fn run(mut opener: Opener, stop: &Stop, orders: &Receiver<()>, messages: &Sender
         messages.send(SourceMessage::Opened(source.format().clone())).ok()?;
         let lost = loop {
             if stop.is_raised() {
-                return None;
+                break None;
             }
             failpoint::hit("source");
             match source.next() {
@@ -80,14 +83,18 @@ fn run(mut opener: Opener, stop: &Stop, orders: &Receiver<()>, messages: &Sender
                 Err(SourceError::Damaged(reason)) => messages.send(SourceMessage::Damaged(reason)).ok()?,
                 Err(SourceError::Ended) => return messages.send(SourceMessage::Ended(source.format().name.clone())).ok(),
                 // What it waited for was given up.
-                Err(SourceError::Lost(_)) if stop.is_raised() => return None,
-                Err(SourceError::Lost(reason)) => break reason,
+                Err(SourceError::Lost(_)) if stop.is_raised() => break None,
+                Err(SourceError::Lost(reason)) => break Some(reason),
             }
         };
         let name = source.format().name.clone();
         // The device must be closed before it can be opened again.
         drop(source);
-        messages.send(SourceMessage::Lost(name, lost)).ok()?;
+        let message = match lost {
+            Some(reason) => SourceMessage::Lost(name, reason),
+            None => SourceMessage::Closed,
+        };
+        messages.send(message).ok()?;
     }
     None
 }

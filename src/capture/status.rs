@@ -2,7 +2,7 @@
 
 use super::state_changes::StateChanges;
 use crate::{
-    counter::{Counter, RateMeter, Samples},
+    counter::{Counter, Gauge, RateMeter, Samples},
     source::SourceFormat,
     sync::lock,
     time::WallTime,
@@ -24,6 +24,8 @@ pub enum SourceState {
     Silent,
     /// It is gone; it is being opened again.
     Lost,
+    /// It is closed, for nobody wants its pictures.
+    Asleep,
     /// It has ended, and so does the stream.
     Ended,
 }
@@ -35,6 +37,7 @@ impl SourceState {
             SourceState::Opening => "the source is being opened",
             SourceState::Silent => "the source gives no pictures",
             SourceState::Lost => "the source is gone, and is being opened again",
+            SourceState::Asleep => "the camera is closed, and is opened with the next viewer",
             SourceState::Ended => "the stream has ended",
         })
     }
@@ -51,8 +54,12 @@ pub struct CaptureStatus {
     pub truncated: Counter,
     /// Pictures that were overtaken by newer ones on the way to the encoder, in the source or in the queue.
     pub overtaken: Counter,
-    /// Times that the source was opened again.
+    /// Times that a source that was lost was back.
     pub reopened: Counter,
+    /// Times that the source was opened.
+    pub opened: Counter,
+    /// 1 while pictures are left out because nobody wants them.
+    pub slowed: Gauge,
     /// From capture to the arrival of the picture in the pipeline (transfer, decoding).
     pub latency: Samples,
     facts: Mutex<Facts>,
@@ -65,7 +72,7 @@ struct Facts {
     state: SourceState,
     silent_since: Option<WallTime>,
     format: Option<SourceFormat>,
-    /// Why it could not be opened for the first time, while that is tried again.
+    /// Why it could not be opened, for the first time or after it was closed, while that is tried again.
     refusal: Option<String>,
     /// What was lost and why, if that has ended the capture.
     loss: Option<String>,
@@ -77,16 +84,20 @@ impl CaptureStatus {
         let mut facts = lock(&self.facts);
         facts.format = Some(format.clone());
         facts.refusal = None;
+        self.opened.bump();
     }
 
-    /// The source could not be opened for the first time, for that reason, and is tried again.
-    pub fn set_refusal(&self, why: String) {
-        lock(&self.facts).refusal = Some(why);
+    /// The source could not be opened, for the first time or after it was closed, for that reason, and is tried again. Whether that is
+    /// something else than before.
+    pub fn set_refusal(&self, why: String) -> bool {
+        let before = lock(&self.facts).refusal.replace(why.clone());
+        before != Some(why)
     }
 
     /// Whether that is so.
     pub fn is_refused(&self) -> bool {
-        lock(&self.facts).refusal.is_some()
+        let facts = lock(&self.facts);
+        facts.state == SourceState::Opening && facts.refusal.is_some()
     }
 
     /// The capture has ended, for the source was lost: what, and why.
@@ -119,6 +130,9 @@ impl CaptureStatus {
         let mut facts = lock(&self.facts);
         let has_turned = std::mem::replace(&mut facts.state, state) != state;
         facts.silent_since = since;
+        if state == SourceState::Asleep {
+            facts.refusal = None;
+        }
         if has_turned {
             // Under the lock, so that turns come in their order.
             self.turns.push(state);

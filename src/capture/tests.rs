@@ -78,7 +78,8 @@ fn parts(scripts: Vec<(Size, Opening)>, masks: Vec<Mask>, on_loss: OnLoss) -> (C
             None => Err(OpenError("no more".to_owned())),
         })
     };
-    (CaptureParts { opener, tap: Box::new(|_| ()), masks, on_loss, clock, status: status.clone() }, status)
+    let demand = Arc::new(Demand::unlimited(clock.clone()));
+    (CaptureParts { opener, tap: Box::new(|_| ()), masks, on_loss, demand, clock, status: status.clone() }, status)
 }
 
 #[test]
@@ -199,7 +200,8 @@ fn blocking_on(clock: Arc<dyn Clock>, pictures: u64, in_open: bool) -> (CaptureP
         })
     };
     let status = Arc::new(CaptureStatus::default());
-    (CaptureParts { opener, tap: Box::new(|_| ()), masks: Vec::new(), on_loss: OnLoss::Wait, clock, status }, release)
+    let demand = Arc::new(Demand::unlimited(clock.clone()));
+    (CaptureParts { opener, tap: Box::new(|_| ()), masks: Vec::new(), on_loss: OnLoss::Wait, demand, clock, status }, release)
 }
 
 #[test]

@@ -3,14 +3,14 @@
 //! Pure: whether a file, a camera or a port exists is found out by the stage that opens it.
 
 use super::{
-    Command, DetectFilesConfig, EventsConfig, Invocation, Listing, framing, kept, record, rules,
+    Command, DetectFilesConfig, EventsConfig, Invocation, Listing, demand, framing, kept, record, rules,
     source::{refuse_addresses, source},
 };
 use crate::{
     archive::auto_record::RecordRules,
     camera::CameraConfig,
     camera_name::{self, CameraName},
-    capture::OnLoss,
+    capture::{OnLoss, demand::Unwatched},
     cli::{
         BenchArgs, Cli, CommandArgs, CutArgs, DetectFilesArgs, EncodeArgs, EventsArgs, PictureArgs, PipelineArgs, RecordArgs,
         SearchArgs, SearchPaceArgs, ServerArgs, SourceArgs, StreamArgs, UsageError, WindowArgs,
@@ -103,6 +103,7 @@ fn camera(args: &StreamArgs, index: usize) -> Result<CameraConfig, UsageError> {
     config.on_loss = on_loss(&args.source)?;
     config.history = window(&args.window, config.encode.bitrate, config.lengths)?;
     config.rules = rules::read(&args.rules)?;
+    config.unwatched = demand::read(&args.demand, &args.rules)?;
     Ok(config)
 }
 
@@ -168,6 +169,7 @@ fn pipeline(source: SourceSpec, once: bool, args: &PipelineArgs) -> Result<Camer
         lengths: lengths(&args.cut)?,
         history: History::default(),
         rules: RecordRules::default(),
+        unwatched: Unwatched::Stream,
     })
 }
 

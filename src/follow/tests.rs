@@ -21,7 +21,7 @@ use tokio::{
     net::TcpListener,
 };
 
-const GRID: Grid = Grid { rate: FrameRate::whole(30), part_frames: 6, segment_parts: 5, key_parts: 5 };
+const GRID: Grid = Grid { rate: FrameRate::whole(30), part_frames: 6, segment_parts: 5, key_parts: 5, lead_parts: 5 };
 const WALL: WallTime = WallTime(1_795_191_552_000_000);
 /// Parts of a segment, each of six frames and 200 ms.
 const PARTS: usize = 5;

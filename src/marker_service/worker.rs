@@ -260,7 +260,8 @@ impl Worker {
         let reason = match state {
             SourceState::Silent => "it gives no pictures",
             SourceState::Lost => "it is gone, and is being opened again",
-            SourceState::Live => return self.take_live(),
+            SourceState::Live => return self.take_signal(SignalState::Live, "pictures come again"),
+            SourceState::Asleep => return self.take_signal(SignalState::Pending, "it is closed, for nobody watches"),
             SourceState::Opening | SourceState::Ended => return,
         };
         let now = self.parts.clock.wall();
@@ -272,9 +273,10 @@ impl Worker {
         }
     }
 
-    fn take_live(&mut self) {
-        if let SignalState::Lost { .. } = self.signal.send_replace(SignalState::Live) {
-            self.events.publish(self.parts.clock.wall(), EventKind::CameraBack("pictures come again"));
+    /// Nothing is lost any more.
+    fn take_signal(&mut self, signal: SignalState, why: &'static str) {
+        if let SignalState::Lost { .. } = self.signal.send_replace(signal) {
+            self.events.publish(self.parts.clock.wall(), EventKind::CameraBack(why));
         }
     }
 }

@@ -65,6 +65,8 @@ pub struct Segmenter {
     msn: Msn,
     /// Frames of the open segment, those of the open part included; 0 when none is open.
     segment_frames: u32,
+    /// Frames with which it is whole.
+    whole_frames: u32,
     /// Parts published of the open segment.
     parts: u32,
     /// Frames of the open part; at most `grid.part_frames`.
@@ -85,6 +87,7 @@ impl Segmenter {
         Ok(Segmenter {
             unannounced: Some(cmaf::init_segment(&stretch.params)?),
             part: Vec::with_capacity(stretch.grid.part_frames as usize),
+            whole_frames: stretch.grid.lead_frames(),
             stretch,
             init: first.init,
             msn: Msn(first.msn.0.max(1)),
@@ -119,7 +122,7 @@ impl Segmenter {
         if self.part.len() >= self.stretch.grid.part_frames as usize {
             self.close_part(&mut events)?;
         }
-        if self.segment_frames >= self.stretch.grid.segment_frames() {
+        if self.segment_frames >= self.whole_frames {
             self.close_segment(&mut events);
         }
         Ok(events)
@@ -140,7 +143,15 @@ impl Segmenter {
         // What comes before the first segment stays so, until it is published.
         self.discontinuity |= self.published;
         self.expected = None;
+        self.whole_frames = stretch.grid.lead_frames();
         self.stretch = stretch;
+        Ok(events)
+    }
+
+    /// Ends what is open, however short: nothing follows it before a [`Segmenter::restart`].
+    pub fn pause(&mut self) -> Result<Vec<PackagerEvent>, SegmentError> {
+        let mut events = Vec::new();
+        self.close_early(&mut events)?;
         Ok(events)
     }
 
@@ -209,6 +220,7 @@ impl Segmenter {
     fn close_segment(&mut self, events: &mut Vec<PackagerEvent>) {
         events.push(PackagerEvent::End(self.msn));
         self.msn.0 += 1;
+        self.whole_frames = self.stretch.grid.segment_frames();
         self.segment_frames = 0;
         self.parts = 0;
     }

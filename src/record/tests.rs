@@ -15,7 +15,7 @@ use crate::{
 };
 use tempfile::TempDir;
 
-const GRID: Grid = Grid { rate: FrameRate::whole(30), part_frames: 6, segment_parts: 10, key_parts: 5 };
+const GRID: Grid = Grid { rate: FrameRate::whole(30), part_frames: 6, segment_parts: 10, key_parts: 5, lead_parts: 10 };
 /// An hour into the stream, and past 32 bits of ticks.
 pub(super) const START: Ticks = Ticks(13 * 3600 * 90_000 + 3600 * 90_000);
 pub(super) const WALL: WallTime = WallTime(1_795_191_552_000_000);

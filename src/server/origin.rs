@@ -15,6 +15,7 @@ mod tail;
 #[cfg(test)]
 mod tests;
 mod thumbs;
+pub(super) mod wake;
 
 pub use reply::{Reply, Rest};
 pub use tail::{SegmentTail, Stalled, TailReader};
@@ -84,7 +85,7 @@ pub enum Awaited {
     Playlist,
     /// The hinted part, or the first part of a segment.
     Part,
-    /// Any playlist at all: the first segment is being made.
+    /// Any playlist at all: the first segment is being made, at the beginning or since the camera was opened for this request.
     FirstSegment,
 }
 
@@ -283,7 +284,7 @@ fn advance_part_limit(state: &State) -> u64 {
 }
 
 fn page(state: &State, kind: Kind, lifetime: Lifetime) -> Found {
-    match state.last() {
+    match state.last().filter(|_| !state.is_stale()) {
         Some(_) => Found::Page(kind, state.version, lifetime.seconds(&state.config)),
         None if state.ended => {
             Found::Refused(404, "the stream has ended without a segment", Lifetime::Error.seconds(&state.config))

@@ -87,7 +87,7 @@ impl Bench {
                 self.status.capture.overtaken.bump();
             }
             self.sender
-                .try_send(Captured { picture: Arc::new(picture), arrived: at, stands: false, before })
+                .try_send(Captured { picture: Arc::new(picture), arrived: at, stands: false, before, woke: false })
                 .expect("there is room");
         }
     }

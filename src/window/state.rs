@@ -200,6 +200,8 @@ pub struct State {
     /// The runs without a discontinuity that reach into the window: the Periods of DASH.
     timeline: Arc<Timeline>,
     pub(crate) ended: bool,
+    /// The camera was closed, and of what it gave since there is no whole segment: what is listed is not what a player that comes waits for.
+    is_stale: bool,
     pub(crate) version: u64,
     /// When this version was made.
     made: Ticks,
@@ -230,6 +232,7 @@ impl State {
             ranges: Arc::default(),
             timeline: Arc::default(),
             ended: false,
+            is_stale: false,
             version: 0,
             made: Ticks::default(),
             made_wall: WallTime::default(),
@@ -257,6 +260,11 @@ impl State {
     /// Sets the time of the next look.
     pub fn look(&mut self, now: Ticks, wall: WallTime) {
         (self.now, self.wall) = (now, wall);
+    }
+
+    /// The camera was closed.
+    pub(super) fn rest(&mut self) {
+        self.is_stale = true;
     }
 
     /// Takes one event of the packager. Nothing is taken after the end.
@@ -302,7 +310,9 @@ impl State {
         let before = self.segments.back().map(|segment| (segment.start.msn, segment.start.init));
         debug_assert!(before.is_none_or(|(msn, _)| start.msn.0 == msn.0 + 1), "the segmenter numbers without gaps");
         let map = if before.is_some_and(|(_, init)| init == start.init) { MapLine::Inherited } else { MapLine::Own };
-        if self.timeline.is_empty() || start.discontinuity {
+        // A Period of DASH counts in segments of one length, so behind a short one the next begins.
+        let is_behind_short = self.segments.back().is_some_and(|last| !self.is_full(last));
+        if self.timeline.is_empty() || start.discontinuity || is_behind_short {
             let before = self.segments.back().map(|segment| segment.end());
             Arc::make_mut(&mut self.timeline).begin(start, before);
         }
@@ -318,6 +328,12 @@ impl State {
             key_count: 0,
             key_bytes: 0,
         });
+    }
+
+    /// Whether a segment has its full length, to half a part: lengths in ticks are rounded.
+    fn is_full(&self, segment: &Segment) -> bool {
+        let full = self.config.part_target * i64::from(self.config.segment_parts);
+        (full - segment.duration).0 * 2 < self.config.part_target.0
     }
 
     fn part(&mut self, part: Part) {
@@ -337,6 +353,8 @@ impl State {
     fn close(&mut self) {
         let Some(mut segment) = self.open.take().filter(|open| !open.parts.is_empty()) else { return };
         segment.first_listed = self.now;
+        // What ends only now, and was captured before the camera was closed, has no discontinuity.
+        self.is_stale &= !segment.start.discontinuity && !self.segments.is_empty();
         self.list(segment);
     }
 

@@ -8,7 +8,7 @@ use crate::{
     support::{DEADLINE, Running},
 };
 use hlscam::{
-    capture::{self, Capture, CaptureParts, CaptureStatus, OnLoss, SourceState},
+    capture::{self, Capture, CaptureParts, CaptureStatus, OnLoss, SourceState, demand::Demand},
     picture::{Picture, PicturePool},
     source::{OpenError, Source, SourceError, Stop, address::NetworkAddress, network_opener},
     time::{Clock, FrameRate, Span, SystemClock, Ticks},
@@ -238,6 +238,7 @@ fn captured(url: &str) -> (Result<Capture, OpenError>, Arc<CaptureStatus>, Arc<S
         tap: Box::new(|_| ()),
         masks: Vec::new(),
         on_loss: OnLoss::Wait,
+        demand: Arc::new(Demand::unlimited(clock.clone())),
         clock: clock.clone(),
         status: status.clone(),
     };

@@ -11,7 +11,7 @@ export const STATES = ['connecting', 'starting', 'live', 'behind', 'paused', 'st
 
 /**
  * @typedef {object} Source what `api/status` says of the camera
- * @property {'live' | 'lost' | 'ended' | 'unknown'} state
+ * @property {'live' | 'lost' | 'asleep' | 'opening' | 'ended' | 'unknown'} state
  * @property {Date | null} since when it was lost
  * @property {string} name empty when unknown
  */
@@ -97,7 +97,7 @@ export function badgeFor(state, latencyMs) {
  * @returns {number | null} Unix milliseconds
  */
 export function seenUntil({ contact, source }, newestMs) {
-  if (source.state === 'lost' || source.state === 'ended') {
+  if (source.state === 'lost' || source.state === 'asleep' || source.state === 'ended') {
     return source.since === null ? newestMs : Math.min(newestMs, source.since.getTime());
   }
   return contact === 'lost' ? newestMs : null;
@@ -108,15 +108,15 @@ export function seenUntil({ contact, source }, newestMs) {
  * @param {State} state
  * @param {Date | null} since when the camera was lost
  * @param {(date: Date) => string} clock writes a time of day
- * @param {{late?: boolean, thin?: boolean}} [link] `late` as `badgeFor` has it; `thin` as thin-link.js says
+ * @param {{late?: boolean, thin?: boolean, opening?: boolean}} [link] `late` as `badgeFor` has it; `thin` as thin-link.js says; `opening`: the camera was closed until somebody watched
  * @returns {string}
  */
-export function sentenceFor(state, since, clock, { late = false, thin = false } = {}) {
+export function sentenceFor(state, since, clock, { late = false, thin = false, opening = false } = {}) {
   switch (state) {
     case 'connecting':
       return 'Connecting to the server.';
     case 'starting':
-      return thin ? TOO_THIN : 'Waiting for the picture.';
+      return opening ? 'The camera is being opened.' : thin ? TOO_THIN : 'Waiting for the picture.';
     case 'live':
       return thin ? TOO_THIN : late ? 'The picture comes late.' : 'You are watching live.';
     case 'behind':
@@ -145,7 +145,9 @@ export function sourceOf(status) {
   const source = field(status, 'source');
   const name = field(source, 'name');
   const since = new Date(String(field(source, 'silent_since')));
-  const states = /** @type {Record<string, Source['state']>} */ ({ live: 'live', silent: 'lost', lost: 'lost', ended: 'ended' });
+  const states = /** @type {Record<string, Source['state']>} */ ({
+    live: 'live', silent: 'lost', lost: 'lost', asleep: 'asleep', opening: 'opening', ended: 'ended',
+  });
   return {
     state: states[String(field(source, 'state'))] ?? 'unknown',
     since: Number.isNaN(since.getTime()) ? null : since,
@@ -161,7 +163,7 @@ export function sourceOf(status) {
 export function detailsOf(status) {
   const { state } = sourceOf(status);
   return [
-    state === 'lost' || state === 'ended' ? '' : counted(field(field(status, 'detection'), 'faces'), 'face', 'faces'),
+    state === 'lost' || state === 'asleep' || state === 'ended' ? '' : counted(field(field(status, 'detection'), 'faces'), 'face', 'faces'),
     counted(field(status, 'viewers'), 'viewer', 'viewers'),
   ].filter((phrase) => phrase !== '');
 }

@@ -78,6 +78,7 @@ test('the_badge_says_live_of_a_picture_that_is_known_to_be_new_and_of_no_other',
   assert.equal(sentenceFor('live', null, String, { late: true }), 'The picture comes late.');
   assert.equal(sentenceFor('live', null, String, { late: true, thin: true }), 'The link is too thin for the stream.');
   assert.equal(sentenceFor('starting', null, String, { thin: true }), 'The link is too thin for the stream.');
+  assert.equal(sentenceFor('starting', null, String, { opening: true }), 'The camera is being opened.');
 });
 
 test('what_goes_on_was_seen_until_the_camera_went_and_no_longer', () => {
@@ -89,6 +90,7 @@ test('what_goes_on_was_seen_until_the_camera_went_and_no_longer', () => {
   assert.equal(until({ source: { ...source('lost'), since: new Date(now + 5000) } }), now, 'a server whose clock was set');
   assert.equal(until({ source: source('lost') }), now);
   assert.equal(until({ source: source('ended') }), now);
+  assert.equal(until({ source: source('asleep') }), now);
   assert.equal(until({ contact: 'lost' }), now, 'nobody tells any more');
 });
 
@@ -110,6 +112,7 @@ test('status_is_read_field_by_field_and_anything_odd_counts_as_not_told', () => 
   assert.deepEqual(sourceOf({ source: { state: 'live', silent_since: null, name: 'C920' } }), { state: 'live', since: null, name: 'C920' });
   assert.deepEqual(sourceOf({ source: { state: 'silent', silent_since: since } }), { state: 'lost', since: new Date(since), name: '' });
   assert.equal(sourceOf({ source: { state: 'lost' } }).state, 'lost');
+  assert.equal(sourceOf({ source: { state: 'asleep' } }).state, 'asleep');
   for (const odd of [null, undefined, 7, 'text', [], {}, { source: null }, { source: { state: 3, name: {}, silent_since: 'soon' } }]) {
     assert.deepEqual(sourceOf(odd), UNKNOWN_SOURCE);
     assert.deepEqual(detailsOf(odd), []);

@@ -5,7 +5,7 @@ use crate::{
     app::{Failure, failed, open_source},
     camera::{Camera, CameraConfig, LiveCamera, PendingCamera},
     camera_name::CameraName,
-    capture::{CaptureParts, Opener, SourceState},
+    capture::{CaptureParts, Opener, SourceState, demand::Unwatched},
     hooks::{Hooks, HooksConfig},
     source::Stop,
     threads,
@@ -157,8 +157,9 @@ impl StreamThread {
 
 /// Streams until the source ends, or the thread is to end.
 fn stream((pending, mut source): (PendingCamera, CaptureParts), hooks: HooksConfig, supervised: Supervised) -> Result<(), Failure> {
-    if supervised.has_others {
-        source = tried_again(source, supervised.flags.clone());
+    // A camera that is opened for a viewer is not the end of the program where it cannot be.
+    if supervised.has_others || source.demand.unwatched() == Unwatched::Close {
+        source = tried_again(source, (supervised.flags.clone(), supervised.has_others));
     }
     let late = || supervised.flags.is_late.store(true, Ordering::Relaxed);
     let capture = match open_source(source, |span| supervised.is_over_after(span), late) {
@@ -204,7 +205,7 @@ fn abandon(camera: &Camera) {
 
 /// The same source, which is tried again, with pauses that grow, until it is open for the first time: what is lost later the capture has
 /// opened again itself.
-fn tried_again(parts: CaptureParts, flags: Arc<Flags>) -> CaptureParts {
+fn tried_again(parts: CaptureParts, (flags, has_others): (Arc<Flags>, bool)) -> CaptureParts {
     let CaptureParts { mut opener, clock, status, .. } = parts;
     let (its_clock, its_status) = (clock.clone(), status.clone());
     let (mut has_opened, mut told) = (false, None);
@@ -222,7 +223,7 @@ fn tried_again(parts: CaptureParts, flags: Arc<Flags>) -> CaptureParts {
             its_status.set_refusal(why.clone());
             flags.is_late.store(true, Ordering::Relaxed);
             if told.as_ref() != Some(&why) {
-                tracing::warn!("{why}; it is tried again, and the other cameras go on");
+                tracing::warn!("{why}; it is tried again{}", if has_others { ", and the other cameras go on" } else { "" });
                 told = Some(why);
             }
             rest(&*its_clock, pause, stop);

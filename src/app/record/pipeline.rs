@@ -7,6 +7,7 @@ use crate::{
         CameraConfig,
         flow::{Flow, FlowLimits},
     },
+    capture::demand::Demand,
     detect::Detection,
     package::FirstSegment,
     record::{
@@ -27,7 +28,8 @@ pub(super) fn run(recording: &Recording<'_>, config: &CameraConfig, clock: &Arc<
     let sightings = sightings.map(|(triggers, kinds)| Arc::new(Mutex::new(Sightings::new(kinds, triggers, clock.clone()))));
     let on_run = sightings.clone();
     let on_run = move |run: &Detection| on_run.iter().for_each(|sightings| lock(sightings).take(run));
-    let (flow, source) = Flow::new(config, clock.clone(), Box::new(on_run)).map_err(failed)?;
+    let demand = Arc::new(Demand::unlimited(clock.clone()));
+    let (flow, source) = Flow::new(config, (clock.clone(), demand), Box::new(on_run)).map_err(failed)?;
     let Some(capture) = open_source(source, |span| interrupt.wait(span), || ())? else {
         return Err(Failure("ended before the source was open; nothing was recorded".to_owned()));
     };

@@ -55,6 +55,7 @@ fn without_options_the_defaults_are_meant() {
         lengths: Lengths::default(),
         history: History::default(),
         rules: RecordRules::default(),
+        unwatched: Unwatched::Stream,
     };
     assert_eq!(streamed(""), (config, ServerConfig { bind: BIND_DEFAULT, port: PORT_DEFAULT, access: AccessConfig::default() }));
 }
@@ -96,6 +97,7 @@ fn every_option_reaches_its_stage() {
         lengths: Lengths { part: Span::from_ms(500), segment: Span::from_ms(1000) },
         history: History { span: WINDOW_MAX, bytes_max: 500 << 20, disk: None },
         rules: RecordRules::default(),
+        unwatched: Unwatched::Stream,
     };
     let access = AccessConfig {
         host_names: ["nas.lan", "203.0.113.7", "[2001:db8::5]"].map(|host| Host::parse(host).unwrap()).into(),

@@ -11,7 +11,7 @@ use std::fmt::Write;
 
 pub(super) const ANCHOR: WallAnchor = WallAnchor { at: Ticks(0), wall: WallTime(1_795_191_552_000_000) };
 /// Small enough to write by hand: 2 frames in a part, 3 parts in a segment.
-const GRID: Grid = Grid { rate: FrameRate::whole(30), part_frames: 2, segment_parts: 3, key_parts: 2 };
+const GRID: Grid = Grid { rate: FrameRate::whole(30), part_frames: 2, segment_parts: 3, key_parts: 2, lead_parts: 3 };
 
 /// A stretch of the small grid; `format` tells formats apart.
 pub(super) fn stretch(format: u8) -> SegmenterConfig {
@@ -101,6 +101,7 @@ fn grids() -> impl Strategy<Value = Grid> {
         part_frames,
         segment_parts,
         key_parts,
+        lead_parts: segment_parts,
     })
 }
 

@@ -7,6 +7,7 @@ use crate::server::{
         reply::{json, later, plain},
     },
     net::{faults::FaultsReport, in_flight::InFlightReport},
+    origin::wake,
 };
 use crate::{
     archive::HistoryReport,
@@ -178,6 +179,8 @@ fn obstacle(camera: &Camera) -> Option<Cow<'static, str>> {
         _ if camera.markers.counts.panicking.get() > 0 => "the thread of the markers meets a bug and begins anew",
         _ if camera.hooks.is_panicking() => "a hook meets a bug and begins anew",
         _ if camera.status.stream.detector.failing.get() > 0 => "detection fails",
+        // It is opened for a player that comes.
+        _ if wake::opens_when_asked(camera) => return None,
         // What a player asks first is there.
         SourceState::Live if camera.window.read(State::is_live) => return None,
         SourceState::Live => "the first pictures are being encoded",

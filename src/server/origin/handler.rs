@@ -13,11 +13,12 @@ use crate::server::{
         admission::{Permit, Refusal},
         body::AnswerBody,
     },
-    origin::{self, Method, Reply, Resolution, Rest, Stalled, TailReader, archive, clip, mjpeg, snapshot},
+    origin::{self, Method, Reply, Resolution, Rest, Stalled, TailReader, archive, clip, mjpeg, snapshot, wake},
     routes::Route,
 };
 use crate::{
     camera::Camera,
+    capture::demand::DemandHold,
     playlist::name::MANIFEST,
     window::{WAITERS_MAX, footage::TimeRange},
 };
@@ -89,7 +90,12 @@ pub(in crate::server) fn answer(Call { shared, peer, request }: Call) -> Answer 
     if asked.name == MANIFEST && !served.is_playing(peer) {
         asked.query.clear();
     }
-    match origin::look(&served.camera.playlists, &asked) {
+    let resolution = origin::look(&served.camera.playlists, &asked);
+    let is_of_viewer = wake::is_of_viewer(&asked);
+    if is_of_viewer && !matches!(&resolution, Resolution::Ready(reply) if reply.status >= 400) {
+        served.camera.demand.note();
+    }
+    match resolution {
         Resolution::Ready(reply) if reply.status == 404 && served.camera.catalog.is_some() && archive::is_media(&asked.name) => {
             let looks = shared.looks.clone();
             Answer::Held(Box::pin(async move {
@@ -106,6 +112,9 @@ pub(in crate::server) fn answer(Call { shared, peer, request }: Call) -> Answer 
         Resolution::Await(_) if served.camera.status.stream.capture.is_refused() => {
             let why = served.camera.status.stream.capture.absence().unwrap_or_default();
             later(503, format!("there is no stream yet: {why}\n"), RETRY_AFTER_S).into()
+        }
+        Resolution::Await(_) if !is_of_viewer && wake::opens_when_asked(&served.camera) => {
+            later(503, "there is no stream now: the camera is closed, and is opened for who asks with GET\n", RETRY_AFTER_S).into()
         }
         Resolution::Await(_) => Answer::Held(Box::pin(async move {
             let reply = origin::respond(&served.camera.playlists, asked).await;
@@ -149,7 +158,8 @@ fn pictures(shared: &Shared, served: Arc<Served>, peer: IpAddr, asked: &origin::
     };
     match served.mjpeg.watch(&served.camera.bus) {
         Ok(watcher) => {
-            let body = WatchedBody { watcher, served, peer, _permit: permit };
+            let hold = served.camera.demand.hold();
+            let body = WatchedBody { watcher, served, peer, _permit: permit, _hold: hold };
             respond(head).map(|_| AnswerBody::stream(ChunkedBody::new(body))).into()
         }
         Err(error) => later(503, format!("no thread can be started for the pictures: {error}\n"), RETRY_AFTER_S).into(),
@@ -162,6 +172,7 @@ struct WatchedBody {
     served: Arc<Served>,
     peer: IpAddr,
     _permit: Permit,
+    _hold: DemandHold,
 }
 
 impl Chunks for WatchedBody {

@@ -1,7 +1,7 @@
 //! `GET /cam/stream.mjpg`: pictures one after the other, for programs that know nothing else. They are encoded once for all who watch, and
 //! only while somebody does. A client that is slow gets the newest when it is ready, and misses those between.
 
-use super::{Method, Reply, Request};
+use super::{Method, Reply, Request, wake};
 use crate::{
     bus::{Bus, Capacity, End, Policy, QueueConfig, Subscription},
     camera::Camera,
@@ -190,7 +190,8 @@ pub(super) fn head(camera: &Camera, request: &Request) -> Reply {
     }
     // Where the source is lost its pictures say so; before the first there is none that could.
     let capture = &camera.status.stream.capture;
-    if let (SourceState::Opening | SourceState::Ended, Some(absence)) = (capture.state(), capture.absence()) {
+    let absence = capture.absence().filter(|_| !wake::opens_when_asked(camera));
+    if let (SourceState::Opening | SourceState::Ended, Some(absence)) = (capture.state(), absence) {
         return later(503, format!("there are no pictures now: {absence}\n"), RETRY_AFTER_S).for_method(request);
     }
     let headers = vec![

@@ -1,6 +1,6 @@
 //! `GET /cam/snapshot.jpg` and `GET /cam/thumb.jpg`: the picture of a moment ([`crate::snapshot`]).
 
-use super::{Method, Reply, Request, thumbs::Thumbs};
+use super::{Method, Reply, Request, thumbs::Thumbs, wake};
 use crate::{
     bus::{Capacity, Policy, QueueConfig},
     camera::Camera,
@@ -116,6 +116,11 @@ pub(super) async fn answer(camera: Arc<Camera>, pictures: &Pictures, request: Re
         Err(why) => return plain(400, why + "\n"),
     };
     let is_small = asked.accuracy == Accuracy::KeyFrame;
+    if (asked.moment, request.method) == (Moment::Newest, Method::Get)
+        && let Err(reply) = wake::wake(&camera).await
+    {
+        return reply;
+    }
     let absence = camera.status.stream.capture.absence();
     if let (Moment::Newest, Some(absence)) = (asked.moment, absence) {
         return later(503, format!("there is no picture now: {absence}{}\n", since(&camera)), RETRY_AFTER_S).for_method(&request);

@@ -28,6 +28,11 @@ impl State {
         self.listed().next_back()
     }
 
+    /// Whether the camera was closed, and has published no whole segment since: what is listed is not live.
+    pub fn is_stale(&self) -> bool {
+        self.is_stale && !self.ended
+    }
+
     /// Whether this run has published a whole segment.
     pub fn is_live(&self) -> bool {
         self.last().is_some_and(|last| last.run == self.config.run)
