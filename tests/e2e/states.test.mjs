@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { LIVE_MS, NOTICE_MS, PHONE, endServer, pageTests, screenshot, until, untilNewer, untilState } from './support.mjs';
+import { LIGHT, LIVE_MS, NOTICE_MS, PHONE, endServer, pageTests, screenshot, until, untilNewer, untilState } from './support.mjs';
 
 const AXE = readFileSync(fileURLToPath(new URL('node_modules/axe-core/axe.min.js', import.meta.url)), 'utf8');
 const RULES = { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] };
@@ -158,4 +158,21 @@ pageTest('in_fullscreen_the_controls_leave_when_nothing_moves', {}, async ({ pag
   await until('the controls have left', async () => ({ done: (await opacity()) === '0', seen: await opacity() }), NOTICE_MS);
   await page.mouse.move(300, 300);
   await until('the controls are back', async () => ({ done: (await opacity()) === '1', seen: await opacity() }), NOTICE_MS);
+});
+
+pageTest('a_closed_camera_is_opened_by_the_page', { server: { options: ['--on-demand', '--detect', 'none', ...LIGHT] }, open: false }, async ({ running, browser }) => {
+  const source = async () => (await (await fetch(new URL('api/status', running.server.url))).json()).source;
+  assert.equal((await source()).state, 'asleep');
+  for (const query of ['', '?player=dash']) {
+    const context = await browser.newContext();
+    const page = await context.newPage();
+    const errors = [];
+    page.on('console', (message) => message.type() === 'error' && errors.push(message.text()));
+    await page.goto(running.server.url + query);
+    await untilState(page, ['live'], LIVE_MS);
+    await untilNewer(page, 0, NOTICE_MS);
+    assert.deepEqual(errors, []);
+    await context.close();
+  }
+  assert.equal((await source()).opened, 1);
 });
