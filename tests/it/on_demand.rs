@@ -40,7 +40,7 @@ const LOOK: Duration = Duration::from_millis(1);
 
 /// How far a camera is.
 enum Flow {
-    Opening(hlscam::camera::PendingCamera, Opening),
+    Opening(Box<hlscam::camera::PendingCamera>, Opening),
     Live(LiveCamera),
 }
 
@@ -74,7 +74,7 @@ impl Stage {
         let site = Site::new(&Cameras::one(camera.clone()), AccessConfig::default());
         runtime.spawn(serve(listener, site, Limits::default(), async { stopped.await.unwrap_or(()) }));
         let opening = capture::begin(parts).expect("a thread");
-        Stage { clock, camera, flow: Some(Flow::Opening(pending, opening)), n_undecided: 0, address, runtime, stop }
+        Stage { clock, camera, flow: Some(Flow::Opening(Box::new(pending), opening)), n_undecided: 0, address, runtime, stop }
     }
 
     fn get(&self, path: &str) -> Answer {
