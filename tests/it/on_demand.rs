@@ -41,7 +41,7 @@ const LOOK: Duration = Duration::from_millis(1);
 /// How far a camera is.
 enum Flow {
     Opening(Box<hlscam::camera::PendingCamera>, Opening),
-    Live(LiveCamera),
+    Live(Box<LiveCamera>),
 }
 
 /// A camera on such a clock, and its server.
@@ -102,7 +102,7 @@ impl Stage {
     fn step(&mut self) {
         self.flow = self.flow.take().map(|flow| match flow {
             Flow::Opening(pending, opening) => match opening.wait(Span::from_ms(1)) {
-                Opened::Yes(capture) => Flow::Live(pending.run(capture).expect("it runs")),
+                Opened::Yes(capture) => Flow::Live(Box::new(pending.run(capture).expect("it runs"))),
                 Opened::No(error) => panic!("{error}"),
                 Opened::NotYet(opening) => Flow::Opening(pending, opening),
             },
