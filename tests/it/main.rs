@@ -23,10 +23,10 @@ mod missing;
 mod named_files;
 #[cfg(all(target_os = "linux", feature = "ffmpeg", feature = "opencv"))]
 mod network;
-#[cfg(all(feature = "ffmpeg", feature = "opencv"))]
-mod on_demand;
 #[cfg(all(target_os = "linux", feature = "ffmpeg", feature = "opencv"))]
 mod on_camera_lost;
+#[cfg(all(feature = "ffmpeg", feature = "opencv"))]
+mod on_demand;
 #[cfg(all(target_os = "linux", feature = "ffmpeg", feature = "opencv"))]
 mod pictures;
 #[cfg(all(feature = "ffmpeg", feature = "opencv"))]
