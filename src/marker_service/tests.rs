@@ -297,14 +297,24 @@ async fn storage_that_goes_away_is_told_and_so_is_its_return() {
 async fn a_lost_camera_is_told_once_and_so_is_its_return() {
     let mut bench = bench();
     bench.status.set_state(SourceState::Live, None);
-    bench.status.set_state(SourceState::Silent, None);
+    let last = bench.clock.wall() + Span::from_ms(-1000);
+    bench.status.set_state(SourceState::Silent, Some(last));
     let (name, told) = bench.hear().await;
     assert_eq!((name, &told["reason"]), ("camera-lost", &json!("it gives no pictures")));
+    let (name, told) = bench.hear().await;
+    assert_eq!((name, &told["marker"]["kind"], &told["marker"]["end"]), ("marker-begin", &json!("camera-lost"), &json!(null)));
+    // Its marker begins where the pictures ended.
+    let (begin, id) = (told["marker"]["begin"].clone(), told["marker"]["id"].clone());
+    assert_eq!(begin, json!(last.to_string()));
     bench.status.set_state(SourceState::Lost, None);
     bench.markers.add(draft("bell", BEGIN, None)).await.expect("made");
     assert_eq!(bench.hear().await.0, "marker-begin");
+    bench.clock.advance(Span::from_ms(500));
     bench.status.set_state(SourceState::Live, None);
     assert_eq!(bench.hear().await.0, "camera-back");
+    let (name, told) = bench.hear().await;
+    assert_eq!((name, &told["marker"]["id"], &told["marker"]["begin"]), ("marker-end", &id, &begin));
+    assert_eq!(told["marker"]["end"], json!(bench.clock.wall().to_string()));
 }
 
 #[tokio::test]
@@ -315,12 +325,17 @@ async fn a_loss_that_is_over_before_anybody_looks_is_told() {
     {
         bench.status.set_state(state, None);
     }
-    let names = [bench.hear().await.0, bench.hear().await.0, bench.hear().await.0, bench.hear().await.0];
-    assert_eq!(names, ["camera-lost", "camera-back", "camera-lost", "camera-back"]);
+    for _ in 0..2 {
+        for expect in ["camera-lost", "marker-begin", "camera-back", "marker-end"] {
+            assert_eq!(bench.hear().await.0, expect);
+        }
+    }
     assert_eq!(*bench.markers.signal.borrow(), SignalState::Live);
     bench.status.set_state(SourceState::Lost, None);
     bench.markers.end("a test");
-    assert_eq!((bench.hear().await.0, bench.hear().await.0), ("camera-lost", "stream-ended"));
+    for expect in ["camera-lost", "marker-begin", "marker-end", "stream-ended"] {
+        assert_eq!(bench.hear().await.0, expect);
+    }
 }
 
 #[tokio::test]

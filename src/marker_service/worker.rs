@@ -6,6 +6,9 @@ pub(super) mod maintenance;
 
 use super::*;
 
+/// The kind of the markers that say when the camera was lost.
+const LOSS_KIND: &str = "camera-lost";
+
 /// What the thread keeps.
 pub(super) struct Worker {
     parts: MarkerServiceParts,
@@ -270,13 +273,44 @@ impl Worker {
         self.signal.send_replace(SignalState::Lost { reason, since: since.unwrap_or(now) });
         if since.is_none() {
             self.events.publish(now, EventKind::CameraLost(reason));
+            let begun = self.begin_loss(now);
+            self.note(begun);
         }
+    }
+
+    /// Begins the marker of a loss, where the pictures ended.
+    fn begin_loss(&mut self, now: WallTime) -> Result<(), StoreError> {
+        let marker = self.add(Marker {
+            id: String::new(),
+            camera: self.parts.camera.clone(),
+            kind: LOSS_KIND.to_owned(),
+            text: None,
+            source: MarkerSource::Detector,
+            begin: self.parts.capture.silent_since().unwrap_or(now).min(now).whole_ms(),
+            end: None,
+            count: None,
+            confidence: None,
+            best: None,
+            data: None,
+        })?;
+        self.held.insert(marker.kind, marker.id);
+        Ok(())
+    }
+
+    fn end_loss(&mut self, now: WallTime) -> Result<(), StoreError> {
+        let Some(id) = self.held.remove(LOSS_KIND) else { return Ok(()) };
+        let Some(mut marker) = self.find(&id)? else { return Ok(()) };
+        marker.end = Some(now.max(marker.begin).whole_ms());
+        self.close(marker)
     }
 
     /// Nothing is lost any more.
     fn take_signal(&mut self, signal: SignalState, why: &'static str) {
         if let SignalState::Lost { .. } = self.signal.send_replace(signal) {
-            self.events.publish(self.parts.clock.wall(), EventKind::CameraBack(why));
+            let now = self.parts.clock.wall();
+            self.events.publish(now, EventKind::CameraBack(why));
+            let ended = self.end_loss(now);
+            self.note(ended);
         }
     }
 }

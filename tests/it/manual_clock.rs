@@ -186,6 +186,8 @@ fn a_camera_that_is_unplugged_is_told_at_its_moment_and_comes_back() {
     stage.wait("it is unplugged", || !stage.status().is_live);
     let lost = stage.next_event(&mut listener);
     assert!(lost.at == BEGIN + Span::from_ms(3000) && lost.json.contains("\"reason\":\"it is gone"), "{}", lost.json);
+    let marker = stage.next_event(&mut listener);
+    assert!(marker.json.contains("\"kind\":\"camera-lost\""), "{}", marker.json);
     stage.step_until(Span::from_ms(6000));
     while !stage.status().is_live {
         assert!(stage.clock.wall() < BEGIN + Span::from_ms(60_000), "it comes back");

@@ -12,7 +12,7 @@ const SLACK = 1000;
  * @typedef {object} Marker
  * @property {string} id
  * @property {string} kind
- * @property {boolean} detected by the camera's own detector, not by a client
+ * @property {boolean} detected by the camera's own detector, not by a client and not for want of a picture
  * @property {string | null} text
  * @property {number} begin Unix milliseconds
  * @property {number | null} end null while it is open
@@ -152,7 +152,7 @@ export function markerOf(item) {
   return {
     id,
     kind,
-    detected: source === 'detector',
+    detected: source === 'detector' && kind !== 'camera-lost',
     text: typeof text === 'string' && text !== '' ? text : null,
     begin: from,
     end: Number.isNaN(to) ? null : Math.max(from, to),
