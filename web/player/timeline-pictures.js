@@ -29,13 +29,15 @@ export function keyFrameOf(segments, at) {
 /** Draws the pictures of a player's window. */
 export class TimelinePictures {
   #player;
+  #history;
   #keyFrames;
   /** @type {Thumbnails<HTMLCanvasElement>} */
   thumbnails;
 
-  /** @param {import('./player.js').Player} player @param {import('./key-frames.js').KeyFrames} keyFrames */
-  constructor(player, keyFrames) {
+  /** @param {import('./player.js').Player} player @param {import('./history.js').History} history @param {import('./key-frames.js').KeyFrames} keyFrames */
+  constructor(player, history, keyFrames) {
     this.#player = player;
+    this.#history = history;
     this.#keyFrames = keyFrames;
     this.thumbnails = new Thumbnails((at) => this.#draw(at), (at) => keyFrameOf(player.hls?.latestLevelDetails?.fragments ?? [], at));
   }
@@ -49,7 +51,7 @@ export class TimelinePictures {
   /** @param {number} at @returns {Promise<HTMLCanvasElement | null>} null when it cannot be had */
   async #draw(at) {
     const { range } = this;
-    if (range === null || at < range.from || at > range.to) {
+    if (range === null || at < range.from || at > range.to || this.#history.nearest(at) > at) {
       return null;
     }
     const patience = AbortSignal.timeout(PATIENCE_MS);

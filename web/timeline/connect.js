@@ -42,7 +42,7 @@ const SERVER_TOAST_MS = 8000;
  * @param {(newestMs: number) => number | null} of.seenUntil up to when things that go on were seen; null while they go on
  */
 export function connectTimeline({ player, history, keys, shared, keyFrames, status, seenUntil }) {
-  const drawn = new TimelinePictures(player, keyFrames);
+  const drawn = new TimelinePictures(player, history, keyFrames);
   const pictures = drawn.thumbnails;
   const marks = new Marks(player);
   const seen = () => seenUntil(player.window?.endMs ?? Infinity);
