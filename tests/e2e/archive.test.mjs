@@ -2,14 +2,14 @@
 // nobody notices.
 
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { readTemplates, writeHistory } from './long-history.mjs';
 import {
-  LIGHT, LIVE_MS, NOTICE_MS, RETURN_MS, endServer, onPage, pageSays, readStrip, screenshot, startBrowser, startServer, until, untilPast, untilReady, untilState,
+  LIGHT, LIVE_MS, NOTICE_MS, RETURN_MS, dragStretch, durationOf, endServer, onPage, pageSays, readStrip, screenshot, startBrowser, startServer, until, untilPast,
+  untilReady, untilState,
 } from './support.mjs';
 
 const HOUR_MS = 3_600_000;
@@ -137,15 +137,7 @@ test('the_days_are_listed_with_what_there_is_of_them_and_lead_to_their_footage',
       return { done: offMs !== null && offMs >= -FRAME_ERROR_MS && offMs < NOTICE_MS, seen: { offMs, ...(await pageSays(page)) } };
     }, NOTICE_MS);
     // The bar shows eight or nine hours; of the last six there is footage.
-    const { x, y, width, height } = await page.locator('#seek').boundingBox();
-    await page.keyboard.down('Shift');
-    await page.mouse.move(x + width * 0.2, y + height * 0.8);
-    await page.mouse.down();
-    await page.mouse.move(x + width * 0.4, y + height * 0.8);
-    await page.mouse.move(x + width * 0.8, y + height * 0.8);
-    await page.mouse.up();
-    await page.keyboard.up('Shift');
-    await page.locator('#stretch').waitFor({ timeout: NOTICE_MS });
+    await dragStretch(page, 0.2, 0.4, 0.8);
     assert.match(await page.locator('#stretch-text').innerText(), /^[45] h \d+ min from /);
     const coming = page.waitForEvent('download', { timeout: NOTICE_MS });
     await page.getByRole('button', { name: 'Time-lapse' }).click();
@@ -153,7 +145,7 @@ test('the_days_are_listed_with_what_there_is_of_them_and_lead_to_their_footage',
     const speed = new URL(download.url()).searchParams.get('speed');
     const file = join(root, 'lapse.mp4');
     await download.saveAs(file);
-    const lasts = Number(execFileSync('ffprobe', ['-v', 'error', '-show_entries', 'format=duration', '-of', 'default=nk=1:nw=1', file]));
+    const lasts = durationOf(file);
     assert.ok(Number(speed) >= 300 && lasts > 20 && lasts <= 60, `${lasts} s, ${speed} times as fast`);
     assert.deepEqual(seen.violations, []);
     assert.deepEqual(seen.console, []);

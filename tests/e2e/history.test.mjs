@@ -7,8 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import {
-  LIGHT, LIVE_MS, NOTICE_MS, PHONE, RETURN_MS, endServer, onPage, pageSays, readStrip, screenshot, startBrowser, startServer, until, untilNewer, untilPast,
-  untilReady, untilState,
+  LIGHT, LIVE_MS, NOTICE_MS, PHONE, RETURN_MS, dragStretch, durationOf, endServer, onPage, pageSays, readStrip, screenshot, startBrowser, startServer, until,
+  untilNewer, untilPast, untilReady, untilState,
 } from './support.mjs';
 
 /** What each run leaves. */
@@ -153,15 +153,7 @@ test('a_stretch_that_is_dragged_out_is_saved_kept_and_played', { timeout: 60_000
     await untilState(page, ['live'], LIVE_MS);
     const panel = page.locator('#stretch');
     assert.equal(await panel.isVisible(), false);
-    const { x, y, width, height } = await page.locator('#seek').boundingBox();
-    await page.keyboard.down('Shift');
-    await page.mouse.move(x + width * 0.3, y + height * 0.8);
-    await page.mouse.down();
-    await page.mouse.move(x + width * 0.4, y + height * 0.8);
-    await page.mouse.move(x + width * 0.6, y + height * 0.8);
-    await page.mouse.up();
-    await page.keyboard.up('Shift');
-    await panel.waitFor({ timeout: NOTICE_MS });
+    await dragStretch(page, 0.3, 0.4, 0.6);
     assert.equal((await pageSays(page)).state, 'live', 'nothing is sought');
     const [, length] = /^([\d.]+) s from \d/.exec(await page.locator('#stretch-text').innerText());
     await screenshot(page, 'stretch');
@@ -169,7 +161,7 @@ test('a_stretch_that_is_dragged_out_is_saved_kept_and_played', { timeout: 60_000
     await panel.getByRole('button', { name: 'Save as a clip' }).click();
     const file = join(storage, 'stretch.mp4');
     await (await coming).saveAs(file);
-    const lasts = Number(execFileSync('ffprobe', ['-v', 'error', '-show_entries', 'format=duration', '-of', 'default=nk=1:nw=1', file]));
+    const lasts = durationOf(file);
     // Where a kill has cost some of it, that is not in it.
     assert.ok(lasts > 1 && lasts <= Number(length) + 0.6, `${lasts} of ${length} s`);
     await panel.getByRole('button', { name: 'Keep' }).click();

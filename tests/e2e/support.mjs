@@ -1,6 +1,6 @@
 // Starts the real binary and a real browser, and reads the clock strip from the picture.
 
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
@@ -216,6 +216,26 @@ export function untilAge(page, mostMs) {
     const middle = ages.slice(-LOOKS).sort((a, b) => a - b)[LOOKS / 2];
     return { done: ages.length >= LOOKS && middle <= mostMs, seen: middle };
   }, SETTLE_MS);
+}
+
+/** Drags out a stretch on the bar, from one share of its width by way of others to the last, and waits until it is there. */
+export async function dragStretch(page, ...shares) {
+  const { x, y, width, height } = await page.locator('#seek').boundingBox();
+  const [first, ...others] = shares.map((share) => [x + width * share, y + height * 0.8]);
+  await page.keyboard.down('Shift');
+  await page.mouse.move(...first);
+  await page.mouse.down();
+  for (const place of others) {
+    await page.mouse.move(...place);
+  }
+  await page.mouse.up();
+  await page.keyboard.up('Shift');
+  await page.locator('#stretch').waitFor({ timeout: NOTICE_MS });
+}
+
+/** How long a film lasts, in seconds. */
+export function durationOf(file) {
+  return Number(execFileSync('ffprobe', ['-v', 'error', '-show_entries', 'format=duration', '-of', 'default=nk=1:nw=1', file]));
 }
 
 /** Keeps a picture of the page. */
