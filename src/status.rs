@@ -250,6 +250,15 @@ mod tests {
     }
 
     #[test]
+    fn a_picture_of_a_stream_that_has_ended_does_not_make_it_live_again() {
+        let capture = Status::new(StatusParts::default()).stream.capture.clone();
+        let turns = capture.state_changes();
+        capture.set_state(SourceState::Ended, None);
+        capture.set_state(SourceState::Live, None);
+        assert_eq!((capture.state(), turns.try_iter().last()), (SourceState::Ended, Some(SourceState::Ended)));
+    }
+
+    #[test]
     fn the_report_names_the_state_as_the_page_reads_it() {
         let status = Status::new(StatusParts { cascade: "face".to_owned(), ..StatusParts::default() });
         status.stream.capture.set_state(SourceState::Lost, Some(WallTime(1_500_000)));

@@ -125,9 +125,13 @@ impl CaptureStatus {
         lock(&self.facts).format.clone()
     }
 
-    /// The source's doings have changed; `since` is when it was last heard of, for all but `Live`.
+    /// The source's doings have changed; `since` is when it was last heard of, for all but `Live`. [`SourceState::Ended`] is the last: a
+    /// stream that has ended by a failure is told as such while its source still sends pictures.
     pub fn set_state(&self, state: SourceState, since: Option<WallTime>) {
         let mut facts = lock(&self.facts);
+        if facts.state == SourceState::Ended {
+            return;
+        }
         let has_turned = std::mem::replace(&mut facts.state, state) != state;
         facts.silent_since = since;
         if state == SourceState::Asleep {
