@@ -16,8 +16,11 @@ mod storage;
 
 use crate::{
     capture::{self, Capture, CaptureParts, Opened, SourceState},
-    config::{Command, Listing},
-    console::{self, Console, listing},
+    config::{Command, DevicesConfig, Listing},
+    console::{
+        self, Console,
+        listing::{self, ListedDevice},
+    },
     source::camera,
     time::{Clock, Span, SystemClock},
 };
@@ -46,7 +49,7 @@ pub fn run(command: Command, console: &Console) -> Result<(), Failure> {
     }
     match command {
         Command::Stream(configs, server, events) => live::run(&configs, (&server, &events), clock, console),
-        Command::Devices(form) => devices(form),
+        Command::Devices(config) => devices(config),
         Command::Bench(config, form) => bench::run(&config, clock, form),
         Command::Record(config, record) => record::run(&config, &record, &clock, console),
         Command::Snapshot(config) => kept::snapshot(config, console),
@@ -56,11 +59,19 @@ pub fn run(command: Command, console: &Console) -> Result<(), Failure> {
     }
 }
 
-fn devices(form: Listing) -> Result<(), Failure> {
-    let devices = camera::devices();
-    match form {
-        Listing::Text => out(&listing::devices(&devices)),
-        Listing::Json => out(&listing::devices_json(&devices).map_err(failed)?),
+fn devices(config: DevicesConfig) -> Result<(), Failure> {
+    let listed = camera::devices().into_iter().map(|device| {
+        let controls = config.with_controls.then(|| camera::controls(&device));
+        let controls = controls.transpose().unwrap_or_else(|error| {
+            tracing::warn!("cannot list the controls of camera {}: {error}", device.index);
+            None
+        });
+        ListedDevice { device, controls }
+    });
+    let listed: Vec<ListedDevice> = listed.collect();
+    match config.listing {
+        Listing::Text => out(&listing::devices(&listed)),
+        Listing::Json => out(&listing::devices_json(&listed).map_err(failed)?),
     }
     .map(drop)
 }

@@ -19,6 +19,7 @@ use crate::{
     hooks::HooksCounts,
     marker_service::MarkerService,
     playlist::Playlists,
+    source::control::board::ControlBoard,
     status::Status,
     time::Clock,
     window::{
@@ -66,6 +67,8 @@ pub struct Camera {
     pub bus: Bus,
     /// Who wants its pictures.
     pub demand: Arc<Demand>,
+    /// What of its source can be set.
+    pub controls: Arc<ControlBoard>,
 }
 
 impl Camera {
@@ -92,6 +95,7 @@ impl Camera {
             recordings: None,
             playlists,
             bus: Bus::default(),
+            controls: Arc::default(),
         }
     }
 }

@@ -8,14 +8,16 @@ pub mod demand;
 pub mod framing;
 pub mod kept;
 pub mod rules;
+mod source;
 
 pub use cameras::CAMERAS_MAX;
+pub use source::SourceArgs;
 
 use crate::{
     camera_name::NAME_DEFAULT,
-    capture, compose, detect, encode, grid,
+    compose, detect, encode, grid,
     quantity::{bits_text, bytes_text, span_text},
-    server, source, window,
+    server, window,
 };
 use clap::{Args, Parser, Subcommand, error::ErrorKind};
 use complaint::{command_of, sentence};
@@ -37,16 +39,13 @@ Examples:
 
 Lengths of time are a number and a unit: 200ms, 2s, 5m, 24h, 7d.
 Bit rates count in thousands (2M is 2,000,000 bit/s), bytes in 1024s (1G is 1,073,741,824 bytes).
-The last of repeated options counts, but every --mask, --host-name and --allow-origin does.
+The last of repeated options counts, but every --mask, --control, --host-name and --allow-origin does.
 With several --device, options before the first hold for all, and those behind one for that camera;
 the server, hooks, --storage and --min-free are one for all, wherever they stand.";
 
 // Addresses and brackets would be links in a doc comment.
 const ORIGIN_HELP: &str = "A page of another origin that may show the stream, https://home.example; or * for all pages; may be given \
                            several times";
-const DEVICE_HELP: &str = "The camera: its number, its path (/dev/video0, /dev/v4l/by-id/...) or a part of its name; or its address on the \
-                           network: rtsp[s]://, http[s]://, srt:// or udp://; or test for a drawn picture; or file:PATH for a video \
-                           file, looped in real time; or @FILE, whose one line says it; a stream may have several";
 const BROKER_HELP: &str =
     "Publish every event to an MQTT broker, and sensors for Home Assistant: mqtt[s]://[user:password@]host[:port][/topic]";
 
@@ -78,6 +77,9 @@ pub struct Cli {
 pub enum CommandArgs {
     /// List the cameras of this host with their formats, sizes and frame rates
     Devices {
+        /// List what can be set of them, too
+        #[arg(long)]
+        controls: bool,
         /// Print JSON to stdout
         #[arg(long)]
         json: bool,
@@ -208,22 +210,6 @@ pub struct DetectFilesArgs {
     /// How often.
     #[command(flatten)]
     pub pace: SearchPaceArgs,
-}
-
-/// Where pictures come from.
-#[derive(Args, Debug, PartialEq)]
-#[command(next_help_heading = "Source")]
-pub struct SourceArgs {
-    /// The camera.
-    #[arg(long, value_name = "SPEC", default_value = source::DEVICE_DEFAULT, help = DEVICE_HELP)]
-    pub device: String,
-    /// Stop at the end of a file instead of looping it
-    #[arg(long)]
-    pub once: bool,
-    /// When the camera is lost: wait shows a slate until it is back; exit ends its stream, and hlscam with exit code 1 when no
-    /// other stream is left
-    #[arg(long, value_name = "WHAT", default_value = capture::ON_LOSS_DEFAULT)]
-    pub on_camera_lost: String,
 }
 
 /// What every run of the pipeline can be told.
@@ -390,7 +376,7 @@ fn name_help() -> String {
 }
 
 fn size_help() -> String {
-    let (width, height) = source::SIZE_DEFAULT;
+    let (width, height) = crate::source::SIZE_DEFAULT;
     format!(
         "Picture size in pixels, both sides even; the camera's nearest is taken [default: {width}x{height} of a camera, else the \
          source's own]"
@@ -398,7 +384,7 @@ fn size_help() -> String {
 }
 
 fn fps_help() -> String {
-    let rate = source::RATE_DEFAULT.as_f64();
+    let rate = crate::source::RATE_DEFAULT.as_f64();
     format!(
         "Frames per second: 30, 29.97 or 30000/1001; the camera's nearest is taken [default: {rate} of a camera, else the source's own]"
     )

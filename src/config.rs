@@ -40,7 +40,7 @@ pub enum Command {
     /// Stream sources, one at least and each of another name, until the last ends or Ctrl-C.
     Stream(Vec<CameraConfig>, ServerConfig, Box<EventsConfig>),
     /// List the cameras of this host.
-    Devices(Listing),
+    Devices(DevicesConfig),
     /// Run a file through the pipeline unpaced; its source is [`SourceSpec::File`](crate::source::SourceSpec::File), played once.
     Bench(CameraConfig, Listing),
     /// Record a source to a file.
@@ -53,6 +53,15 @@ pub enum Command {
     Storage(kept::StorageConfig),
     /// Search files frame by frame.
     Detect(DetectFilesConfig),
+}
+
+/// What is told of the cameras.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DevicesConfig {
+    /// What can be set of them, too.
+    pub with_controls: bool,
+    /// How it is written.
+    pub listing: Listing,
 }
 
 /// How results are written to stdout.

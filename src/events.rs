@@ -4,7 +4,8 @@
 //! same however many listeners there are and however slow they are. A listener that falls behind receives [`Received::Missed`].
 
 use crate::{
-    archive::recordings::Recording, camera_name::CameraName, marker::Marker, sync::lock, time::WallTime, window::footage::TimeRange,
+    archive::recordings::Recording, camera_name::CameraName, marker::Marker, source::control::board::Told, sync::lock,
+    time::WallTime, window::footage::TimeRange,
 };
 use serde::Serialize;
 use std::{
@@ -31,6 +32,8 @@ pub enum EventKind {
     CameraLost(&'static str),
     /// They come again.
     CameraBack(&'static str),
+    /// Controls of the camera were set, to these values.
+    ControlsChanged(Told),
     /// Markers cannot be kept any more, for this reason.
     StorageLost(String),
     /// They are kept again.
@@ -57,6 +60,7 @@ impl EventKind {
             EventKind::MarkerRemoved(_) => "marker-removed",
             EventKind::CameraLost(_) => "camera-lost",
             EventKind::CameraBack(_) => "camera-back",
+            EventKind::ControlsChanged(_) => "controls-changed",
             EventKind::StorageLost(_) => "storage-lost",
             EventKind::StorageBack(_) => "storage-back",
             EventKind::RecordingBegin(_) => "recording-begin",
@@ -106,6 +110,8 @@ struct Data<'a> {
     recording: Option<&'a Recording>,
     #[serde(skip_serializing_if = "Option::is_none")]
     footage: Option<TimeRange>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    controls: Option<&'a Told>,
 }
 
 impl Event {
@@ -124,7 +130,8 @@ impl Event {
             _ => None,
         };
         let footage = if let EventKind::HistoryPruned(time) = &kind { Some(*time) } else { None };
-        let data = Data { at, camera, marker: kind.marker(), id, reason, recording, footage };
+        let controls = if let EventKind::ControlsChanged(told) = &kind { Some(told) } else { None };
+        let data = Data { at, camera, marker: kind.marker(), id, reason, recording, footage, controls };
         let json = serde_json::to_string(&data).expect("texts, numbers and JSON values can be written as JSON");
         Event { number, at, kind, json, is_of_end }
     }

@@ -8,6 +8,7 @@ use crate::{
     time::{Clock, FrameRate, Span},
 };
 use address::NetworkAddress;
+use control::ControlPort;
 use serde::Serialize;
 use std::{
     path::{Path, PathBuf},
@@ -19,6 +20,7 @@ use std::{
 
 pub mod address;
 pub mod camera;
+pub mod control;
 mod framed;
 #[cfg(feature = "ffmpeg")]
 mod media;
@@ -80,6 +82,11 @@ pub trait Source {
     /// What was lost since it was opened; nothing, for a source that loses nothing.
     fn losses(&self) -> Losses {
         Losses::default()
+    }
+
+    /// What lists and sets its controls, while it is open; none, for a source that has none.
+    fn controls(&self) -> Option<Arc<dyn ControlPort>> {
+        None
     }
 }
 

@@ -9,7 +9,7 @@ use crate::{
     encode::EncodeConfig,
     grid::Lengths,
     picture::{Framing, mask::Mask},
-    source::{FormatRequest, SourceSpec},
+    source::{FormatRequest, SourceSpec, control::settings::Setting},
     window::History,
 };
 
@@ -26,6 +26,8 @@ pub struct CameraConfig {
     pub on_loss: OnLoss,
     /// What is asked of the source.
     pub format_request: FormatRequest,
+    /// What of it is set.
+    pub controls: Vec<Setting>,
     /// How its pictures are framed.
     pub framing: Framing,
     /// What is searched, and how often.

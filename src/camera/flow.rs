@@ -19,7 +19,10 @@ use crate::{
     picture::PicturePool,
     pipeline::{PipelineError, PipelineParts},
     rendition::{EncoderOpener, RenditionParts},
-    source::{Pace, Source, SourceFormat, SourceSpec, Stop, camera, framed, network_opener, open_file, test::TestOpener},
+    source::{
+        Pace, Source, SourceFormat, SourceSpec, Stop, camera, control::board::ControlBoard, framed, network_opener, open_file,
+        test::TestOpener,
+    },
     status::{Status, StatusParts},
     stream::{self, Stream, StreamParts},
     time::{Clock, FrameRate},
@@ -41,6 +44,8 @@ pub struct Flow {
     pub status: Arc<Status>,
     /// Where consumers of its output subscribe.
     pub bus: Bus,
+    /// What of its source can be set.
+    pub controls: Arc<ControlBoard>,
     publishers: Publishers,
     detections: Detections,
     /// Ends with the stream.
@@ -99,7 +104,8 @@ impl Flow {
             bitrate: config.encode.bitrate,
             protected: false,
         }));
-        let opener = source_opener(config, &clock);
+        let controls = Arc::new(ControlBoard::new(config.controls.clone()));
+        let opener = source_opener(config, &controls, &clock);
         let (run_sender, hiding) = hiding(config).unzip();
         let watcher = match detection::open(&config.detect).map_err(CameraError::new)? {
             Some(detector) => {
@@ -124,7 +130,7 @@ impl Flow {
         let parts = CaptureParts { opener, tap, masks, on_loss, demand, clock: clock.clone(), status: status_of_capture };
         let detections = Detections { newest, hiding };
         let (bus, publishers) = Bus::open();
-        Ok((Flow { config: config.clone(), clock, status, bus, publishers, detections, watcher }, parts))
+        Ok((Flow { config: config.clone(), clock, status, bus, controls, publishers, detections, watcher }, parts))
     }
 
     /// The rate of its frames, from a source of that format.
@@ -221,10 +227,11 @@ fn clock_strip(config: &CameraConfig) -> ClockStrip {
     }
 }
 
-/// Opens the source that was asked for, at first and again, and has its pictures framed.
-fn source_opener(config: &CameraConfig, clock: &Arc<dyn Clock>) -> Opener {
+/// Opens the source that was asked for, at first and again, has its controls set, and its pictures framed.
+fn source_opener(config: &CameraConfig, controls: &Arc<ControlBoard>, clock: &Arc<dyn Clock>) -> Opener {
     let (mut opener, framing, pool) = (unframed_opener(config, clock), config.framing, PicturePool::default());
-    Box::new(move |stop: &Stop| framed(opener(stop)?, framing, pool.clone()))
+    let controls = controls.clone();
+    Box::new(move |stop: &Stop| framed(controls.attach(opener(stop)?)?, framing, pool.clone()))
 }
 
 fn unframed_opener(config: &CameraConfig, clock: &Arc<dyn Clock>) -> Opener {

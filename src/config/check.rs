@@ -3,8 +3,8 @@
 //! Pure: whether a file, a camera or a port exists is found out by the stage that opens it.
 
 use super::{
-    Command, DetectFilesConfig, EventsConfig, Invocation, Listing, demand, framing, kept, record, rules,
-    source::{refuse_addresses, source},
+    Command, DetectFilesConfig, DevicesConfig, EventsConfig, Invocation, Listing, demand, framing, kept, record, rules,
+    source::{controls, refuse_addresses, source},
 };
 use crate::{
     archive::auto_record::RecordRules,
@@ -71,7 +71,9 @@ pub fn read(cli: &Cli) -> Result<Invocation, UsageError> {
     };
     let command = match &cli.command {
         None => streams(&cli.stream, &cli.others)?,
-        Some(CommandArgs::Devices { json }) => Command::Devices(listing(*json)),
+        Some(CommandArgs::Devices { controls, json }) => {
+            Command::Devices(DevicesConfig { with_controls: *controls, listing: listing(*json) })
+        }
         Some(CommandArgs::Bench(args)) => bench(args)?,
         Some(CommandArgs::Record(args)) => record(args)?,
         Some(CommandArgs::Snapshot(args)) => kept::snapshot(args)?,
@@ -101,6 +103,7 @@ fn camera(args: &StreamArgs, index: usize) -> Result<CameraConfig, UsageError> {
         None => CameraName::of_index(index),
     };
     config.on_loss = on_loss(&args.source)?;
+    config.controls = controls(&args.source, &config.source)?;
     config.history = window(&args.window, config.encode.bitrate, config.lengths)?;
     config.rules = rules::read(&args.rules)?;
     config.unwatched = demand::read(&args.demand, &args.rules)?;
@@ -117,6 +120,7 @@ fn record(args: &RecordArgs) -> Result<Command, UsageError> {
     let record = record::read(args)?;
     let mut config = pipeline(source(&args.source)?, args.source.once, &args.pipeline)?;
     config.on_loss = on_loss(&args.source)?;
+    config.controls = controls(&args.source, &config.source)?;
     record::check_searched(&record, &config)?;
     Ok(Command::Record(config, Box::new(record)))
 }
@@ -160,6 +164,7 @@ fn pipeline(source: SourceSpec, once: bool, args: &PipelineArgs) -> Result<Camer
         once,
         on_loss: OnLoss::default(),
         format_request,
+        controls: Vec::new(),
         framing: framing::read(&args.picture.framing)?,
         detect,
         overlay,

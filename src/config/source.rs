@@ -3,7 +3,7 @@
 //! Whether a camera or a file exists is found out by what opens it. Only the file of `--device @FILE` is read here, for what it holds is
 //! what was typed.
 
-use super::check::{hidden, refuse};
+use super::check::{asked, hidden, refuse};
 use crate::{
     cli::{SourceArgs, UsageError},
     console::shown,
@@ -11,6 +11,7 @@ use crate::{
     source::{
         SourceSpec,
         address::{NetworkAddress, is_network},
+        control::settings::{self, Setting},
         test::Script,
     },
 };
@@ -52,6 +53,21 @@ pub(super) fn source(args: &SourceArgs) -> Result<SourceSpec, UsageError> {
     match &source {
         SourceSpec::Camera(_) | SourceSpec::Test(_) if args.once => refuse("--once", "", ONCE_HINT),
         _ => Ok(source),
+    }
+}
+
+/// What of the source is set, in the order given.
+pub(super) fn controls(args: &SourceArgs, source: &SourceSpec) -> Result<Vec<Setting>, UsageError> {
+    let Some(first) = args.control.first() else { return Ok(Vec::new()) };
+    match source {
+        SourceSpec::File(_) => refuse("--control", first, "a file has nothing that can be set; leave it out"),
+        SourceSpec::Network(_) => {
+            refuse("--control", first, "a camera on the network is set in its own settings; leave it out")
+        }
+        SourceSpec::Camera(_) | SourceSpec::Test(_) => {
+            let settings = args.control.iter().map(|text| asked("--control", text, settings::parse));
+            Ok(settings.collect::<Result<Vec<_>, _>>()?.concat())
+        }
     }
 }
 

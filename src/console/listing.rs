@@ -5,16 +5,30 @@ use crate::{
         kind::Kind,
         track::{TrackId, Tracked},
     },
-    source::Device,
+    source::{
+        Device,
+        control::{Control, ControlKind},
+    },
     time::Span,
 };
 use serde::Serialize;
 use std::{borrow::Cow, fmt::Write, path::Path};
 
-/// The cameras of this host, for people: one line per camera, one per format and size.
-pub fn devices(devices: &[Device]) -> String {
+/// A camera, and what can be set of it where that is listed.
+#[derive(Debug, Serialize)]
+pub struct ListedDevice {
+    /// The camera.
+    #[serde(flatten)]
+    pub device: Device,
+    /// Its controls.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub controls: Option<Vec<Control>>,
+}
+
+/// The cameras of this host, for people: one line per camera, one per format and size, one per control.
+pub fn devices(devices: &[ListedDevice]) -> String {
     let mut text = String::new();
-    for device in devices {
+    for ListedDevice { device, controls } in devices {
         // Writing to a String cannot fail.
         let _ = write!(text, "{}  {}  {}", device.index, device.name, device.path.display());
         let _ = match &device.stable_path {
@@ -26,13 +40,35 @@ pub fn devices(devices: &[Device]) -> String {
             let fps: Vec<String> = format.fps.iter().map(|fps| number(*fps)).collect();
             let _ = writeln!(text, "   {:5}  {size:>9}  {} fps", format.pixels, fps.join(", "));
         }
+        for control in controls.iter().flatten() {
+            let _ = writeln!(text, "   {}", control_line(control));
+        }
+        if controls.as_ref().is_some_and(Vec::is_empty) {
+            let _ = writeln!(text, "   no controls");
+        }
     }
     text.truncate(text.trim_end().len());
     text
 }
 
+/// A control: what it takes, its default, and its value.
+fn control_line(control: &Control) -> String {
+    let takes = match &control.kind {
+        ControlKind::Integer { min, max, step: 1 } => format!("{min} to {max}"),
+        ControlKind::Integer { min, max, step } => format!("{min} to {max} in steps of {step}"),
+        ControlKind::Switch => "on or off".to_owned(),
+        ControlKind::Menu { entries } => {
+            entries.iter().map(|entry| entry.name.as_str()).collect::<Vec<_>>().join(" or ")
+        }
+    };
+    let default = control.told(control.default);
+    let now = control.value.map_or_else(|| "unknown".to_owned(), |value| control.told(value).to_string());
+    let inactive = if control.is_active { "" } else { ", without effect now" };
+    format!("{}  {takes}, default {default}, now {now}{inactive}", control.name)
+}
+
 /// The cameras of this host, for programs: an array, and empty when there is none. Fails only on a path that is not UTF-8.
-pub fn devices_json(devices: &[Device]) -> serde_json::Result<String> {
+pub fn devices_json(devices: &[ListedDevice]) -> serde_json::Result<String> {
     serde_json::to_string_pretty(devices)
 }
 
@@ -103,12 +139,15 @@ fn number(fps: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{picture::BoundingBox, source::DeviceFormat};
+    use crate::{
+        picture::BoundingBox,
+        source::{DeviceFormat, control::MenuEntry},
+    };
 
-    fn cameras() -> Vec<Device> {
+    fn cameras() -> Vec<ListedDevice> {
         let format =
             |pixels: &str, width, height, fps: &[f64]| DeviceFormat { pixels: pixels.into(), width, height, fps: fps.into() };
-        vec![
+        let devices = [
             Device {
                 index: 0,
                 path: "/dev/video0".into(),
@@ -117,7 +156,45 @@ mod tests {
                 formats: vec![format("MJPEG", 1280, 720, &[60.0, 30.0]), format("YUYV", 640, 480, &[29.97, 7.5])],
             },
             Device { index: 2, path: "/dev/video2".into(), stable_path: None, name: "Dummy".into(), formats: vec![] },
+        ];
+        devices.map(|device| ListedDevice { device, controls: None }).into()
+    }
+
+    fn controls() -> Vec<Control> {
+        let control = |name: &str, kind, default, value, is_active| Control {
+            id: 1,
+            name: name.to_owned(),
+            label: name.to_owned(),
+            kind,
+            default,
+            value,
+            is_active,
+        };
+        let entry = |value, name: &str| MenuEntry { value, name: name.to_owned(), label: name.to_owned() };
+        vec![
+            control("gain", ControlKind::Integer { min: 0, max: 100, step: 5 }, 50, Some(60), false),
+            control("zoom", ControlKind::Integer { min: 1, max: 4, step: 1 }, 1, None, true),
+            control("focus_auto", ControlKind::Switch, 1, Some(0), true),
+            control("mains", ControlKind::Menu { entries: vec![entry(0, "off"), entry(2, "60_hz")] }, 2, Some(0), true),
         ]
+    }
+
+    #[test]
+    fn what_can_be_set_is_listed_with_its_camera() {
+        let mut cameras = cameras();
+        cameras[0].device.formats.clear();
+        (cameras[0].controls, cameras[1].controls) = (Some(controls()), Some(Vec::new()));
+        let expect = "\
+0  Brio  /dev/video0  /dev/v4l/by-id/usb-Brio-index0
+   gain  0 to 100 in steps of 5, default 50, now 60, without effect now
+   zoom  1 to 4, default 1, now unknown
+   focus_auto  on or off, default on, now off
+   mains  off or 60_hz, default 60_hz, now off
+2  Dummy  /dev/video2
+   no controls";
+        assert_eq!(devices(&cameras), expect);
+        let json = devices_json(&cameras).unwrap();
+        assert!(json.contains(r#""controls": []"#) && json.contains(r#""kind": "menu""#), "{json}");
     }
 
     #[test]
@@ -154,7 +231,7 @@ mod tests {
 ]"#;
         let mut cameras = cameras();
         cameras.truncate(1);
-        cameras[0].formats.remove(0);
+        cameras[0].device.formats.remove(0);
         assert_eq!(devices_json(&cameras).unwrap(), expect);
         assert_eq!(devices_json(&[]).unwrap(), "[]");
     }

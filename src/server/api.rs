@@ -1,5 +1,6 @@
 //! The answers in JSON and as events: one file for each resource.
 
+pub(super) mod controls;
 pub(super) mod events;
 pub(super) mod history;
 pub(super) mod markers;

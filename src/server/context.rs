@@ -1,6 +1,7 @@
 //! What all answers are made from.
 
 use super::{
+    api::controls,
     auth::gate::Gate,
     http::{reply::plain, token_bucket::TokenBucket},
     net::{
@@ -35,6 +36,8 @@ pub(super) struct Served {
     viewers: Mutex<Viewers>,
     /// Its pictures one after the other.
     pub(super) mjpeg: Arc<MjpegHub>,
+    /// Calls of its driver.
+    pub(super) control_calls: Arc<Semaphore>,
 }
 
 impl Served {
@@ -62,7 +65,14 @@ impl Served {
 pub(super) fn served(cameras: &Cameras) -> Vec<Arc<Served>> {
     cameras
         .iter()
-        .map(|camera| Arc::new(Served { camera: camera.clone(), viewers: Mutex::default(), mjpeg: Arc::default() }))
+        .map(|camera| {
+            Arc::new(Served {
+                camera: camera.clone(),
+                viewers: Mutex::default(),
+                mjpeg: Arc::default(),
+                control_calls: Arc::new(Semaphore::new(controls::CALLS_AT_ONCE)),
+            })
+        })
         .collect()
 }
 

@@ -2,7 +2,7 @@
 //! in page and playlists, so a reverse proxy may put the whole under a path of its own.
 
 use super::{
-    api::{events, history, markers, program, recordings},
+    api::{controls, events, history, markers, program, recordings},
     http::answer::{Answer, Call},
     origin::handler as stream,
     page,
@@ -22,6 +22,8 @@ pub(super) enum Route<'a> {
     /// What belongs to the stream of a camera: the camera's name, and the name below it.
     Stream(&'a str, &'a str),
     Cameras,
+    /// What can be set of a camera, by its name.
+    Controls(&'a str),
     Status,
     History,
     Recordings,
@@ -51,6 +53,9 @@ const MARKER_PREFIX: &str = "/api/markers/";
 /// The same of a recording.
 const RECORDING_PREFIX: &str = "/api/recordings/";
 
+/// Between these stands the name of a camera.
+const CONTROLS_AROUND: (&str, &str) = ("/api/cameras/", "/controls");
+
 /// The addresses in which nothing varies.
 const FIXED: [(&str, Route<'_>); 11] = [
     ("/", Route::Page),
@@ -79,6 +84,9 @@ impl<'a> Route<'a> {
         if let Some(id) = id(RECORDING_PREFIX) {
             return id.map(Route::Recording);
         }
+        if let Some(name) = path.strip_prefix(CONTROLS_AROUND.0).and_then(|rest| rest.strip_suffix(CONTROLS_AROUND.1)) {
+            return CameraName::parse(name).is_ok().then_some(Route::Controls(name));
+        }
         match path.strip_prefix('/')?.split_once('/') {
             Some((camera, name)) => CameraName::parse(camera).is_ok().then_some(Route::Stream(camera, name)),
             None => Some(Route::File(&path[1..])),
@@ -93,6 +101,8 @@ impl<'a> Route<'a> {
             // It refuses other methods itself, and tells caches for how long (rfc8216bis appendix B.1).
             (Route::Stream(..), _) => (Role::Open, stream::answer),
             (Route::Cameras, &Method::GET) => (Role::Open, program::cameras),
+            (Route::Controls(_), &Method::GET) => (Role::Open, controls::list),
+            (Route::Controls(_), &Method::PUT) => (Role::Open, controls::set),
             (Route::Status, &Method::GET) => (Role::Open, program::status),
             (Route::History, &Method::GET) => (Role::Open, history::history),
             (Route::Recordings, &Method::GET) => (Role::Open, recordings::list),
@@ -116,7 +126,7 @@ impl<'a> Route<'a> {
 
     /// The methods that it takes, as `Allow` tells them (RFC 9110 §10.2.1).
     pub(super) fn allowed(self) -> String {
-        let all = [Method::GET, Method::HEAD, Method::POST, Method::PATCH, Method::DELETE];
+        let all = [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
         let taken: Vec<&str> = all.iter().filter(|method| self.action(method).is_some()).map(Method::as_str).collect();
         taken.join(",")
     }
@@ -133,6 +143,7 @@ impl fmt::Display for Route<'_> {
         match self {
             Route::File(name) => write!(f, "/{name}"),
             Route::Stream(camera, name) => write!(f, "/{camera}/{name}"),
+            Route::Controls(name) => write!(f, "{}{name}{}", CONTROLS_AROUND.0, CONTROLS_AROUND.1),
             Route::Marker(id) => write!(f, "{MARKER_PREFIX}{id}"),
             Route::Recording(id) => write!(f, "{RECORDING_PREFIX}{id}"),
             fixed => f.write_str(FIXED.iter().find(|(_, route)| route == fixed).map_or("", |(path, _)| path)),
@@ -157,10 +168,11 @@ mod tests {
     /// One route of each kind; the compiler asks for a line here when there is a new one.
     fn each() -> Vec<Route<'static>> {
         let kinds = [Route::File("a.js"), Route::Stream("cam", "x"), Route::Marker("face-1"), Route::Recording("recording-1")];
-        let all: Vec<_> = kinds.into_iter().chain(FIXED.map(|(_, route)| route)).collect();
+        let kinds = kinds.into_iter().chain([Route::Controls("cam")]);
+        let all: Vec<_> = kinds.chain(FIXED.map(|(_, route)| route)).collect();
         for route in &all {
             match route {
-                Route::Page | Route::File(_) | Route::Stream(..) | Route::Cameras | Route::Status => {}
+                Route::Page | Route::File(_) | Route::Stream(..) | Route::Cameras | Route::Controls(_) | Route::Status => {}
                 Route::History | Route::Recordings | Route::Recording(_) | Route::Markers => {}
                 Route::Marker(_) | Route::Events | Route::Detections | Route::Health | Route::Readiness | Route::Time => {}
             }
@@ -174,6 +186,7 @@ mod tests {
             let mut routes = each();
             if CameraName::parse(&camera).is_ok() {
                 routes.push(Route::Stream(&camera, &name));
+                routes.push(Route::Controls(&camera));
             }
             routes.push(Route::Marker(&id));
             routes.push(Route::Recording(&id));
@@ -193,7 +206,7 @@ mod tests {
 
     #[test]
     fn what_is_not_formed_like_an_address_of_ours_leads_nowhere() {
-        for path in ["", "*", "cam", "/api/", "/api/markers/", "/api/markers/a/b", "/api/nothing", "//", "/./", "/../etc", "/CAM/x"]
+        for path in ["", "*", "cam", "/api/", "/api/markers/", "/api/markers/a/b", "/api/nothing", "/api/cameras/", "/api/cameras/a", "/api/cameras/A/controls", "//", "/./", "/../etc", "/CAM/x"]
         {
             assert_eq!(Route::parse(path), None, "{path}");
         }
@@ -240,5 +253,6 @@ mod tests {
         assert_eq!(Route::Status.allowed(), "GET,HEAD");
         assert_eq!(Route::Markers.allowed(), "GET,HEAD,POST");
         assert_eq!(Route::Marker("face-1").allowed(), "GET,HEAD,PATCH,DELETE");
+        assert_eq!(Route::Controls("cam").allowed(), "GET,HEAD,PUT");
     }
 }

@@ -1,7 +1,8 @@
 //! A source whose pictures are turned, mirrored and cut as they come, so that all behind it know of nothing else.
 
-use super::{Losses, OpenError, Source, SourceError, SourceFormat};
+use super::{Losses, OpenError, Source, SourceError, SourceFormat, control::ControlPort};
 use crate::picture::{Framing, Picture, PicturePool};
+use std::sync::Arc;
 
 /// Any other source, framed.
 struct FramedSource {
@@ -37,5 +38,9 @@ impl Source for FramedSource {
 
     fn losses(&self) -> Losses {
         self.source.losses()
+    }
+
+    fn controls(&self) -> Option<Arc<dyn ControlPort>> {
+        self.source.controls()
     }
 }

@@ -3,17 +3,24 @@
 //! Every frame is a pure function of (seed, n), its capture time is exactly its time on the frame grid, and all waiting is done on the
 //! stream's clock. Opened by the app for `--device test`, and by tests.
 
-use super::{FormatRequest, NEXT_WAIT_MAX, OpenError, RATE_DEFAULT, SIZE_DEFAULT, Source, SourceError, SourceFormat};
+use super::{
+    FormatRequest, NEXT_WAIT_MAX, OpenError, RATE_DEFAULT, SIZE_DEFAULT, Source, SourceError, SourceFormat, control::ControlPort,
+};
 use crate::{
-    picture::{Picture, PicturePool, Size, strip::Strip},
+    picture::{
+        Picture, PicturePool, Size,
+        strip::{Strip, draw_strip},
+    },
     sync::lock,
     time::{Clock, Span, Ticks},
 };
 use std::sync::{Arc, Mutex};
 
+mod controls;
 pub mod draw;
 mod script;
 
+use controls::TestControls;
 use draw::Scene;
 pub use script::Script;
 
@@ -51,6 +58,7 @@ pub struct TestSource {
     /// Frames before it belong to the source that was open then.
     opened: Span,
     scene: Scene,
+    controls: Arc<TestControls>,
     shown: Option<Strip>,
     is_lost: bool,
 }
@@ -83,6 +91,7 @@ impl TestOpener {
             start: progress.start,
             opened,
             scene: Scene::new(self.seed, self.script.faces(), size),
+            controls: TestControls::open(),
             shown: None,
             is_lost: false,
         })
@@ -109,6 +118,10 @@ impl Source for TestSource {
 
     fn format(&self) -> &SourceFormat {
         &self.format
+    }
+
+    fn controls(&self) -> Option<Arc<dyn ControlPort>> {
+        Some(self.controls.clone())
     }
 }
 
@@ -146,7 +159,11 @@ impl TestSource {
             _ => Strip { unix_ms: wall.as_unix_ms(), number },
         };
         self.shown = Some(strip);
-        self.scene.draw(strip, at, &self.pool)
+        let mut picture = self.scene.draw(strip, at, &self.pool);
+        if self.controls.apply(&mut picture) {
+            draw_strip(&mut picture, strip);
+        }
+        picture
     }
 }
 

@@ -40,6 +40,7 @@ fn without_options_the_defaults_are_meant() {
         once: false,
         on_loss: OnLoss::Wait,
         format_request: FormatRequest { size: None, rate: None },
+        controls: Vec::new(),
         framing: Framing::default(),
         detect: DetectConfig {
             cascades: vec![CascadeSpec::Face],
@@ -75,6 +76,7 @@ fn every_option_reaches_its_stage() {
         once: true,
         on_loss: OnLoss::Exit,
         format_request: FormatRequest { size: None, rate: Some(FrameRate { num: 30_000, den: 1001 }) },
+        controls: Vec::new(),
         framing: Framing {
             turn: Rotation::of_exif(5),
             crop: Some(Crop {
@@ -113,6 +115,18 @@ fn a_lost_camera_is_waited_for_or_ends_its_stream() {
     let why = "a lost camera is waited for, or ends its stream; write wait or exit";
     check("--on-camera-lost restart", &format!("--on-camera-lost restart: {why}"));
     check("record --output a.mp4 --on-camera-lost=", &format!("--on-camera-lost: {why}"));
+}
+
+#[test]
+fn controls_are_read_in_their_order_and_refused_where_there_are_none() {
+    let (config, _) = streamed("--control exposure=auto,Brightness=-5 --control zoom=3 --device test");
+    let told: Vec<String> = config.controls.iter().map(ToString::to_string).collect();
+    assert_eq!(told, ["exposure=auto", "brightness=-5", "zoom=3"]);
+    let why = "a control is set by its name and its value; write it like brightness=128, several with commas between";
+    check("--control zoom", &format!("--control zoom: {why}"));
+    check("--control zoom=1 --device file:a.mp4", "--control zoom=1: a file has nothing that can be set; leave it out");
+    let why = "a camera on the network is set in its own settings; leave it out";
+    check("--control zoom=1 --device rtsp://a/b", &format!("--control zoom=1: {why}"));
 }
 
 #[test]
@@ -390,7 +404,9 @@ fn files_are_benched_and_searched() {
     };
     assert_eq!(command("detect a.mp4 b.mp4 --detect eye"), Ok(Command::Detect(expect)));
     check("detect a.mp4 --detect none", "--detect none: nothing would be searched; leave it out to find faces");
-    assert_eq!(command("devices --json"), Ok(Command::Devices(Listing::Json)));
+    let devices = |with_controls, listing| Ok(Command::Devices(DevicesConfig { with_controls, listing }));
+    assert_eq!(command("devices --json"), devices(false, Listing::Json));
+    assert_eq!(command("devices --controls"), devices(true, Listing::Text));
 }
 
 #[test]

@@ -2,7 +2,10 @@
 
 use crate::{
     picture::PicturePool,
-    source::{Device, FormatRequest, OpenError, Source},
+    source::{
+        Device, FormatRequest, OpenError, Source,
+        control::{Control, PortError},
+    },
     time::Clock,
 };
 use std::sync::Arc;
@@ -10,6 +13,11 @@ use std::sync::Arc;
 /// None can be listed.
 pub fn devices() -> Vec<Device> {
     Vec::new()
+}
+
+/// None can be set.
+pub fn controls(_device: &Device) -> Result<Vec<Control>, PortError> {
+    Ok(Vec::new())
 }
 
 /// None can be opened.

@@ -7,10 +7,13 @@ use super::{
     error::{called, lost},
     grab::NegotiatedFormat,
     negotiate::{Pixels, even},
+    platform,
 };
 use crate::{
     picture::{Picture, PicturePool},
-    source::{Device, Losses, NEXT_WAIT_MAX, OpenError, Source, SourceError, SourceFormat, mjpeg::MjpegDecoder},
+    source::{
+        Device, Losses, NEXT_WAIT_MAX, OpenError, Source, SourceError, SourceFormat, control::ControlPort, mjpeg::MjpegDecoder,
+    },
     time::{Clock, Span, Ticks},
 };
 use crossbeam_channel::RecvTimeoutError;
@@ -113,6 +116,10 @@ impl Source for CameraSource {
     fn losses(&self) -> Losses {
         let truncated = self.decoder.as_ref().map_or(0, MjpegDecoder::truncated);
         Losses { dropped: self.inbox.dropped.get(), truncated }
+    }
+
+    fn controls(&self) -> Option<Arc<dyn ControlPort>> {
+        platform::port(&self.device)
     }
 }
 

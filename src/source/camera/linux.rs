@@ -17,9 +17,11 @@ use crate::{
 use std::{fs, path::Path};
 use v4l::{Format, FourCC, Fraction, video::Capture, video::capture::Parameters};
 
+mod controls;
 mod direct;
 mod list;
 
+pub(super) use controls::{controls, port};
 pub(super) use list::devices;
 
 /// What the camera lists; known since it was found, but for one that may not be opened.

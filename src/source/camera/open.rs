@@ -11,7 +11,10 @@ use super::{
 };
 use crate::{
     picture::PicturePool,
-    source::{Device, DeviceFormat, FormatRequest, OpenError, Source},
+    source::{
+        Device, DeviceFormat, FormatRequest, OpenError, Source,
+        control::{Control, PortError},
+    },
     time::Clock,
 };
 use std::{path::PathBuf, sync::Arc};
@@ -20,6 +23,11 @@ use std::{path::PathBuf, sync::Arc};
 /// One that may not be opened is listed without formats.
 pub fn devices() -> Vec<Device> {
     platform::devices()
+}
+
+/// The controls of a camera, as they are now; it is not started for that.
+pub fn controls(device: &Device) -> Result<Vec<Control>, PortError> {
+    platform::controls(device)
 }
 
 /// Opens the camera that `selector` means (its index, its node, its `/dev/v4l/by-id/…` path, or a part of its name in any case) with the

@@ -7,7 +7,10 @@ use super::{
     grab::{Grab, NegotiatedFormat, ThroughNokhwa, failure},
     negotiate::{Choice, Pixels},
 };
-use crate::source::{Device, DeviceFormat};
+use crate::source::{
+    Device, DeviceFormat,
+    control::{Control, ControlPort, PortError},
+};
 use nokhwa::{
     Camera, query,
     utils::{ApiBackend, CameraIndex, FrameFormat, RequestedFormat, RequestedFormatType},
@@ -15,6 +18,7 @@ use nokhwa::{
 use std::{
     panic::catch_unwind,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 const FORMATS: [FrameFormat; 6] =
@@ -77,5 +81,15 @@ pub(super) fn grabber(device: &Device, choice: &Choice) -> Result<(NegotiatedFor
 
 /// These systems do not tell.
 pub(super) fn holder(_node: &Path) -> Option<Holder> {
+    None
+}
+
+/// None can be set yet.
+pub(super) fn controls(_device: &Device) -> Result<Vec<Control>, PortError> {
+    Ok(Vec::new())
+}
+
+/// None can be set yet.
+pub(super) fn port(_device: &Device) -> Option<Arc<dyn ControlPort>> {
     None
 }
