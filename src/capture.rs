@@ -6,6 +6,8 @@
 //!
 //! The stream keeps the size of the format that was opened first. A picture of another size is fitted into it.
 
+mod absence;
+mod delivery;
 pub mod demand;
 mod opening;
 mod source_thread;
@@ -22,11 +24,12 @@ use crate::{
         Area, Picture, PicturePool, Size, fit,
         mask::{self, Mask},
     },
-    source::{Losses, NEXT_WAIT_MAX, OpenError, SILENCE_MAX, Source, SourceFormat, Stop},
+    source::{Losses, NEXT_WAIT_MAX, OpenError, Source, SourceFormat, Stop},
     threads,
     time::{Clock, Span, Ticks},
 };
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
+use delivery::Delivery;
 use demand::Demand;
 use source_thread::{SourceMessage, SourceThread};
 use std::{sync::Arc, thread};
@@ -86,6 +89,8 @@ pub struct CaptureParts {
     pub masks: Vec<Mask>,
     /// What happens when the source is lost.
     pub on_loss: OnLoss,
+    /// Whether it is told when fewer pictures come than the source has said: of a camera, whose pictures are to come evenly.
+    pub is_rate_watched: bool,
     /// Who wants pictures.
     pub demand: Arc<Demand>,
     /// The stream's clock.
@@ -198,7 +203,7 @@ const STOP_WAIT_MAX: Span = Span::from_ms(100);
 type Queue = (Sender<Captured>, Receiver<Captured>);
 
 fn run(parts: CaptureParts, stop: Stop, queue: Queue, opened: &Sender<Result<SourceFormat, OpenError>>) {
-    let CaptureParts { opener, tap, masks, on_loss, demand, clock, status } = parts;
+    let CaptureParts { opener, tap, masks, on_loss, is_rate_watched, demand, clock, status } = parts;
     // The receiver of the outcome may have given up; then the stop is raised.
     let source = match source_thread::start(opener) {
         Ok(source) => source,
@@ -234,6 +239,7 @@ fn run(parts: CaptureParts, stop: Stop, queue: Queue, opened: &Sender<Result<Sou
                 before: None,
                 passed: None,
                 losses: Losses::default(),
+                delivery: is_rate_watched.then(|| Delivery::new(format.rate)),
                 seen: format.size,
                 pool: PicturePool::default(),
                 gone: None,
@@ -290,6 +296,8 @@ struct CaptureLoop {
     masks: Vec<Area>,
     /// What the source said last that it lost.
     losses: Losses,
+    /// How many pictures come, where that is watched.
+    delivery: Option<Delivery>,
     /// The size of the last picture.
     seen: Size,
     /// Where fitted pictures are made.
@@ -324,6 +332,7 @@ impl CaptureLoop {
                 Ok(SourceMessage::Opened(format)) => {
                     self.status.set_format(&format);
                     self.losses = Losses::default();
+                    self.delivery = self.delivery.take().map(|_| Delivery::new(format.rate));
                     if let Some(name) = &mut self.gone {
                         name.clone_from(&format.name);
                     }
@@ -358,6 +367,7 @@ impl CaptureLoop {
         }
         self.heard = now;
         self.set_live();
+        self.watch_delivery(picture.at);
         let before = self.before.replace(picture.at);
         if self.is_left_out(picture.at) {
             return;
@@ -385,6 +395,7 @@ impl CaptureLoop {
     fn hold(&mut self) {
         let Some(picture) = self.last.clone().filter(|_| self.gone.is_none()) else { return };
         self.heard = self.clock.now();
+        self.delivery.iter_mut().for_each(Delivery::begin_anew);
         self.set_live();
         self.queue(Captured { picture, arrived: self.heard, stands: true, before: None, woke: false });
     }
@@ -409,7 +420,9 @@ impl CaptureLoop {
 
     /// The source counts from its opening; the status from the stream's beginning.
     fn count_losses(&mut self, losses: Losses) {
-        self.status.overtaken.add(losses.dropped.saturating_sub(self.losses.dropped));
+        let dropped = losses.dropped.saturating_sub(self.losses.dropped);
+        self.lose(dropped);
+        self.status.overtaken.add(dropped);
         self.status.truncated.add(losses.truncated.saturating_sub(self.losses.truncated));
         self.losses = losses;
     }
@@ -420,67 +433,5 @@ impl CaptureLoop {
             tracing::warn!("pictures are now {}, and are fitted into the stream's {}", self.seen, self.size);
         }
         if self.seen == self.size { picture } else { fit(&picture, self.size, &self.pool) }
-    }
-
-    fn note_silence(&self) {
-        let silent = self.clock.now().since(self.heard);
-        if silent >= SILENCE_MAX && self.status.state() == SourceState::Live {
-            tracing::warn!("no picture for {:.1} s; the stream shows a slate until it is back", silent.as_s());
-            self.set_state(SourceState::Silent);
-        }
-    }
-
-    fn note_damage(&self, reason: &str) {
-        self.status.damaged.bump();
-        // The first says what is wrong; the count in the status says how often.
-        if self.status.damaged.get() == 1 {
-            tracing::warn!("left out a damaged picture: {reason}; further ones are only counted");
-        }
-        self.note_silence();
-    }
-
-    fn set_state(&self, state: SourceState) {
-        let since = self.clock.wall() + (self.heard.since(self.clock.now()));
-        self.status.set_state(state, Some(since));
-    }
-
-    /// Told once until a picture comes: a source that opens and then gives none was never back.
-    fn note_loss(&mut self, name: String, reason: &str) {
-        if self.gone.is_some() {
-            tracing::debug!("lost {name} again: {reason}");
-            return;
-        }
-        match self.on_loss {
-            OnLoss::Wait => tracing::warn!("lost {name}: {reason}; trying to open it again"),
-            OnLoss::Exit => self.status.set_loss(format!("{name}: {reason}")),
-        }
-        self.set_state(SourceState::Lost);
-        self.gone = Some(name);
-    }
-
-    /// Whether a loss has ended the stream: the source has told it, or has told nothing for too long.
-    fn is_given_up(&mut self) -> bool {
-        if self.on_loss == OnLoss::Wait {
-            return false;
-        }
-        if self.gone.is_none() && self.clock.now().since(self.heard) >= LOST_AFTER {
-            let name = self.status.format().map_or_else(String::new, |format| format.name);
-            self.note_loss(name, &format!("it has sent nothing for {} s", LOST_AFTER.as_s()));
-        }
-        self.gone.is_some()
-    }
-
-    fn note_end(&self, name: &str) {
-        tracing::info!("{name} has ended");
-        self.status.set_state(SourceState::Ended, None);
-    }
-
-    /// One that was lost is looked for; one that nobody wanted for a while cannot be opened again, and who wants it now is told why.
-    fn note_refusal(&self, error: &OpenError) {
-        if self.status.state() != SourceState::Opening {
-            tracing::debug!("still lost: {error}");
-        } else if self.status.set_refusal(error.to_string()) {
-            tracing::warn!("{error}; it is tried again while somebody watches");
-        }
     }
 }

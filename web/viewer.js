@@ -3,6 +3,7 @@
  */
 
 import { CAMERA, HAS_OTHERS } from './shell/camera.js';
+import { CameraControls } from './shell/camera-controls.js';
 import { ageText, clockText } from './shell/clock.js';
 import { ARCHIVED_KEY_FRAMES_URL, HISTORY_URL, KEY_FRAMES_URL, PLAYLIST_URL, engineMaker, engineName } from './player/engines.js';
 import { keepSeeksExact } from './player/exact-seek.js';
@@ -11,7 +12,7 @@ import { KeyFrames } from './player/key-frames.js';
 import { KeyMap } from './shell/keys.js';
 import { keepScreenOn, shouldLoadAnew } from './shell/kiosk.js';
 import { optionsOf } from './shell/options.js';
-import { announceOverPicture, connectControls, connectPicture, connectStills, show, showAbout, showSound, showStats, statsShown, still, video } from './shell/page.js';
+import { announceOverPicture, connectControls, connectPicture, connectStills, serverToast, show, showAbout, showSound, showStats, statsShown, still, video } from './shell/page.js';
 import { Player } from './player/player.js';
 import { connectTimeline } from './timeline/connect.js';
 import { Server } from './shell/server.js';
@@ -37,6 +38,7 @@ const history = new History(HISTORY_URL);
 const player = new Player(video, { newEngine: engineMaker(engine, shared.open), history, probeUrl: PLAYLIST_URL, heard: (answered) => server.heard(answered) });
 keepSeeksExact(video);
 const keys = new KeyMap();
+const cameraControls = new CameraControls({ camera: CAMERA, fetch: fetch.bind(window), tell: serverToast });
 const meter = new FrameMeter();
 const link = new ThinLink();
 const keyFrames = new KeyFrames({ listed: KEY_FRAMES_URL, archived: ARCHIVED_KEY_FRAMES_URL });
@@ -142,13 +144,16 @@ function controls() {
     { keys: ['End'], text: 'Live', run: () => player.jumpToLive() },
   );
   const status = () => server.status;
-  connectTimeline({ player, history, keys, shared, keyFrames, status, seenUntil: (newestMs) => seenUntil({ contact: server.contact, source }, newestMs) });
+  connectTimeline({ player, history, keys, shared, keyFrames, status, cameraControls, seenUntil: (newestMs) => seenUntil({ contact: server.contact, source }, newestMs) });
   connectControls(player, keys);
 }
 
 document.body.dataset.mode = options.mode;
 server.addEventListener('status', () => {
   source = sourceOf(server.status);
+  if (options.mode === 'page') {
+    cameraControls.sourceIs(source.state);
+  }
   showAbout({ name: HAS_OTHERS ? CAMERA : source.name, details: detailsOf(server.status), unprotected: isUnprotected(server.status, location.hostname) });
 });
 server.addEventListener('back', () => player.serverIsBack());

@@ -76,6 +76,8 @@ struct Facts {
     refusal: Option<String>,
     /// What was lost and why, if that has ended the capture.
     loss: Option<String>,
+    /// What the source delivers, where that is far less than its rate.
+    slow: Option<f64>,
 }
 
 impl CaptureStatus {
@@ -83,7 +85,7 @@ impl CaptureStatus {
     pub fn set_format(&self, format: &SourceFormat) {
         let mut facts = lock(&self.facts);
         facts.format = Some(format.clone());
-        facts.refusal = None;
+        (facts.refusal, facts.slow) = (None, None);
         self.opened.bump();
     }
 
@@ -108,6 +110,17 @@ impl CaptureStatus {
     /// What was lost and why, if that has ended the capture.
     pub fn loss(&self) -> Option<String> {
         lock(&self.facts).loss.clone()
+    }
+
+    /// The source delivers so many pictures a second, which is far less than its rate; or it does no longer.
+    pub(super) fn set_slow(&self, slow: Option<f64>) {
+        lock(&self.facts).slow = slow;
+    }
+
+    /// What a source that is live delivers, pictures a second, where that is far less than its rate: in low light, for one.
+    pub fn slow(&self) -> Option<f64> {
+        let facts = lock(&self.facts);
+        facts.slow.filter(|_| facts.state == SourceState::Live)
     }
 
     /// Why there are no pictures; `None` where there are.

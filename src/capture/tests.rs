@@ -79,7 +79,8 @@ fn parts(scripts: Vec<(Size, Opening)>, masks: Vec<Mask>, on_loss: OnLoss) -> (C
         })
     };
     let demand = Arc::new(Demand::unlimited(clock.clone()));
-    (CaptureParts { opener, tap: Box::new(|_| ()), masks, on_loss, demand, clock, status: status.clone() }, status)
+    let (tap, is_rate_watched): (Tap, _) = (Box::new(|_| ()), true);
+    (CaptureParts { opener, tap, masks, on_loss, is_rate_watched, demand, clock, status: status.clone() }, status)
 }
 
 #[test]
@@ -201,7 +202,7 @@ fn blocking_on(clock: Arc<dyn Clock>, pictures: u64, in_open: bool) -> (CaptureP
     };
     let status = Arc::new(CaptureStatus::default());
     let demand = Arc::new(Demand::unlimited(clock.clone()));
-    (CaptureParts { opener, tap: Box::new(|_| ()), masks: Vec::new(), on_loss: OnLoss::Wait, demand, clock, status }, release)
+    (CaptureParts { opener, tap: Box::new(|_| ()), masks: Vec::new(), on_loss: OnLoss::Wait, is_rate_watched: true, demand, clock, status }, release)
 }
 
 #[test]
@@ -258,4 +259,35 @@ fn a_source_that_hangs_is_lost_where_a_loss_ends_the_stream() {
     assert_eq!(status.loss().as_deref(), Some("a script: it has sent nothing for 15 s"));
     drop(release);
     assert!(capture.end(), "no bug ended it");
+}
+
+/// A camera in the dark: a picture a fifteenth of a second, each there at once.
+struct Dark(SourceFormat, std::ops::Range<i64>);
+
+impl Source for Dark {
+    fn next(&mut self) -> Result<Picture, SourceError> {
+        let next = self.1.next().ok_or(SourceError::Ended)?;
+        Ok(Picture::black(self.0.size, Ticks(next * 6000)))
+    }
+
+    fn format(&self) -> &SourceFormat {
+        &self.0
+    }
+}
+
+#[test]
+fn a_camera_that_delivers_half_its_rate_is_told_in_the_status_while_it_is_live() {
+    let (mut parts, status) = parts(Vec::new(), Vec::new(), OnLoss::Wait);
+    let seen = Arc::new(std::sync::Mutex::new(Vec::new()));
+    parts.opener = Box::new(|_: &Stop| Ok(Box::new(Dark(format(), 0..200)) as Box<dyn Source>));
+    parts.tap = {
+        let (seen, status) = (seen.clone(), status.clone());
+        Box::new(move |_| seen.lock().expect("no panic").push(status.slow()))
+    };
+    start(parts).expect("opens").thread.join().expect("no panic");
+    let seen = seen.lock().expect("no panic");
+    let first = seen.iter().position(Option::is_some).expect("it is slow");
+    assert!((130..=140).contains(&first), "{first}: after nine seconds");
+    assert_eq!(seen[first].map(f64::round), Some(15.0));
+    assert_eq!(status.slow(), None, "it has ended");
 }

@@ -65,6 +65,9 @@ print(f"segment: {stream}")
 
 status = json.loads(get("/api/status"))
 print(f"status: {json.dumps(status)}")
+controls = json.loads(get("/api/cameras/cam/controls"))["controls"]
+assert (controls[0]["name"], controls[0]["value"]) == ("brightness", 90), controls
+print("brightness is as asked")
 if FACES:
     wait_for("face in /api/status", FACE_S, lambda: any(count(v) >= 1 for v in values(json.loads(get("/api/status")), "faces")))
     print("a face is seen")
@@ -74,4 +77,5 @@ with open(os.path.join(SHARE, "devices.json")) as listed:
 devices = devices["devices"] if isinstance(devices, dict) else devices
 assert [device["index"] for device in devices] == [0, 2, 4], devices
 assert devices[0]["stable_path"].startswith("/dev/v4l/by-id/"), devices[0]
+assert [control["name"] for control in devices[0]["controls"]] == ["brightness", "contrast"], devices[0]["controls"]
 print("devices: " + ", ".join(f"{device['index']} ({device['name']}), {len(device['formats'])} formats" for device in devices))

@@ -66,6 +66,58 @@ pageTest('live_with_help_and_statistics', {}, async ({ page }) => {
   await help.waitFor({ state: 'hidden' });
 });
 
+/** The luma of the picture's middle, from 0 to 255. */
+const luma = (page) => page.evaluate(() => {
+  const video = document.getElementById('video');
+  const canvas = Object.assign(document.createElement('canvas'), { width: 8, height: 8 });
+  const context = canvas.getContext('2d');
+  context.drawImage(video, 0, video.videoHeight / 2, video.videoWidth, video.videoHeight / 2, 0, 0, 8, 8);
+  const { data } = context.getImageData(0, 0, 8, 8);
+  return data.filter((_, at) => at % 4 !== 3).reduce((sum, value) => sum + value, 0) / (data.length * 0.75);
+});
+
+pageTest('camera_controls', { server: { options: [...LIGHT, '--detect', 'none', '--control', 'brightness=40'] } }, async ({ page, running }) => {
+  await untilState(page, ['live'], LIVE_MS);
+  const panel = page.locator('#camera-controls');
+  const open = panel.getByText('Camera controls');
+  await open.waitFor({ timeout: NOTICE_MS });
+  await open.focus();
+  await page.keyboard.press('Enter');
+  const brightness = panel.getByRole('slider', { name: 'Brightness' });
+  assert.equal(await brightness.inputValue(), '40', 'as it was asked at the start');
+  await audit(page, 'camera-controls');
+  const before = await luma(page);
+  await brightness.focus();
+  await page.keyboard.press('Home');
+  const valueOf = async (name) => {
+    const { controls } = await (await fetch(`${running.server.url}api/cameras/cam/controls`)).json();
+    return controls.find((control) => control.name === name).value;
+  };
+  await until('the camera has it', async () => {
+    const seen = await valueOf('brightness');
+    return { done: seen === -100, seen };
+  }, NOTICE_MS);
+  await until('the picture is darker', async () => {
+    const seen = await luma(page);
+    return { done: seen < before - 60, seen };
+  }, NOTICE_MS);
+  const gain = panel.getByRole('slider', { name: 'Gain' });
+  assert.equal(await gain.isDisabled(), true, 'it is automatic');
+  // Somebody else sets it.
+  const body = JSON.stringify({ gain: 150, color_effects: 'black_white' });
+  const put = { method: 'PUT', headers: { 'content-type': 'application/json' }, body };
+  assert.equal((await fetch(`${running.server.url}api/cameras/cam/controls`, put)).status, 200);
+  await until('the page shows it', async () => {
+    const seen = [await gain.isDisabled(), await gain.inputValue(), await panel.getByRole('combobox').inputValue()];
+    return { done: seen.join() === 'false,150,black_white', seen };
+  }, NOTICE_MS);
+  await panel.getByRole('button', { name: 'Set all to their defaults' }).click();
+  await until('all is as it was', async () => {
+    const seen = [await brightness.inputValue(), await gain.isDisabled(), await panel.getByRole('combobox').inputValue()];
+    return { done: seen.join() === '0,true,none', seen };
+  }, NOTICE_MS);
+});
+
 pageTest('behind_and_paused', {}, async ({ page }) => {
   await untilState(page, ['live'], LIVE_MS);
   const { capturedMs } = await untilNewer(page, 0, NOTICE_MS);

@@ -3,7 +3,10 @@
 
 use hlscam::{
     picture::{Picture, PicturePool, Size},
-    source::{FormatRequest, OpenError, Source, SourceError, camera},
+    source::{
+        FormatRequest, OpenError, Source, SourceError, camera,
+        control::{ControlKind, board::ControlBoard, settings::parse},
+    },
     time::{Clock, FrameRate, Span, SystemClock, Ticks},
 };
 use std::{
@@ -149,10 +152,32 @@ fn vivid_runs_raw_and_at_a_rate_that_is_not_whole() {
     let Some(rig) = Rig::here() else { return };
     let mut source = rig.opened("4", request(640, 480, 25, 1));
     assert_alive(&rig.take(source.as_mut(), 30).0, (640, 480));
-    drop(source);
+    drop(set_and_read_back(source));
     let mut source = rig.opened("vivid", request(1280, 720, 25, 2));
     assert_eq!(source.format().rate, FrameRate { num: 25, den: 2 });
     assert_alive(&rig.take(source.as_mut(), 10).0, (1280, 720));
+}
+
+/// vivid has controls of every kind; what cannot be set by one number is not among those that are listed.
+fn set_and_read_back(source: Box<dyn Source>) -> Box<dyn Source> {
+    let board = Arc::new(ControlBoard::new(parse("contrast=100").expect("well formed")));
+    let mut source = board.attach(source).expect("it is set");
+    let controls = board.list().expect("listed");
+    let names: Vec<&str> = controls.iter().map(|control| control.name.as_str()).collect();
+    eprintln!("vivid has {}", names.join(", "));
+    let of = |name: &str| controls.iter().find(|control| control.name == name).unwrap_or_else(|| panic!("{name} in {names:?}"));
+    assert_eq!((&of("brightness").kind, of("brightness").default), (&ControlKind::Integer { min: 0, max: 255, step: 1 }, 128));
+    assert_eq!(of("contrast").value, Some(100));
+    assert!(matches!(&of("test_pattern").kind, ControlKind::Menu { entries } if entries.len() > 10));
+    assert!(["button", "string", "bitmask", "disconnect"].iter().all(|name| !names.contains(name)), "{names:?}");
+    let wanted = parse("brightness=200,gain=100,horizontal_flip=on,test_pattern=2").expect("well formed");
+    let (told, controls) = board.set(&wanted).expect("set");
+    eprintln!("set {told:?}");
+    let now = |name: &str| controls.iter().find(|control| control.name == name).and_then(|control| control.value);
+    assert_eq!(["brightness", "gain", "gain_automatic", "horizontal_flip", "test_pattern"].map(now), [200, 100, 0, 1, 2].map(Some));
+    assert!(board.set(&parse("brightness=256").expect("well formed")).is_err());
+    assert!(source.next().is_ok() || source.next().is_ok(), "it goes on");
+    source
 }
 
 #[test]
@@ -166,7 +191,9 @@ fn cut_jpegs_do_not_stop_the_stream() {
 #[test]
 fn an_unplugged_camera_is_lost_and_comes_back() {
     let Some(rig) = Rig::here() else { return };
-    let mut source = rig.opened("0", FormatRequest::default());
+    let board = Arc::new(ControlBoard::new(parse("contrast=7").expect("well formed")));
+    let mut source = board.attach(rig.opened("0", FormatRequest::default())).expect("it is set");
+    board.set(&parse("brightness=77").expect("well formed")).expect("set");
     rig.take(source.as_mut(), 5);
     fs::write("/sys/devices/platform/vhci_hcd.0/detach", "0").expect("unplugs");
     let (after, said) = rig.lost(source.as_mut());
@@ -178,7 +205,10 @@ fn an_unplugged_camera_is_lost_and_comes_back() {
     assert!(error.to_string().starts_with("there is no camera 0; there is 2 (Broken Camera) or 4 ("), "{error}");
     let attach = env::var("HLSCAM_CAMERA_ATTACH").expect("set by the rig");
     assert!(Command::new("bash").args(["-c", &attach]).status().expect("bash").success());
-    rig.take(rig.reopened("0").as_mut(), 5);
+    let mut source = board.attach(rig.reopened("0")).expect("it is set again");
+    let set: Vec<_> = board.list().expect("listed").into_iter().map(|control| (control.name, control.value)).collect();
+    assert_eq!(set, [("brightness".to_owned(), Some(77)), ("contrast".to_owned(), Some(7))]);
+    rig.take(source.as_mut(), 5);
 }
 
 #[test]

@@ -186,6 +186,14 @@ fn what_the_world_refuses_is_told_in_one_sentence() {
         "--device test --size 320x240 --detect none --port 0 --mask 320,0,9,9",
         "--mask number 1 lies outside the picture, which is 320x240",
     );
+    check(
+        "--device test --detect none --port 0 --control brightness=101",
+        "cannot set the controls of test source: brightness=101: brightness takes a whole number from -100 to 100",
+    );
+    check(
+        "record --device test --detect none --duration 1s --output none.mp4 --control zoom=1",
+        "zoom=1: this camera has no such control; it has brightness, gain_automatic, gain, color_effects",
+    );
     if cfg!(feature = "opencv") {
         check("--device test --detect ./none.xml --port 0", "cannot read the cascade ./none.xml");
         check("--device test --detect ./Cargo.toml --port 0", "it is no cascade");

@@ -2,6 +2,7 @@
 
 mod access;
 mod cameras;
+mod controls;
 mod events;
 mod growing;
 mod hooks;

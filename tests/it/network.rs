@@ -238,6 +238,7 @@ fn captured(url: &str) -> (Result<Capture, OpenError>, Arc<CaptureStatus>, Arc<S
         tap: Box::new(|_| ()),
         masks: Vec::new(),
         on_loss: OnLoss::Wait,
+        is_rate_watched: true,
         demand: Arc::new(Demand::unlimited(clock.clone())),
         clock: clock.clone(),
         status: status.clone(),

@@ -11,7 +11,8 @@ const CLOSED = 2;
 
 /** What the server sends. */
 export const EVENTS = /** @type {const} */ ([
-  'marker-begin', 'marker-change', 'marker-end', 'marker-removed', 'recording-begin', 'recording-end', 'camera-lost', 'camera-back', 'stream-ended',
+  'marker-begin', 'marker-change', 'marker-end', 'marker-removed', 'recording-begin', 'recording-end', 'camera-lost', 'camera-back', 'controls-changed',
+  'stream-ended',
 ]);
 
 /**

@@ -10,6 +10,8 @@ const IDLE_MS = 3000;
 const TAP_MS = 150;
 /** How long a passing message stays. */
 const TOAST_MS = 3000;
+/** A sentence of the server takes longer to read than one of ours. */
+const SERVER_TOAST_MS = 8000;
 
 /** @template {HTMLElement} T @param {string} id @returns {T} */
 export const byId = (id) => /** @type {T} */ (document.getElementById(id));
@@ -128,6 +130,9 @@ export function toast(text, ms = TOAST_MS) {
   clearTimeout(toastTimer);
   toastTimer = window.setTimeout(() => setText('toast', ''), ms);
 }
+
+/** A sentence of the server. @param {string} text */
+export const serverToast = (text) => toast(text, SERVER_TOAST_MS);
 
 /** Writes only what changed, so that a screen reader does not read the same text twice. @param {string} id @param {string} text */
 function setText(id, text) {

@@ -163,9 +163,16 @@ export function sourceOf(status) {
 export function detailsOf(status) {
   const { state } = sourceOf(status);
   return [
+    state === 'live' ? slowText(field(status, 'source')) : '',
     state === 'lost' || state === 'asleep' || state === 'ended' ? '' : counted(field(field(status, 'detection'), 'faces'), 'face', 'faces'),
     counted(field(status, 'viewers'), 'viewer', 'viewers'),
   ].filter((phrase) => phrase !== '');
+}
+
+/** What a camera delivers that is slow, as many are in low light. @param {unknown} source */
+function slowText(source) {
+  const [slow, rate] = [field(source, 'slow_fps'), field(source, 'fps')];
+  return typeof slow === 'number' && typeof rate === 'number' ? `camera delivers ${Math.round(slow)} of ${Math.round(rate)} fps` : '';
 }
 
 /** Hosts that only this machine can reach. */

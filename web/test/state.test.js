@@ -125,6 +125,13 @@ test('details_count_in_words', () => {
   assert.deepEqual(detailsOf({ viewers: 0 }), ['0 viewers']);
 });
 
+test('a_camera_that_delivers_less_than_its_rate_is_named_while_it_is_live', () => {
+  const slow = (/** @type {string} */ state, /** @type {unknown} */ fps) => detailsOf({ source: { state, fps: 30, slow_fps: fps } });
+  assert.deepEqual(slow('live', 14.9), ['camera delivers 15 of 30 fps']);
+  assert.deepEqual(slow('live', null), []);
+  assert.deepEqual(slow('lost', 14.9), []);
+});
+
 test('only_a_server_that_says_so_is_called_unprotected_and_only_on_a_network', () => {
   for (const host of ['192.168.1.20', 'camera.lan', '[fd00::1]', '127.example.org']) {
     assert.equal(isUnprotected({ protected: false }, host), true, host);

@@ -14,7 +14,8 @@ import { DayList } from './day-list.js';
 import { RecordingList } from '../markers/recording-list.js';
 import { KEEP_MS, Recordings, stretchAround } from '../markers/recordings.js';
 import { diskText, historyOf } from '../shell/disk.js';
-import { byId, toast } from '../shell/page.js';
+import { ControlsPanel } from '../shell/controls-panel.js';
+import { byId, serverToast, toast } from '../shell/page.js';
 import { Preview } from './preview.js';
 import { SeekBar } from './seek-bar.js';
 import { Taps } from './double-tap.js';
@@ -26,9 +27,6 @@ const TICK_MS = 200;
 const LEAP_S = 10;
 /** Speeds on offer. Above 4 the decoder of a phone does not keep up. */
 const SPEEDS = [0.25, 0.5, 1, 1.5, 2, 4];
-/** A sentence of the server takes longer to read than one of ours. */
-const SERVER_TOAST_MS = 8000;
-
 /** @typedef {import('../player/player.js').Player} Player */
 
 /**
@@ -39,14 +37,15 @@ const SERVER_TOAST_MS = 8000;
  * @param {import('../shell/shared.js').Shared} of.shared
  * @param {import('../player/key-frames.js').KeyFrames} of.keyFrames
  * @param {() => unknown} of.status the body of `api/status`
+ * @param {import('../shell/camera-controls.js').CameraControls} of.cameraControls
  * @param {(newestMs: number) => number | null} of.seenUntil up to when things that go on were seen; null while they go on
  */
-export function connectTimeline({ player, history, keys, shared, keyFrames, status, seenUntil }) {
+export function connectTimeline({ player, history, keys, shared, keyFrames, status, cameraControls, seenUntil }) {
   const drawn = new TimelinePictures(player, history, keyFrames);
   const pictures = drawn.thumbnails;
   const marks = new Marks(player);
   const seen = () => seenUntil(player.window?.endMs ?? Infinity);
-  const recordings = new Recordings({ camera: CAMERA, tell: (text) => toast(text, SERVER_TOAST_MS), fetch: fetch.bind(window), later: setTimeout.bind(window) });
+  const recordings = new Recordings({ camera: CAMERA, tell: (text) => serverToast(text), fetch: fetch.bind(window), later: setTimeout.bind(window) });
   const stretch = new StretchPanel({
     play: (from) => {
       bar.goTo(from);
@@ -92,7 +91,8 @@ export function connectTimeline({ player, history, keys, shared, keyFrames, stat
   followLinks(player, goTo);
   player.addEventListener('past-lost', () => toast('The past that you watched is gone; this is live'));
   player.addEventListener('window', () => (byId('timeline').hidden = false));
-  const hooks = [marks.start(), recordings.hooks];
+  const hooks = [marks.start(), recordings.hooks, cameraControls.hooks];
+  const controlsPanel = new ControlsPanel(byId('camera-controls'), cameraControls);
   void shared.listen({
     connected: () => hooks.forEach((of) => of.connected()),
     event: (name, data) => hooks.forEach((of) => of.event(name, data)),
@@ -102,6 +102,7 @@ export function connectTimeline({ player, history, keys, shared, keyFrames, stat
     list.tick();
     recordingList.tick();
     days.tick(performance.now());
+    controlsPanel.tick();
     showTime(player);
   }, TICK_MS);
 }

@@ -86,24 +86,24 @@ async fn ask<T: Send + 'static>(
 
 /// Reads what is to be set: an object of names and numbers, texts or truth values.
 fn read(body: &[u8]) -> Result<Vec<Setting>, BadJson> {
-    let bad = |why: String| Err(BadJson(why));
     let fields: BTreeMap<String, Value> = draft::parse(body)?;
     if fields.is_empty() {
-        return bad("nothing would change; send names of controls and their values".to_owned());
+        return Err(BadJson("nothing would change; send names of controls and their values".to_owned()));
     }
     if fields.len() > SETTINGS_MAX {
-        return bad(format!("these are more than {SETTINGS_MAX} controls"));
+        return Err(BadJson(format!("these are more than {SETTINGS_MAX} controls")));
     }
-    let setting = |(name, value): (String, Value)| {
-        let value = match value {
-            Value::Number(number) => number.to_string(),
-            Value::Bool(is_on) => is_on.to_string(),
-            Value::String(text) => text.trim().to_ascii_lowercase(),
-            _ => return bad(format!("{name} is a number, a text, true or false")),
-        };
-        Ok(Setting { name: name.trim().to_ascii_lowercase(), value })
+    fields.into_iter().map(|(name, value)| setting(&name, value)).collect()
+}
+
+fn setting(name: &str, value: Value) -> Result<Setting, BadJson> {
+    let value = match value {
+        Value::Number(number) => number.to_string(),
+        Value::Bool(is_on) => is_on.to_string(),
+        Value::String(text) => text.trim().to_ascii_lowercase(),
+        _ => return Err(BadJson(format!("{name} is a number, a text, true or false"))),
     };
-    fields.into_iter().map(setting).collect()
+    Ok(Setting { name: name.trim().to_ascii_lowercase(), value })
 }
 
 /// Tells all listeners what was set.

@@ -52,8 +52,9 @@ fn two() -> (Running, Arc<Camera>, Arc<Camera>) {
     let cameras = Cameras::new(porch.clone(), vec![yard.clone()]).expect("two names");
     let access = AccessConfig { host_names: vec![Host::Name("test".to_owned())], ..AccessConfig::default() };
     let (at, stop, ended) = serve_cameras(&cameras, Limits::default(), access);
+    let controls = porch.controls.clone();
     let (window, status, journal) = (porch.window.clone(), porch.status.clone(), porch.markers.clone());
-    (Running { at, window, status, clock, journal, stop, ended }, porch, yard)
+    (Running { at, window, status, clock, journal, controls, stop, ended }, porch, yard)
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use hlscam::{
     camera_name::CameraName,
     marker_service::{self, MarkerService, MarkerServiceParts, Retention},
     server::{AccessConfig, Limits, ServerConfig, Site, authority::Host, bind, serve},
+    source::control::board::ControlBoard,
     status::Status,
     store::{Location, Store},
     time::{ManualClock, Span, WallTime},
@@ -41,6 +42,7 @@ pub(super) struct Running {
     pub(super) status: Arc<Status>,
     pub(super) clock: Arc<ManualClock>,
     pub(super) journal: Arc<MarkerService>,
+    pub(super) controls: Arc<ControlBoard>,
     pub(super) stop: oneshot::Sender<()>,
     pub(super) ended: JoinHandle<std::io::Result<()>>,
 }
@@ -55,8 +57,9 @@ pub(super) fn start_with(limits: Limits, access: AccessConfig) -> Running {
     let clock = Arc::new(ManualClock::at(NOW));
     let camera = camera("cam", &clock);
     let (window, status, journal) = (camera.window.clone(), camera.status.clone(), camera.markers.clone());
+    let controls = camera.controls.clone();
     let (at, stop, ended) = serve_cameras(&Cameras::one(camera), limits, access);
-    Running { at, window, status, clock, journal, stop, ended }
+    Running { at, window, status, clock, journal, controls, stop, ended }
 }
 
 /// A camera of this name; a test pushes into its window what it needs.
