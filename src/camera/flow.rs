@@ -129,16 +129,8 @@ impl Flow {
         let (masks, on_loss, status_of_capture) = (config.masks.clone(), config.on_loss, status.stream.capture.clone());
         // Pictures of a file come as they were made.
         let is_rate_watched = !matches!(config.source, SourceSpec::File(_));
-        let parts = CaptureParts {
-            opener,
-            tap,
-            masks,
-            on_loss,
-            is_rate_watched,
-            demand,
-            clock: clock.clone(),
-            status: status_of_capture,
-        };
+        let parts =
+            CaptureParts { opener, tap, masks, on_loss, is_rate_watched, demand, clock: clock.clone(), status: status_of_capture };
         let detections = Detections { newest, hiding };
         let (bus, publishers) = Bus::open();
         Ok((Flow { config: config.clone(), clock, status, bus, controls, publishers, detections, watcher }, parts))

@@ -202,7 +202,19 @@ fn blocking_on(clock: Arc<dyn Clock>, pictures: u64, in_open: bool) -> (CaptureP
     };
     let status = Arc::new(CaptureStatus::default());
     let demand = Arc::new(Demand::unlimited(clock.clone()));
-    (CaptureParts { opener, tap: Box::new(|_| ()), masks: Vec::new(), on_loss: OnLoss::Wait, is_rate_watched: true, demand, clock, status }, release)
+    (
+        CaptureParts {
+            opener,
+            tap: Box::new(|_| ()),
+            masks: Vec::new(),
+            on_loss: OnLoss::Wait,
+            is_rate_watched: true,
+            demand,
+            clock,
+            status,
+        },
+        release,
+    )
 }
 
 #[test]

@@ -61,9 +61,7 @@ pub(super) fn controls(args: &SourceArgs, source: &SourceSpec) -> Result<Vec<Set
     let Some(first) = args.control.first() else { return Ok(Vec::new()) };
     match source {
         SourceSpec::File(_) => refuse("--control", first, "a file has nothing that can be set; leave it out"),
-        SourceSpec::Network(_) => {
-            refuse("--control", first, "a camera on the network is set in its own settings; leave it out")
-        }
+        SourceSpec::Network(_) => refuse("--control", first, "a camera on the network is set in its own settings; leave it out"),
         SourceSpec::Camera(_) | SourceSpec::Test(_) => {
             let settings = args.control.iter().map(|text| asked("--control", text, settings::parse));
             Ok(settings.collect::<Result<Vec<_>, _>>()?.concat())

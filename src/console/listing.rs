@@ -57,9 +57,7 @@ fn control_line(control: &Control) -> String {
         ControlKind::Integer { min, max, step: 1 } => format!("{min} to {max}"),
         ControlKind::Integer { min, max, step } => format!("{min} to {max} in steps of {step}"),
         ControlKind::Switch => "on or off".to_owned(),
-        ControlKind::Menu { entries } => {
-            entries.iter().map(|entry| entry.name.as_str()).collect::<Vec<_>>().join(" or ")
-        }
+        ControlKind::Menu { entries } => entries.iter().map(|entry| entry.name.as_str()).collect::<Vec<_>>().join(" or "),
     };
     let default = control.told(control.default);
     let now = control.value.map_or_else(|| "unknown".to_owned(), |value| control.told(value).to_string());

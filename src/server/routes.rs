@@ -206,8 +206,22 @@ mod tests {
 
     #[test]
     fn what_is_not_formed_like_an_address_of_ours_leads_nowhere() {
-        for path in ["", "*", "cam", "/api/", "/api/markers/", "/api/markers/a/b", "/api/nothing", "/api/cameras/", "/api/cameras/a", "/api/cameras/A/controls", "//", "/./", "/../etc", "/CAM/x"]
-        {
+        for path in [
+            "",
+            "*",
+            "cam",
+            "/api/",
+            "/api/markers/",
+            "/api/markers/a/b",
+            "/api/nothing",
+            "/api/cameras/",
+            "/api/cameras/a",
+            "/api/cameras/A/controls",
+            "//",
+            "/./",
+            "/../etc",
+            "/CAM/x",
+        ] {
             assert_eq!(Route::parse(path), None, "{path}");
         }
     }

@@ -206,10 +206,7 @@ pub(crate) mod tests {
         let expect = r#"{"name":"brightness","label":"Brightness","kind":"integer","min":-64,"max":64,"step":1,"default":0,"value":0,"active":true}"#;
         assert_eq!(json(&control("Brightness", integer(-64, 64, 1), 0)), expect);
         let expect = r#"{"name":"focus_auto","label":"Focus, Auto","kind":"switch","default":true,"value":null,"active":false}"#;
-        assert_eq!(
-            json(&Control { value: None, is_active: false, ..control("Focus, Auto", ControlKind::Switch, 1) }),
-            expect
-        );
+        assert_eq!(json(&Control { value: None, is_active: false, ..control("Focus, Auto", ControlKind::Switch, 1) }), expect);
         let expect = r#"{"name":"mains","label":"Mains","kind":"menu","entries":[{"name":"off","label":"Off"},{"name":"50_hz","label":"50 Hz"}],"default":"50_hz","value":7,"active":true}"#;
         assert_eq!(json(&Control { value: Some(7), ..control("Mains", menu(&[(0, "Off"), (1, "50 Hz")]), 1) }), expect);
     }

@@ -135,7 +135,10 @@ mod tests {
 
     #[test]
     fn a_body_is_read_as_what_was_typed_would_be() {
-        check(r#"{"brightness":-3,"Exposure":"Auto","grey":true,"zoom":1.5}"#, Ok("exposure=auto,brightness=-3,grey=true,zoom=1.5"));
+        check(
+            r#"{"brightness":-3,"Exposure":"Auto","grey":true,"zoom":1.5}"#,
+            Ok("exposure=auto,brightness=-3,grey=true,zoom=1.5"),
+        );
         check("{}", Err("nothing would change; send names of controls and their values"));
         check(r#"{"a":null}"#, Err("a is a number, a text, true or false"));
         check(r#"{"a":[1]}"#, Err("a is a number, a text, true or false"));

@@ -77,7 +77,12 @@ impl ControlBoard {
         Ok(Box::new(Attached { source, board: self.clone() }))
     }
 
-    fn set_at_opening(&self, port: Option<&dyn ControlPort>, kept: &BTreeMap<String, i64>, inactive: Inactive) -> Result<(), ControlError> {
+    fn set_at_opening(
+        &self,
+        port: Option<&dyn ControlPort>,
+        kept: &BTreeMap<String, i64>,
+        inactive: Inactive,
+    ) -> Result<(), ControlError> {
         if self.asked.is_empty() && kept.is_empty() {
             return Ok(());
         }
@@ -307,7 +312,8 @@ mod tests {
         board.set(&settings("exposure=100")).expect("set");
         board.set(&settings("exposure=auto")).expect("set");
         let refused = board.set(&settings("exposure_time_absolute=5")).expect_err("it has no effect");
-        let why = "the camera refuses exposure_time_absolute=5: Permission denied; the camera sets it itself now, by another control";
+        let why =
+            "the camera refuses exposure_time_absolute=5: Permission denied; the camera sets it itself now, by another control";
         assert_eq!(refused.to_string(), why);
         drop(open);
         let again = Camera::plugged_in("Brio");

@@ -82,7 +82,9 @@ pub fn parse(text: &str) -> Result<Vec<Setting>, String> {
         Some((name, value)) if !name.trim().is_empty() && !value.trim().is_empty() => {
             Ok(Setting { name: name.trim().to_ascii_lowercase(), value: value.trim().to_ascii_lowercase() })
         }
-        _ => Err("a control is set by its name and its value; write it like brightness=128, several with commas between".to_owned()),
+        _ => {
+            Err("a control is set by its name and its value; write it like brightness=128, several with commas between".to_owned())
+        }
     };
     let settings = text.split(',').map(setting).collect::<Result<Vec<_>, _>>()?;
     if settings.len() > SETTINGS_MAX {
@@ -219,9 +221,9 @@ mod tests {
 
     fn check_on(controls: &[Control], text: &str, expect: Result<&[(&str, i64)], &str>) {
         let changes = resolve(&parse(text).expect("well formed"), controls);
-        let changes = changes.as_ref().map(|changes| {
-            changes.iter().map(|change| (change.control.name.as_str(), change.value)).collect::<Vec<_>>()
-        });
+        let changes = changes
+            .as_ref()
+            .map(|changes| changes.iter().map(|change| (change.control.name.as_str(), change.value)).collect::<Vec<_>>());
         assert_eq!(changes.map_err(|bad| bad.to_string()), expect.map(<[_]>::to_vec).map_err(str::to_owned), "{text}");
     }
 

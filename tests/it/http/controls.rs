@@ -75,7 +75,8 @@ async fn what_cannot_be_set_is_refused_in_a_sentence_and_nothing_is_set() {
     };
     let good = r#"{"brightness":1}"#;
     check("PUT", AT, JSON, r#"{"brightness":101}"#, 400, "brightness takes a whole number from -100 to 100").await;
-    check("PUT", AT, JSON, r#"{"brightness":5,"zoom":1}"#, 400, "this camera has no such control; it has brightness, gain_aut").await;
+    check("PUT", AT, JSON, r#"{"brightness":5,"zoom":1}"#, 400, "this camera has no such control; it has brightness, gain_aut")
+        .await;
     check("PUT", AT, JSON, r#"{"color_effects":"sepia"}"#, 400, "color_effects is one of none, black_white").await;
     check("PUT", AT, JSON, "[]", 400, "not the JSON that is wanted").await;
     check("PUT", AT, JSON, r#"{"gain":{}}"#, 400, "gain is a number, a text, true or false").await;
