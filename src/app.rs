@@ -13,6 +13,7 @@ mod record;
 #[cfg(unix)]
 mod signal;
 mod storage;
+mod users;
 
 use crate::{
     capture::{self, Capture, CaptureParts, Opened, SourceState},
@@ -56,6 +57,7 @@ pub fn run(command: Command, console: &Console) -> Result<(), Failure> {
         Command::Export(config) => kept::export(config, console),
         Command::Storage(config) => storage::run(&config),
         Command::Detect(config) => detect::run(&config),
+        Command::User(config) => users::run(&config),
     }
 }
 

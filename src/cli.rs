@@ -8,7 +8,9 @@ pub mod demand;
 pub mod framing;
 pub mod kept;
 pub mod rules;
+pub mod server;
 mod source;
+pub mod users;
 
 pub use cameras::CAMERAS_MAX;
 pub use source::SourceArgs;
@@ -17,7 +19,7 @@ use crate::{
     camera_name::NAME_DEFAULT,
     compose, detect, encode, grid,
     quantity::{bits_text, bytes_text, span_text},
-    server, window,
+    window,
 };
 use clap::{Args, Parser, Subcommand, error::ErrorKind};
 use complaint::{command_of, sentence};
@@ -25,7 +27,9 @@ use demand::DemandArgs;
 use framing::FramingArgs;
 use kept::{ExportArgs, SnapshotArgs, StorageArgs};
 use rules::RulesArgs;
+use server::ServerArgs;
 use std::{ffi::OsString, path::PathBuf};
+use users::UserArgs;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -44,8 +48,6 @@ With several --device, options before the first hold for all, and those behind o
 the server, hooks, --storage and --min-free are one for all, wherever they stand.";
 
 // Addresses and brackets would be links in a doc comment.
-const ORIGIN_HELP: &str = "A page of another origin that may show the stream, https://home.example; or * for all pages; may be given \
-                           several times";
 const BROKER_HELP: &str =
     "Publish every event to an MQTT broker, and sensors for Home Assistant: mqtt[s]://[user:password@]host[:port][/topic]";
 
@@ -100,6 +102,12 @@ pub enum CommandArgs {
     },
     /// Find faces in files, frame by frame
     Detect(DetectFilesArgs),
+    /// Say who may watch, and do more
+    User {
+        /// What to do.
+        #[command(subcommand)]
+        action: UserArgs,
+    },
 }
 
 /// `hlscam` without a command.
@@ -332,25 +340,6 @@ pub struct WindowArgs {
     /// Bytes that stay free on the disk: the oldest of the window is deleted for them [needs --storage]
     #[arg(long, value_name = "BYTES", requires = "storage", default_value = bytes_text(window::MIN_FREE_DEFAULT))]
     pub min_free: String,
-}
-
-/// The server.
-#[derive(Args, Debug)]
-#[command(next_help_heading = "Server")]
-pub struct ServerArgs {
-    /// IP address to listen on; 0.0.0.0 is every address of this host, for the network
-    #[arg(long, value_name = "ADDR", default_value = server::BIND_DEFAULT.to_string())]
-    pub bind: String,
-    /// TCP port to listen on; 0 takes any free one
-    #[arg(long, value_name = "N", default_value = server::PORT_DEFAULT.to_string())]
-    pub port: String,
-    /// A further name or address of the server, beside those of this computer: that of a reverse proxy, a router, a name server;
-    /// may be given several times
-    #[arg(long, value_name = "NAME")]
-    pub host_name: Vec<String>,
-    /// Pages of other origins that may show the stream.
-    #[arg(long, value_name = "ORIGIN", help = ORIGIN_HELP)]
-    pub allow_origin: Vec<String>,
 }
 
 /// Markers and events.

@@ -22,6 +22,7 @@ pub mod kept;
 mod record;
 mod rules;
 mod source;
+pub mod users;
 
 pub use check::read;
 
@@ -53,6 +54,8 @@ pub enum Command {
     Storage(kept::StorageConfig),
     /// Search files frame by frame.
     Detect(DetectFilesConfig),
+    /// Say who may do what.
+    User(users::UserConfig),
 }
 
 /// What is told of the cameras.

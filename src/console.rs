@@ -9,6 +9,7 @@ pub mod addresses;
 pub mod line;
 pub mod listing;
 mod log;
+pub mod secret;
 mod stderr;
 mod terminal;
 

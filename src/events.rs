@@ -46,6 +46,8 @@ pub enum EventKind {
     HistoryPruned(TimeRange),
     /// What is protected leaves little room for more, for this reason.
     DiskLow(String),
+    /// Somebody has tried to log in, for this reason in vain.
+    LoginFailed(String),
     /// The stream has ended, and so do the events.
     StreamEnded(&'static str),
 }
@@ -67,6 +69,7 @@ impl EventKind {
             EventKind::RecordingEnd(_) => "recording-end",
             EventKind::HistoryPruned(_) => "history-pruned",
             EventKind::DiskLow(_) => "disk-low",
+            EventKind::LoginFailed(_) => "login-failed",
             EventKind::StreamEnded(_) => "stream-ended",
         }
     }
@@ -122,7 +125,7 @@ impl Event {
             | EventKind::CameraBack(reason)
             | EventKind::StorageBack(reason)
             | EventKind::StreamEnded(reason) => Some(*reason),
-            EventKind::StorageLost(reason) | EventKind::DiskLow(reason) => Some(reason.as_str()),
+            EventKind::StorageLost(reason) | EventKind::DiskLow(reason) | EventKind::LoginFailed(reason) => Some(reason.as_str()),
             _ => None,
         };
         let recording = match &kind {

@@ -106,6 +106,9 @@ pub mod status;
 // Everything of one camera, and all of them.
 pub mod camera;
 
+// Who may do what.
+pub mod users;
+
 // The server.
 pub mod server;
 

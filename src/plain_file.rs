@@ -17,9 +17,35 @@ pub(crate) fn read(path: &Path, len_max: u64) -> io::Result<Vec<u8>> {
 
 /// Puts a file in the place of another, or of none: after whatever end, one of the two is there whole.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    put(path, bytes, &mut File::options())
+}
+
+/// The same for secrets: only the owner may open the file.
+pub(crate) fn replace_secret(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut options = File::options();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    // What an ended run may have left there keeps its mode.
+    fs::remove_file(beside(path)).ok();
+    put(path, bytes, &mut options)
+}
+
+/// Whether everybody on this computer may read or write a file, where the system knows.
+pub(crate) fn is_open_to_all(path: &Path) -> io::Result<bool> {
+    #[cfg(unix)]
+    return Ok(std::os::unix::fs::MetadataExt::mode(&fs::metadata(path)?) & 0o007 != 0);
+    #[cfg(not(unix))]
+    fs::metadata(path).map(|_| false)
+}
+
+fn beside(path: &Path) -> std::path::PathBuf {
+    path.with_extension("new")
+}
+
+fn put(path: &Path, bytes: &[u8], options: &mut fs::OpenOptions) -> io::Result<()> {
     use std::io::Write;
-    let beside = path.with_extension("new");
-    let mut file = File::create(&beside)?;
+    let beside = beside(path);
+    let mut file = options.write(true).create(true).truncate(true).open(&beside)?;
     let written = file.write_all(bytes).and_then(|()| file.sync_all()).and_then(|()| fs::rename(&beside, path));
     if written.is_err() {
         fs::remove_file(&beside).ok();

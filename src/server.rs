@@ -21,6 +21,8 @@ pub use api::{
 pub use auth::{
     access::{AccessConfig, AllowedOrigins},
     authority,
+    door::Door,
+    protection::Protection,
 };
 pub use http::{
     site::{BODY_LEN_MAX, Site, URI_LEN_MAX},

@@ -44,8 +44,6 @@ pub struct StatusParts {
     pub kinds: Vec<Kind>,
     /// Bit rate, bit/s.
     pub bitrate: u32,
-    /// A password is needed to watch.
-    pub protected: bool,
 }
 
 impl Status {
@@ -79,7 +77,6 @@ impl Status {
             version: env!("CARGO_PKG_VERSION"),
             time: wall.to_string(),
             started: self.asked.started.to_string(),
-            protected: self.asked.protected,
             viewers: self.viewers.get(),
             source,
             pacer: PacerReport {
@@ -151,7 +148,6 @@ pub struct StatusReport {
     pub version: &'static str,
     pub time: String,
     pub started: String,
-    pub protected: bool,
     pub viewers: u64,
     pub source: SourceReport,
     pub pacer: PacerReport,

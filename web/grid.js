@@ -4,6 +4,7 @@
 
 import { keepScreenOn } from './shell/kiosk.js';
 import { optionsOf } from './shell/options.js';
+import { leaveForLogin } from './shell/session.js';
 import { AT_ONCE, PictureRounds, columnsOf, tileOf } from './shell/picture-rounds.js';
 
 /** How often it is looked whether a picture is due. */
@@ -69,6 +70,9 @@ async function watchCameras() {
   for (;;) {
     try {
       const response = await fetch('api/cameras', { cache: 'no-store', signal: AbortSignal.timeout(ANSWER_MS) });
+      if (response.status === 401) {
+        leaveForLogin();
+      }
       if (!response.ok) {
         throw new Error(String(response.status));
       }

@@ -17,6 +17,7 @@ import { Player } from './player/player.js';
 import { connectTimeline } from './timeline/connect.js';
 import { Server } from './shell/server.js';
 import { Shared } from './shell/shared.js';
+import { showSession } from './shell/session.js';
 import { UNKNOWN_SOURCE, badgeFor, detailsOf, isUnprotected, seenUntil, sentenceFor, sourceOf, stateOf } from './shell/state.js';
 import { FrameMeter, statsRows } from './shell/stats.js';
 import { Stills } from './player/stills.js';
@@ -157,6 +158,7 @@ server.addEventListener('status', () => {
   showAbout({ name: HAS_OTHERS ? CAMERA : source.name, details: detailsOf(server.status), unprotected: isUnprotected(server.status, location.hostname) });
 });
 server.addEventListener('back', () => player.serverIsBack());
+showSession(server);
 document.addEventListener('visibilitychange', () => {
   if (!document.hidden) {
     server.setClockAnew();

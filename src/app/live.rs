@@ -13,7 +13,7 @@ use crate::{
     },
     detect::CascadeSpec,
     failpoint,
-    server::{self, AccessConfig, Limits, Listener, ServerConfig, Site},
+    server::{self, AccessConfig, Door, Limits, Listener, Protection, ServerConfig, Site},
     source::SourceFormat,
     store::{SharedStore, Store, last_run::LastRun},
     time::{Clock, Span},
@@ -46,16 +46,21 @@ pub(super) fn run(
     let interrupt = Interrupt::install()?;
     let listener = server::bind(server).map_err(failed)?;
     let address = listener.local_addr();
+    let door = Door::new(&server.protection, address.port(), clock.clone()).map_err(failed)?;
+    let is_guarded = door.is_guarded();
+    if !(is_guarded || server.protection.is_open || address.ip().is_loopback()) {
+        return Err(Failure(format!("--bind {}: {}", address.ip(), Protection::unsaid())));
+    }
     let store = Store::open_shared(&events.location, clock.wall()).map_err(failed)?;
     let (pending, sources): (Vec<_>, Vec<_>) = start_all(configs, &store, address.port(), &clock)?.into_iter().unzip();
     let cameras: Vec<Arc<Camera>> = pending.iter().map(|pending| pending.camera.clone()).collect();
-    let serving = Serving::start(&all_of(&cameras)?, listener, server.access.clone())?;
+    let serving = Serving::start(&all_of(&cameras)?, listener, (server.access.clone(), door))?;
     let (supervision, supervised) = stream_thread::supervision(configs.len(), serving.runtime.handle().clone());
     let parts = configs.iter().zip(pending.into_iter().zip(sources));
     let threads = parts.map(|(config, started)| StreamThread::start(config, events.hooks.clone(), started, supervised.clone()));
     let threads = threads.collect::<Result<Vec<_>, _>>();
     drop(supervised);
-    let streaming = Streaming { serving, cameras, supervision };
+    let streaming = Streaming { serving, cameras, supervision, is_guarded };
     // A bug here too is told to the viewers before the program ends.
     let watched = catch_unwind(AssertUnwindSafe(|| {
         if threads.is_ok() {
@@ -97,13 +102,13 @@ fn all_of(cameras: &[Arc<Camera>]) -> Result<Cameras, Failure> {
     Cameras::new(first.clone(), others.to_vec()).map_err(failed)
 }
 
-fn announce(console: &Console, address: SocketAddr) {
+fn announce(console: &Console, address: SocketAddr, is_guarded: bool) {
     let interfaces = addresses::interfaces().unwrap_or_else(|error| {
         tracing::warn!("cannot list this computer's addresses: {error}");
         Vec::new()
     });
     console.show_addresses(&addresses::addresses(address, &interfaces));
-    if let Some(warning) = addresses::exposure(address) {
+    if let Some(warning) = addresses::exposure(address, is_guarded) {
         tracing::warn!("{warning}");
     }
 }
@@ -117,10 +122,10 @@ struct Serving {
 
 impl Serving {
     /// Answers from now on, however long a source takes to open.
-    fn start(cameras: &Cameras, listener: Listener, access: AccessConfig) -> Result<Serving, Failure> {
+    fn start(cameras: &Cameras, listener: Listener, (access, door): (AccessConfig, Door)) -> Result<Serving, Failure> {
         let runtime = runtime::Builder::new_multi_thread().worker_threads(SERVER_THREADS).enable_all().build().map_err(failed)?;
         let (shutdown, wanted) = oneshot::channel();
-        let site = Site::new(cameras, access);
+        let site = Site::new(cameras, access, door);
         let served = runtime.spawn(server::serve(listener, site, Limits::default(), async { wanted.await.unwrap_or(()) }));
         Ok(Serving { runtime, served, shutdown })
     }
@@ -131,6 +136,8 @@ struct Streaming {
     serving: Serving,
     cameras: Vec<Arc<Camera>>,
     supervision: Supervision,
+    /// Users or a password are needed.
+    is_guarded: bool,
 }
 
 impl Streaming {
@@ -140,7 +147,7 @@ impl Streaming {
         while !interrupt.wait(if display.is_some() { STATUS_PERIOD } else { OPENING_LOOK }) && !self.has_ended() {
             failpoint::hit("main");
             if display.is_none() && self.supervision.is_to_be_announced() {
-                announce(console, address);
+                announce(console, address, self.is_guarded);
                 display = Some(console.status());
             }
             if let (Some(display), [first, ..]) = (&mut display, &self.cameras[..]) {

@@ -102,7 +102,6 @@ impl Flow {
             cascade: config.detect.what(),
             kinds: config.detect.cascades.iter().map(CascadeSpec::kind).collect(),
             bitrate: config.encode.bitrate,
-            protected: false,
         }));
         let controls = Arc::new(ControlBoard::new(config.controls.clone()));
         let opener = source_opener(config, &controls, &clock);

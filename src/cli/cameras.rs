@@ -16,7 +16,18 @@ const NAME: &str = "--name";
 /// The one option whose value may begin with a hyphen.
 const MASK: &str = "--mask";
 /// What all cameras share: it is one value.
-const SHARED: [&str; 7] = ["--bind", "--port", "--on-event", "--on-event-exec", "--mqtt", "--storage", "--min-free"];
+const SHARED: [&str; 10] = [
+    "--bind",
+    "--port",
+    "--on-event",
+    "--on-event-exec",
+    "--mqtt",
+    "--storage",
+    "--min-free",
+    "--users",
+    "--password-file",
+    "--open",
+];
 /// The same, and each of its values counts.
 const SHARED_LISTS: [&str; 2] = ["--host-name", "--allow-origin"];
 

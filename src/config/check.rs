@@ -5,6 +5,7 @@
 use super::{
     Command, DetectFilesConfig, DevicesConfig, EventsConfig, Invocation, Listing, demand, framing, kept, record, rules,
     source::{controls, refuse_addresses, source},
+    users,
 };
 use crate::{
     archive::auto_record::RecordRules,
@@ -13,7 +14,7 @@ use crate::{
     capture::{OnLoss, demand::Unwatched},
     cli::{
         BenchArgs, Cli, CommandArgs, CutArgs, DetectFilesArgs, EncodeArgs, EventsArgs, PictureArgs, PipelineArgs, RecordArgs,
-        SearchArgs, SearchPaceArgs, ServerArgs, SourceArgs, StreamArgs, UsageError, WindowArgs,
+        SearchArgs, SearchPaceArgs, SourceArgs, StreamArgs, UsageError, WindowArgs, server::ServerArgs,
     },
     compose::Overlay,
     compose::redaction::BLUR_DELAY_MAX,
@@ -33,7 +34,11 @@ use crate::{
     time::Span,
     window::{DiskRoom, History},
 };
-use std::{net::IpAddr, ops::RangeInclusive, path::PathBuf};
+use std::{
+    net::IpAddr,
+    ops::RangeInclusive,
+    path::{Path, PathBuf},
+};
 
 /// Shortest segment: a key frame begins each, and EXT-X-TARGETDURATION counts in seconds.
 const SEGMENT_MIN: Span = Span::from_ms(1000);
@@ -80,6 +85,7 @@ pub fn read(cli: &Cli) -> Result<Invocation, UsageError> {
         Some(CommandArgs::Export(args)) => kept::export(args)?,
         Some(CommandArgs::Storage { action }) => kept::storage(action),
         Some(CommandArgs::Detect(args)) => detect_files(args)?,
+        Some(CommandArgs::User { action }) => users::command(action)?,
     };
     Ok(Invocation { command, verbosity })
 }
@@ -92,7 +98,7 @@ fn streams(first: &StreamArgs, others: &[StreamArgs]) -> Result<Command, UsageEr
     }
     // What they share was read with each, and is the same.
     let events = events(&first.events, location(&first.window)?)?;
-    Ok(Command::Stream(cameras, server(&first.server)?, Box::new(events)))
+    Ok(Command::Stream(cameras, server(&first.server, first.window.storage.as_deref())?, Box::new(events)))
 }
 
 /// The camera of that index.
@@ -385,7 +391,7 @@ fn location(args: &WindowArgs) -> Result<Location, UsageError> {
     }
 }
 
-fn server(args: &ServerArgs) -> Result<ServerConfig, UsageError> {
+fn server(args: &ServerArgs, storage: Option<&Path>) -> Result<ServerConfig, UsageError> {
     let bind = asked("--bind", &args.bind, |text| {
         let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
         bare.parse::<IpAddr>().map_err(|_| bind_hint(text))
@@ -394,7 +400,7 @@ fn server(args: &ServerArgs) -> Result<ServerConfig, UsageError> {
         let port = quantity::whole(text).and_then(|port| u16::try_from(port).ok());
         port.ok_or_else(|| "a port is 0 to 65535; write 8080, or 0 for any free one".to_owned())
     })?;
-    Ok(ServerConfig { bind, port, access: access(args)? })
+    Ok(ServerConfig { bind, port, access: access(args)?, protection: users::protection(&args.users, bind, storage)? })
 }
 
 fn access(args: &ServerArgs) -> Result<AccessConfig, UsageError> {

@@ -129,14 +129,16 @@ fn url(ip: IpAddr, port: u16) -> String {
     format!("http://{}/", SocketAddr::new(ip, port))
 }
 
-/// What to say when others can watch; `None` when they cannot.
-pub fn exposure(listener: SocketAddr) -> Option<String> {
-    (!listener.ip().is_loopback()).then(|| {
-        format!(
-            "everyone who reaches port {} of this computer can watch, for there is no password yet; \
-             --bind 127.0.0.1 keeps the stream here",
-            listener.port()
-        )
+/// What to say when others can reach it; `None` when they cannot. `is_guarded` tells that it lets users in alone.
+pub fn exposure(listener: SocketAddr, is_guarded: bool) -> Option<String> {
+    let port = listener.port();
+    (!listener.ip().is_loopback()).then(|| match is_guarded {
+        true => "passwords and pictures cross the network as they are, for all who listen there; behind a reverse proxy with TLS they do not"
+            .to_owned(),
+        false => format!(
+            "everyone who reaches port {port} of this computer can watch, and write and delete markers and recordings, as --open says; \
+             with --users FILE only users can"
+        ),
     })
 }
 
@@ -223,11 +225,11 @@ mod tests {
 
     #[test]
     fn a_warning_is_due_as_soon_as_others_can_watch() {
-        assert_eq!(exposure("127.0.0.1:8080".parse().unwrap()), None);
-        assert_eq!(exposure("[::1]:8080".parse().unwrap()), None);
-        let expect = "everyone who reaches port 8080 of this computer can watch, for there is no password yet; \
-                      --bind 127.0.0.1 keeps the stream here";
-        assert_eq!(exposure("0.0.0.0:8080".parse().unwrap()).as_deref(), Some(expect));
+        assert_eq!(exposure("127.0.0.1:8080".parse().unwrap(), false), None);
+        assert_eq!(exposure("[::1]:8080".parse().unwrap(), true), None);
+        let told = |is_guarded| exposure("0.0.0.0:8080".parse().unwrap(), is_guarded).unwrap_or_default();
+        assert!(told(false).starts_with("everyone who reaches port 8080 of this computer can watch, and write"));
+        assert!(told(true).starts_with("passwords and pictures cross the network as they are"));
     }
 
     #[test]

@@ -2,6 +2,12 @@
 
 pub(super) mod access;
 pub mod authority;
+pub(super) mod credential;
+pub(super) mod door;
 pub(super) mod gate;
+mod lockout;
 mod own_names;
+pub(super) mod protection;
 mod same_origin;
+pub(super) mod sessions;
+pub(super) mod visitor;

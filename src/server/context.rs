@@ -2,7 +2,7 @@
 
 use super::{
     api::controls,
-    auth::gate::Gate,
+    auth::{door::Door, gate::Gate},
     http::{reply::plain, token_bucket::TokenBucket},
     net::{
         admission::Admission, faults::Faults, in_flight::InFlight, log_throttle::LogThrottle, memfd_cache::MemfdCache,
@@ -88,6 +88,7 @@ pub(super) struct Shared {
     /// Panics of the tasks that render playlists ahead.
     pub(super) writers: Panics,
     pub(super) gate: Gate,
+    pub(super) door: Arc<Door>,
     /// Pages of markers that may be made.
     pub(super) pages: Semaphore,
     /// Clips that may be made and sent.
@@ -103,6 +104,8 @@ pub(super) struct Shared {
     pub(super) in_flight: Arc<InFlight>,
     pub(super) files: Files,
     pub(super) changes: Mutex<TokenBucket>,
+    /// Failed logins that are told.
+    pub(super) failures: Mutex<TokenBucket>,
     pub(super) crowd: Mutex<LogThrottle>,
 }
 
@@ -172,6 +175,11 @@ impl Shared {
     /// Whether one more change is let through now.
     pub(super) fn take_change(&self) -> bool {
         lock(&self.changes).take(self.clock.now())
+    }
+
+    /// Whether one more failed login is told: a flood of them fills no log.
+    pub(super) fn takes_note_of_failure(&self) -> bool {
+        lock(&self.failures).take(self.clock.now())
     }
 
     pub(super) fn log_crowd(&self) {

@@ -2,12 +2,12 @@
 //! in page and playlists, so a reverse proxy may put the whole under a path of its own.
 
 use super::{
-    api::{controls, events, history, markers, program, recordings},
+    api::{controls, events, history, login, markers, program, recordings},
     http::answer::{Answer, Call},
     origin::handler as stream,
     page,
 };
-use crate::camera_name::CameraName;
+use crate::{camera_name::CameraName, users::Role};
 use hyper::Method;
 use std::fmt;
 
@@ -37,12 +37,22 @@ pub(super) enum Route<'a> {
     Health,
     Readiness,
     Time,
+    Login,
+    Logout,
+    /// Who asks.
+    Session,
+    Sessions,
+    /// A session, by its public id.
+    SessionOf(&'a str),
 }
 
-/// The role that a route needs. There are no passwords: a client that reaches the server may do all.
+/// Whom a route answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Role {
-    Open,
+pub(super) enum Audience {
+    /// Everybody.
+    Everybody,
+    /// Who has that role, or more.
+    From(Role),
 }
 
 /// What is done with a call.
@@ -50,14 +60,18 @@ pub(super) type Handler = fn(Call) -> Answer;
 
 /// What the address of a marker begins with, before its id.
 const MARKER_PREFIX: &str = "/api/markers/";
+/// The same of a session.
+const SESSION_PREFIX: &str = "/api/sessions/";
 /// The same of a recording.
 const RECORDING_PREFIX: &str = "/api/recordings/";
 
 /// Between these stands the name of a camera.
 const CONTROLS_AROUND: (&str, &str) = ("/api/cameras/", "/controls");
+/// Files of the page that name cameras; the others are the same for everybody, and the login needs some.
+const PAGES: [&str; 2] = ["index.html", "grid.html"];
 
 /// The addresses in which nothing varies.
-const FIXED: [(&str, Route<'_>); 11] = [
+const FIXED: [(&str, Route<'_>); 15] = [
     ("/", Route::Page),
     ("/api/cameras", Route::Cameras),
     ("/api/status", Route::Status),
@@ -69,6 +83,10 @@ const FIXED: [(&str, Route<'_>); 11] = [
     ("/healthz", Route::Health),
     ("/readyz", Route::Readiness),
     ("/time", Route::Time),
+    ("/login", Route::Login),
+    ("/logout", Route::Logout),
+    ("/api/session", Route::Session),
+    ("/api/sessions", Route::Sessions),
 ];
 
 impl<'a> Route<'a> {
@@ -87,39 +105,51 @@ impl<'a> Route<'a> {
         if let Some(name) = path.strip_prefix(CONTROLS_AROUND.0).and_then(|rest| rest.strip_suffix(CONTROLS_AROUND.1)) {
             return CameraName::parse(name).is_ok().then_some(Route::Controls(name));
         }
+        if let Some(id) = id(SESSION_PREFIX) {
+            return id.map(Route::SessionOf);
+        }
         match path.strip_prefix('/')?.split_once('/') {
             Some((camera, name)) => CameraName::parse(camera).is_ok().then_some(Route::Stream(camera, name)),
             None => Some(Route::File(&path[1..])),
         }
     }
 
-    /// The role that a method needs there, and its handler.
-    pub(super) fn action(self, method: &Method) -> Option<(Role, Handler)> {
+    /// Whom it answers to a method, and its handler.
+    pub(super) fn action(self, method: &Method) -> Option<(Audience, Handler)> {
+        const VIEWER: Audience = Audience::From(Role::Viewer);
+        const OPERATOR: Audience = Audience::From(Role::Operator);
         let method = if method == Method::HEAD { &Method::GET } else { method };
         Some(match (self, method) {
-            (Route::Page | Route::File(_), &Method::GET) => (Role::Open, page::file),
+            (Route::File(name), &Method::GET) if !PAGES.contains(&name) => (Audience::Everybody, page::file),
+            (Route::Page | Route::File(_), &Method::GET) => (VIEWER, page::file),
             // It refuses other methods itself, and tells caches for how long (rfc8216bis appendix B.1).
-            (Route::Stream(..), _) => (Role::Open, stream::answer),
-            (Route::Cameras, &Method::GET) => (Role::Open, program::cameras),
-            (Route::Controls(_), &Method::GET) => (Role::Open, controls::list),
-            (Route::Controls(_), &Method::PUT) => (Role::Open, controls::set),
-            (Route::Status, &Method::GET) => (Role::Open, program::status),
-            (Route::History, &Method::GET) => (Role::Open, history::history),
-            (Route::Recordings, &Method::GET) => (Role::Open, recordings::list),
-            (Route::Recordings, &Method::POST) => (Role::Open, recordings::add),
-            (Route::Recording(_), &Method::GET) => (Role::Open, recordings::one),
-            (Route::Recording(_), &Method::PATCH) => (Role::Open, recordings::edit),
-            (Route::Recording(_), &Method::DELETE) => (Role::Open, recordings::remove),
-            (Route::Markers, &Method::GET) => (Role::Open, markers::list),
-            (Route::Markers, &Method::POST) => (Role::Open, markers::add),
-            (Route::Marker(_), &Method::GET) => (Role::Open, markers::one),
-            (Route::Marker(_), &Method::PATCH) => (Role::Open, markers::edit),
-            (Route::Marker(_), &Method::DELETE) => (Role::Open, markers::remove),
-            (Route::Events, &Method::GET) => (Role::Open, events::events),
-            (Route::Detections, &Method::GET) => (Role::Open, events::detections),
-            (Route::Health, &Method::GET) => (Role::Open, program::health),
-            (Route::Readiness, &Method::GET) => (Role::Open, program::readiness),
-            (Route::Time, &Method::GET) => (Role::Open, program::time),
+            (Route::Stream(..), _) => (VIEWER, stream::answer),
+            (Route::Cameras, &Method::GET) => (VIEWER, program::cameras),
+            (Route::Controls(_), &Method::GET) => (VIEWER, controls::list),
+            (Route::Controls(_), &Method::PUT) => (OPERATOR, controls::set),
+            (Route::Status, &Method::GET) => (VIEWER, program::status),
+            (Route::History, &Method::GET) => (VIEWER, history::history),
+            (Route::Recordings, &Method::GET) => (VIEWER, recordings::list),
+            (Route::Recordings, &Method::POST) => (OPERATOR, recordings::add),
+            (Route::Recording(_), &Method::GET) => (VIEWER, recordings::one),
+            (Route::Recording(_), &Method::PATCH) => (OPERATOR, recordings::edit),
+            (Route::Recording(_), &Method::DELETE) => (OPERATOR, recordings::remove),
+            (Route::Markers, &Method::GET) => (VIEWER, markers::list),
+            (Route::Markers, &Method::POST) => (OPERATOR, markers::add),
+            (Route::Marker(_), &Method::GET) => (VIEWER, markers::one),
+            (Route::Marker(_), &Method::PATCH) => (OPERATOR, markers::edit),
+            (Route::Marker(_), &Method::DELETE) => (OPERATOR, markers::remove),
+            (Route::Events, &Method::GET) => (VIEWER, events::events),
+            (Route::Detections, &Method::GET) => (VIEWER, events::detections),
+            (Route::Health, &Method::GET) => (Audience::Everybody, program::health),
+            (Route::Readiness, &Method::GET) => (Audience::Everybody, program::readiness),
+            (Route::Time, &Method::GET) => (Audience::Everybody, program::time),
+            (Route::Login, &Method::GET) => (Audience::Everybody, login::page),
+            (Route::Login, &Method::POST) => (Audience::Everybody, login::log_in),
+            (Route::Logout, &Method::POST) => (VIEWER, login::log_out),
+            (Route::Session, &Method::GET) => (VIEWER, login::session),
+            (Route::Sessions, &Method::GET) => (VIEWER, login::sessions),
+            (Route::SessionOf(_), &Method::DELETE) => (VIEWER, login::revoke),
             _ => return None,
         })
     }
@@ -146,16 +176,18 @@ impl fmt::Display for Route<'_> {
             Route::Controls(name) => write!(f, "{}{name}{}", CONTROLS_AROUND.0, CONTROLS_AROUND.1),
             Route::Marker(id) => write!(f, "{MARKER_PREFIX}{id}"),
             Route::Recording(id) => write!(f, "{RECORDING_PREFIX}{id}"),
+            Route::SessionOf(id) => write!(f, "{SESSION_PREFIX}{id}"),
             fixed => f.write_str(FIXED.iter().find(|(_, route)| route == fixed).map_or("", |(path, _)| path)),
         }
     }
 }
 
-impl fmt::Display for Role {
+impl fmt::Display for Audience {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Role::Open => "open",
-        })
+        match self {
+            Audience::Everybody => f.write_str("everybody"),
+            Audience::From(role) => role.fmt(f),
+        }
     }
 }
 
@@ -167,14 +199,15 @@ mod tests {
 
     /// One route of each kind; the compiler asks for a line here when there is a new one.
     fn each() -> Vec<Route<'static>> {
-        let kinds = [Route::File("a.js"), Route::Stream("cam", "x"), Route::Marker("face-1"), Route::Recording("recording-1")];
-        let kinds = kinds.into_iter().chain([Route::Controls("cam")]);
+        let kinds = [Route::File("a.js"), Route::Stream("cam", "x"), Route::Controls("cam"), Route::Marker("face-1")];
+        let kinds = kinds.into_iter().chain([Route::Recording("recording-1"), Route::SessionOf("0123456789abcdef")]);
         let all: Vec<_> = kinds.chain(FIXED.map(|(_, route)| route)).collect();
         for route in &all {
             match route {
                 Route::Page | Route::File(_) | Route::Stream(..) | Route::Cameras | Route::Controls(_) | Route::Status => {}
                 Route::History | Route::Recordings | Route::Recording(_) | Route::Markers => {}
                 Route::Marker(_) | Route::Events | Route::Detections | Route::Health | Route::Readiness | Route::Time => {}
+                Route::Login | Route::Logout | Route::Session | Route::Sessions | Route::SessionOf(_) => {}
             }
         }
         all
@@ -190,6 +223,7 @@ mod tests {
             }
             routes.push(Route::Marker(&id));
             routes.push(Route::Recording(&id));
+            routes.push(Route::SessionOf(&id));
             for route in routes {
                 let path = route.to_string();
                 prop_assert_eq!(Route::parse(&path), Some(route));
@@ -237,6 +271,15 @@ mod tests {
         rows.collect()
     }
 
+    /// `viewer; PATCH, DELETE: operator` has the first for all methods but those that are named.
+    fn role_of<'a>(text: &'a str, method: &str) -> &'a str {
+        let mut roles = text.split("; ");
+        let all = roles.next().unwrap_or_default();
+        let named =
+            roles.filter_map(|each| each.split_once(": ")).find(|(methods, _)| methods.split(", ").any(|each| each == method));
+        named.map_or(all, |(_, role)| role)
+    }
+
     #[test]
     fn every_route_is_documented_with_its_methods_and_its_role() {
         let mut told = BTreeSet::new();
@@ -252,6 +295,7 @@ mod tests {
                     if !matches!(route, Route::Stream(..)) {
                         assert_eq!(action.is_some(), methods.contains(&method), "{method} {address}");
                     }
+                    let role = role_of(&role, method);
                     assert!(action.is_none_or(|(each, _)| each.to_string() == role), "{method} {address}: {role}");
                 }
                 let index = each().iter().position(|one| discriminant(one) == discriminant(&route));

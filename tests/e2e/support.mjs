@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 
 const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
-const BINARY = process.env.HLSCAM_BIN ?? path.join(ROOT, 'target/debug/hlscam');
+export const BINARY = process.env.HLSCAM_BIN ?? path.join(ROOT, 'target/debug/hlscam');
 const ARTIFACTS = process.env.E2E_ARTIFACTS ?? path.join(ROOT, 'target/e2e');
 const BROWSERS = [
   process.env.CHROMIUM,

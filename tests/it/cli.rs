@@ -179,7 +179,7 @@ fn what_the_world_refuses_is_told_in_one_sentence() {
         assert_eq!(stderr.matches("error: ").count(), 1, "{line}: {stderr}");
     };
     check(&format!("--device test --port {port}"), "the port is in use; pass --port");
-    check("--device test --bind 203.0.113.7 --port 0", "it is not an address of this host");
+    check("--device test --bind 203.0.113.7 --port 0 --open", "it is not an address of this host");
     check("--device file:there/is/none.mkv --detect none --port 0", "cannot open there/is/none.mkv");
     check("record --device test --detect none --duration 1s --output there/is/none.mp4", "its folder does not exist");
     check(

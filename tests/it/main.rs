@@ -48,3 +48,4 @@ mod systems;
 mod tidy;
 #[cfg(all(feature = "ffmpeg", feature = "opencv"))]
 mod two_cameras;
+mod users;

@@ -7,7 +7,7 @@ use hlscam::{
     capture, cli,
     config::{Command, read},
     events::{Event, Listener, Received},
-    server::{AccessConfig, Limits, ServerConfig, Site, bind, serve},
+    server::{AccessConfig, Door, Limits, Protection, ServerConfig, Site, bind, serve},
     store::{Location, Store},
     time::{Clock, ManualClock, Span, WallTime},
 };
@@ -62,11 +62,16 @@ impl Stage {
         let (waiting, source) = Camera::start(config(line), (store, None), shared).expect("it starts");
         let live = waiting.run(capture::start(source).expect("a test source opens")).expect("it runs");
         let runtime = runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
-        let server = ServerConfig { bind: Ipv4Addr::LOCALHOST.into(), port: 0, access: AccessConfig::default() };
+        let server = ServerConfig {
+            bind: Ipv4Addr::LOCALHOST.into(),
+            port: 0,
+            access: AccessConfig::default(),
+            protection: Protection::default(),
+        };
         let listener = bind(&server).expect("a port");
         let address = listener.local_addr().to_string();
         let (stop, stopped) = oneshot::channel::<()>();
-        let site = Site::new(&Cameras::one(live.camera.clone()), AccessConfig::default());
+        let site = Site::new(&Cameras::one(live.camera.clone()), AccessConfig::default(), Door::open_to_all());
         runtime.spawn(serve(listener, site, Limits::default(), async { stopped.await.unwrap_or(()) }));
         let stage = Stage { clock, live, address, n_without: Cell::new(0), runtime, stop };
         // Before the clock moves, or the first picture would come late.

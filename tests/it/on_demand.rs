@@ -9,7 +9,7 @@ use hlscam::{
     capture::{self, Opened, Opening, demand::LINGER},
     cli,
     config::{Command, read},
-    server::{AccessConfig, Limits, ServerConfig, Site, bind, serve},
+    server::{AccessConfig, Door, Limits, Protection, ServerConfig, Site, bind, serve},
     store::Store,
     time::{Clock, ManualClock, Span, WallTime},
 };
@@ -67,11 +67,16 @@ impl Stage {
         let (pending, parts) = Camera::start(configs.remove(0), (store, None), clock.clone()).expect("it starts");
         let camera = pending.camera.clone();
         let runtime = runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
-        let server = ServerConfig { bind: Ipv4Addr::LOCALHOST.into(), port: 0, access: AccessConfig::default() };
+        let server = ServerConfig {
+            bind: Ipv4Addr::LOCALHOST.into(),
+            port: 0,
+            access: AccessConfig::default(),
+            protection: Protection::default(),
+        };
         let listener = bind(&server).expect("a port");
         let address = listener.local_addr().to_string();
         let (stop, stopped) = oneshot::channel::<()>();
-        let site = Site::new(&Cameras::one(camera.clone()), AccessConfig::default());
+        let site = Site::new(&Cameras::one(camera.clone()), AccessConfig::default(), Door::open_to_all());
         runtime.spawn(serve(listener, site, Limits::default(), async { stopped.await.unwrap_or(()) }));
         let opening = capture::begin(parts).expect("a thread");
         Stage { clock, camera, flow: Some(Flow::Opening(Box::new(pending), opening)), n_undecided: 0, address, runtime, stop }

@@ -140,13 +140,27 @@ pub(crate) fn request(address: &str, path: &str) -> std::io::Result<Answer> {
 
 /// Sends JSON, or nothing, on a connection of its own.
 pub(crate) fn send(address: &str, method: &str, path: &str, json: &str) -> std::io::Result<Answer> {
+    let headers = [("Content-Type", "application/json")];
+    send_with(address, (method, path), if json.is_empty() { &[] } else { &headers }, json)
+}
+
+/// Sends a body, or nothing, with these headers on a connection of its own.
+pub(crate) fn send_with(
+    address: &str,
+    (method, path): (&str, &str),
+    headers: &[(&str, &str)],
+    body: &str,
+) -> std::io::Result<Answer> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(DEADLINE))?;
     write!(stream, "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n")?;
-    if !json.is_empty() {
-        write!(stream, "Content-Type: application/json\r\nContent-Length: {}\r\n", json.len())?;
+    for (name, value) in headers {
+        write!(stream, "{name}: {value}\r\n")?;
     }
-    write!(stream, "\r\n{json}")?;
+    if !body.is_empty() {
+        write!(stream, "Content-Length: {}\r\n", body.len())?;
+    }
+    write!(stream, "\r\n{body}")?;
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes)?;
     let end = bytes.windows(4).position(|window| window == b"\r\n\r\n").ok_or(std::io::ErrorKind::UnexpectedEof)?;

@@ -6,7 +6,7 @@ use hlscam::{
     capture, cli,
     config::{Command, read},
     marker::draft::Draft,
-    server::{AccessConfig, Limits, ServerConfig, Site, bind, serve},
+    server::{AccessConfig, Door, Limits, Protection, ServerConfig, Site, bind, serve},
     store::{Location, SharedStore, Store},
     time::{Clock, SystemClock},
 };
@@ -44,11 +44,16 @@ fn two_test_sources_run_in_one_process() {
     let yard = start("--name yard --device test --size 160x120 --segment 1s --detect none", &store, &clock);
     let cameras = Cameras::new(porch.camera.clone(), vec![yard.camera.clone()]).expect("two names");
     let runtime = runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
-    let listener =
-        bind(&ServerConfig { bind: Ipv4Addr::LOCALHOST.into(), port: 0, access: AccessConfig::default() }).expect("a port");
+    let listener = bind(&ServerConfig {
+        bind: Ipv4Addr::LOCALHOST.into(),
+        port: 0,
+        access: AccessConfig::default(),
+        protection: Protection::default(),
+    })
+    .expect("a port");
     let address = listener.local_addr().to_string();
     let (stop, stopped) = oneshot::channel::<()>();
-    let site = Site::new(&cameras, AccessConfig::default());
+    let site = Site::new(&cameras, AccessConfig::default(), Door::open_to_all());
     let served = runtime.spawn(serve(listener, site, Limits::default(), async { stopped.await.unwrap_or(()) }));
 
     for (name, size) in [("porch", "320x240"), ("yard", "160x120")] {

@@ -5,6 +5,7 @@
 import { ofCamera } from './camera.js';
 import { ServerClock } from './clock.js';
 import { waitMs } from './retry.js';
+import { leaveForLogin } from './session.js';
 
 /** How often the status is asked for. */
 const STATUS_MS = 2000;
@@ -76,6 +77,9 @@ export class Server extends EventTarget {
     for (;;) {
       const sent = performance.now();
       const response = await this.#ask(ofCamera('api/status'));
+      if (response?.status === 401) {
+        leaveForLogin();
+      }
       const received = performance.now();
       const status = response?.ok ? await response.json().catch(() => null) : null;
       if (status !== null) {

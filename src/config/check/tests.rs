@@ -6,7 +6,7 @@ use crate::{
         Crop, Framing, Rotation,
         mask::{Mask, Measure},
     },
-    server::{BIND_DEFAULT, PORT_DEFAULT},
+    server::{BIND_DEFAULT, PORT_DEFAULT, Protection},
     source::{address::NetworkAddress, test::Script},
     time::FrameRate,
 };
@@ -58,7 +58,18 @@ fn without_options_the_defaults_are_meant() {
         rules: RecordRules::default(),
         unwatched: Unwatched::Stream,
     };
-    assert_eq!(streamed(""), (config, ServerConfig { bind: BIND_DEFAULT, port: PORT_DEFAULT, access: AccessConfig::default() }));
+    assert_eq!(
+        streamed(""),
+        (
+            config,
+            ServerConfig {
+                bind: BIND_DEFAULT,
+                port: PORT_DEFAULT,
+                access: AccessConfig::default(),
+                protection: Protection::default()
+            }
+        )
+    );
 }
 
 #[test]
@@ -107,7 +118,10 @@ fn every_option_reaches_its_stage() {
             ["https://home.example", "http://10.0.0.2:8123"].map(|it| Origin::parse(it).unwrap()).into(),
         ),
     };
-    assert_eq!((config, server), (expect, ServerConfig { bind: "::1".parse().unwrap(), port: 0, access }));
+    assert_eq!(
+        (config, server),
+        (expect, ServerConfig { bind: "::1".parse().unwrap(), port: 0, access, protection: Protection::default() })
+    );
 }
 
 #[test]
@@ -382,7 +396,7 @@ fn an_address_that_is_none_is_refused() {
         let shown = if port.is_empty() { "--port".to_owned() } else { format!("--port {port}") };
         check(&format!("--port {typed}"), &format!("{shown}: a port is 0 to 65535; write 8080, or 0 for any free one"));
     }
-    assert_eq!(streamed("--bind [::]").1.bind, "::".parse::<IpAddr>().unwrap());
+    assert_eq!(streamed("--bind [::] --open").1.bind, "::".parse::<IpAddr>().unwrap());
 }
 
 #[test]

@@ -2,9 +2,10 @@
 //! next event when there is room to send it, so a slow client stalls no other.
 
 use crate::{
-    events::{Events, Listener, Received},
+    events::{EventKind, Events, Listener, Received},
     marker_service::FeedReader,
     server::{
+        auth::{door::Door, visitor::Visitor},
         context::Shared,
         http::{
             answer::{Answer, Call},
@@ -17,6 +18,7 @@ use crate::{
         },
         origin::Reply,
     },
+    users::Role,
 };
 use bytes::Bytes;
 use std::{convert::Infallible, net::IpAddr, sync::Arc, time::Duration};
@@ -34,11 +36,13 @@ pub const HEARTBEAT: Duration = Duration::from_secs(10);
 pub const RETRY_MS: u32 = 2000;
 /// Seconds after which a client that was turned away may come again.
 const RETRY_AFTER_S: u32 = 5;
+/// A comment, which says nothing.
+const HERE: &str = ": still here\n\n";
 /// What a browser sends when it comes again (HTML §9.2.4).
 const LAST_EVENT_ID: &str = "last-event-id";
 
 /// `GET /api/events`.
-pub(in crate::server) fn events(Call { shared, peer, request }: Call) -> Answer {
+pub(in crate::server) fn events(Call { shared, peer, visitor, request }: Call) -> Answer {
     let events = match shared.camera(request.uri()) {
         Ok(camera) => camera.markers.events.clone(),
         Err(reply) => return reply.into(),
@@ -49,11 +53,12 @@ pub(in crate::server) fn events(Call { shared, peer, request }: Call) -> Answer 
     if events.is_closed() && !listener.has_more() {
         return no_content().into();
     }
-    stream(&shared, peer, Reader::Events(events, listener))
+    let is_admin = visitor.role == Role::Admin;
+    stream(&shared, (peer, visitor), Reader::Events { events, listener, is_admin })
 }
 
 /// `GET /api/detections`.
-pub(in crate::server) fn detections(Call { shared, peer, request }: Call) -> Answer {
+pub(in crate::server) fn detections(Call { shared, peer, visitor, request }: Call) -> Answer {
     let feed = match shared.camera(request.uri()) {
         Ok(camera) => &camera.markers.feed,
         Err(reply) => return reply.into(),
@@ -61,10 +66,10 @@ pub(in crate::server) fn detections(Call { shared, peer, request }: Call) -> Ans
     if feed.is_closed() {
         return no_content().into();
     }
-    stream(&shared, peer, Reader::Detections(feed.read()))
+    stream(&shared, (peer, visitor), Reader::Detections(feed.read()))
 }
 
-fn stream(shared: &Shared, peer: IpAddr, reader: Reader) -> Answer {
+fn stream(shared: &Shared, (peer, visitor): (IpAddr, Visitor), reader: Reader) -> Answer {
     let permit = match shared.subscribers.admit(peer) {
         Ok(permit) => permit,
         Err(refusal) => {
@@ -81,14 +86,24 @@ fn stream(shared: &Shared, peer: IpAddr, reader: Reader) -> Answer {
         // nginx would collect them.
         ("x-accel-buffering", "no".to_owned()),
     ];
-    let body = Subscription { greeting: Some(format!("retry: {RETRY_MS}\n\n")), reader, _permit: permit };
+    let body = Subscription {
+        greeting: Some(format!("retry: {RETRY_MS}\n\n")),
+        reader,
+        admitted: (shared.door.clone(), visitor),
+        _permit: permit,
+    };
     let head = respond(Reply { status: 200, headers, body: vec![], rest: None });
     head.map(|_| AnswerBody::stream(ChunkedBody::new(body))).into()
 }
 
 /// The source of a client's events.
 enum Reader {
-    Events(Arc<Events>, Listener),
+    Events {
+        events: Arc<Events>,
+        listener: Listener,
+        /// Who tries to log in, and from where, is for admins.
+        is_admin: bool,
+    },
     Detections(FeedReader),
 }
 
@@ -97,7 +112,8 @@ impl Reader {
     async fn next(&mut self) -> Option<String> {
         let next = async {
             match self {
-                Reader::Events(events, listener) => Some(match listener.next().await? {
+                Reader::Events { events, listener, is_admin } => Some(match listener.next().await? {
+                    Received::Event(event) if matches!(event.kind, EventKind::LoginFailed(_)) && !*is_admin => HERE.to_owned(),
                     Received::Event(event) => {
                         format!("id: {}\nevent: {}\ndata: {}\n\n", events.id(&event), event.kind.name(), event.json)
                     }
@@ -107,7 +123,7 @@ impl Reader {
                 Reader::Detections(reader) => Some(format!("event: detection\ndata: {}\n\n", reader.next().await?)),
             }
         };
-        timeout(HEARTBEAT, next).await.unwrap_or_else(|_| Some(": still here\n\n".to_owned()))
+        timeout(HEARTBEAT, next).await.unwrap_or_else(|_| Some(HERE.to_owned()))
     }
 }
 
@@ -116,6 +132,8 @@ struct Subscription {
     /// Sent at once, so that the client knows that it is connected.
     greeting: Option<String>,
     reader: Reader,
+    /// Who listens, and what says whether it may go on.
+    admitted: (Arc<Door>, Visitor),
     /// Frees its place when the client leaves.
     _permit: Permit,
 }
@@ -126,7 +144,7 @@ impl Chunks for Subscription {
     async fn next(&mut self) -> Option<Result<Bytes, Infallible>> {
         let text = match self.greeting.take() {
             Some(greeting) => greeting,
-            None => self.reader.next().await?,
+            None => self.reader.next().await.filter(|_| self.admitted.0.still_admits(&self.admitted.1))?,
         };
         Some(Ok(Bytes::from(text)))
     }

@@ -31,6 +31,8 @@ const RETRY_AFTER_S: u32 = 1;
 #[derive(Serialize)]
 struct Report {
     camera: CameraName,
+    /// A user or a password is needed to watch.
+    protected: bool,
     #[serde(flatten)]
     stream: StatusReport,
     window: Summary,
@@ -146,6 +148,7 @@ fn report(shared: &Shared, camera: &Camera) -> Report {
     let listeners = shared.subscribers.len();
     Report {
         camera: camera.name.clone(),
+        protected: shared.door.is_guarded(),
         stream,
         window: camera.window.summary(),
         history: camera.history.as_ref().map(|history| history.report()),
@@ -169,7 +172,9 @@ pub(in crate::server) fn readiness(Call { shared, .. }: Call) -> Answer {
         return plain(200, "ready\n").into();
     };
     let whose = if shared.cameras().count() > 1 { format!("{}: ", camera.name) } else { String::new() };
-    later(503, format!("not ready: {whose}{obstacle}\n"), RETRY_AFTER_S).into()
+    // Whoever asks hears it, and so no names where there are users.
+    let why = if shared.door.is_guarded() { String::new() } else { format!(": {whose}{obstacle}") };
+    later(503, format!("not ready{why}\n"), RETRY_AFTER_S).into()
 }
 
 /// Why a player that comes now gets no live picture of a camera, if so.

@@ -1,7 +1,7 @@
 //! A request with its context, as a handler gets it, and the handler's answer.
 
 use super::reply::respond;
-use crate::server::{context::Shared, net::body::AnswerBody, origin::Reply};
+use crate::server::{auth::visitor::Visitor, context::Shared, net::body::AnswerBody, origin::Reply};
 use hyper::{Request, Response, Uri, body::Incoming};
 use std::{
     net::IpAddr,
@@ -14,6 +14,8 @@ use std::{
 pub(in crate::server) struct Call {
     pub(in crate::server) shared: Arc<Shared>,
     pub(in crate::server) peer: IpAddr,
+    /// Who asks.
+    pub(in crate::server) visitor: Visitor,
     pub(in crate::server) request: Request<Incoming>,
 }
 

@@ -9,8 +9,12 @@ use crate::{
     panics::Panics,
     server::{
         AccessConfig,
-        api::{events, markers},
-        auth::gate::{ConnectionInfo, Gate, Grant},
+        api::{events, login, markers},
+        auth::{
+            door::{Door, Look},
+            gate::{ConnectionInfo, Gate, Grant},
+            visitor::Visitor,
+        },
         context::{self, Shared},
         net::{
             admission::Admission,
@@ -21,12 +25,13 @@ use crate::{
         },
         origin::{Reply, archive, clip, mjpeg},
         page::assets,
-        routes::Route,
+        routes::{Audience, Handler, Route},
     },
     time::Ticks,
+    users::Role,
 };
 use hyper::{
-    Method, Request, Response, Uri,
+    HeaderMap, Method, Request, Response, Uri,
     body::{Body, Incoming},
     header::{self, HeaderValue},
 };
@@ -54,8 +59,8 @@ pub struct Site {
 }
 
 impl Site {
-    /// The page, the streams of the cameras and the API over them, for those whom `access` lets in.
-    pub fn new(cameras: &Cameras, access: AccessConfig) -> Site {
+    /// The page, the streams of the cameras and the API over them, for those whom `access` and `door` let in.
+    pub fn new(cameras: &Cameras, access: AccessConfig, door: Door) -> Site {
         let shared = Arc::new(Shared {
             cameras: context::served(cameras),
             clock: cameras.first().clock.clone(),
@@ -64,6 +69,7 @@ impl Site {
             panics: Panics::default(),
             writers: Panics::default(),
             gate: Gate::new(access),
+            door: Arc::new(door),
             pages: Semaphore::new(markers::PAGES_AT_ONCE),
             clips: Arc::new(Semaphore::new(clip::CLIPS_AT_ONCE)),
             pictures: Default::default(),
@@ -77,6 +83,7 @@ impl Site {
             in_flight: Arc::default(),
             files: context::files(assets::load(&cameras.iter().map(|camera| &camera.name).collect::<Vec<_>>())),
             changes: Mutex::default(),
+            failures: Mutex::default(),
             crowd: Mutex::default(),
         });
         Site { shared }
@@ -101,10 +108,15 @@ impl Site {
             // The origin knows what HEAD is.
             is_head: request.method() == Method::HEAD && !is_of_stream,
         };
-        let Some(route) = route else { return pending(not_found().into(), tail) };
-        match route.action(request.method()) {
-            Some((_, handler)) => pending(handler(Call { shared: self.shared.clone(), peer: connection.peer, request }), tail),
-            None => pending(not_taken(route).into(), tail),
+        let (audience, handler) = match route {
+            None => (Audience::From(Role::Viewer), nothing as Handler),
+            Some(route) => route.action(request.method()).unwrap_or((Audience::From(Role::Viewer), not_taken as Handler)),
+        };
+        let is_page = route == Some(Route::Page);
+        let call = |visitor| Call { shared: self.shared.clone(), peer: connection.peer, visitor, request };
+        match audience {
+            Audience::Everybody => pending(handler(call(Visitor::nobody())), tail),
+            Audience::From(needed) => pending(let_in(call(Visitor::nobody()), (needed, handler), is_page), tail),
         }
     }
 
@@ -159,6 +171,7 @@ impl Site {
     pub(in crate::server) fn tick(&self, patience: Duration) {
         self.count_viewers();
         self.sweep(patience);
+        self.shared.door.tick();
     }
 
     /// What peers do wrong.
@@ -208,6 +221,9 @@ impl Future for Pending {
         let mut response = secured(ready!(Pin::new(&mut self.answer).poll(cx)));
         let tail = std::mem::take(&mut self.tail);
         self.site.shared.gate.add_cors_headers(response.headers_mut(), tail.grant);
+        if self.site.shared.door.is_guarded() {
+            make_private(response.headers_mut());
+        }
         if tail.is_embed {
             response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, EMBED_POLICY);
         }
@@ -231,11 +247,46 @@ fn without_body(response: Response<AnswerBody>) -> Response<AnswerBody> {
     Response::from_parts(head, body)
 }
 
+/// Has a call answered, if who asks has the role for it.
+fn let_in(call: Call, (needed, handler): (Role, Handler), is_page: bool) -> Answer {
+    let serve = move |call: Call, visitor: Visitor| match visitor.role {
+        role if role >= needed => handler(Call { visitor, ..call }),
+        role => login::forbidden(role, needed).into(),
+    };
+    match call.shared.door.look(call.request.headers()) {
+        Look::In(visitor) => serve(call, visitor),
+        Look::Out => login::unauthorized(call.request.headers(), is_page, call.uri().query()).into(),
+        Look::Check(typed) => Answer::Held(Box::pin(async move {
+            let address = login::client(call.peer, call.request.headers());
+            match call.shared.door.check(typed, address).await {
+                Ok(visitor) => serve(call, visitor).await,
+                Err(failed) => respond(login::refused(&call.shared, address, &failed)),
+            }
+        })),
+    }
+}
+
+/// 404: the address is none of ours.
+fn nothing(_: Call) -> Answer {
+    not_found().into()
+}
+
 /// 405, with what the address takes (RFC 9110 §15.5.6).
-fn not_taken(route: Route<'_>) -> Reply {
+fn not_taken(call: Call) -> Answer {
     let mut reply = plain(405, "this address does not take this method; Allow says which it takes\n");
-    reply.headers.push(("allow", route.allowed()));
-    reply
+    reply.headers.extend(Route::parse(call.uri().path()).map(|route| ("allow", route.allowed())));
+    reply.into()
+}
+
+/// What is for users alone is kept by no cache that others use too (RFC 9111 §5.2.2.7).
+fn make_private(headers: &mut HeaderMap) {
+    let kept = headers.get(header::CACHE_CONTROL).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if !kept.contains("no-store") && !kept.contains("private") {
+        let value = if kept.is_empty() { "private".to_owned() } else { format!("private, {kept}") };
+        if let Ok(value) = HeaderValue::try_from(value) {
+            headers.insert(header::CACHE_CONTROL, value);
+        }
+    }
 }
 
 /// Whether the page is asked for with `embed` in its query, as web/shell/options.js reads it.

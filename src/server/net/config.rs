@@ -1,9 +1,9 @@
 //! Where the server listens.
 
-use crate::server::auth::access::AccessConfig;
+use crate::server::auth::{access::AccessConfig, protection::Protection};
 use std::net::{IpAddr, Ipv4Addr};
 
-/// Address when none is asked: this host alone, for there is no password.
+/// Address when none is asked: this host alone.
 pub const BIND_DEFAULT: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 /// Port when none is asked: the usual second port of HTTP, open to every user.
 pub const PORT_DEFAULT: u16 = 8080;
@@ -17,4 +17,6 @@ pub struct ServerConfig {
     pub port: u16,
     /// Whom it answers.
     pub access: AccessConfig,
+    /// Who may do what.
+    pub protection: Protection,
 }

@@ -123,11 +123,11 @@ fn listed(addresses: &[IpAddr]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::server::AccessConfig;
+    use crate::server::{AccessConfig, Protection};
     use std::net::Ipv4Addr;
 
     fn on_loopback(port: u16) -> ServerConfig {
-        ServerConfig { bind: Ipv4Addr::LOCALHOST.into(), port, access: AccessConfig::default() }
+        ServerConfig { bind: Ipv4Addr::LOCALHOST.into(), port, access: AccessConfig::default(), protection: Protection::default() }
     }
 
     #[test]

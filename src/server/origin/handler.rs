@@ -69,7 +69,7 @@ pub(in crate::server) fn recorded(
 }
 
 /// Answers what is asked of a stream.
-pub(in crate::server) fn answer(Call { shared, peer, request }: Call) -> Answer {
+pub(in crate::server) fn answer(Call { shared, peer, request, .. }: Call) -> Answer {
     let Some((served, mut asked)) = asked(&shared, &request) else { return not_found().into() };
     match &*asked.name {
         clip::NAME => return clip(&shared, served.camera.clone(), asked, None),

@@ -33,6 +33,8 @@ macro_rules! built {
 const FILES: &[(&str, &[u8])] = &web![
     "index.html": "index.html",
     "grid.html": "grid.html",
+    "login.html": "login.html",
+    "login.css": "login.css",
     "style.css": "style.css",
     "grid.css": "grid.css",
     "timeline.css": "timeline/timeline.css",
@@ -103,6 +105,11 @@ impl Asset {
             paths.push("/favicon.ico".to_owned());
         }
         paths
+    }
+
+    /// Its bytes as they are.
+    pub(in crate::server) fn plain(&self) -> &Bytes {
+        &self.plain
     }
 
     /// The paths that it is served at.

@@ -4,7 +4,7 @@ use hlscam::{
     camera::{Camera, Cameras},
     camera_name::CameraName,
     marker_service::{self, MarkerService, MarkerServiceParts, Retention},
-    server::{AccessConfig, Limits, ServerConfig, Site, authority::Host, bind, serve},
+    server::{AccessConfig, Door, Limits, Protection, ServerConfig, Site, authority::Host, bind, serve},
     source::control::board::ControlBoard,
     status::Status,
     store::{Location, Store},
@@ -99,9 +99,9 @@ pub(super) fn serve_cameras(
     limits: Limits,
     access: AccessConfig,
 ) -> (SocketAddr, oneshot::Sender<()>, JoinHandle<std::io::Result<()>>) {
-    let config = ServerConfig { bind: Ipv4Addr::LOCALHOST.into(), port: 0, access };
+    let config = ServerConfig { bind: Ipv4Addr::LOCALHOST.into(), port: 0, access, protection: Protection::default() };
     let listener = bind(&config).expect("a free port");
-    let site = Site::new(cameras, config.access);
+    let site = Site::new(cameras, config.access, Door::open_to_all());
     let (stop, stopped) = oneshot::channel::<()>();
     let at = listener.local_addr();
     let ended = tokio::spawn(serve(listener, site, limits, async {

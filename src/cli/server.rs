@@ -1,0 +1,31 @@
+//! Where the server listens, and whom it answers, as typed.
+
+use super::users::UsersArgs;
+use crate::server;
+use clap::Args;
+
+// Addresses would be links in a doc comment.
+const ORIGIN_HELP: &str = "A page of another origin that may show the stream, https://home.example; or * for all pages; may be given \
+                           several times";
+
+/// The server.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Server")]
+pub struct ServerArgs {
+    /// IP address to listen on; 0.0.0.0 is every address of this host, for the network
+    #[arg(long, value_name = "ADDR", default_value = server::BIND_DEFAULT.to_string())]
+    pub bind: String,
+    /// TCP port to listen on; 0 takes any free one
+    #[arg(long, value_name = "N", default_value = server::PORT_DEFAULT.to_string())]
+    pub port: String,
+    /// A further name or address of the server, beside those of this computer: that of a reverse proxy, a router, a name server;
+    /// may be given several times
+    #[arg(long, value_name = "NAME")]
+    pub host_name: Vec<String>,
+    /// Pages of other origins that may show the stream.
+    #[arg(long, value_name = "ORIGIN", help = ORIGIN_HELP)]
+    pub allow_origin: Vec<String>,
+    /// Who may do what.
+    #[command(flatten)]
+    pub users: UsersArgs,
+}

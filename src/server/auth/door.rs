@@ -1,0 +1,373 @@
+//! Who is let in. Where users or a password were named, a request shows the cookie of a session, or a name and a password; else everybody may
+//! do all.
+//!
+//! Checking a password takes long by design, so it is done once, on a thread of its own: a browser gets a session for it, and what a player
+//! sends with each request is remembered by its hash. All other requests cost a look into a table.
+
+use super::{
+    credential::{Credential, NamedPassword, shown},
+    lockout::Lockout,
+    protection::Protection,
+    sessions::{Session, SessionKey, Sessions, hash},
+    visitor::Visitor,
+};
+use crate::{
+    plain_file,
+    sync::lock,
+    time::{Clock, Span},
+    users::{Role, UserName, Users, UsersError, UsersSource, password::PasswordHash, read_secret},
+};
+use hyper::HeaderMap;
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
+    time::{Duration, SystemTime},
+};
+use tokio::{sync::Semaphore, task::spawn_blocking, time::timeout};
+
+/// Passwords that are checked at a time: each takes 19 MB and the time of a core.
+const CHECKS_AT_ONCE: usize = 2;
+/// Longest wait for a turn.
+const CHECK_PATIENCE: Duration = Duration::from_secs(5);
+/// Names and passwords that are remembered as right: as many as there may be players.
+const REMEMBERED_MAX: usize = 1000;
+/// Longest file with a password, in bytes.
+const PASSWORD_FILE_LEN_MAX: u64 = 4096;
+
+/// What proves who somebody is.
+#[derive(Debug, PartialEq, Eq)]
+enum Known {
+    Users(Users),
+    /// One password for all.
+    Password(PasswordHash),
+}
+
+impl Known {
+    fn read(source: &UsersSource) -> Result<Known, UsersError> {
+        match source {
+            UsersSource::Users(path) | UsersSource::Kept(path) => {
+                let users = Users::read(path)?;
+                if users.is_empty() {
+                    let shown = path.display();
+                    return Err(UsersError(format!(
+                        "there is no user in {shown}; `hlscam user add NAME --users {shown}` adds one"
+                    )));
+                }
+                Ok(Known::Users(users))
+            }
+            UsersSource::Password(path) => {
+                let text = read_secret(path, PASSWORD_FILE_LEN_MAX)?;
+                let typed = text.lines().next().unwrap_or_default();
+                let told = |why: String| UsersError(format!("{}: {why}", path.display()));
+                crate::users::password::check(typed, None).map_err(told)?;
+                PasswordHash::of_file(typed).map(Known::Password).map_err(UsersError)
+            }
+        }
+    }
+
+    /// The hash that a password of that name must have.
+    fn password(&self, name: &str) -> Option<&PasswordHash> {
+        match self {
+            Known::Users(users) => users.find(name).map(|user| &user.password),
+            Known::Password(password) => Some(password),
+        }
+    }
+
+    fn role(&self, name: &str) -> Option<(Option<UserName>, Role)> {
+        match self {
+            Known::Users(users) => users.find(name).map(|user| (Some(user.name.clone()), user.role)),
+            Known::Password(_) => Some((None, Role::Admin)),
+        }
+    }
+}
+
+/// Decides who is let in.
+pub struct Door {
+    guarded: Option<Guarded>,
+}
+
+/// How a request is let in.
+pub(in crate::server) enum Look {
+    /// As that visitor.
+    In(Visitor),
+    /// When the password turns out to be right.
+    Check(NamedPassword),
+    /// Not at all.
+    Out,
+}
+
+/// Why a password lets nobody in.
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::server) enum Refused {
+    /// The name, or the password, is wrong; nobody is told which.
+    Wrong,
+    /// There were too many wrong ones.
+    Wait(Span),
+    /// Too many are checked now.
+    Busy,
+}
+
+/// What was wrong with a login, for the log and for events.
+#[derive(Debug)]
+pub(in crate::server) struct Failed {
+    /// The user's name, if there is such a user: else it may be a password in the wrong field.
+    pub(in crate::server) name: Option<String>,
+    pub(in crate::server) refused: Refused,
+}
+
+struct Guarded {
+    source: UsersSource,
+    known: Mutex<Arc<Known>>,
+    /// When the file was changed last, and how long it is.
+    stamp: Mutex<Option<(SystemTime, u64)>>,
+    sessions: Mutex<Sessions>,
+    /// The hash of each name and password that was right, and whose they are.
+    remembered: Mutex<HashMap<String, String>>,
+    lockout: Mutex<Lockout>,
+    checks: Semaphore,
+    nobody: PasswordHash,
+    cookie: String,
+    clock: Arc<dyn Clock>,
+}
+
+impl Door {
+    /// Lets everybody do all.
+    pub fn open_to_all() -> Door {
+        Door { guarded: None }
+    }
+
+    /// Reads users or the password. `port` is the server's: browsers keep one set of cookies for all ports of a host.
+    pub fn new(protection: &Protection, port: u16, clock: Arc<dyn Clock>) -> Result<Door, UsersError> {
+        let source = match &protection.users {
+            None => return Ok(Door::open_to_all()),
+            Some(UsersSource::Kept(path)) if !path.exists() => return Ok(Door::open_to_all()),
+            Some(source) => source.clone(),
+        };
+        let guarded = Guarded {
+            stamp: Mutex::new(stamp(path_of(&source))),
+            known: Mutex::new(Arc::new(Known::read(&source)?)),
+            sessions: Mutex::new(Sessions::read(&sessions_path(&source))),
+            remembered: Mutex::default(),
+            lockout: Mutex::default(),
+            checks: Semaphore::new(CHECKS_AT_ONCE),
+            nobody: PasswordHash::of_nobody(),
+            cookie: format!("hlscam_{port}"),
+            source,
+            clock,
+        };
+        Ok(Door { guarded: Some(guarded) })
+    }
+
+    /// Whether users or a password were named.
+    pub fn is_guarded(&self) -> bool {
+        self.guarded.is_some()
+    }
+
+    /// How a request with these headers is let in.
+    pub(in crate::server) fn look(&self, headers: &HeaderMap) -> Look {
+        let Some(guarded) = &self.guarded else { return Look::In(Visitor::anybody()) };
+        match shown(headers, &guarded.cookie) {
+            None => Look::Out,
+            Some(Credential::Session(key)) => guarded.visitor_of(key).map_or(Look::Out, Look::In),
+            Some(Credential::Basic(basic)) => match guarded.recalled(&basic) {
+                Some(visitor) => Look::In(visitor),
+                None => Look::Check(basic),
+            },
+        }
+    }
+
+    /// Checks a password, and remembers it if it is right.
+    pub(in crate::server) async fn check(self: &Arc<Door>, typed: NamedPassword, address: IpAddr) -> Result<Visitor, Failed> {
+        let Some(guarded) = &self.guarded else { return Ok(Visitor::anybody()) };
+        let known = guarded.known();
+        let failed = |refused| {
+            let is_user = matches!(&*known, Known::Users(users) if users.find(&typed.name).is_some());
+            Failed { name: is_user.then(|| typed.name.clone()), refused }
+        };
+        let Ok(Ok(_turn)) = timeout(CHECK_PATIENCE, guarded.checks.acquire()).await else { return Err(failed(Refused::Busy)) };
+        // Another request with the same may have been checked meanwhile: players send several at once.
+        if let Some(visitor) = guarded.recalled(&typed) {
+            return Ok(visitor);
+        }
+        {
+            let (mut lockout, now) = (lock(&guarded.lockout), guarded.clock.now());
+            let wait = lockout.wait(address, &typed.name, now);
+            if wait > Span::ZERO {
+                return Err(failed(Refused::Wait(wait)));
+            }
+            lockout.note_try(address, &typed.name, now);
+        }
+        let hash = known.password(&typed.name).unwrap_or(&guarded.nobody).clone();
+        let (password, is_user) = (typed.password.clone(), known.password(&typed.name).is_some());
+        let is_right = spawn_blocking(move || hash.is_of(&password)).await.unwrap_or(false) && is_user;
+        let Some((name, role)) = known.role(&typed.name).filter(|_| is_right) else { return Err(failed(Refused::Wrong)) };
+        lock(&guarded.lockout).note_right(address, &typed.name);
+        guarded.remember(&typed, &known);
+        Ok(Visitor { name, role, session: None })
+    }
+
+    /// Whether who was let in would be so now: its session, its user, and its role are still there.
+    pub(in crate::server) fn still_admits(&self, visitor: &Visitor) -> bool {
+        let Some(guarded) = &self.guarded else { return true };
+        match &visitor.session {
+            Some(key) => guarded.visitor_of(key.clone()).is_some(),
+            None => guarded.known().role(visitor.name.as_ref().map_or("", UserName::as_str)).is_some(),
+        }
+    }
+
+    /// Begins a session of who was checked; the text is the cookie (RFC 6265 §4.1).
+    pub(in crate::server) fn begin_session(&self, visitor: &Visitor, address: IpAddr, agent: &str, is_tls: bool) -> Option<String> {
+        let guarded = self.guarded.as_ref()?;
+        let key = SessionKey::random().inspect_err(|error| tracing::error!("the system has no random bytes: {error}")).ok()?;
+        let name = visitor.name.as_ref().map(UserName::to_string);
+        let now = guarded.clock.wall();
+        let proof = guarded.known().password(name.as_deref().unwrap_or_default()).map(proof_of)?;
+        let session = Session { name, proof, begun: now.0, seen: now.0, address, agent: agent.to_owned() };
+        lock(&guarded.sessions).begin(&key, session);
+        guarded.write_sessions();
+        Some(guarded.cookie(key.text(), super::sessions::SESSION_SPAN, is_tls))
+    }
+
+    /// Ends the session of a visitor; the text is the cookie that takes the place of the old one.
+    pub(in crate::server) fn end_session(&self, visitor: &Visitor) -> Option<String> {
+        let guarded = self.guarded.as_ref()?;
+        lock(&guarded.sessions).end(visitor.session.as_ref()?);
+        guarded.write_sessions();
+        Some(guarded.cookie("", Span::ZERO, false))
+    }
+
+    /// The same of the one with that public id; an admin may end all, others their own. Whether there was one.
+    pub(in crate::server) fn revoke(&self, visitor: &Visitor, id: &str) -> bool {
+        let Some(guarded) = &self.guarded else { return false };
+        let is_ended = lock(&guarded.sessions).end_by_id(id, |session| is_of(session, visitor));
+        guarded.write_sessions();
+        is_ended
+    }
+
+    /// The sessions that a visitor may end, the newest first: public id, session, and whether it is the one of this request.
+    pub(in crate::server) fn sessions(&self, visitor: &Visitor) -> Vec<(String, Session, bool)> {
+        let Some(guarded) = &self.guarded else { return Vec::new() };
+        let sessions = lock(&guarded.sessions);
+        let listed = sessions.list(visitor.session.as_ref()).into_iter().filter(|(_, session, _)| is_of(session, visitor));
+        listed.map(|(id, session, is_own)| (id.to_owned(), session.clone(), is_own)).collect()
+    }
+
+    /// What is due each second: users that were changed meanwhile count from now on.
+    pub(in crate::server) fn tick(&self) {
+        if let Some(guarded) = &self.guarded {
+            guarded.reread();
+            guarded.write_sessions();
+        }
+    }
+}
+
+fn is_of(session: &Session, visitor: &Visitor) -> bool {
+    visitor.role == Role::Admin || session.name.as_deref() == visitor.name.as_ref().map(UserName::as_str)
+}
+
+impl Guarded {
+    fn known(&self) -> Arc<Known> {
+        lock(&self.known).clone()
+    }
+
+    fn visitor_of(&self, key: SessionKey) -> Option<Visitor> {
+        let known = self.known();
+        let mut sessions = lock(&self.sessions);
+        let session = sessions.find(&key, self.clock.wall())?;
+        let (name, role) = known.role(session.name.as_deref().unwrap_or_default()).filter(|_| is_valid(&known, session))?;
+        Some(Visitor { name, role, session: Some(key) })
+    }
+
+    /// Who has shown the same before.
+    fn recalled(&self, typed: &NamedPassword) -> Option<Visitor> {
+        let known = self.known();
+        let proof = proof_of(known.password(&typed.name)?);
+        let is_right = lock(&self.remembered).get(&memory_of(typed)).is_some_and(|before| *before == proof);
+        let (name, role) = known.role(&typed.name).filter(|_| is_right)?;
+        Some(Visitor { name, role, session: None })
+    }
+
+    fn remember(&self, typed: &NamedPassword, known: &Known) {
+        let Some(password) = known.password(&typed.name) else { return };
+        let mut remembered = lock(&self.remembered);
+        if remembered.len() >= REMEMBERED_MAX {
+            remembered.clear();
+        }
+        remembered.insert(memory_of(typed), proof_of(password));
+    }
+
+    fn cookie(&self, value: &str, span: Span, is_tls: bool) -> String {
+        let secure = if is_tls { "; Secure" } else { "" };
+        // Without a path it is that of the page, also behind a proxy that puts it elsewhere (RFC 6265 §5.1.4).
+        format!("{}={value}; HttpOnly; SameSite=Lax; Max-Age={}{secure}", self.cookie, span.as_s() as i64)
+    }
+
+    fn reread(&self) {
+        let now = stamp(path_of(&self.source));
+        if std::mem::replace(&mut *lock(&self.stamp), now) == now {
+            return;
+        }
+        match Known::read(&self.source) {
+            Ok(known) => {
+                let known = Arc::new(known);
+                *lock(&self.known) = known.clone();
+                lock(&self.remembered).clear();
+                lock(&self.sessions).sweep(self.clock.wall(), |session| is_valid(&known, session));
+                tracing::info!("read {} again: who may do what has changed", path_of(&self.source).display());
+            }
+            Err(UsersError(why)) => tracing::warn!("{why}; what was read of it before still counts"),
+        }
+    }
+
+    fn write_sessions(&self) {
+        let text = {
+            let mut sessions = lock(&self.sessions);
+            if !std::mem::take(&mut sessions.is_changed) {
+                return;
+            }
+            sessions.text()
+        };
+        let path = sessions_path(&self.source);
+        if let Err(error) = plain_file::replace_secret(&path, text.as_bytes()) {
+            tracing::warn!("cannot write {}: {error}; who is logged in has to log in again after a restart", path.display());
+        }
+    }
+}
+
+/// Whether the password of a session is still that of its user.
+fn is_valid(known: &Known, session: &Session) -> bool {
+    known.password(session.name.as_deref().unwrap_or_default()).is_some_and(|password| proof_of(password) == session.proof)
+}
+
+/// Tells one password of a user from the next, without telling anything of it: each hash has a salt.
+fn proof_of(password: &PasswordHash) -> String {
+    hash(password.as_str().as_bytes())
+}
+
+/// What is kept of a name and a password in memory. No name has a line end.
+fn memory_of(typed: &NamedPassword) -> String {
+    hash(format!("{}\n{}", typed.name, typed.password).as_bytes())
+}
+
+fn path_of(source: &UsersSource) -> &Path {
+    match source {
+        UsersSource::Users(path) | UsersSource::Kept(path) | UsersSource::Password(path) => path,
+    }
+}
+
+/// Where sessions are kept from run to run.
+fn sessions_path(source: &UsersSource) -> PathBuf {
+    let mut name = path_of(source).as_os_str().to_owned();
+    name.push(".sessions");
+    name.into()
+}
+
+fn stamp(path: &Path) -> Option<(SystemTime, u64)> {
+    let facts = std::fs::metadata(path).ok()?;
+    Some((facts.modified().ok()?, facts.len()))
+}
+
+#[cfg(test)]
+mod tests;

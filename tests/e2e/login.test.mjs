@@ -1,0 +1,54 @@
+// The page where users are needed: the login, what a user may do, and the logout.
+
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after } from 'node:test';
+import { BINARY, LIGHT, LIVE_MS, NOTICE_MS, pageTests, screenshot, untilNewer, untilState } from './support.mjs';
+
+const FOLDER = mkdtempSync(path.join(tmpdir(), 'hlscam-users-'));
+const USERS = path.join(FOLDER, 'users');
+after(() => rmSync(FOLDER, { recursive: true, force: true }));
+for (const [name, role] of [['vera', 'viewer'], ['otto', 'operator']]) {
+  execFileSync(BINARY, ['user', 'add', name, '--role', role, '--users', USERS], { input: `words of ${name}\n` });
+}
+
+const { pageTest } = pageTests();
+const GUARDED = { options: [...LIGHT, '--detect', 'none', '--users', USERS] };
+
+async function logIn(page, name, password) {
+  await page.getByLabel('Name', { exact: true }).fill(name);
+  await page.getByLabel('Password', { exact: true }).fill(password);
+  await page.getByRole('button', { name: 'Log in' }).click();
+}
+
+pageTest('a_viewer_logs_in_watches_and_logs_out', { server: GUARDED, query: '?player=hls' }, async ({ page, seen }) => {
+  await page.waitForURL(/\/login\?next=/);
+  await screenshot(page, 'login');
+  await logIn(page, 'vera', 'wrong words');
+  await page.getByRole('alert').waitFor({ timeout: NOTICE_MS });
+  assert.equal(await page.getByRole('alert').textContent(), 'That name or password is wrong.');
+  await logIn(page, 'vera', 'words of vera');
+  await page.waitForURL(/\/\?player=hls$/);
+  await untilState(page, ['live'], LIVE_MS);
+  await untilNewer(page, 0, LIVE_MS);
+  await page.getByText('vera', { exact: true }).waitFor({ timeout: NOTICE_MS });
+  // What a viewer may not do is not offered.
+  assert.equal(await page.getByRole('button', { name: 'Add a note' }).isVisible(), false);
+  assert.deepEqual(seen.violations, []);
+  await page.getByRole('button', { name: 'Log out' }).click();
+  await page.waitForURL(/\/login$/);
+  await page.goto(new URL('./', page.url()).href, { waitUntil: 'domcontentloaded' });
+  await page.waitForURL(/\/login$/);
+});
+
+pageTest('who_is_removed_is_led_to_the_login', { server: GUARDED }, async ({ page }) => {
+  await page.waitForURL(/\/login$/);
+  await logIn(page, 'otto', 'words of otto');
+  await untilState(page, ['live'], LIVE_MS);
+  await page.getByRole('button', { name: 'Add a note' }).waitFor({ timeout: NOTICE_MS });
+  execFileSync(BINARY, ['user', 'remove', 'otto', '--users', USERS]);
+  await page.waitForURL(/\/login$/, { timeout: NOTICE_MS });
+});
