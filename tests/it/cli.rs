@@ -84,6 +84,9 @@ fn help_is_complete() {
     hlscam("storage --help").exits(0).says_nothing().writes_golden("help-storage.txt");
     hlscam("export --help").exits(0).says_nothing().writes_golden("help-export.txt");
     hlscam("detect --help").exits(0).says_nothing().writes_golden("help-detect.txt");
+    hlscam("user --help").exits(0).says_nothing().writes_golden("help-user.txt");
+    hlscam("user add --help").exits(0).says_nothing().writes_golden("help-user-add.txt");
+    hlscam("user list --help").exits(0).says_nothing().writes_golden("help-user-list.txt");
 }
 
 #[test]
