@@ -10,6 +10,7 @@ mod live;
 #[cfg(unix)]
 mod memory;
 mod record;
+mod retry;
 #[cfg(unix)]
 mod signal;
 mod storage;

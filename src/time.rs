@@ -271,6 +271,13 @@ pub struct SystemClock {
     origin: Instant,
 }
 
+/// The system's monotonic clock, since some moment of its own: what drivers stamp their pictures with.
+#[cfg(all(feature = "camera", target_os = "linux"))]
+pub(crate) fn monotonic() -> Duration {
+    use rustix::time::{ClockId, clock_gettime};
+    clock_gettime(ClockId::Monotonic).try_into().unwrap_or_default()
+}
+
 impl SystemClock {
     /// A clock that starts at zero now.
     pub fn start() -> SystemClock {

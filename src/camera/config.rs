@@ -22,6 +22,8 @@ pub struct CameraConfig {
     pub source: SourceSpec,
     /// A file source ends at its end.
     pub once: bool,
+    /// A source that cannot be opened at the start is waited for.
+    pub is_waited_for: bool,
     /// What its loss means for the stream.
     pub on_loss: OnLoss,
     /// What is asked of the source.

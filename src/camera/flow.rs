@@ -239,7 +239,10 @@ fn source_opener(config: &CameraConfig, controls: &Arc<ControlBoard>, clock: &Ar
 fn unframed_opener(config: &CameraConfig, clock: &Arc<dyn Clock>) -> Opener {
     let (pool, request, clock) = (PicturePool::default(), config.format_request, clock.clone());
     match config.source.clone() {
-        SourceSpec::Camera(selector) => Box::new(move |_: &Stop| camera::open(&selector, request, clock.clone(), pool.clone())),
+        SourceSpec::Camera(selector) => {
+            let mut opener = camera::opener(&selector, request, clock, pool);
+            Box::new(move |_: &Stop| opener())
+        }
         SourceSpec::Test(script) => {
             let opener = TestOpener::new(script, request, TEST_SEED, clock, pool);
             Box::new(move |_: &Stop| opener.open().map(|source| Box::new(source) as Box<dyn Source>))

@@ -22,6 +22,9 @@ pub struct SourceArgs {
     /// other stream is left
     #[arg(long, value_name = "WHAT", default_value = capture::ON_LOSS_DEFAULT)]
     pub on_camera_lost: String,
+    /// Wait for a source that is not there yet, or cannot be opened, instead of ending with an error
+    #[arg(long)]
+    pub wait: bool,
     /// Set controls of the camera, each time it is opened; `hlscam devices --controls` lists what there is, and exposure,
     /// white_balance, focus and gain also take auto; may be given several times
     #[arg(long, value_name = "NAME=VALUE,...")]

@@ -110,6 +110,7 @@ fn camera(args: &StreamArgs, index: usize) -> Result<CameraConfig, UsageError> {
     };
     config.on_loss = on_loss(&args.source)?;
     config.controls = controls(&args.source, &config.source)?;
+    config.is_waited_for = args.source.wait;
     config.history = window(&args.window, config.encode.bitrate, config.lengths)?;
     config.rules = rules::read(&args.rules)?;
     config.unwatched = demand::read(&args.demand, &args.rules)?;
@@ -127,6 +128,7 @@ fn record(args: &RecordArgs) -> Result<Command, UsageError> {
     let mut config = pipeline(source(&args.source)?, args.source.once, &args.pipeline)?;
     config.on_loss = on_loss(&args.source)?;
     config.controls = controls(&args.source, &config.source)?;
+    config.is_waited_for = args.source.wait;
     record::check_searched(&record, &config)?;
     Ok(Command::Record(config, Box::new(record)))
 }
@@ -168,6 +170,7 @@ fn pipeline(source: SourceSpec, once: bool, args: &PipelineArgs) -> Result<Camer
         name: CameraName::default(),
         source,
         once,
+        is_waited_for: false,
         on_loss: OnLoss::default(),
         format_request,
         controls: Vec::new(),

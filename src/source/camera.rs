@@ -42,7 +42,7 @@ use linux as platform;
 #[cfg(all(feature = "camera", not(target_os = "linux")))]
 use other_os as platform;
 
-pub use open::{controls, devices, open};
+pub use open::{controls, devices, open, opener};
 
 /// A camera that has sent nothing for this long has stalled. The slowest listed rate of a webcam is 5 fps, and exposure in the dark
 /// takes about a second; USB's own time-outs, after which a driver may still recover, are 5 s at most.

@@ -49,3 +49,5 @@ mod tidy;
 #[cfg(all(feature = "ffmpeg", feature = "opencv"))]
 mod two_cameras;
 mod users;
+#[cfg(all(target_os = "linux", feature = "ffmpeg", feature = "opencv"))]
+mod wait;

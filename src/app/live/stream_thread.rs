@@ -2,14 +2,13 @@
 //! blocks, cannot be opened, ends or meets a bug costs its own stream.
 
 use crate::{
-    app::{Failure, failed, open_source},
+    app::{Failure, failed, open_source, retry::tried_again},
     camera::{Camera, CameraConfig, LiveCamera, PendingCamera},
     camera_name::CameraName,
-    capture::{CaptureParts, Opener, SourceState, demand::Unwatched},
+    capture::{CaptureParts, SourceState, demand::Unwatched},
     hooks::{Hooks, HooksConfig},
-    source::Stop,
     threads,
-    time::{Clock, Span},
+    time::Span,
 };
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, bounded};
 use std::{
@@ -26,12 +25,6 @@ use tracing::Span as LogSpan;
 
 /// A stream that has ended by itself is noticed within this time.
 const LOOK: Span = Span::from_ms(100);
-/// First wait before a source that could not be opened is tried again, while other streams go on.
-const RETRY_FIRST: Span = Span::from_ms(500);
-/// Longest such wait: somebody who plugs a camera in sees it come soon.
-const RETRY_MAX: Span = Span::from_ms(5000);
-/// Within this time such a wait sees that it is to end.
-const RETRY_LOOK: Span = Span::from_ms(100);
 
 /// Where there are several cameras, the lines of the log name theirs.
 pub(super) fn log_span(camera: &CameraName, has_others: bool) -> LogSpan {
@@ -123,12 +116,13 @@ impl StreamThread {
         let hooks =
             if supervised.has_others { hooks.of_one_of_several(&config.name) } else { hooks.of_camera(&config.source.name()) };
         let span = log_span(&camera.name, supervised.has_others);
+        let is_waited_for = config.is_waited_for;
         let thread = span.in_scope(|| {
             threads::spawn("camera", {
                 let camera = camera.clone();
                 move || {
                     let has_others = supervised.has_others;
-                    let streamed = catch_unwind(AssertUnwindSafe(|| stream(started, hooks, supervised)));
+                    let streamed = catch_unwind(AssertUnwindSafe(|| stream(started, is_waited_for, hooks, supervised)));
                     let result = streamed.unwrap_or_else(|_| {
                         abandon(&camera);
                         Err(Failure("the stream ended by a bug".to_owned()))
@@ -156,10 +150,17 @@ impl StreamThread {
 }
 
 /// Streams until the source ends, or the thread is to end.
-fn stream((pending, mut source): (PendingCamera, CaptureParts), hooks: HooksConfig, supervised: Supervised) -> Result<(), Failure> {
+fn stream(
+    (pending, mut source): (PendingCamera, CaptureParts),
+    is_waited_for: bool,
+    hooks: HooksConfig,
+    supervised: Supervised,
+) -> Result<(), Failure> {
     // A camera that is opened for a viewer is not the end of the program where it cannot be.
-    if supervised.has_others || source.demand.unwatched() == Unwatched::Close {
-        source = tried_again(source, (supervised.flags.clone(), supervised.has_others));
+    if supervised.has_others || is_waited_for || source.demand.unwatched() == Unwatched::Close {
+        let flags = supervised.flags.clone();
+        let meanwhile = if supervised.has_others { ", and the other cameras go on" } else { "" };
+        source = tried_again(source, meanwhile, move || flags.is_late.store(true, Ordering::Relaxed));
     }
     let late = || supervised.flags.is_late.store(true, Ordering::Relaxed);
     let capture = match open_source(source, |span| supervised.is_over_after(span), late) {
@@ -201,42 +202,4 @@ fn abandon(camera: &Camera) {
     camera.markers.end("the stream has failed");
     camera.window.end();
     camera.status.stream.capture.set_state(SourceState::Ended, None);
-}
-
-/// The same source, which is tried again, with pauses that grow, until it is open for the first time: what is lost later the capture has
-/// opened again itself.
-fn tried_again(parts: CaptureParts, (flags, has_others): (Arc<Flags>, bool)) -> CaptureParts {
-    let CaptureParts { mut opener, clock, status, .. } = parts;
-    let (its_clock, its_status) = (clock.clone(), status.clone());
-    let (mut has_opened, mut told) = (false, None);
-    let patient: Opener = Box::new(move |stop: &Stop| {
-        let mut pause = RETRY_FIRST;
-        loop {
-            let error = match opener(stop) {
-                Err(error) if !has_opened && !stop.is_raised() => error,
-                outcome => {
-                    has_opened |= outcome.is_ok();
-                    return outcome;
-                }
-            };
-            let why = error.to_string();
-            its_status.set_refusal(why.clone());
-            flags.is_late.store(true, Ordering::Relaxed);
-            if told.as_ref() != Some(&why) {
-                tracing::warn!("{why}; it is tried again{}", if has_others { ", and the other cameras go on" } else { "" });
-                told = Some(why);
-            }
-            rest(&*its_clock, pause, stop);
-            pause = (pause * 2).min(RETRY_MAX);
-        }
-    });
-    CaptureParts { opener: patient, clock, status, ..parts }
-}
-
-/// A pause that the stop ends.
-fn rest(clock: &dyn Clock, pause: Span, stop: &Stop) {
-    let end = clock.now() + pause;
-    while !stop.is_raised() && clock.now() < end {
-        clock.sleep_until(end.min(clock.now() + RETRY_LOOK));
-    }
 }

@@ -2,7 +2,7 @@
 
 use super::{Missing, Outcome, Recording, STATUS_PERIOD, sightings::Sightings};
 use crate::{
-    app::{Failure, failed, open_source},
+    app::{Failure, failed, open_source, retry::tried_again},
     camera::{
         CameraConfig,
         flow::{Flow, FlowLimits},
@@ -30,6 +30,7 @@ pub(super) fn run(recording: &Recording<'_>, config: &CameraConfig, clock: &Arc<
     let on_run = move |run: &Detection| on_run.iter().for_each(|sightings| lock(sightings).take(run));
     let demand = Arc::new(Demand::unlimited(clock.clone()));
     let (flow, source) = Flow::new(config, (clock.clone(), demand), Box::new(on_run)).map_err(failed)?;
+    let source = if config.is_waited_for { tried_again(source, "", || ()) } else { source };
     let Some(capture) = open_source(source, |span| interrupt.wait(span), || ())? else {
         return Err(Failure("ended before the source was open; nothing was recorded".to_owned()));
     };

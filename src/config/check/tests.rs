@@ -38,6 +38,7 @@ fn without_options_the_defaults_are_meant() {
         name: CameraName::default(),
         source: SourceSpec::Camera("0".to_owned()),
         once: false,
+        is_waited_for: false,
         on_loss: OnLoss::Wait,
         format_request: FormatRequest { size: None, rate: None },
         controls: Vec::new(),
@@ -76,7 +77,7 @@ fn without_options_the_defaults_are_meant() {
 fn every_option_reaches_its_stage() {
     let mask = |left, top| Mask { left, top, width: Measure::Percent(100.0), height: Measure::Pixels(9) };
     let (config, server) = streamed(
-        "--device file:a.mp4 --name porch --once --on-camera-lost exit --rotate 90 --flip h --crop 640x50.5%+0%+2 --fps 29.97 --overlay clock,blur,labels,clock --mask 0,50%,100%,9 --mask 64,0.5%,100%,9 --clock-strip --detect cat,profile --detect-fps 8.5 \
+        "--device file:a.mp4 --name porch --once --wait --on-camera-lost exit --rotate 90 --flip h --crop 640x50.5%+0%+2 --fps 29.97 --overlay clock,blur,labels,clock --mask 0,50%,100%,9 --mask 64,0.5%,100%,9 --clock-strip --detect cat,profile --detect-fps 8.5 \
          --detect-width 320 --encoder h264_vaapi --preset p1 --bitrate 2.5M --part 500ms --segment 1s --window 24h \
          --window-bytes 500M --bind ::1 --port 0 --host-name NAS.lan. --host-name 203.0.113.7 --host-name 2001:db8::5 \
          --allow-origin https://home.example/ --allow-origin http://10.0.0.2:8123",
@@ -85,6 +86,7 @@ fn every_option_reaches_its_stage() {
         name: CameraName::parse("porch").unwrap(),
         source: SourceSpec::File("a.mp4".into()),
         once: true,
+        is_waited_for: true,
         on_loss: OnLoss::Exit,
         format_request: FormatRequest { size: None, rate: Some(FrameRate { num: 30_000, den: 1001 }) },
         controls: Vec::new(),

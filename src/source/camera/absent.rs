@@ -30,3 +30,14 @@ pub fn open(
     let advice = "build it with the feature camera, or try --device test";
     Err(OpenError(format!("cannot open camera {selector}: this build is without cameras; {advice}")))
 }
+
+/// None can be opened.
+pub fn opener(
+    selector: &str,
+    request: FormatRequest,
+    clock: Arc<dyn Clock>,
+    pool: PicturePool,
+) -> impl FnMut() -> Result<Box<dyn Source>, OpenError> + Send + use<> {
+    let selector = selector.to_owned();
+    move || open(&selector, request, clock.clone(), pool.clone())
+}

@@ -127,7 +127,8 @@ pub fn listed(devices: &[&Device]) -> String {
     }
 }
 
-fn shortened(name: &str) -> String {
+/// A name that fits a list.
+pub(super) fn shortened(name: &str) -> String {
     let name: String = name.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
     if name.chars().count() <= NAME_MAX { name } else { name.chars().take(NAME_MAX - 1).chain(['…']).collect() }
 }

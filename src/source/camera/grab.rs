@@ -4,6 +4,7 @@ use super::{
     convert::Layout,
     error::Failure,
     negotiate::{Choice, Pixels},
+    stamp::Stamp,
 };
 use crate::time::FrameRate;
 use bytes::Bytes;
@@ -11,7 +12,6 @@ use nokhwa::{
     Camera, NokhwaError,
     utils::{CameraFormat, CameraIndex, FrameFormat, RequestedFormat, RequestedFormatType, Resolution},
 };
-use std::time::Duration;
 
 /// What the driver has agreed to.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -42,8 +42,8 @@ impl NegotiatedFormat {
 pub(super) struct Buffer {
     /// Its bytes; there may be more of them than the picture has.
     pub(super) bytes: Bytes,
-    /// When it was captured, wall clock since the Unix epoch.
-    pub(super) stamp: Option<Duration>,
+    /// When it was captured.
+    pub(super) stamp: Option<Stamp>,
 }
 
 /// What a look at the camera brings.
@@ -90,7 +90,7 @@ impl ThroughNokhwa {
 impl Grab for ThroughNokhwa {
     fn grab(&mut self) -> Result<Grabbed, Failure> {
         let buffer = self.camera.frame().map_err(failure)?;
-        Ok(Grabbed::Buffer(Buffer { bytes: buffer.buffer_bytes(), stamp: buffer.capture_timestamp() }))
+        Ok(Grabbed::Buffer(Buffer { bytes: buffer.buffer_bytes(), stamp: buffer.capture_timestamp().map(Stamp::Wall) }))
     }
 }
 

@@ -7,7 +7,7 @@ use super::{
     grab::NegotiatedFormat,
     negotiate::{Choice, Pixels, negotiate, only_mjpeg},
     platform,
-    select::select,
+    select::{select, select_again},
 };
 use crate::{
     picture::PicturePool,
@@ -41,12 +41,48 @@ pub fn open(
     clock: Arc<dyn Clock>,
     pool: PicturePool,
 ) -> Result<Box<dyn Source>, OpenError> {
-    let all = devices();
-    let node = std::fs::canonicalize(selector).unwrap_or_else(|_| PathBuf::from(selector));
-    let device = select(selector, &node, &all).map_err(OpenError)?;
+    opener(selector, request, clock, pool)()
+}
+
+/// Opens a camera as [`open`] does, and then the same one again, whatever number it has by then.
+pub fn opener(
+    selector: &str,
+    request: FormatRequest,
+    clock: Arc<dyn Clock>,
+    pool: PicturePool,
+) -> impl FnMut() -> Result<Box<dyn Source>, OpenError> + Send + use<> {
+    let (selector, mut known, mut has_told) = (selector.to_owned(), None::<Device>, false);
+    move || {
+        let all = devices();
+        let node = std::fs::canonicalize(&selector).unwrap_or_else(|_| PathBuf::from(&selector));
+        let device = match &known {
+            None => select(&selector, &node, &all),
+            Some(known) => select_again(known, (&selector, &node), &all),
+        };
+        let device = device.map_err(|why| {
+            // A camera is there, and is not taken: who has plugged it in wants to know why.
+            if known.is_some() && !has_told && select(&selector, &node, &all).is_ok() {
+                tracing::warn!("{why}");
+                has_told = true;
+            }
+            OpenError(why)
+        })?;
+        has_told = false;
+        let source = open_device((device, &all), request, (clock.clone(), pool.clone()))?;
+        // One that is there before udev has given it its stable path is known by its name until it is opened again.
+        known.get_or_insert_with(|| device.clone());
+        Ok(source)
+    }
+}
+
+fn open_device(
+    (device, all): (&Device, &[Device]),
+    request: FormatRequest,
+    (clock, pool): (Arc<dyn Clock>, PicturePool),
+) -> Result<Box<dyn Source>, OpenError> {
     let refused = |wanted: &str, failure: &Failure| {
         let holder = if failure.kind() == Kind::Busy { platform::holder(&device.path) } else { None };
-        OpenError(cannot_open(device, wanted, failure, holder.as_ref(), &all))
+        OpenError(cannot_open(device, wanted, failure, holder.as_ref(), all))
     };
     let formats = platform::formats(device).map_err(|failure| refused("any format", &failure))?;
     let choose = |formats: &[DeviceFormat]| {

@@ -3,11 +3,13 @@
 use super::super::{
     error::Failure,
     grab::{Buffer, Grab, Grabbed},
+    stamp::Stamp,
 };
+use crate::time;
 use bytes::Bytes;
 use std::{io, path::Path, time::Duration};
 use v4l::{
-    buffer::{Flags, Type},
+    buffer::{Flags, Metadata, Type},
     io::traits::CaptureStream,
     prelude::MmapStream,
 };
@@ -50,8 +52,7 @@ impl Grab for Direct {
             Ok((_, meta)) if meta.flags.contains(Flags::ERROR) => Ok(Grabbed::Damaged),
             Ok((bytes, meta)) => {
                 let used = bytes.get(..meta.bytesused as usize).unwrap_or(bytes);
-                // V4L2's own stamp is of a clock that cannot be read here without unsafe code; the arrival serves.
-                Ok(Grabbed::Buffer(Buffer { bytes: Bytes::copy_from_slice(used), stamp: None }))
+                Ok(Grabbed::Buffer(Buffer { bytes: Bytes::copy_from_slice(used), stamp: stamp(meta, time::monotonic()) }))
             }
             Err(error) if error.kind() == io::ErrorKind::TimedOut => {
                 self.late = true;
@@ -59,5 +60,33 @@ impl Grab for Direct {
             }
             Err(error) => Err(Failure::of_io(&error)),
         }
+    }
+}
+
+/// How old a buffer is at `now` of the monotonic clock, where its driver stamps by that.
+fn stamp(meta: &Metadata, now: Duration) -> Option<Stamp> {
+    let is_monotonic = meta.flags & Flags::TIMESTAMP_MASK == Flags::TIMESTAMP_MONOTONIC;
+    let seconds = u64::try_from(meta.timestamp.sec).ok().filter(|_| is_monotonic)?;
+    let micros = u64::try_from(meta.timestamp.usec).ok()?;
+    Some(Stamp::Age(now.saturating_sub(Duration::from_secs(seconds) + Duration::from_micros(micros))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use v4l::Timestamp;
+
+    #[test]
+    fn a_buffer_is_as_old_as_the_monotonic_clock_says() {
+        let check = |flags: Flags, sec, usec, expect: Option<u64>| {
+            let meta = Metadata { flags, timestamp: Timestamp::new(sec, usec), ..Metadata::default() };
+            let age = expect.map(|ms| Stamp::Age(Duration::from_millis(ms)));
+            assert_eq!(stamp(&meta, Duration::from_millis(100_040)), age, "{flags:?} {sec} {usec}");
+        };
+        check(Flags::TIMESTAMP_MONOTONIC | Flags::DONE, 100, 10_000, Some(30));
+        check(Flags::TIMESTAMP_MONOTONIC, 101, 0, Some(0));
+        check(Flags::TIMESTAMP_COPY, 100, 0, None);
+        check(Flags::DONE, 100, 0, None);
+        check(Flags::TIMESTAMP_MONOTONIC, -1, 0, None);
     }
 }
