@@ -100,8 +100,8 @@ impl CaptureLoop {
         self.status.set_slow(slow);
         match (before, slow) {
             (None, Some(fps)) => tracing::warn!(
-                "{} delivers {fps:.0} of {rate} fps; in low light a camera exposes longer: give it more light, or see whether \
-                 it takes --control dynamic_framerate=off",
+                "{} delivers {fps:.0} of {rate} fps; in low light a camera exposes longer: give it more light, or have its settings \
+                 keep the rate",
                 self.name
             ),
             (Some(_), None) => tracing::info!("{} delivers {rate} fps again", self.name),
