@@ -48,6 +48,7 @@ mod systems;
 mod tidy;
 #[cfg(all(feature = "ffmpeg", feature = "opencv"))]
 mod two_cameras;
+#[cfg(all(feature = "ffmpeg", feature = "opencv"))]
 mod users;
 #[cfg(all(target_os = "linux", feature = "ffmpeg", feature = "opencv"))]
 mod wait;
