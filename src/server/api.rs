@@ -3,6 +3,7 @@
 pub(super) mod controls;
 pub(super) mod events;
 pub(super) mod history;
+pub(super) mod links;
 pub(super) mod login;
 pub(super) mod markers;
 pub(super) mod program;

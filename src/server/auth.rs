@@ -5,6 +5,7 @@ pub mod authority;
 pub(super) mod credential;
 pub(super) mod door;
 pub(super) mod gate;
+pub(super) mod link;
 mod lockout;
 mod own_names;
 pub(super) mod protection;

@@ -2,7 +2,7 @@
 //! in page and playlists, so a reverse proxy may put the whole under a path of its own.
 
 use super::{
-    api::{controls, events, history, login, markers, program, recordings},
+    api::{controls, events, history, links, login, markers, program, recordings},
     http::answer::{Answer, Call},
     origin::handler as stream,
     page,
@@ -41,6 +41,8 @@ pub(super) enum Route<'a> {
     Logout,
     /// Who asks.
     Session,
+    /// Links for others.
+    Links,
     Sessions,
     /// A session, by its public id.
     SessionOf(&'a str),
@@ -71,7 +73,7 @@ const CONTROLS_AROUND: (&str, &str) = ("/api/cameras/", "/controls");
 const PAGES: [&str; 2] = ["index.html", "grid.html"];
 
 /// The addresses in which nothing varies.
-const FIXED: [(&str, Route<'_>); 15] = [
+const FIXED: [(&str, Route<'_>); 16] = [
     ("/", Route::Page),
     ("/api/cameras", Route::Cameras),
     ("/api/status", Route::Status),
@@ -86,6 +88,7 @@ const FIXED: [(&str, Route<'_>); 15] = [
     ("/login", Route::Login),
     ("/logout", Route::Logout),
     ("/api/session", Route::Session),
+    ("/api/links", Route::Links),
     ("/api/sessions", Route::Sessions),
 ];
 
@@ -148,6 +151,7 @@ impl<'a> Route<'a> {
             (Route::Login, &Method::POST) => (Audience::Everybody, login::log_in),
             (Route::Logout, &Method::POST) => (VIEWER, login::log_out),
             (Route::Session, &Method::GET) => (VIEWER, login::session),
+            (Route::Links, &Method::POST) => (OPERATOR, links::add),
             (Route::Sessions, &Method::GET) => (VIEWER, login::sessions),
             (Route::SessionOf(_), &Method::DELETE) => (VIEWER, login::revoke),
             _ => return None,
@@ -207,7 +211,7 @@ mod tests {
                 Route::Page | Route::File(_) | Route::Stream(..) | Route::Cameras | Route::Controls(_) | Route::Status => {}
                 Route::History | Route::Recordings | Route::Recording(_) | Route::Markers => {}
                 Route::Marker(_) | Route::Events | Route::Detections | Route::Health | Route::Readiness | Route::Time => {}
-                Route::Login | Route::Logout | Route::Session | Route::Sessions | Route::SessionOf(_) => {}
+                Route::Login | Route::Logout | Route::Links | Route::Session | Route::Sessions | Route::SessionOf(_) => {}
             }
         }
         all

@@ -242,3 +242,58 @@ fn nobody_is_offered_to_a_network_by_accident() {
     let (code, why) = fails(&["--users", "/nonexistent/users"]);
     assert!(code == Some(1) && why.contains("cannot read /nonexistent/users"), "{why}");
 }
+
+#[test]
+fn a_link_lets_others_watch_one_camera_or_have_one_clip() {
+    let house = House::start();
+    let (otto, vera) = (basic("otto", "other words"), basic("vera", "more words"));
+    let share = |who: &str, body: &str| {
+        house.ask("POST", "/api/links?camera=cam", &[("Authorization", who), ("Content-Type", "application/json")], body)
+    };
+    assert_eq!(share(&vera, "{}").status, 403);
+    assert_eq!(share(&otto, "{\"hours\":9999}").status, 400);
+    let made = share(&otto, "{\"hours\":1}").json();
+    let stream = format!("/{}", made["stream"].as_str().expect("an address"));
+    let token = stream.split_once("token=").expect("a token").1.to_owned();
+    // A player that follows the addresses of the playlists comes to the media.
+    let index = house.ask("GET", &stream, &[("Accept-Encoding", "gzip")], "");
+    assert_eq!(index.status, 200, "{}", index.text());
+    let text = index.text();
+    let media = text.lines().find(|line| !line.starts_with('#') && !line.is_empty()).expect("a playlist").to_owned();
+    assert!(media.ends_with(&format!("token={token}")), "{media}");
+    let playlist = house.ask("GET", &format!("/cam/{media}"), &[], "").text();
+    let segment = playlist.lines().find(|line| !line.starts_with('#') && !line.is_empty()).expect("a segment").to_owned();
+    assert_eq!(house.ask("GET", &format!("/cam/{segment}"), &[], "").status, 200);
+    assert!(playlist.lines().filter(|line| line.contains("URI=")).all(|line| line.contains(&token)), "{playlist}");
+    assert_eq!(
+        house
+            .ask("GET", segment.split('?').next().map(|bare| format!("/cam/{bare}")).as_deref().unwrap_or_default(), &[], "")
+            .status,
+        401
+    );
+    let manifest = house.ask("GET", &format!("/cam/index.mpd?token={token}"), &[], "").text();
+    assert!(manifest.contains(&format!("$Number$.m4s?token={token}\"")), "{manifest}");
+    // The page gets a cookie, and watches by it; more it may not.
+    let page = house.ask("GET", &format!("/?camera=cam&token={token}"), &[], "");
+    let cookie = page.header("set-cookie").split(';').next().unwrap_or_default().to_owned();
+    assert_eq!(page.status, 200, "{}", page.text());
+    let cookie = ("Cookie", cookie.as_str());
+    assert_eq!(house.ask("GET", "/api/status?camera=cam", &[cookie], "").status, 200);
+    assert_eq!(house.ask("GET", "/api/cameras", &[cookie], "").status, 403);
+    assert_eq!(
+        house.ask("POST", "/api/markers", &[cookie, ("Content-Type", "application/json")], "{\"kind\":\"bell\"}").status,
+        403
+    );
+    assert_eq!(house.ask("GET", &format!("/api/status?token={token}0"), &[], "").status, 401, "a token that was changed is none");
+    // A clip is that clip.
+    let status = house.ask("GET", "/api/status", &[("Authorization", &otto)], "").json();
+    let to = status["time"].as_str().expect("a time").to_owned();
+    let made = share(&otto, &format!("{{\"from\":\"2026-01-01T00:00:00Z\",\"to\":\"{to}\"}}")).json();
+    let clip = format!("/{}", made["url"].as_str().expect("an address"));
+    assert_eq!(house.ask("GET", &clip, &[], "").status, 200);
+    let token = clip.split_once("token=").expect("a token").1;
+    assert_eq!(house.ask("GET", &format!("/cam/clip.mp4?last=1&token={token}"), &[], "").status, 403);
+    assert_eq!(house.ask("GET", &format!("/cam/index.m3u8?token={token}"), &[], "").status, 403);
+    let (_, log) = house.running.interrupt();
+    assert!(!log.join("\n").contains(token), "{log:#?}");
+}

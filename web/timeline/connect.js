@@ -7,6 +7,7 @@ import { CAMERA } from '../shell/camera.js';
 import { CLIP_URL, THUMBNAIL_URL } from '../player/engines.js';
 import { StretchPanel } from './stretch-panel.js';
 import { copyLink, followLinks, saveClip, saveSnapshot, saveStretch } from './save.js';
+import { shareStretch } from './share.js';
 import { MarkerList } from '../markers/marker-list.js';
 import { Marks } from '../markers/markers.js';
 import { connectNote } from '../markers/note.js';
@@ -53,6 +54,7 @@ export function connectTimeline({ player, history, keys, shared, keyFrames, stat
     },
     save: (from, to) => void saveStretch({ from, to }, CLIP_URL),
     lapse: (from, to, speed) => void saveStretch({ from, to, speed }, CLIP_URL),
+    share: (from, to) => void shareStretch({ from, to }),
     keep: (from, to) => void recordings.keep(from, to).then((kept) => kept && toast(`${durationText(to - from)} are kept`)),
     canKeep: () => history.disk !== null,
   });

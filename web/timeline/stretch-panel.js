@@ -12,6 +12,7 @@ import { Stretch, lapseSpeed } from './stretch.js';
  * @property {(from: number, to: number) => void} save as a file
  * @property {(from: number, to: number, speed: number) => void} lapse saves it as a time-lapse, so many times as fast
  * @property {(from: number, to: number) => void} keep on the server
+ * @property {(from: number, to: number) => void} share by a link
  * @property {() => boolean} canKeep
  */
 
@@ -22,7 +23,7 @@ export class StretchPanel {
   #drawn = '';
 
   /** @param {Acts} acts */
-  constructor({ play, save, lapse, keep, canKeep }) {
+  constructor({ play, save, lapse, keep, share, canKeep }) {
     this.#canKeep = canKeep;
     /** @type {[string, (range: {from: number, to: number}) => void][]} */
     const buttons = [
@@ -30,6 +31,7 @@ export class StretchPanel {
       ['stretch-save', ({ from, to }) => save(from, to)],
       ['stretch-lapse', ({ from, to }) => lapse(from, to, lapseSpeed(to - from) ?? 1)],
       ['stretch-keep', ({ from, to }) => keep(from, to)],
+      ['stretch-share', ({ from, to }) => share(from, to)],
     ];
     for (const [id, act] of buttons) {
       byId(id).onclick = () => {

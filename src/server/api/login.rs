@@ -247,7 +247,7 @@ pub(in crate::server) fn client(peer: IpAddr, headers: &HeaderMap) -> IpAddr {
 }
 
 /// Whether a proxy on this computer says that the browser asked over TLS.
-fn is_tls(peer: IpAddr, headers: &HeaderMap) -> bool {
+pub(in crate::server) fn is_tls(peer: IpAddr, headers: &HeaderMap) -> bool {
     peer.to_canonical().is_loopback() && headers.get("x-forwarded-proto").is_some_and(|proto| proto == "https")
 }
 

@@ -29,10 +29,19 @@ pub(in crate::server) fn shown(headers: &HeaderMap, cookie: &str) -> Option<Cred
 
 /// The session that the cookie of that name tells.
 pub(in crate::server) fn session(headers: &HeaderMap, cookie: &str) -> Option<SessionKey> {
+    values_of(headers, cookie).find(|value| value.len() == KEY_TEXT_LEN).and_then(SessionKey::parse)
+}
+
+/// The value of a cookie.
+pub(in crate::server) fn value_of<'a>(headers: &'a HeaderMap, cookie: &'a str) -> Option<&'a str> {
+    values_of(headers, cookie).next()
+}
+
+/// The values of the cookies of that name; browsers keep one for each path.
+fn values_of<'a>(headers: &'a HeaderMap, cookie: &'a str) -> impl Iterator<Item = &'a str> {
     let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
-    let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    let (_, value) = pairs.find(|(name, value)| *name == cookie && value.len() == KEY_TEXT_LEN)?;
-    SessionKey::parse(value)
+    let pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.filter(move |(name, _)| *name == cookie).map(|(_, value)| value)
 }
 
 fn basic(value: &str) -> Option<NamedPassword> {

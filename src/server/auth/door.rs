@@ -5,11 +5,12 @@
 //! sends with each request is remembered by its hash. All other requests cost a look into a table.
 
 use super::{
-    credential::{Credential, NamedPassword, shown},
+    credential::{Credential, NamedPassword, shown, value_of},
+    link::{self, Link},
     lockout::Lockout,
     protection::Protection,
     sessions::{Session, SessionKey, Sessions, hash},
-    visitor::Visitor,
+    visitor::{SharedLink, Visitor},
 };
 use crate::{
     plain_file,
@@ -17,7 +18,8 @@ use crate::{
     time::{Clock, Span},
     users::{Role, UserName, Users, UsersError, UsersSource, password::PasswordHash, read_secret},
 };
-use hyper::HeaderMap;
+use hyper::{HeaderMap, Uri};
+use ring::hmac::Key;
 use std::{
     collections::HashMap,
     net::IpAddr,
@@ -33,6 +35,8 @@ const CHECKS_AT_ONCE: usize = 2;
 const CHECK_PATIENCE: Duration = Duration::from_secs(5);
 /// Names and passwords that are remembered as right: as many as there may be players.
 const REMEMBERED_MAX: usize = 1000;
+/// What the name of the cookie of a link ends with.
+const LINK: &str = "_link";
 /// Longest file with a password, in bytes.
 const PASSWORD_FILE_LEN_MAX: u64 = 4096;
 
@@ -129,6 +133,8 @@ struct Guarded {
     checks: Semaphore,
     nobody: PasswordHash,
     cookie: String,
+    /// Seals links.
+    key: Key,
     clock: Arc<dyn Clock>,
 }
 
@@ -154,6 +160,7 @@ impl Door {
             checks: Semaphore::new(CHECKS_AT_ONCE),
             nobody: PasswordHash::of_nobody(),
             cookie: format!("hlscam_{port}"),
+            key: link::key(&beside(&source, "key")),
             source,
             clock,
         };
@@ -165,17 +172,29 @@ impl Door {
         self.guarded.is_some()
     }
 
-    /// How a request with these headers is let in.
-    pub(in crate::server) fn look(&self, headers: &HeaderMap) -> Look {
+    /// How a request for that address with these headers is let in.
+    pub(in crate::server) fn look(&self, headers: &HeaderMap, uri: &Uri) -> Look {
         let Some(guarded) = &self.guarded else { return Look::In(Visitor::anybody()) };
         match shown(headers, &guarded.cookie) {
-            None => Look::Out,
-            Some(Credential::Session(key)) => guarded.visitor_of(key).map_or(Look::Out, Look::In),
+            None => guarded.guest(headers, uri),
+            Some(Credential::Session(key)) => guarded.visitor_of(key).map_or_else(|| guarded.guest(headers, uri), Look::In),
             Some(Credential::Basic(basic)) => match guarded.recalled(&basic) {
                 Some(visitor) => Look::In(visitor),
                 None => Look::Check(basic),
             },
         }
+    }
+
+    /// The text of a link; none where everybody may watch.
+    pub(in crate::server) fn seal(&self, link: &Link) -> Option<String> {
+        self.guarded.as_ref().map(|guarded| link.sealed(&guarded.key))
+    }
+
+    /// The cookie with which a page that a link led to is let in from then on.
+    pub(in crate::server) fn link_cookie(&self, visitor: &Visitor, is_tls: bool) -> Option<String> {
+        let (guarded, SharedLink { link, carried }) = (self.guarded.as_ref()?, visitor.link.as_ref()?);
+        let span = link.until.since(guarded.clock.wall());
+        Some(guarded.cookie((LINK, carried.as_ref()?), span, is_tls))
     }
 
     /// Checks a password, and remembers it if it is right.
@@ -205,12 +224,15 @@ impl Door {
         let Some((name, role)) = known.role(&typed.name).filter(|_| is_right) else { return Err(failed(Refused::Wrong)) };
         lock(&guarded.lockout).note_right(address, &typed.name);
         guarded.remember(&typed, &known);
-        Ok(Visitor { name, role, session: None })
+        Ok(Visitor { name, role, session: None, link: None })
     }
 
     /// Whether who was let in would be so now: its session, its user, and its role are still there.
     pub(in crate::server) fn still_admits(&self, visitor: &Visitor) -> bool {
         let Some(guarded) = &self.guarded else { return true };
+        if let Some(SharedLink { link, .. }) = &visitor.link {
+            return link.until > guarded.clock.wall();
+        }
         match &visitor.session {
             Some(key) => guarded.visitor_of(key.clone()).is_some(),
             None => guarded.known().role(visitor.name.as_ref().map_or("", UserName::as_str)).is_some(),
@@ -227,7 +249,7 @@ impl Door {
         let session = Session { name, proof, begun: now.0, seen: now.0, address, agent: agent.to_owned() };
         lock(&guarded.sessions).begin(&key, session);
         guarded.write_sessions();
-        Some(guarded.cookie(key.text(), super::sessions::SESSION_SPAN, is_tls))
+        Some(guarded.cookie(("", key.text()), super::sessions::SESSION_SPAN, is_tls))
     }
 
     /// Ends the session of a visitor; the text is the cookie that takes the place of the old one.
@@ -235,7 +257,7 @@ impl Door {
         let guarded = self.guarded.as_ref()?;
         lock(&guarded.sessions).end(visitor.session.as_ref()?);
         guarded.write_sessions();
-        Some(guarded.cookie("", Span::ZERO, false))
+        Some(guarded.cookie(("", ""), Span::ZERO, false))
     }
 
     /// The same of the one with that public id; an admin may end all, others their own. Whether there was one.
@@ -272,12 +294,23 @@ impl Guarded {
         lock(&self.known).clone()
     }
 
+    /// Who has no account, but may have a link: in the address, or in the cookie of the page that it led to.
+    fn guest(&self, headers: &HeaderMap, uri: &Uri) -> Look {
+        let open = |sealed: &str| Link::open(sealed, &self.key, self.clock.wall());
+        let asked = link::in_query(uri).and_then(|sealed| Some((open(sealed)?, Some(sealed.to_owned()))));
+        let cookie = format!("{}{LINK}", self.cookie);
+        match asked.or_else(|| Some((open(value_of(headers, &cookie)?)?, None))) {
+            Some((link, carried)) => Look::In(Visitor { link: Some(SharedLink { link, carried }), ..Visitor::nobody() }),
+            None => Look::Out,
+        }
+    }
+
     fn visitor_of(&self, key: SessionKey) -> Option<Visitor> {
         let known = self.known();
         let mut sessions = lock(&self.sessions);
         let session = sessions.find(&key, self.clock.wall())?;
         let (name, role) = known.role(session.name.as_deref().unwrap_or_default()).filter(|_| is_valid(&known, session))?;
-        Some(Visitor { name, role, session: Some(key) })
+        Some(Visitor { name, role, session: Some(key), link: None })
     }
 
     /// Who has shown the same before.
@@ -286,7 +319,7 @@ impl Guarded {
         let proof = proof_of(known.password(&typed.name)?);
         let is_right = lock(&self.remembered).get(&memory_of(typed)).is_some_and(|before| *before == proof);
         let (name, role) = known.role(&typed.name).filter(|_| is_right)?;
-        Some(Visitor { name, role, session: None })
+        Some(Visitor { name, role, session: None, link: None })
     }
 
     fn remember(&self, typed: &NamedPassword, known: &Known) {
@@ -298,10 +331,10 @@ impl Guarded {
         remembered.insert(memory_of(typed), proof_of(password));
     }
 
-    fn cookie(&self, value: &str, span: Span, is_tls: bool) -> String {
+    fn cookie(&self, (of, value): (&str, &str), span: Span, is_tls: bool) -> String {
         let secure = if is_tls { "; Secure" } else { "" };
         // Without a path it is that of the page, also behind a proxy that puts it elsewhere (RFC 6265 §5.1.4).
-        format!("{}={value}; HttpOnly; SameSite=Lax; Max-Age={}{secure}", self.cookie, span.as_s() as i64)
+        format!("{}{of}={value}; HttpOnly; SameSite=Lax; Max-Age={}{secure}", self.cookie, span.as_s() as i64)
     }
 
     fn reread(&self) {
@@ -359,8 +392,14 @@ fn path_of(source: &UsersSource) -> &Path {
 
 /// Where sessions are kept from run to run.
 fn sessions_path(source: &UsersSource) -> PathBuf {
+    beside(source, "sessions")
+}
+
+/// A file beside that of the users.
+fn beside(source: &UsersSource, what: &str) -> PathBuf {
     let mut name = path_of(source).as_os_str().to_owned();
-    name.push(".sessions");
+    name.push(".");
+    name.push(what);
     name.into()
 }
 

@@ -1,6 +1,6 @@
 //! Who asks, as far as it is known.
 
-use super::sessions::SessionKey;
+use super::{link::Link, sessions::SessionKey};
 use crate::users::{Role, UserName};
 
 /// Who asks.
@@ -12,16 +12,27 @@ pub(in crate::server) struct Visitor {
     pub(in crate::server) role: Role,
     /// The session of a browser.
     pub(in crate::server) session: Option<SessionKey>,
+    /// What a link allows; none is all that the role does.
+    pub(in crate::server) link: Option<SharedLink>,
+}
+
+/// A link as it was shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::server) struct SharedLink {
+    /// What it allows.
+    pub(in crate::server) link: Link,
+    /// Its text, if it came in the address: then what the answer leads to carries it, too.
+    pub(in crate::server) carried: Option<String>,
 }
 
 impl Visitor {
     /// Who has not said who it is.
     pub(in crate::server) fn nobody() -> Visitor {
-        Visitor { name: None, role: Role::Viewer, session: None }
+        Visitor { name: None, role: Role::Viewer, session: None, link: None }
     }
 
     /// Anybody, where nobody was said to need a password.
     pub(in crate::server) fn anybody() -> Visitor {
-        Visitor { name: None, role: Role::Admin, session: None }
+        Visitor { name: None, role: Role::Admin, session: None, link: None }
     }
 }

@@ -13,7 +13,8 @@ use crate::{
         auth::{
             door::{Door, Look},
             gate::{ConnectionInfo, Gate, Grant},
-            visitor::Visitor,
+            link,
+            visitor::{SharedLink, Visitor},
         },
         context::{self, Shared},
         net::{
@@ -30,6 +31,7 @@ use crate::{
     time::Ticks,
     users::Role,
 };
+use bytes::{Buf, Bytes};
 use hyper::{
     HeaderMap, Method, Request, Response, Uri,
     body::{Body, Incoming},
@@ -253,7 +255,8 @@ fn let_in(call: Call, (needed, handler): (Role, Handler), is_page: bool) -> Answ
         role if role >= needed => handler(Call { visitor, ..call }),
         role => login::forbidden(role, needed).into(),
     };
-    match call.shared.door.look(call.request.headers()) {
+    match call.shared.door.look(call.request.headers(), call.uri()) {
+        Look::In(visitor) if visitor.link.is_some() => for_guest(Call { visitor, ..call }, (needed, handler)),
         Look::In(visitor) => serve(call, visitor),
         Look::Out => login::unauthorized(call.request.headers(), is_page, call.uri().query()).into(),
         Look::Check(typed) => Answer::Held(Box::pin(async move {
@@ -264,6 +267,51 @@ fn let_in(call: Call, (needed, handler): (Role, Handler), is_page: bool) -> Answ
             }
         })),
     }
+}
+
+/// Has a call answered of somebody who has a link, if the link allows it.
+fn for_guest(mut call: Call, (needed, handler): (Role, Handler)) -> Answer {
+    let Some(SharedLink { link, carried }) = call.visitor.link.clone() else {
+        return login::forbidden(Role::Viewer, needed).into();
+    };
+    let route = Route::parse(call.uri().path());
+    let is_first = call.shared.cameras[0].camera.name == link.camera;
+    if needed > Role::Viewer || !link.allows(route, call.uri(), is_first) {
+        return plain(403, "the link does not go so far: it is for one camera, or one stretch of it, and for watching alone\n")
+            .into();
+    }
+    let is_page = route == Some(Route::Page);
+    let is_playlist = matches!(route, Some(Route::Stream(_, name)) if name.ends_with(".m3u8") || name.ends_with(".mpd"));
+    let cookie = call.shared.door.link_cookie(&call.visitor, login::is_tls(call.peer, call.request.headers())).filter(|_| is_page);
+    if is_playlist && carried.is_some() {
+        // It is written anew.
+        call.request.headers_mut().remove(header::ACCEPT_ENCODING);
+    }
+    *call.request.uri_mut() = link::without(call.uri());
+    let answer = handler(call);
+    Answer::Held(Box::pin(async move {
+        let mut response = answer.await;
+        response.headers_mut().extend(cookie.and_then(|cookie| Some((header::SET_COOKIE, HeaderValue::try_from(cookie).ok()?))));
+        match carried.filter(|_| is_playlist) {
+            Some(sealed) => with_link(response, &sealed),
+            None => response,
+        }
+    }))
+}
+
+/// A playlist whose addresses carry the link.
+fn with_link(response: Response<AnswerBody>, sealed: &str) -> Response<AnswerBody> {
+    let (mut head, body) = response.into_parts();
+    let AnswerBody::Pieces(mut pieces) = body else { return Response::from_parts(head, body) };
+    let bytes = pieces.copy_to_bytes(pieces.remaining());
+    if bytes.is_empty() {
+        // The answer to HEAD; its length is not known.
+        head.headers.remove(header::CONTENT_LENGTH);
+        return Response::from_parts(head, AnswerBody::Pieces(pieces));
+    }
+    let text = Bytes::from(link::carried(&String::from_utf8_lossy(&bytes), sealed));
+    head.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(text.len()));
+    Response::from_parts(head, AnswerBody::Pieces(Pieces::new(vec![text])))
 }
 
 /// 404: the address is none of ours.

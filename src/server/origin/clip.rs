@@ -16,7 +16,7 @@ use std::{io::ErrorKind, sync::Arc};
 use tokio::{sync::OwnedSemaphorePermit, task::spawn_blocking};
 
 /// The name of the file, below `/<stream>/`.
-pub(super) const NAME: &str = "clip.mp4";
+pub(in crate::server) const NAME: &str = "clip.mp4";
 /// Clips that are made and sent at a time. What a clip has not sent yet of what is in memory it keeps, though it may have left the
 /// window; and to make one is work for a disk.
 pub(in crate::server) const CLIPS_AT_ONCE: usize = 4;

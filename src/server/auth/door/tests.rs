@@ -54,6 +54,10 @@ fn with_cookie(cookie: &str) -> HeaderMap {
     [(header::COOKIE, pair.parse().expect("a value"))].into_iter().collect()
 }
 
+fn look(door: &Door, headers: &HeaderMap) -> Look {
+    door.look(headers, &Uri::from_static("/cam/video.m3u8"))
+}
+
 fn role_of(look: &Look) -> Option<Role> {
     if let Look::In(visitor) = look { Some(visitor.role) } else { None }
 }
@@ -67,17 +71,17 @@ async fn login(door: &Arc<Door>, name: &str, password: &str) -> String {
 async fn a_browser_that_has_logged_in_is_known_by_its_cookie_also_after_a_restart() {
     let fixture = Fixture::new();
     let door = fixture.door();
-    assert!(matches!(door.look(&HeaderMap::new()), Look::Out));
+    assert!(matches!(look(&door, &HeaderMap::new()), Look::Out));
     let cookie = login(&door, "otto", "other words").await;
     assert!(cookie.starts_with("hlscam_8080=") && cookie.ends_with("; HttpOnly; SameSite=Lax; Max-Age=2592000"), "{cookie}");
     for door in [&door, &fixture.door()] {
-        assert_eq!(role_of(&door.look(&with_cookie(&cookie))), Some(Role::Viewer));
-        assert_eq!(role_of(&door.look(&with_cookie(&cookie.replace("_8080", "_8081")))), None);
+        assert_eq!(role_of(&look(door, &with_cookie(&cookie))), Some(Role::Viewer));
+        assert_eq!(role_of(&look(&door, &with_cookie(&cookie.replace("_8080", "_8081")))), None);
     }
-    let Look::In(visitor) = door.look(&with_cookie(&cookie)) else { panic!("it was let in") };
+    let Look::In(visitor) = look(&door, &with_cookie(&cookie)) else { panic!("it was let in") };
     assert!(door.still_admits(&visitor));
     assert!(door.end_session(&visitor).expect("there is one").starts_with("hlscam_8080=; "));
-    assert!(matches!(door.look(&with_cookie(&cookie)), Look::Out));
+    assert!(matches!(look(&door, &with_cookie(&cookie)), Look::Out));
     assert!(!door.still_admits(&visitor));
 }
 
@@ -89,7 +93,7 @@ async fn each_login_is_a_session_of_its_own_and_only_ones_own_can_be_ended() {
     assert_ne!(cookies[0].split(';').next(), cookies[1].split(';').next());
     let visitors: Vec<Visitor> = cookies
         .iter()
-        .map(|cookie| match door.look(&with_cookie(cookie)) {
+        .map(|cookie| match look(&door, &with_cookie(cookie)) {
             Look::In(visitor) => visitor,
             _ => panic!("it was let in"),
         })
@@ -99,7 +103,7 @@ async fn each_login_is_a_session_of_its_own_and_only_ones_own_can_be_ended() {
     let of_anna = &all.iter().find(|(_, _, is_own)| *is_own).expect("hers").0;
     assert!(!door.revoke(&visitors[0], of_anna));
     assert!(door.revoke(&visitors[1], &own[0].0));
-    assert!(matches!(door.look(&with_cookie(&cookies[0])), Look::Out));
+    assert!(matches!(look(&door, &with_cookie(&cookies[0])), Look::Out));
 }
 
 #[tokio::test]
@@ -109,13 +113,13 @@ async fn a_changed_file_counts_at_once_and_ends_sessions_of_old_passwords() {
     let (otto, anna) = (login(&door, "otto", "other words").await, login(&door, "anna", "a few words").await);
     fixture.write(&[("anna", Role::Admin, "new words"), ("otto", Role::Operator, "other words")]);
     door.tick();
-    assert_eq!(role_of(&door.look(&with_cookie(&otto))), Some(Role::Operator), "the role is that of now");
-    assert!(matches!(door.look(&with_cookie(&anna)), Look::Out), "her password is another");
+    assert_eq!(role_of(&look(&door, &with_cookie(&otto))), Some(Role::Operator), "the role is that of now");
+    assert!(matches!(look(&door, &with_cookie(&anna)), Look::Out), "her password is another");
     assert_eq!(door.check(typed("anna", "a few words"), HERE).await.expect_err("it is the old one").refused, Refused::Wrong);
     // What is wrong in it changes nothing.
     fs::write(fixture.file(), "nonsense").expect("it is ours");
     door.tick();
-    assert_eq!(role_of(&door.look(&with_cookie(&otto))), Some(Role::Operator));
+    assert_eq!(role_of(&look(&door, &with_cookie(&otto))), Some(Role::Operator));
 }
 
 #[tokio::test]
@@ -143,12 +147,12 @@ async fn what_a_player_sends_with_each_request_is_checked_once() {
     // anna:a few words
     let basic = "Basic YW5uYTphIGZldyB3b3Jkcw==";
     let headers: HeaderMap = [(header::AUTHORIZATION, basic.parse().expect("a value"))].into_iter().collect();
-    let Look::Check(first) = door.look(&headers) else { panic!("it is new") };
+    let Look::Check(first) = look(&door, &headers) else { panic!("it is new") };
     door.check(first, HERE).await.expect("it is right");
-    assert_eq!(role_of(&door.look(&headers)), Some(Role::Admin));
+    assert_eq!(role_of(&look(&door, &headers)), Some(Role::Admin));
     fixture.write(&[("anna", Role::Viewer, "new words")]);
     door.tick();
-    assert!(matches!(door.look(&headers), Look::Check(_)), "the password is another");
+    assert!(matches!(look(&door, &headers), Look::Check(_)), "the password is another");
 }
 
 #[tokio::test]
@@ -162,7 +166,7 @@ async fn one_password_lets_anybody_do_all_also_after_a_restart() {
     assert_eq!((visitor.name.as_ref(), visitor.role), (None, Role::Admin));
     let cookie = door.begin_session(&visitor, HERE, "a browser", true).expect("random bytes");
     assert!(cookie.ends_with("; Secure"), "{cookie}");
-    assert_eq!(role_of(&open().look(&with_cookie(&cookie))), Some(Role::Admin));
+    assert_eq!(role_of(&look(&open(), &with_cookie(&cookie))), Some(Role::Admin));
     plain_file::replace_secret(&file, b"12345678").expect("it can be written");
     let why = fixture.door_of(UsersSource::Password(file.clone())).err().expect("it is weak").0;
     assert!(why.ends_with("the password is one of the first that anybody tries; take a few words"), "{why}");
