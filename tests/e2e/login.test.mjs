@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after } from 'node:test';
-import { BINARY, LIGHT, LIVE_MS, NOTICE_MS, pageTests, screenshot, untilNewer, untilState } from './support.mjs';
+import { BINARY, LIGHT, LIVE_MS, NOTICE_MS, dragStretch, pageTests, screenshot, until, untilNewer, untilState } from './support.mjs';
 
 const FOLDER = mkdtempSync(path.join(tmpdir(), 'hlscam-users-'));
 const USERS = path.join(FOLDER, 'users');
@@ -51,4 +51,27 @@ pageTest('who_is_removed_is_led_to_the_login', { server: GUARDED }, async ({ pag
   await page.getByRole('button', { name: 'Add a note' }).waitFor({ timeout: NOTICE_MS });
   execFileSync(BINARY, ['user', 'remove', 'otto', '--users', USERS]);
   await page.waitForURL(/\/login$/, { timeout: NOTICE_MS });
+});
+
+pageTest('an_operator_shares_a_clip_with_somebody_without_an_account', { server: GUARDED, permissions: ['clipboard-read', 'clipboard-write'] }, async ({ page, running }) => {
+  execFileSync(BINARY, ['user', 'add', 'olga', '--role', 'operator', '--users', USERS], { input: 'words of olga\n' });
+  await until('olga is known', async () => {
+    const answer = await fetch(new URL('api/session', running.server.url), { headers: { authorization: `Basic ${btoa('olga:words of olga')}` } });
+    return { done: answer.ok, seen: answer.status };
+  }, NOTICE_MS);
+  await logIn(page, 'olga', 'words of olga');
+  await untilState(page, ['live'], LIVE_MS);
+  await until('there is a past', async () => {
+    const seen = await page.evaluate(async () => (await (await fetch('api/status')).json()).window.span_s);
+    return { done: seen > 8, seen };
+  }, LIVE_MS);
+  // The bar shows a minute, of which the last seconds have footage.
+  await dragStretch(page, 0.87, 0.9, 0.95);
+  await page.getByRole('button', { name: 'Share' }).click();
+  await page.getByText('Link to this clip copied; it is good for a day').waitFor({ timeout: NOTICE_MS });
+  const link = await page.evaluate(() => navigator.clipboard.readText());
+  // Without the cookie of the page.
+  const clip = await fetch(link);
+  assert.deepEqual([clip.status, clip.headers.get('content-type')], [200, 'video/mp4']);
+  assert.equal((await fetch(new URL('cam/index.m3u8', running.server.url))).status, 401);
 });
