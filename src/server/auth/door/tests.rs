@@ -76,7 +76,7 @@ async fn a_browser_that_has_logged_in_is_known_by_its_cookie_also_after_a_restar
     assert!(cookie.starts_with("hlscam_8080=") && cookie.ends_with("; HttpOnly; SameSite=Lax; Max-Age=2592000"), "{cookie}");
     for door in [&door, &fixture.door()] {
         assert_eq!(role_of(&look(door, &with_cookie(&cookie))), Some(Role::Viewer));
-        assert_eq!(role_of(&look(&door, &with_cookie(&cookie.replace("_8080", "_8081")))), None);
+        assert_eq!(role_of(&look(door, &with_cookie(&cookie.replace("_8080", "_8081")))), None);
     }
     let Look::In(visitor) = look(&door, &with_cookie(&cookie)) else { panic!("it was let in") };
     assert!(door.still_admits(&visitor));
