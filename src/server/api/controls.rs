@@ -47,8 +47,11 @@ pub(in crate::server) fn set(call: Call) -> Answer {
         let Call { shared, request, .. } = call;
         let body = body_of(&shared, request).await?;
         let settings = read(&body).map_err(|bad| plain(400, format!("{bad}\n")))?;
-        let (told, controls) = ask(&served, move |board| board.set(&settings)).await?;
-        tell(&served.camera, told);
+        let (told, outcome) = ask(&served, move |board| Ok(board.set(&settings))).await?;
+        if !told.is_empty() {
+            tell(&served.camera, told);
+        }
+        let controls = outcome.map_err(|error| refused(&served.camera, &error))?;
         Ok(listing(&controls))
     }))
 }

@@ -94,7 +94,7 @@ impl ControlBoard {
         let kept = controls.into_iter().filter_map(|control| Some(Change { value: *kept.get(&control.name)?, control }));
         changes.extend(kept);
         changes.sort_by_key(|change| is_number(&change.control));
-        set_all(port, &changes, inactive)
+        set_all(port, &changes, inactive).1
     }
 
     /// All controls, as they are now. Blocks for as long as the driver does.
@@ -104,20 +104,28 @@ impl ControlBoard {
 
     /// Sets controls, all or, where one of the settings means nothing, none; where the driver refuses one, those before it are set. What was
     /// set, and all controls as they are then. Blocks for as long as the driver does.
-    pub fn set(&self, settings: &[Setting]) -> Result<(Told, Vec<Control>), ControlError> {
+    pub fn set(&self, settings: &[Setting]) -> (Told, Result<Vec<Control>, ControlError>) {
+        let mut told = Told::new();
+        let outcome = self.set_and_tell(settings, &mut told);
+        (told, outcome)
+    }
+
+    fn set_and_tell(&self, settings: &[Setting], told: &mut Told) -> Result<Vec<Control>, ControlError> {
         let port = self.port()?;
         let changes = resolve(settings, &port.controls()?)?;
-        set_all(&*port, &changes, Inactive::Refused)?;
-        let controls = port.controls()?;
-        let now = |change: &Change| controls.iter().find(|control| control.name == change.control.name)?.value;
-        let mut state = lock(&self.state);
+        let (n_set, outcome) = set_all(&*port, &changes, Inactive::Refused);
+        let controls = port.controls();
         // The driver may have taken another value, and that is kept.
-        let set: Vec<(&Control, i64)> =
-            changes.iter().map(|change| (&change.control, now(change).unwrap_or(change.value))).collect();
-        state.kept.extend(set.iter().map(|(control, value)| (control.name.clone(), *value)));
+        let is_now = |control: &Control| controls.as_ref().ok()?.iter().find(|now| now.id == control.id)?.value;
+        let mut state = lock(&self.state);
+        for Change { control, value } in &changes[..n_set] {
+            let value = is_now(control).unwrap_or(*value);
+            state.kept.insert(control.name.clone(), value);
+            told.insert(control.name.clone(), control.told(value));
+        }
         drop(state);
-        let told = set.into_iter().map(|(control, value)| (control.name.clone(), control.told(value))).collect();
-        Ok((told, controls))
+        outcome?;
+        Ok(controls?)
     }
 
     fn port(&self) -> Result<Arc<dyn ControlPort>, ControlError> {
@@ -140,34 +148,36 @@ enum Inactive {
     LeftOut,
 }
 
-/// Sets what switches something, then numbers: by then it is known which of them have an effect.
-fn set_all(port: &dyn ControlPort, changes: &[Change], inactive: Inactive) -> Result<(), ControlError> {
-    let (numbers, switches): (Vec<&Change>, Vec<&Change>) = changes.iter().partition(|change| is_number(&change.control));
-    let set = |change: &Change| {
-        port.set(&change.control, change.value).map_err(|error| match error {
-            PortError::Gone => PortError::Gone,
-            PortError::Refused(why) => {
-                let (name, value) = (&change.control.name, change.control.told(change.value));
-                PortError::Refused(format!("the camera refuses {name}={value}: {why}"))
-            }
-        })
-    };
-    switches.iter().try_for_each(|change| set(change))?;
-    if numbers.is_empty() {
-        return Ok(());
-    }
-    let controls = if switches.is_empty() { Vec::new() } else { port.controls()? };
-    for change in numbers {
-        let now = controls.iter().find(|control| control.id == change.control.id).unwrap_or(&change.control);
-        match set(change) {
-            Err(_) if !now.is_active && inactive == Inactive::LeftOut => {}
-            Err(PortError::Refused(why)) if !now.is_active => {
-                return Err(PortError::Refused(format!("{why}; the camera sets it itself now, by another control")).into());
-            }
-            outcome => outcome?,
+/// Sets what switches something, then numbers, as they are sorted: by then it is known which of them have an effect. How many were set.
+fn set_all(port: &dyn ControlPort, changes: &[Change], inactive: Inactive) -> (usize, Result<(), ControlError>) {
+    let n_switches = changes.partition_point(|change| !is_number(&change.control));
+    let mut now = Vec::new();
+    for (n_set, change) in changes.iter().enumerate() {
+        if n_set == n_switches && n_switches > 0 {
+            now = match port.controls() {
+                Ok(now) => now,
+                Err(error) => return (n_set, Err(error.into())),
+            };
+        }
+        let control = now.iter().find(|control| control.id == change.control.id).unwrap_or(&change.control);
+        if let Err(error) = set_one(port, change, control.is_active)
+            && (control.is_active || inactive == Inactive::Refused)
+        {
+            return (n_set, Err(error.into()));
         }
     }
-    Ok(())
+    (changes.len(), Ok(()))
+}
+
+fn set_one(port: &dyn ControlPort, change: &Change, is_active: bool) -> Result<(), PortError> {
+    port.set(&change.control, change.value).map_err(|error| match error {
+        PortError::Gone => PortError::Gone,
+        PortError::Refused(why) => {
+            let (name, value) = (&change.control.name, change.control.told(change.value));
+            let inactive = if is_active { "" } else { "; the camera sets it itself now, by another control" };
+            PortError::Refused(format!("the camera refuses {name}={value}: {why}{inactive}"))
+        }
+    })
 }
 
 fn is_number(control: &Control) -> bool {
@@ -292,7 +302,8 @@ mod tests {
         let first = Camera::plugged_in("Brio");
         let open = board.attach(source(Some(&first))).expect("opens");
         assert_eq!(first.values(), [1, 1, 100]);
-        let (told, controls) = board.set(&settings("brightness=7")).expect("set");
+        let (told, controls) = board.set(&settings("brightness=7"));
+        let controls = controls.expect("set");
         assert_eq!((told.len(), told["brightness"].to_string()), (1, "7".to_owned()));
         assert_eq!(controls[0].value, Some(7));
         drop(open);
@@ -309,16 +320,18 @@ mod tests {
         let board = board("");
         let first = Camera::plugged_in("Brio");
         let open = board.attach(source(Some(&first))).expect("opens");
-        board.set(&settings("exposure=100")).expect("set");
-        board.set(&settings("exposure=auto")).expect("set");
-        let refused = board.set(&settings("exposure_time_absolute=5")).expect_err("it has no effect");
+        board.set(&settings("exposure=100")).1.expect("set");
+        board.set(&settings("exposure=auto")).1.expect("set");
+        let (told, refused) = board.set(&settings("brightness=9,exposure_time_absolute=5"));
+        assert_eq!(told.into_iter().map(|(name, _)| name).collect::<Vec<_>>(), ["brightness"], "what came before is set");
+        let refused = refused.expect_err("it has no effect");
         let why =
             "the camera refuses exposure_time_absolute=5: Permission denied; the camera sets it itself now, by another control";
         assert_eq!(refused.to_string(), why);
         drop(open);
         let again = Camera::plugged_in("Brio");
         let _open = board.attach(source(Some(&again))).expect("opens");
-        assert_eq!(again.values(), [128, 3, 250]);
+        assert_eq!(again.values(), [9, 3, 250]);
     }
 
     #[test]
@@ -343,7 +356,7 @@ mod tests {
     fn of_several_settings_all_are_set_or_none() {
         let (board, camera) = (board(""), Camera::plugged_in("Brio"));
         let _open = board.attach(source(Some(&camera))).expect("opens");
-        assert!(matches!(board.set(&settings("brightness=3,exposure=1")), Err(ControlError::Bad(_))));
+        assert!(matches!(board.set(&settings("brightness=3,exposure=1")), (told, Err(ControlError::Bad(_))) if told.is_empty()));
         assert_eq!(camera.values(), [128, 3, 250]);
     }
 }
