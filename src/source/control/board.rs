@@ -323,7 +323,7 @@ mod tests {
         board.set(&settings("exposure=100")).1.expect("set");
         board.set(&settings("exposure=auto")).1.expect("set");
         let (told, refused) = board.set(&settings("brightness=9,exposure_time_absolute=5"));
-        assert_eq!(told.into_iter().map(|(name, _)| name).collect::<Vec<_>>(), ["brightness"], "what came before is set");
+        assert_eq!(told.into_keys().collect::<Vec<_>>(), ["brightness"], "what came before is set");
         let refused = refused.expect_err("it has no effect");
         let why =
             "the camera refuses exposure_time_absolute=5: Permission denied; the camera sets it itself now, by another control";
