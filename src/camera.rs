@@ -6,6 +6,7 @@ mod demand;
 pub mod flow;
 mod live;
 mod markers;
+mod passing;
 mod rules;
 
 pub use config::CameraConfig;

@@ -7,6 +7,7 @@
 //! The stream keeps the size of the format that was opened first. A picture of another size is fitted into it.
 
 mod absence;
+mod coded;
 mod delivery;
 pub mod demand;
 mod opening;
@@ -16,6 +17,7 @@ mod status;
 #[cfg(test)]
 mod tests;
 
+pub use coded::Passed;
 pub use status::{CaptureStatus, SourceState};
 
 use crate::{
@@ -105,6 +107,8 @@ pub struct Capture {
     pub format: SourceFormat,
     /// The pictures; disconnected when the source has ended or the thread was stopped.
     pub pictures: Receiver<Captured>,
+    /// What the source has coded, where that is handed on.
+    pub coded: Receiver<Passed>,
     /// The thread, to be joined. It ends soon after `stop`, whatever the source does.
     pub thread: thread::JoinHandle<()>,
     /// Raised to end it.
@@ -115,6 +119,7 @@ pub struct Capture {
 pub struct Opening {
     outcome: Receiver<Result<SourceFormat, OpenError>>,
     pictures: Receiver<Captured>,
+    coded: Receiver<Passed>,
     thread: thread::JoinHandle<()>,
     stop: Stop,
 }
@@ -123,14 +128,15 @@ pub struct Opening {
 pub fn begin(parts: CaptureParts) -> Result<Opening, OpenError> {
     let (sender, pictures) = bounded(QUEUE_MAX);
     let (opened, outcome) = bounded(1);
+    let (passing, coded) = bounded(coded::QUEUE_MAX);
     let overtaken = pictures.clone();
     let stop = Stop::default();
     let stopped = stop.clone();
     let thread = threads::spawn("capture", move || {
-        run(parts, stopped, (sender, overtaken), &opened);
+        run(parts, stopped, ((sender, overtaken), passing), &opened);
     });
     let thread = thread.map_err(|error| OpenError(format!("cannot start the capture thread: {error}")))?;
-    Ok(Opening { outcome, pictures, thread, stop })
+    Ok(Opening { outcome, pictures, coded, thread, stop })
 }
 
 /// As [`begin`], and waits until the source is open, or why it is not.
@@ -158,14 +164,14 @@ pub enum Opened {
 impl Opening {
     /// Waits that long for the outcome.
     pub fn wait(self, span: Span) -> Opened {
-        let Opening { outcome, pictures, thread, stop } = self;
+        let Opening { outcome, pictures, coded, thread, stop } = self;
         match outcome.recv_timeout(span.to_duration()) {
-            Ok(Ok(format)) => Opened::Yes(Capture { format, pictures, thread, stop }),
+            Ok(Ok(format)) => Opened::Yes(Capture { format, pictures, coded, thread, stop }),
             Ok(Err(error)) => {
                 join(thread);
                 Opened::No(error)
             }
-            Err(RecvTimeoutError::Timeout) => Opened::NotYet(Opening { outcome, pictures, thread, stop }),
+            Err(RecvTimeoutError::Timeout) => Opened::NotYet(Opening { outcome, pictures, coded, thread, stop }),
             Err(RecvTimeoutError::Disconnected) => {
                 join(thread);
                 Opened::No(OpenError("the source failed while it was opened; this is a bug, please report it".to_owned()))
@@ -202,7 +208,12 @@ const STOP_WAIT_MAX: Span = Span::from_ms(100);
 /// The queue to the encoder: its sending end, and its receiving one to drop the oldest.
 type Queue = (Sender<Captured>, Receiver<Captured>);
 
-fn run(parts: CaptureParts, stop: Stop, queue: Queue, opened: &Sender<Result<SourceFormat, OpenError>>) {
+fn run(
+    parts: CaptureParts,
+    stop: Stop,
+    (queue, passing): (Queue, Sender<Passed>),
+    opened: &Sender<Result<SourceFormat, OpenError>>,
+) {
     let CaptureParts { opener, tap, masks, on_loss, is_rate_watched, demand, clock, status } = parts;
     // The receiver of the outcome may have given up; then the stop is raised.
     let source = match source_thread::start(opener) {
@@ -233,6 +244,7 @@ fn run(parts: CaptureParts, stop: Stop, queue: Queue, opened: &Sender<Result<Sou
                 on_loss,
                 opening,
                 queue,
+                passing: coded::Passing::new(passing),
                 size: format.size,
                 masks,
                 last: None,
@@ -282,6 +294,8 @@ struct CaptureLoop {
     /// Closes the source that is open.
     opening: Stop,
     queue: Queue,
+    /// The queue of what the source has coded.
+    passing: coded::Passing,
     /// When the source was last heard of: a picture came, or none was due.
     heard: Ticks,
     /// The last picture that was handed on.
@@ -326,6 +340,8 @@ impl CaptureLoop {
                     self.count_losses(losses);
                     self.take(picture);
                 }
+                Ok(SourceMessage::Coded(frame, picture)) => self.take_coded(frame, picture),
+                Ok(SourceMessage::Unfit(why)) => self.pass_unfit(why),
                 Ok(SourceMessage::NotDue) => self.hold(),
                 Err(RecvTimeoutError::Timeout) => self.note_silence(),
                 Ok(SourceMessage::Damaged(reason)) => self.note_damage(&reason),
@@ -358,16 +374,7 @@ impl CaptureLoop {
     }
 
     fn take(&mut self, picture: Picture) {
-        let now = self.clock.now();
-        self.status.pictures.mark(now);
-        self.status.latency.add(now.since(picture.at));
-        if let Some(name) = self.gone.take() {
-            tracing::info!("{name} is back after {:.1} s", now.since(self.heard).as_s());
-            self.status.reopened.bump();
-        }
-        self.heard = now;
-        self.set_live();
-        self.watch_delivery(picture.at);
+        let now = self.note_picture(picture.at);
         let before = self.before.replace(picture.at);
         if self.is_left_out(picture.at) {
             return;

@@ -19,6 +19,7 @@ mod check;
 mod demand;
 mod framing;
 pub mod kept;
+mod passing;
 mod record;
 mod rules;
 mod source;

@@ -11,7 +11,6 @@ mod ffmpeg;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub mod jpeg;
-pub mod nal;
 pub mod still;
 
 /// The buffer of the rate control (VBV), in time at the ceiling of the bit rate: a key frame still fits, and after a still picture no
@@ -74,6 +73,8 @@ pub struct VideoParams {
     pub pps: Bytes,
     /// Ceiling of the bit rate (VBV maxrate), bit/s.
     pub bitrate_max: u32,
+    /// The source has coded it, and not we: its colours are told in its SPS alone, and its segments have lengths of their own.
+    pub passed: bool,
 }
 
 impl VideoParams {

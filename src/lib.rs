@@ -26,6 +26,9 @@ pub mod grid;
 pub mod panics;
 pub mod picture;
 
+// And what is read of coded ones.
+pub mod h264;
+
 // And of pictures, what all users of FFmpeg share.
 #[cfg(feature = "ffmpeg")]
 mod ffmpeg;

@@ -95,6 +95,12 @@ impl Pacer {
         *self = Pacer { counts: self.counts, ..Pacer::new(self.rate, start) };
     }
 
+    /// A picture was shown without this pacer, and what is shown next begins at `end`.
+    pub fn pass(&mut self, end: Ticks) {
+        self.counts.pictures += 1;
+        self.restart(end);
+    }
+
     /// The counts so far.
     pub fn counts(&self) -> PacerCounts {
         self.counts

@@ -1,10 +1,11 @@
-//! Packaging: from encoded frames to parts and segments. [`segment`] decides where they begin and end, [`cmaf`] writes their bytes. This
+//! Packaging: from encoded frames to parts and segments. [`segment`] decides where they begin and end, for what the source has coded [`spacing`], [`cmaf`] writes their bytes. This
 //! file names what comes out; [`media_bytes`] says where its bytes are, [`track_params`] what a decoder must know of it.
 
 pub mod cmaf;
 pub mod key_group;
 pub mod media_bytes;
 pub mod segment;
+pub mod spacing;
 pub mod track_params;
 
 use crate::time::{Span, Ticks, WallTime};

@@ -18,6 +18,10 @@ use crate::{
 };
 use std::sync::Arc;
 
+mod passing;
+
+pub use passing::Passed;
+
 /// A wall clock further than this from where it should be was stepped (by NTP or a person), and the dates start anew.
 pub const WALL_STEP_MAX: Span = Span::from_ms(500);
 
@@ -53,6 +57,9 @@ pub enum PipelineError {
     /// A rendition.
     #[error(transparent)]
     Rendition(#[from] RenditionError),
+    /// What the source has coded was to be handed on in any case.
+    #[error("the stream cannot be passed through any more: {0}; leave --pass-through always out to have it encoded")]
+    Unfit(String),
 }
 
 impl From<SubscriberEnded> for PipelineError {

@@ -12,12 +12,14 @@ use crate::{
         track_params::TrackParams,
     },
     picture::{Picture, PicturePool, Size, fit::fit},
-    time::{Clock, FrameRate, Span, WallAnchor},
+    time::{Clock, FrameRate, Span, Ticks, WallAnchor},
 };
 use std::sync::Arc;
 
+mod passing;
 mod status;
 
+pub use passing::PassError;
 pub use status::{EncoderFacts, RenditionStatus};
 
 /// An encoder that fails this often in a row will not come back.
@@ -83,6 +85,10 @@ pub struct Rendition {
     encoder_failures: u32,
     /// What the last frame of the open encoder shows; none before its first.
     shown: Option<Shown>,
+    /// What the source has coded is handed on.
+    passing: Option<passing::Run>,
+    /// Where what was published ends.
+    reached: Option<Ticks>,
     spent: RenditionTimes,
 }
 
@@ -107,6 +113,8 @@ impl Rendition {
             params: None,
             encoder_failures: 0,
             shown: None,
+            passing: None,
+            reached: None,
             spent: RenditionTimes::default(),
         }
     }
@@ -134,6 +142,7 @@ impl Rendition {
 
     /// Takes out what is inside; what comes next stands behind a discontinuity.
     pub fn close(&mut self) -> Result<(), RenditionError> {
+        self.close_passing()?;
         let Some(mut encoder) = self.encoder.take() else { return Ok(()) };
         // Whatever ends it, the stream goes on with another one; what was still inside is lost at worst.
         let rest = encoder.finish().unwrap_or_else(|error| {
@@ -250,12 +259,17 @@ impl Rendition {
             return Err(EncodeError("the encoder gave a frame without parameter sets".to_owned()).into());
         };
         self.parts.status.set_encoder(encoder.name(), &params.codecs());
-        let config = SegmenterConfig { params: params.clone().into(), grid: self.parts.grid, anchor };
+        let config = SegmenterConfig { params: params.clone().into(), grid: Some(self.parts.grid), anchor };
+        self.run_due = None;
+        self.restart(config, events)
+    }
+
+    /// What comes next has that format.
+    fn restart(&mut self, config: SegmenterConfig, events: &mut Vec<PackagerEvent>) -> Result<(), RenditionError> {
         match self.segmenter.as_mut() {
             Some(segmenter) => events.extend(segmenter.restart(config)?),
             None => self.segmenter = Some(Segmenter::new(self.parts.first, config)?),
         }
-        self.run_due = None;
         Ok(())
     }
 
@@ -272,6 +286,8 @@ impl Rendition {
     }
 
     fn publish(&mut self, events: &[PackagerEvent]) -> Result<(), RenditionError> {
+        let last = events.iter().rev().find_map(|event| if let PackagerEvent::Part(part) = event { Some(part) } else { None });
+        self.reached = last.map(|part| part.at + part.duration).or(self.reached);
         if !events.is_empty() {
             self.parts.events.publish(events)?;
         }

@@ -8,6 +8,7 @@ use crate::{
     time::{Clock, FrameRate, Span},
 };
 use address::NetworkAddress;
+use coded::{CodedFrame, Fitness, PassSwitch};
 use control::ControlPort;
 use serde::Serialize;
 use std::{
@@ -20,6 +21,7 @@ use std::{
 
 pub mod address;
 pub mod camera;
+pub mod coded;
 pub mod control;
 mod framed;
 #[cfg(feature = "ffmpeg")]
@@ -76,6 +78,11 @@ pub trait Source {
     /// What it reads from may hold it longer; the capture looks after itself then.
     fn next(&mut self) -> Result<Picture, SourceError>;
 
+    /// As [`Source::next`]; of a source that hands on what it has coded, that, with the picture where one is wanted.
+    fn next_given(&mut self) -> Result<Given, SourceError> {
+        self.next().map(Given::Picture)
+    }
+
     /// What was opened, and why so.
     fn format(&self) -> &SourceFormat;
 
@@ -112,6 +119,20 @@ pub struct SourceFormat {
     pub pixels: String,
     /// Why this format was chosen, one clause for the log; empty where there was no choice.
     pub reason: String,
+    /// Whether what it has coded can be handed on as it is.
+    pub fitness: Fitness,
+}
+
+/// What a source gives.
+#[derive(Debug)]
+pub enum Given {
+    /// A picture.
+    Picture(Picture),
+    /// An access unit, and the picture in it, where it was decoded.
+    Coded(CodedFrame, Option<Picture>),
+    /// From here on what it has coded cannot be handed on: why, as the end of a sentence. Pictures follow as soon as that is not asked any
+    /// more.
+    Unfit(String),
 }
 
 /// Why there is no picture now. The variants are what the caller does about it.
@@ -150,10 +171,16 @@ pub enum Pace {
     Unpaced,
 }
 
-/// Opens a file that FFmpeg reads, and that holds a picture. `stop` ends what it waits for, now and later.
+/// Opens a file that FFmpeg reads, and that holds a picture. `stop` ends what it waits for, now and later; with `pass`, what it has coded
+/// is handed on while that says so.
 #[cfg(feature = "ffmpeg")]
-pub fn open_file(path: &Path, pace: Pace, pool: PicturePool, stop: Stop) -> Result<Box<dyn Source>, OpenError> {
-    media::MediaSource::open(path, pace, pool, stop).map(|source| Box::new(source) as Box<dyn Source>)
+pub fn open_file(
+    path: &Path,
+    pace: Pace,
+    pool: PicturePool,
+    (stop, pass): (Stop, Option<PassSwitch>),
+) -> Result<Box<dyn Source>, OpenError> {
+    media::MediaSource::open(path, pace, pool, (stop, pass)).map(|source| Box::new(source) as Box<dyn Source>)
 }
 
 /// Opens a camera on the network, at first and again: connects, and waits for the first picture. Each call blocks for 15 s at most, and for
@@ -163,8 +190,9 @@ pub fn network_opener(
     address: NetworkAddress,
     clock: Arc<dyn Clock>,
     pool: PicturePool,
+    pass: Option<PassSwitch>,
 ) -> impl FnMut(&Stop) -> Result<Box<dyn Source>, OpenError> + Send {
-    let mut opener = media::network::NetworkOpener::new(address, clock, pool);
+    let mut opener = media::network::NetworkOpener::new(address, clock, pool, pass);
     move |stop: &Stop| opener.open(stop)
 }
 
@@ -174,13 +202,19 @@ pub fn network_opener(
     address: NetworkAddress,
     _clock: Arc<dyn Clock>,
     _pool: PicturePool,
+    _pass: Option<PassSwitch>,
 ) -> impl FnMut(&Stop) -> Result<Box<dyn Source>, OpenError> + Send {
     move |_: &Stop| Err(OpenError(format!("cannot open {address}: this build is without FFmpeg; build it with the feature ffmpeg")))
 }
 
 /// There is no FFmpeg in this build.
 #[cfg(not(feature = "ffmpeg"))]
-pub fn open_file(path: &Path, _pace: Pace, _pool: PicturePool, _stop: Stop) -> Result<Box<dyn Source>, OpenError> {
+pub fn open_file(
+    path: &Path,
+    _pace: Pace,
+    _pool: PicturePool,
+    _ends: (Stop, Option<PassSwitch>),
+) -> Result<Box<dyn Source>, OpenError> {
     Err(OpenError(format!("cannot open {}: this build is without FFmpeg; build it with the feature ffmpeg", path.display())))
 }
 

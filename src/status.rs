@@ -98,6 +98,7 @@ impl Status {
                 hidden: pipeline.compositor.hidden.get(),
                 took_ms: detector.run_took.percentiles(),
             },
+            pass_through: PassReport { active: self.stream.passes.get() > 0, why_not: self.stream.not_passed() },
             encoder: EncoderReport {
                 name: encoder.name,
                 codecs: encoder.codecs,
@@ -152,6 +153,7 @@ pub struct StatusReport {
     pub source: SourceReport,
     pub pacer: PacerReport,
     pub detection: DetectionReport,
+    pub pass_through: PassReport,
     pub encoder: EncoderReport,
     pub machine: MachineReport,
     pub latency_ms: LatencyReport,
@@ -204,6 +206,14 @@ pub struct DetectionReport {
     pub skipped: u64,
     pub hidden: u64,
     pub took_ms: Percentiles,
+}
+
+/// Whether what the source has coded is handed on as it is.
+#[derive(Clone, Debug, Serialize)]
+#[expect(missing_docs, reason = "docs/http-api.md describes each field, and the names say it")]
+pub struct PassReport {
+    pub active: bool,
+    pub why_not: String,
 }
 
 /// The encoder.

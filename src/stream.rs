@@ -2,9 +2,11 @@
 //!
 //! `capture` feeds `encode` through a queue where the newest win; `detect` takes the newest picture when it has time. The end flows
 //! downstream: the flag ends `capture`, its closed queue ends `encode`, which closes the last segment.
+//!
+//! Where the source hands on what it has coded, `encode` hands it on to the packager (`passing`), and encodes the slate alone.
 
 use crate::{
-    capture::{Capture, Captured, SourceState},
+    capture::{Capture, Captured, Passed, SourceState},
     failpoint,
     governor::{DETECTION_DIVISOR, Governor, Iteration, MachineReport, Notice, Shed},
     pacer::{HOLE_MAX, PacedFrame, Pacer, Shown},
@@ -14,11 +16,13 @@ use crate::{
     threads,
     time::{Clock, FrameRate, Span, Ticks},
 };
-use crossbeam_channel::{Receiver, RecvTimeoutError};
+use crossbeam_channel::{Receiver, never, select};
 use std::{sync::Arc, thread};
 
+mod passing;
 mod status;
 
+pub use passing::PassParts;
 pub use status::StreamStatus;
 
 /// The encode thread sees within this time that it is to end.
@@ -41,6 +45,8 @@ pub struct StreamParts {
     pub clock: Arc<dyn Clock>,
     /// Searches per second that were asked for; none where nothing is searched.
     pub detect_fps: Option<f64>,
+    /// What the source has coded is handed on so.
+    pub pass: Option<PassParts>,
     /// What is told of the stream.
     pub status: Arc<StreamStatus>,
 }
@@ -53,18 +59,18 @@ pub struct Stream {
 
 /// Starts to encode what an open source captures.
 pub fn start(capture: Capture, parts: StreamParts) -> std::io::Result<Stream> {
-    let (pictures, stop) = (capture.pictures.clone(), capture.stop.clone());
+    let (pictures, coded, stop) = (capture.pictures.clone(), capture.coded.clone(), capture.stop.clone());
     let encode = threads::spawn("encode", move || {
-        let StreamParts { pipeline, frames_max, clock, detect_fps, status } = parts;
+        let StreamParts { pipeline, frames_max, clock, detect_fps, pass, status } = parts;
         let rate = pipeline.grid.rate;
         let frames_left = frames_max.unwrap_or(u64::MAX);
         let encode = EncodeLoop::new(
             Pipeline::new(pipeline),
             rate,
             frames_left,
-            StreamEnds { stop: stop.clone(), clock, detect_fps, status },
+            StreamEnds { stop: stop.clone(), clock, detect_fps, pass, status },
         );
-        let result = encode.run(&pictures);
+        let result = encode.run(&pictures, coded);
         // An encoder that failed, or a subscriber that wants no more, ends the source too.
         stop.raise();
         result
@@ -98,6 +104,7 @@ struct StreamEnds {
     stop: Stop,
     clock: Arc<dyn Clock>,
     detect_fps: Option<f64>,
+    pass: Option<PassParts>,
     status: Arc<StreamStatus>,
 }
 
@@ -114,6 +121,10 @@ struct EncodeLoop {
     shown: u64,
     /// What the status counted as overtaken after the last turn.
     overtaken: u64,
+    /// What the source has coded is handed on.
+    passing: Option<passing::Passing>,
+    /// The next picture begins a new grid.
+    is_to_restart: bool,
     stop: Stop,
     clock: Arc<dyn Clock>,
     status: Arc<StreamStatus>,
@@ -121,32 +132,61 @@ struct EncodeLoop {
 
 impl EncodeLoop {
     fn new(pipeline: Pipeline, rate: FrameRate, frames_left: u64, ends: StreamEnds) -> EncodeLoop {
-        let StreamEnds { stop, clock, detect_fps, status } = ends;
+        let StreamEnds { stop, clock, detect_fps, pass, status } = ends;
+        let passing = pass.map(|parts| passing::Passing::new(parts, detect_fps.is_some(), clock.now()));
         let detect_fps = detect_fps.filter(|_| pipeline.may_search_less());
         let governor = Governor::new(rate, detect_fps);
         let (pacer, rests, shown, overtaken) = (None, false, 0, 0);
-        EncodeLoop { pipeline, rate, pacer, governor, frames_left, rests, shown, overtaken, stop, clock, status }
+        let is_to_restart = false;
+        EncodeLoop {
+            pipeline,
+            rate,
+            pacer,
+            governor,
+            frames_left,
+            rests,
+            shown,
+            overtaken,
+            passing,
+            is_to_restart,
+            stop,
+            clock,
+            status,
+        }
     }
 
-    fn run(mut self, pictures: &Receiver<Captured>) -> Result<(), PipelineError> {
+    fn run(mut self, pictures: &Receiver<Captured>, coded: Receiver<Passed>) -> Result<(), PipelineError> {
         // An essential subscriber that has left ends the stream, and nothing has failed.
         let judge =
             |result: Result<(), PipelineError>| result.or_else(|error| if error.is_failure() { Err(error) } else { Ok(()) });
-        let result = judge(self.pace(pictures));
+        let result = judge(self.pace(pictures, coded));
         // Whatever ended it, what is inside is not lost; why it ended is told before why the rest could not be had.
         result.and(judge(self.pipeline.finish()))
     }
 
-    fn pace(&mut self, pictures: &Receiver<Captured>) -> Result<(), PipelineError> {
+    fn pace(&mut self, pictures: &Receiver<Captured>, mut coded: Receiver<Passed>) -> Result<(), PipelineError> {
         while !self.stop.is_raised() {
-            let due = self.pacer.as_ref().filter(|_| !self.rests).map(|pacer| pacer.deadline().since(self.clock.now()));
-            let wait = due.map_or(STOP_WAIT_MAX, |due| due.min(STOP_WAIT_MAX));
-            let captured = match pictures.recv_timeout(wait.to_duration()) {
-                Ok(captured) => Some(captured),
-                Err(RecvTimeoutError::Timeout) => None,
-                Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            let due = self.pacer.as_ref().filter(|_| !self.rests).map(|pacer| pacer.deadline().max(self.silent_at()));
+            let wait = due.map_or(STOP_WAIT_MAX, |due| due.since(self.clock.now()).min(STOP_WAIT_MAX));
+            let goes_on = select! {
+                recv(coded) -> passed => match passed {
+                    Ok(passed) => self.take_passed(passed)?,
+                    // Pictures may be left.
+                    Err(_) => {
+                        coded = never();
+                        true
+                    }
+                },
+                recv(pictures) -> captured => match captured {
+                    Ok(captured) => self.take_captured(captured, pictures)?,
+                    Err(_) => {
+                        coded.try_iter().try_fold(true, |goes_on, passed| Ok::<_, PipelineError>(goes_on && self.take_passed(passed)?))?;
+                        return Ok(());
+                    }
+                },
+                default(wait.to_duration()) => !coded.is_empty() || self.take_silence(pictures)?,
             };
-            if !self.iterate(captured, pictures)? {
+            if !goes_on {
                 break;
             }
         }
@@ -167,10 +207,10 @@ impl EncodeLoop {
         let is_thrifty = self.governor.shed() == Shed::FrameRate || now.since(pacer.deadline()) > OVERDUE_MAX;
         self.pipeline.set_thrifty(is_thrifty);
         let captured = captured.map(|captured| self.newest(captured, pictures, now, is_thrifty));
-        if let Some(woken) = captured.as_ref().filter(|captured| captured.woke || self.rests) {
-            pacer.restart(grid_start(woken, now));
+        if let Some(woken) = captured.as_ref().filter(|captured| captured.woke || self.rests || self.is_to_restart) {
+            pacer.restart(grid_start(woken, now).max(self.pipeline.reached().unwrap_or_default()));
             self.pipeline.interrupt()?;
-            self.rests = false;
+            (self.rests, self.is_to_restart) = (false, false);
         } else if pacer.is_beyond_repair(now) {
             tracing::warn!(
                 "the stream fell {} s behind and goes on behind a discontinuity; if this machine did not sleep it cannot keep up: \

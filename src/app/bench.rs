@@ -118,7 +118,7 @@ impl Bench {
 }
 
 fn measure(path: &Path, config: &CameraConfig, clock: Arc<dyn Clock>) -> Result<Report, Failure> {
-    let source = open_file(path, Pace::Unpaced, PicturePool::default(), Stop::default()).map_err(failed)?;
+    let source = open_file(path, Pace::Unpaced, PicturePool::default(), (Stop::default(), None)).map_err(failed)?;
     let source = framed(source, config.framing, PicturePool::default()).map_err(failed)?;
     let format: SourceFormat = source.format().clone();
     let rate = config.format_request.rate.unwrap_or(format.rate);

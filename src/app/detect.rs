@@ -24,7 +24,7 @@ pub(super) fn run(config: &DetectFilesConfig) -> Result<(), Failure> {
 }
 
 fn search(path: &Path, mut detector: Box<dyn Detector>, config: &DetectFilesConfig) -> Result<ControlFlow<()>, Failure> {
-    let source = open_file(path, Pace::Unpaced, PicturePool::default(), Stop::default()).map_err(failed)?;
+    let source = open_file(path, Pace::Unpaced, PicturePool::default(), (Stop::default(), None)).map_err(failed)?;
     let mut source = framed(source, config.framing, PicturePool::default()).map_err(failed)?;
     let (mut frame, mut tracker, mut last_run) = (0, Tracker::default(), None);
     loop {

@@ -124,7 +124,7 @@ pub enum Damage {
 impl FileHeader {
     /// Of an init segment.
     pub fn of(camera: &str, init: &Init, init_len: usize) -> Option<FileHeader> {
-        let VideoParams { size, rate, sps, pps, bitrate_max } = init.params.video()?;
+        let VideoParams { size, rate, sps, pps, bitrate_max, passed: _ } = init.params.video()?;
         Some(FileHeader {
             format: FORMAT,
             camera: camera.to_owned(),
@@ -148,8 +148,9 @@ impl FileHeader {
             sps: unhex(&self.sps)?.into(),
             pps: unhex(&self.pps)?.into(),
             bitrate_max: self.bitrate_max,
+            passed: self.segment_frames == 0,
         };
-        let is_sound = params.rate.num > 0 && params.rate.den > 0 && self.segment_frames > 0;
+        let is_sound = params.rate.num > 0 && params.rate.den > 0;
         let (id, run) = (InitId(self.init), Arc::from(&self.run[..]));
         is_sound.then(|| Init { id, run, data, params: TrackParams::Video(params), segment_frames: self.segment_frames })
     }

@@ -9,7 +9,7 @@ use crate::{
     encode::EncodeConfig,
     grid::Lengths,
     picture::{Framing, mask::Mask},
-    source::{FormatRequest, SourceSpec, control::settings::Setting},
+    source::{FormatRequest, SourceSpec, coded::PassThrough, control::settings::Setting},
     window::History,
 };
 
@@ -32,6 +32,8 @@ pub struct CameraConfig {
     pub controls: Vec<Setting>,
     /// How its pictures are framed.
     pub framing: Framing,
+    /// Whether what the source has coded is handed on as it is.
+    pub pass_through: PassThrough,
     /// What is searched, and how often.
     pub detect: DetectConfig,
     /// What is burnt in.

@@ -1,7 +1,7 @@
 //! Assembles the flow of one camera: source, capture, detector, pipeline. Consumers of its output, such as a window or a recording, subscribe
 //! to its bus.
 
-use super::{CameraConfig, CameraError};
+use super::{CameraConfig, CameraError, passing};
 use crate::{
     bus::{Bus, Publishers},
     capture::{
@@ -20,8 +20,8 @@ use crate::{
     pipeline::{PipelineError, PipelineParts},
     rendition::{EncoderOpener, RenditionParts},
     source::{
-        Pace, Source, SourceFormat, SourceSpec, Stop, camera, control::board::ControlBoard, framed, network_opener, open_file,
-        test::TestOpener,
+        Pace, Source, SourceFormat, SourceSpec, Stop, camera, coded::PassSwitch, control::board::ControlBoard, framed,
+        network_opener, open_file, test::TestOpener,
     },
     status::{Status, StatusParts},
     stream::{self, Stream, StreamParts},
@@ -38,7 +38,7 @@ const RUNS_MAX: usize = 64;
 
 /// A flow whose source is not open yet.
 pub struct Flow {
-    config: CameraConfig,
+    pub(super) config: CameraConfig,
     clock: Arc<dyn Clock>,
     /// What it tells of itself.
     pub status: Arc<Status>,
@@ -50,6 +50,8 @@ pub struct Flow {
     detections: Detections,
     /// Ends with the stream.
     watcher: Option<Arc<Watcher>>,
+    /// What the source has coded is to be handed on.
+    pub(super) pass: Option<PassSwitch>,
 }
 
 /// How far a flow goes.
@@ -104,7 +106,8 @@ impl Flow {
             bitrate: config.encode.bitrate,
         }));
         let controls = Arc::new(ControlBoard::new(config.controls.clone()));
-        let opener = source_opener(config, &controls, &clock);
+        let pass = passing::switch(config);
+        let opener = source_opener(config, &controls, (&clock, pass.clone()));
         let (run_sender, hiding) = hiding(config).unzip();
         let watcher = match detection::open(&config.detect).map_err(CameraError::new)? {
             Some(detector) => {
@@ -132,7 +135,7 @@ impl Flow {
             CaptureParts { opener, tap, masks, on_loss, is_rate_watched, demand, clock: clock.clone(), status: status_of_capture };
         let detections = Detections { newest, hiding };
         let (bus, publishers) = Bus::open();
-        Ok((Flow { config: config.clone(), clock, status, bus, controls, publishers, detections, watcher }, parts))
+        Ok((Flow { config: config.clone(), clock, status, bus, controls, publishers, detections, watcher, pass }, parts))
     }
 
     /// The rate of its frames, from a source of that format.
@@ -144,10 +147,11 @@ impl Flow {
     pub fn start(self, capture: Capture, extent: FlowLimits) -> Result<RunningFlow, CameraError> {
         log_format(&capture.format);
         let (rate, detect_fps) = (self.rate(&capture.format), self.config.detect_fps());
+        let pass = passing::begin(&self, &capture.format)?;
         let Flow { config, clock, status, publishers, detections, watcher, .. } = self;
         let FlowLimits { first, frames_max } = extent;
         let pipeline = pipeline_parts(&config, (rate, first), (detections, publishers), &clock, &status);
-        let parts = StreamParts { pipeline, frames_max, clock, detect_fps, status: status.stream.clone() };
+        let parts = StreamParts { pipeline, frames_max, clock, detect_fps, pass, status: status.stream.clone() };
         let stream = stream::start(capture, parts).map_err(CameraError::new)?;
         Ok(RunningFlow { stream, watcher, capture: status.stream.capture.clone() })
     }
@@ -230,13 +234,17 @@ fn clock_strip(config: &CameraConfig) -> ClockStrip {
 }
 
 /// Opens the source that was asked for, at first and again, has its controls set, and its pictures framed.
-fn source_opener(config: &CameraConfig, controls: &Arc<ControlBoard>, clock: &Arc<dyn Clock>) -> Opener {
-    let (mut opener, framing, pool) = (unframed_opener(config, clock), config.framing, PicturePool::default());
+fn source_opener(
+    config: &CameraConfig,
+    controls: &Arc<ControlBoard>,
+    (clock, pass): (&Arc<dyn Clock>, Option<PassSwitch>),
+) -> Opener {
+    let (mut opener, framing, pool) = (unframed_opener(config, clock, pass), config.framing, PicturePool::default());
     let controls = controls.clone();
     Box::new(move |stop: &Stop| framed(controls.attach(opener(stop)?)?, framing, pool.clone()))
 }
 
-fn unframed_opener(config: &CameraConfig, clock: &Arc<dyn Clock>) -> Opener {
+fn unframed_opener(config: &CameraConfig, clock: &Arc<dyn Clock>, pass: Option<PassSwitch>) -> Opener {
     let (pool, request, clock) = (PicturePool::default(), config.format_request, clock.clone());
     match config.source.clone() {
         SourceSpec::Camera(selector) => {
@@ -247,10 +255,10 @@ fn unframed_opener(config: &CameraConfig, clock: &Arc<dyn Clock>) -> Opener {
             let opener = TestOpener::new(script, request, TEST_SEED, clock, pool);
             Box::new(move |_: &Stop| opener.open().map(|source| Box::new(source) as Box<dyn Source>))
         }
-        SourceSpec::Network(address) => Box::new(network_opener(address, clock, pool)),
+        SourceSpec::Network(address) => Box::new(network_opener(address, clock, pool, pass)),
         SourceSpec::File(path) => {
             let pace = if config.once { Pace::Once(clock) } else { Pace::Looped(clock) };
-            Box::new(move |stop: &Stop| open_file(&path, pace.clone(), pool.clone(), stop.clone()))
+            Box::new(move |stop: &Stop| open_file(&path, pace.clone(), pool.clone(), (stop.clone(), pass.clone())))
         }
     }
 }
@@ -268,7 +276,7 @@ fn encoder_opener() -> EncoderOpener {
 
 /// Says what was opened, and why so.
 fn log_format(format: &SourceFormat) {
-    let SourceFormat { name, size, rate, pixels, reason } = format;
+    let SourceFormat { name, size, rate, pixels, reason, .. } = format;
     let why = if reason.is_empty() { String::new() } else { format!(" ({reason})") };
     tracing::info!("{name}: {size} at {rate} fps, {pixels}{why}");
 }

@@ -4,6 +4,7 @@ use super::{
     Camera, CameraConfig, CameraError, demand,
     flow::{EndedFlow, Flow, FlowLimits, RunningFlow},
     markers::MarkerServiceBuilder,
+    passing,
     rules::look_by,
 };
 use crate::{
@@ -85,6 +86,9 @@ impl PendingCamera {
         let (run, first) = (expected.run.clone(), expected.first);
         let past = archive.as_mut().map(Archive::take_past).filter(|past| !past.segments.is_empty());
         let mut window = window_config(&config, flow.rate(&format), run, first);
+        if let Some(cuts) = passing::cuts(&config, &format) {
+            (window.target_duration_s, window.part_target) = (cuts.target_duration_s, cuts.part_target());
+        }
         if let Some(past) = &past {
             // A target duration is that of the longest segment that is listed (rfc8216bis §4.4.3.1).
             window.target_duration_s = window.target_duration_s.max(past.longest().as_s().round() as u32);

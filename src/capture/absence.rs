@@ -1,9 +1,27 @@
-//! What is told when pictures do not come: silence, loss, damage, the end.
+//! What is told when pictures do not come, silence, loss, damage, the end, and when they come again.
 
 use super::{CaptureLoop, LOST_AFTER, OnLoss, SourceState};
-use crate::source::{OpenError, SILENCE_MAX};
+use crate::{
+    source::{OpenError, SILENCE_MAX},
+    time::Ticks,
+};
 
 impl CaptureLoop {
+    /// A picture has come that was captured then. The time now.
+    pub(super) fn note_picture(&mut self, at: Ticks) -> Ticks {
+        let now = self.clock.now();
+        self.status.pictures.mark(now);
+        self.status.latency.add(now.since(at));
+        if let Some(name) = self.gone.take() {
+            tracing::info!("{name} is back after {:.1} s", now.since(self.heard).as_s());
+            self.status.reopened.bump();
+        }
+        self.heard = now;
+        self.set_live();
+        self.watch_delivery(at);
+        now
+    }
+
     pub(super) fn note_silence(&self) {
         let silent = self.clock.now().since(self.heard);
         if silent >= SILENCE_MAX && self.status.state() == SourceState::Live {

@@ -7,7 +7,7 @@ use super::Opener;
 use crate::{
     failpoint,
     picture::Picture,
-    source::{Losses, OpenError, SourceError, SourceFormat, Stop},
+    source::{Given, Losses, OpenError, SourceError, SourceFormat, Stop, coded::CodedFrame},
     threads,
 };
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -21,6 +21,10 @@ pub(super) enum SourceMessage {
     Refused(OpenError),
     /// The next picture, and what was lost so far.
     Picture(Picture, Losses),
+    /// What the source has coded, and its picture where somebody wants that.
+    Coded(CodedFrame, Option<Picture>),
+    /// What it has coded cannot be handed on any more: why.
+    Unfit(String),
     /// By its own time none is due.
     NotDue,
     /// One was damaged.
@@ -76,8 +80,10 @@ fn run(mut opener: Opener, orders: &Receiver<Stop>, messages: &Sender<SourceMess
                 break None;
             }
             failpoint::hit("source");
-            match source.next() {
-                Ok(picture) => messages.send(SourceMessage::Picture(picture, source.losses())).ok()?,
+            match source.next_given() {
+                Ok(Given::Picture(picture)) => messages.send(SourceMessage::Picture(picture, source.losses())).ok()?,
+                Ok(Given::Coded(frame, picture)) => messages.send(SourceMessage::Coded(frame, picture)).ok()?,
+                Ok(Given::Unfit(why)) => messages.send(SourceMessage::Unfit(why)).ok()?,
                 Err(SourceError::Silent) => {}
                 Err(SourceError::NotDue) => messages.send(SourceMessage::NotDue).ok()?,
                 Err(SourceError::Damaged(reason)) => messages.send(SourceMessage::Damaged(reason)).ok()?,

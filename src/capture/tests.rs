@@ -42,6 +42,7 @@ fn format() -> SourceFormat {
         rate: FrameRate::whole(30),
         pixels: "drawn".to_owned(),
         reason: String::new(),
+        fitness: crate::source::coded::Fitness::NotAsked,
     }
 }
 

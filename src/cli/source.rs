@@ -29,4 +29,8 @@ pub struct SourceArgs {
     /// white_balance, focus and gain also take auto; may be given several times
     #[arg(long, value_name = "NAME=VALUE,...")]
     pub control: Vec<String>,
+    /// Hand on the H.264 of a network camera or a file as it is, and encode nothing: auto, where nothing is drawn into the picture
+    /// (--overlay none) and the source allows it; always; or never
+    #[arg(long, value_name = "WHEN", default_value = source::coded::PASS_THROUGH_DEFAULT)]
+    pub pass_through: String,
 }

@@ -23,7 +23,7 @@ pub(crate) fn filled() -> Option<Arc<Window>> {
     let grid = Grid::new(FrameRate::whole(30), Lengths::default());
     let window = Arc::new(Window::new(WindowConfig { target_duration_s: 2, ..config() }, Arc::new(ManualClock::at(BEGIN))));
     let anchor = WallAnchor { at: Ticks(0), wall: BEGIN };
-    let stretch = SegmenterConfig { params: params.into(), grid, anchor };
+    let stretch = SegmenterConfig { params: params.into(), grid: Some(grid), anchor };
     let mut segmenter = Segmenter::new(FirstSegment::NEW, stretch).expect("the parameters are sound");
     for frame in frames {
         window.push_all(segmenter.push(frame).expect("frames follow each other"));

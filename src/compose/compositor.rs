@@ -112,6 +112,16 @@ impl Compositor {
         }
     }
 
+    /// Shows that picture until another comes, if there is none yet.
+    pub fn begin_with(&mut self, picture: impl FnOnce() -> Picture) {
+        self.last.get_or_insert_with(|| Arc::new(picture()));
+    }
+
+    /// No picture is shown any more.
+    pub fn forget(&mut self) {
+        self.last = None;
+    }
+
     /// The next frame that need not wait any more.
     pub fn take_ready(&mut self) -> Option<ReadyFrame> {
         let Some(waiting) = self.waiting.as_mut() else { return self.ready.take() };

@@ -3,7 +3,7 @@
 //! Pure: whether a file, a camera or a port exists is found out by the stage that opens it.
 
 use super::{
-    Command, DetectFilesConfig, DevicesConfig, EventsConfig, Invocation, Listing, demand, framing, kept, record, rules,
+    Command, DetectFilesConfig, DevicesConfig, EventsConfig, Invocation, Listing, demand, framing, kept, passing, record, rules,
     source::{controls, refuse_addresses, source},
     users,
 };
@@ -29,7 +29,7 @@ use crate::{
         AccessConfig, AllowedOrigins, ServerConfig,
         authority::{Host, Origin},
     },
-    source::{FormatRequest, SourceSpec},
+    source::{FormatRequest, SourceSpec, coded::PassThrough},
     store::Location,
     time::Span,
     window::{DiskRoom, History},
@@ -111,6 +111,7 @@ fn camera(args: &StreamArgs, index: usize) -> Result<CameraConfig, UsageError> {
     config.on_loss = on_loss(&args.source)?;
     config.controls = controls(&args.source, &config.source)?;
     config.is_waited_for = args.source.wait;
+    config.pass_through = passing::read(&args.source, &config)?;
     config.history = window(&args.window, config.encode.bitrate, config.lengths)?;
     config.rules = rules::read(&args.rules)?;
     config.unwatched = demand::read(&args.demand, &args.rules)?;
@@ -129,6 +130,7 @@ fn record(args: &RecordArgs) -> Result<Command, UsageError> {
     config.on_loss = on_loss(&args.source)?;
     config.controls = controls(&args.source, &config.source)?;
     config.is_waited_for = args.source.wait;
+    config.pass_through = passing::read(&args.source, &config)?;
     record::check_searched(&record, &config)?;
     Ok(Command::Record(config, Box::new(record)))
 }
@@ -172,6 +174,7 @@ fn pipeline(source: SourceSpec, once: bool, args: &PipelineArgs) -> Result<Camer
         once,
         is_waited_for: false,
         on_loss: OnLoss::default(),
+        pass_through: PassThrough::Never,
         format_request,
         controls: Vec::new(),
         framing: framing::read(&args.picture.framing)?,

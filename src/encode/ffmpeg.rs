@@ -4,11 +4,12 @@ pub(super) mod decode;
 pub(super) mod jpeg;
 
 use super::{
-    ENCODER_DEFAULT, EncodeError, EncodedFrame, Encoder, EncoderInput, PRESET_DEFAULT, Settings, VBV_SPAN, VideoParams, nal,
+    ENCODER_DEFAULT, EncodeError, EncodedFrame, Encoder, EncoderInput, PRESET_DEFAULT, Settings, VBV_SPAN, VideoParams,
     still::Stills,
 };
 use crate::{
     ffmpeg,
+    h264::nal,
     picture::Picture,
     time::{Span, TICKS_PER_S, Ticks},
 };
@@ -102,7 +103,7 @@ impl FfmpegEncoder {
             if self.params.as_ref().is_none_or(|known| known.sps != sps || known.pps != pps) {
                 self.stills = Stills::new(&sps, &pps);
             }
-            self.params = Some(VideoParams { size, rate, sps, pps, bitrate_max: self.settings.encode.bitrate });
+            self.params = Some(VideoParams { size, rate, sps, pps, bitrate_max: self.settings.encode.bitrate, passed: false });
         }
         if unit.data.is_empty() {
             return Ok(None);

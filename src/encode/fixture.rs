@@ -34,6 +34,7 @@ pub(crate) fn params(size: Size, rate: FrameRate, format: u8) -> VideoParams {
         sps: vec![0x67, 66, 0, 10, format].into(),
         pps: Bytes::from_static(&[0x68, 1]),
         bitrate_max: 1_000_000,
+        passed: false,
     }
 }
 

@@ -6,6 +6,7 @@
 //! refers to the picture it means; the numbers of those frames (`frame_num`, §7.4.3) go up by what was put in, until the next IDR.
 //! With more references than one this would not do: those before the last are told apart by numbers that wrap at 16.
 
+use crate::h264::sps::{Bits, plain};
 use bytes::{BufMut, Bytes, BytesMut};
 
 /// `nal_unit_type` of a slice of a picture that is no IDR.
@@ -245,21 +246,7 @@ fn read_format(sps: &[u8], pps: &[u8]) -> Option<Format> {
     })
 }
 
-/// A NAL unit without its emulation prevention bytes (H.264 §7.4.1.1).
-fn plain(unit: &[u8]) -> Vec<u8> {
-    let (mut out, mut n_zeros) = (Vec::with_capacity(unit.len()), 0);
-    for &byte in unit {
-        if byte == 3 && n_zeros >= 2 {
-            n_zeros = 0;
-            continue;
-        }
-        n_zeros = if byte == 0 { n_zeros + 1 } else { 0 };
-        out.push(byte);
-    }
-    out
-}
-
-/// A NAL unit with them.
+/// A NAL unit with its emulation prevention bytes (H.264 §7.4.1.1).
 fn escaped(plain: &[u8]) -> Vec<u8> {
     let (mut out, mut n_zeros) = (Vec::with_capacity(plain.len() + 8), 0);
     for &byte in plain {
@@ -279,43 +266,6 @@ fn set_bits(bytes: &mut [u8], at: usize, n: u32, value: u32) {
         let (byte, mask) = ((at + bit) / 8, 0x80_u8 >> ((at + bit) % 8));
         let is_set = (value >> (n as usize - 1 - bit)) & 1 == 1;
         bytes[byte] = if is_set { bytes[byte] | mask } else { bytes[byte] & !mask };
-    }
-}
-
-/// Reads bits, most significant first; `None` behind the end.
-struct Bits<'a> {
-    bytes: &'a [u8],
-    at: usize,
-}
-
-impl Bits<'_> {
-    fn u(&mut self, n: u32) -> Option<u32> {
-        (0..n).try_fold(0, |value, _| {
-            let bit = (self.bytes.get(self.at / 8)? >> (7 - self.at % 8)) & 1;
-            self.at += 1;
-            Some((value << 1) | u32::from(bit))
-        })
-    }
-
-    fn flag(&mut self) -> Option<bool> {
-        Some(self.u(1)? == 1)
-    }
-
-    /// Exp-Golomb, unsigned (H.264 §9.1); none of more than 16 bits is met in what is read here.
-    fn ue(&mut self) -> Option<u32> {
-        let mut n_zeros = 0;
-        while !self.flag()? {
-            n_zeros += 1;
-        }
-        if n_zeros > 16 {
-            return None;
-        }
-        Some((1 << n_zeros) - 1 + self.u(n_zeros)?)
-    }
-
-    fn se(&mut self) -> Option<i32> {
-        let code = self.ue()? as i32;
-        Some(if code % 2 == 1 { (code + 1) / 2 } else { -code / 2 })
     }
 }
 

@@ -66,8 +66,8 @@ async fn world() -> (Arc<World>, Address) {
     world.set("/api/cameras", r#"{"cameras":[{"name":"cam","state":"live"}]}"#);
     let params = encode::fixture::params(Size::new(64, 48).expect("even"), GRID.rate, 0);
     let anchor = WallAnchor { at: Ticks(0), wall: WALL };
-    let mut segmenter =
-        Segmenter::new(FirstSegment::NEW, SegmenterConfig { params: params.into(), grid: GRID, anchor }).expect("it is sound");
+    let mut segmenter = Segmenter::new(FirstSegment::NEW, SegmenterConfig { params: params.into(), grid: Some(GRID), anchor })
+        .expect("it is sound");
     let frame = |n: i64| EncodedFrame {
         at: Ticks(3000 * n),
         duration: Span(3000),

@@ -1,7 +1,8 @@
 //! Cutting encoded frames into parts and segments. Pure: frames in, parts and segments out.
 //!
-//! Every cut lies on the frame grid, so every full part has one length and every full segment another. Durations come with the
+//! Of frames on a grid every cut lies on it, so every full part has one length and every full segment another. Durations come with the
 //! frames, so a part is published the moment its last frame is in; no frame is held back to learn how long the one before it was.
+//! Frames that the source has coded are cut where [`spacing`](super::spacing) says.
 
 #[cfg(test)]
 mod properties;
@@ -23,8 +24,8 @@ use bytes::Bytes;
 pub struct SegmenterConfig {
     /// What the frames are.
     pub params: TrackParams,
-    /// Where they are cut.
-    pub grid: Grid,
+    /// Where they are cut; `None` where each part is told ([`Segmenter::push_part`]).
+    pub grid: Option<Grid>,
     /// What time it was.
     pub anchor: WallAnchor,
 }
@@ -65,11 +66,11 @@ pub struct Segmenter {
     msn: Msn,
     /// Frames of the open segment, those of the open part included; 0 when none is open.
     segment_frames: u32,
-    /// Frames with which it is whole.
-    whole_frames: u32,
+    /// Frames with which it is whole; `None` where its end is told.
+    whole_frames: Option<u32>,
     /// Parts published of the open segment.
     parts: u32,
-    /// Frames of the open part; at most `grid.part_frames`.
+    /// Frames of the open part; of a grid, at most its `part_frames`.
     part: Vec<EncodedFrame>,
     /// Where the next frame must begin; `None` until the stretch's first key frame.
     expected: Option<Ticks>,
@@ -86,8 +87,8 @@ impl Segmenter {
     pub fn new(first: FirstSegment, stretch: SegmenterConfig) -> Result<Segmenter, SegmentError> {
         Ok(Segmenter {
             unannounced: Some(cmaf::init_segment(&stretch.params)?),
-            part: Vec::with_capacity(stretch.grid.part_frames as usize),
-            whole_frames: stretch.grid.lead_frames(),
+            part: Vec::new(),
+            whole_frames: stretch.grid.map(|grid| grid.lead_frames()),
             stretch,
             init: first.init,
             msn: Msn(first.msn.0.max(1)),
@@ -119,10 +120,25 @@ impl Segmenter {
         self.segment_frames += 1;
         self.part.push(frame);
         let mut events = Vec::new();
-        if self.part.len() >= self.stretch.grid.part_frames as usize {
+        if self.stretch.grid.is_some_and(|grid| self.part.len() >= grid.part_frames as usize) {
             self.close_part(&mut events)?;
         }
-        if self.segment_frames >= self.whole_frames {
+        if self.whole_frames.is_some_and(|whole| self.segment_frames >= whole) {
+            self.close_segment(&mut events);
+        }
+        Ok(events)
+    }
+
+    /// Takes the frames of the next part, of which the first may begin a segment, and the last end one.
+    pub fn push_part(&mut self, frames: Vec<EncodedFrame>, ends_segment: bool) -> Result<Vec<PackagerEvent>, SegmentError> {
+        let mut events = Vec::new();
+        for frame in frames {
+            events.extend(self.push(frame)?);
+        }
+        if !self.part.is_empty() {
+            self.close_part(&mut events)?;
+        }
+        if ends_segment && self.segment_frames > 0 {
             self.close_segment(&mut events);
         }
         Ok(events)
@@ -143,7 +159,7 @@ impl Segmenter {
         // What comes before the first segment stays so, until it is published.
         self.discontinuity |= self.published;
         self.expected = None;
-        self.whole_frames = stretch.grid.lead_frames();
+        self.whole_frames = stretch.grid.map(|grid| grid.lead_frames());
         self.stretch = stretch;
         Ok(events)
     }
@@ -220,7 +236,7 @@ impl Segmenter {
     fn close_segment(&mut self, events: &mut Vec<PackagerEvent>) {
         events.push(PackagerEvent::End(self.msn));
         self.msn.0 += 1;
-        self.whole_frames = self.stretch.grid.segment_frames();
+        self.whole_frames = self.stretch.grid.map(|grid| grid.segment_frames());
         self.segment_frames = 0;
         self.parts = 0;
     }

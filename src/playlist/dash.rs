@@ -1,7 +1,8 @@
 //! The manifest of MPEG-DASH (MPD, ISO/IEC 23009-1): the same init segments and segments as HLS, described by a rule instead of a list.
 //!
 //! A Period is a run of segments without a discontinuity. Within it every segment is as long as the frame grid says, so a number gives
-//! a time and nothing must be listed: the text changes only with a Period, and not with each part.
+//! a time and nothing must be listed: the text changes only with a Period, and not with each part. What the source has coded has
+//! segments of its own lengths; they are listed when they are whole, so players of it stay behind them.
 
 pub mod elements;
 mod events;
@@ -119,7 +120,7 @@ fn manifest(state: &Snapshot, presentation: Presentation) -> Mpd {
             },
             playback_rate: PlaybackRate { min: RATE.0, max: RATE.1 },
         },
-        periods: times.iter().filter_map(|times| period(state, presentation, times)).collect(),
+        periods: (0..times.len()).filter_map(|n| period(state, presentation, &times[n..])).collect(),
         utc_timing: UtcTiming::http_xsdate(presentation.clock_url()),
     }
 }
@@ -146,15 +147,22 @@ fn times(state: &Snapshot) -> Vec<Times> {
     times
 }
 
-/// A Period. Its init segment is held as long as one of its segments is.
-fn period(state: &Snapshot, presentation: Presentation, times: &Times) -> Option<Period> {
+/// The Period of the first of these times. Its init segment is held as long as one of its segments is.
+fn period(state: &Snapshot, presentation: Presentation, times: &[Times]) -> Option<Period> {
+    let (times, next) = (times.first()?, times.get(1));
     let first = times.first;
     let init = state.init(first.init)?;
     let params = init.params.video()?;
     let timing = Timing::new(params.rate, init.segment_frames);
     let at = first.at.0.max(0) as u64;
     let run = &init.run;
-    let early = (!state.ended).then(|| decimal((timing.span - state.config.part_target).as_us().max(0)));
+    // Segments of lengths of their own are told one by one, when they are whole.
+    let told = params.passed.then(|| timeline(state, times.named, next.map(|next| next.named)));
+    let start_number = match &told {
+        Some(segments) => segments.first()?.0,
+        None => first.msn.0,
+    };
+    let early = (!state.ended && !params.passed).then(|| decimal((timing.span - state.config.part_target).as_us().max(0)));
     Some(Period {
         id: format!("{run}-{}", times.named.0),
         start: duration(times.start_us),
@@ -178,13 +186,14 @@ fn period(state: &Snapshot, presentation: Presentation, times: &Times) -> Option
             resync: Resync { kind: 0, spacing: state.config.part_target.0 as u64 * timing.scale },
             template: SegmentTemplate {
                 timescale: TICKS_PER_S as u64 * timing.scale,
-                duration: timing.duration,
-                start_number: first.msn.0,
+                duration: (!params.passed).then_some(timing.duration),
+                start_number,
                 presentation_time_offset: at * timing.scale,
                 initialization: Name::Init(first.init).text(run),
                 media: format!("seg-{run}-$Number$.m4s"),
+                availability_time_complete: early.as_ref().map(|_| false),
                 availability_time_offset: early,
-                availability_time_complete: (!state.ended).then_some(false),
+                timeline: told.map(|segments| SegmentTimeline { segments: segments.into_iter().map(|(_, timed)| timed).collect() }),
             },
             representation: Representation {
                 id: "video",
@@ -196,6 +205,15 @@ fn period(state: &Snapshot, presentation: Presentation, times: &Times) -> Option
             },
         },
     })
+}
+
+/// The whole segments from that number up to the next Period's first, as far back as the snapshot has them, with their numbers.
+fn timeline(state: &Snapshot, from: Msn, before: Option<Msn>) -> Vec<(u64, TimedSegment)> {
+    let segments = state.listed_from(0).filter(|segment| segment.start.msn >= from);
+    let segments = segments.take_while(|segment| before.is_none_or(|before| segment.start.msn < before));
+    let timed =
+        |segment: &Segment| TimedSegment { at: segment.start.at.0.max(0) as u64, duration: segment.duration.0.max(0) as u64 };
+    segments.map(|segment| (segment.start.msn.0, timed(segment))).collect()
 }
 
 fn frame_rate(rate: FrameRate) -> String {

@@ -23,7 +23,7 @@ pub(super) const WALL: WallTime = WallTime(1_795_191_552_000_000);
 fn events(params: &VideoParams, frames: &[EncodedFrame]) -> Vec<PackagerEvent> {
     let anchor = WallAnchor { at: START, wall: WALL };
     let mut segmenter =
-        Segmenter::new(FirstSegment::NEW, SegmenterConfig { params: params.clone().into(), grid: GRID, anchor }).unwrap();
+        Segmenter::new(FirstSegment::NEW, SegmenterConfig { params: params.clone().into(), grid: Some(GRID), anchor }).unwrap();
     let mut events: Vec<PackagerEvent> = frames.iter().flat_map(|frame| segmenter.push(frame.clone()).unwrap()).collect();
     events.extend(segmenter.finish().unwrap());
     events

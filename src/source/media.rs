@@ -5,6 +5,7 @@
 //! has none to go back to (a raw stream, a still, a pipe), by opening it again. Unpaced, it is read as fast as it can be decoded.
 
 mod camera_clock;
+mod coded;
 mod connection;
 mod input;
 mod interlaced;
@@ -17,9 +18,13 @@ mod shape;
 #[cfg(test)]
 mod tests;
 mod timeline;
+mod units;
 mod watch;
 
-use super::{NEXT_WAIT_MAX, OpenError, Pace, Source, SourceError, SourceFormat, Stop};
+use super::{
+    Given, NEXT_WAIT_MAX, OpenError, Pace, Source, SourceError, SourceFormat, Stop,
+    coded::{CodedFrame, Fitness, PassSwitch},
+};
 use crate::{
     picture::{Picture, PicturePool, SIDE_MAX},
     threads,
@@ -32,6 +37,7 @@ use reader::Kind;
 use shape::Shaper;
 use std::path::{Path, PathBuf};
 use timeline::Timeline;
+use units::Units;
 
 /// Damaged pictures in a row before the file is called lost: it was overwritten, and its rest may be damaged without an end.
 const DAMAGED_MAX: u32 = 1000;
@@ -56,6 +62,12 @@ pub(super) struct MediaSource {
     pictures: u64,
     /// Damaged ones since the last good one.
     damaged: u32,
+    /// What it has coded is handed on while that says so, with what takes it apart; `None` where it never is.
+    pass: Option<(PassSwitch, Units)>,
+    /// Pictures are decoded beside it.
+    decodes: bool,
+    /// An access unit that waits for its time.
+    waiting_coded: Option<(CodedFrame, Option<Picture>)>,
 }
 
 /// How the file begins again.
@@ -77,10 +89,15 @@ enum Spare {
 }
 
 impl MediaSource {
-    /// Opens a file that holds a picture.
-    pub(super) fn open(path: &Path, pace: Pace, pool: PicturePool, stop: Stop) -> Result<MediaSource, OpenError> {
+    /// Opens a file that holds a picture; with `pass`, what it has coded is handed on while that says so.
+    pub(super) fn open(
+        path: &Path,
+        pace: Pace,
+        pool: PicturePool,
+        (stop, pass): (Stop, Option<PassSwitch>),
+    ) -> Result<MediaSource, OpenError> {
         let name = path.display();
-        let input = Input::open(path, &stop)?;
+        let mut input = Input::open(path, pass.is_some(), &stop)?;
         let shaper = Shaper::new(input.display);
         let Some(size) = input.first().and_then(|first| shaper.size(first)) else {
             return Err(OpenError(format!(
@@ -88,11 +105,21 @@ impl MediaSource {
             )));
         };
         let looping = match (&pace, input.kind) {
-            (Pace::Looped(_), Kind::Seekable) => open_ahead(path, &stop, true),
+            (Pace::Looped(_), Kind::Seekable) => open_ahead(path, (pass.is_some(), &stop), true),
             _ => Looping::Reopen,
         };
         let file_name = path.file_name().map_or_else(|| name.to_string(), |name| name.to_string_lossy().into_owned());
-        let format = SourceFormat { name: file_name, size, rate: input.rate, pixels: input.codec.clone(), reason: String::new() };
+        let (fitness, units) = if pass.is_some() { input.measure(shaper.changes()) } else { (Fitness::NotAsked, None) };
+        let (size, rate) = match &fitness {
+            Fitness::Fits(coding) => (coding.format.size, coding.rate),
+            Fitness::NotAsked | Fitness::Unfit(_) => (size, input.rate),
+        };
+        let pixels = input.codec.clone();
+        let format = SourceFormat { name: file_name, size, rate, pixels, reason: String::new(), fitness };
+        let pass = pass.zip(units);
+        if pass.is_none() {
+            input.forget_kept();
+        }
         Ok(MediaSource {
             path: path.to_owned(),
             stop,
@@ -108,6 +135,9 @@ impl MediaSource {
             looping,
             pictures: 0,
             damaged: 0,
+            pass,
+            decodes: false,
+            waiting_coded: None,
         })
     }
 
@@ -166,13 +196,14 @@ impl MediaSource {
             }
             Some(Ok(Spare::Input(input))) if input.is_current(&self.path) => self.input = *input,
             _ => {
-                self.input = Input::open(&self.path, &self.stop).map_err(|OpenError(reason)| SourceError::Lost(reason))?;
+                self.input = Input::open(&self.path, self.pass.is_some(), &self.stop)
+                    .map_err(|OpenError(reason)| SourceError::Lost(reason))?;
             }
         }
         self.shaper = Shaper::new(self.input.display);
         if self.input.kind == Kind::Seekable {
             // What was sought and is open again may be another file by now.
-            self.looping = open_ahead(&self.path, &self.stop, has_sought);
+            self.looping = open_ahead(&self.path, (self.pass.is_some(), &self.stop), has_sought);
         }
         Ok(())
     }
@@ -190,17 +221,40 @@ impl MediaSource {
     }
 }
 
+/// When it is given.
+impl MediaSource {
+    /// Waits until what lies there from the opening on is due, and says when that is. `None` when it has waited as long as it may.
+    fn wait(&mut self, from_opening: Ticks) -> Option<Ticks> {
+        let (Pace::Looped(clock) | Pace::Once(clock)) = &self.pace else { return Some(from_opening) };
+        let now = clock.now();
+        let place = from_opening.since(Ticks::default());
+        let due = *self.origin.get_or_insert(now - place) + place;
+        if now.since(due) > NEXT_WAIT_MAX {
+            // Decoding has fallen behind for good (a stopped process, a machine too slow): go on from now.
+            self.origin = Some(now - place);
+            return Some(now);
+        }
+        let wait_end = now + NEXT_WAIT_MAX;
+        if due > wait_end {
+            clock.sleep_until(wait_end);
+            return None;
+        }
+        clock.sleep_until(due);
+        Some(due)
+    }
+}
+
 /// Opens the file once more, on a thread of its own; `try_seek` finds out whether that is needed at all.
-fn open_ahead(path: &Path, stop: &Stop, try_seek: bool) -> Looping {
+fn open_ahead(path: &Path, (passes, stop): (bool, &Stop), try_seek: bool) -> Looping {
     let (sender, spare) = bounded(1);
     let (path, stop) = (path.to_owned(), stop.clone());
     let open = move || {
-        let opened = Input::open(&path, &stop).and_then(|mut input| {
+        let opened = Input::open(&path, passes, &stop).and_then(|mut input| {
             if try_seek && input.rewind() {
                 return Ok(Spare::NotNeeded);
             }
             // The trial has lost its place.
-            let input = if try_seek { Input::open(&path, &stop)? } else { input };
+            let input = if try_seek { Input::open(&path, passes, &stop)? } else { input };
             Ok(Spare::Input(Box::new(input)))
         });
         // The source may be gone by now.
@@ -218,25 +272,18 @@ impl Source for MediaSource {
             Some(picture) => picture,
             None => self.decode()?,
         };
-        let (Pace::Looped(clock) | Pace::Once(clock)) = &self.pace else { return Ok(picture) };
-        let now = clock.now();
-        let place = picture.at.since(Ticks::default());
-        let due = *self.origin.get_or_insert(now - place) + place;
-        if now.since(due) > NEXT_WAIT_MAX {
-            // Decoding has fallen behind for good (a stopped process, a machine too slow): go on from now.
-            self.origin = Some(now - place);
-            picture.at = now;
-            return Ok(picture);
+        match self.wait(picture.at) {
+            Some(due) => picture.at = due,
+            None => {
+                self.waiting = Some(picture);
+                return Err(SourceError::NotDue);
+            }
         }
-        let wait_end = now + NEXT_WAIT_MAX;
-        if due > wait_end {
-            clock.sleep_until(wait_end);
-            self.waiting = Some(picture);
-            return Err(SourceError::NotDue);
-        }
-        clock.sleep_until(due);
-        picture.at = due;
         Ok(picture)
+    }
+
+    fn next_given(&mut self) -> Result<Given, SourceError> {
+        self.next_as_coded()
     }
 
     fn format(&self) -> &SourceFormat {

@@ -4,7 +4,8 @@
 //! stream's clock. Opened by the app for `--device test`, and by tests.
 
 use super::{
-    FormatRequest, NEXT_WAIT_MAX, OpenError, RATE_DEFAULT, SIZE_DEFAULT, Source, SourceError, SourceFormat, control::ControlPort,
+    FormatRequest, NEXT_WAIT_MAX, OpenError, RATE_DEFAULT, SIZE_DEFAULT, Source, SourceError, SourceFormat, coded::Fitness,
+    control::ControlPort,
 };
 use crate::{
     picture::{
@@ -80,7 +81,14 @@ impl TestOpener {
         let requested = self.request.size.unwrap_or_else(size_default);
         let rate = self.request.rate.unwrap_or(RATE_DEFAULT);
         let size = self.script.size_at(opened, requested);
-        let format = SourceFormat { name: "test source".into(), size, rate, pixels: "drawn".into(), reason: String::new() };
+        let format = SourceFormat {
+            name: "test source".into(),
+            size,
+            rate,
+            pixels: "drawn".into(),
+            reason: String::new(),
+            fitness: Fitness::NotAsked,
+        };
         Ok(TestSource {
             script: self.script.clone(),
             seed: self.seed,

@@ -2,7 +2,7 @@
 
 use crate::{
     capture::CaptureStatus,
-    counter::{LoadMeter, Samples},
+    counter::{Gauge, LoadMeter, Samples},
     detect::watcher::WatcherCounts,
     governor::MachineReport,
     pacer::PacerCounts,
@@ -24,6 +24,9 @@ pub struct StreamStatus {
     pub load: LoadMeter,
     /// From arrival to its grid point (queue, pacing).
     pub pace_latency: Samples,
+    /// 1 while what the source has coded is handed on.
+    pub passes: Gauge,
+    not_passed: Mutex<String>,
     pacer: Mutex<PacerCounts>,
     machine: Mutex<MachineReport>,
 }
@@ -37,6 +40,17 @@ impl StreamStatus {
     /// The pacer's counts so far.
     pub fn pacer(&self) -> PacerCounts {
         *lock(&self.pacer)
+    }
+
+    /// What the source has coded is not handed on, for that reason.
+    pub fn set_not_passed(&self, why: &str) {
+        self.passes.set(0);
+        why.clone_into(&mut lock(&self.not_passed));
+    }
+
+    /// Why what the source has coded is not handed on; empty where it is, or nothing is known yet.
+    pub fn not_passed(&self) -> String {
+        lock(&self.not_passed).clone()
     }
 
     /// What is not done at present, for want of time.

@@ -61,6 +61,7 @@ impl Bench {
             stop: Stop::default(),
             clock: clock.clone(),
             detect_fps: Some(detect_fps).filter(|fps| *fps > 0.0),
+            pass: None,
             status: status.clone(),
         };
         let encode = EncodeLoop::new(pipeline, RATE, u64::MAX, ends);

@@ -120,6 +120,7 @@ pub(crate) fn init(id: InitId) -> PackagerEvent {
         sps: Bytes::copy_from_slice(&sps),
         pps: Bytes::from_static(&[0x68]),
         bitrate_max: 100_000,
+        passed: false,
     };
     // The boxes of an init segment, with nothing in them.
     let data = [&[0, 0, 0, 16][..], b"ftypisom", &[0, 0, 2, 0], &[0, 0, 2, 172], b"moov", &[id.0 as u8; 676]].concat();

@@ -37,7 +37,7 @@ pub struct Init {
     pub data: MediaBytes,
     /// What it describes.
     pub params: TrackParams,
-    /// Frames in a full segment that needs it.
+    /// Frames in a full segment that needs it; 0 where segments have lengths of their own.
     pub segment_frames: u32,
 }
 
@@ -274,8 +274,9 @@ impl State {
         }
         match event {
             PackagerEvent::Init { id, data, params } => {
+                let video = params.video().filter(|video| !video.passed);
                 let (run, segment_frames) =
-                    (self.config.run.clone(), params.video().map_or(0, |video| self.config.segment_frames(video.rate)));
+                    (self.config.run.clone(), video.map_or(0, |video| self.config.segment_frames(video.rate)));
                 Arc::make_mut(&mut self.inits).push_back(Init { id, run, data, params, segment_frames });
             }
             PackagerEvent::Start(start) => self.start(start),
@@ -332,8 +333,9 @@ impl State {
 
     /// Whether a segment has its full length, to half a part: lengths in ticks are rounded.
     fn is_full(&self, segment: &Segment) -> bool {
-        let full = self.config.part_target * i64::from(self.config.segment_parts);
-        (full - segment.duration).0 * 2 < self.config.part_target.0
+        let init = self.inits.iter().rev().find(|init| init.id == segment.start.init);
+        let full = init.and_then(|init| Some(init.params.video()?.rate.frame_start(i64::from(init.segment_frames))));
+        full.is_none_or(|full| (full - segment.duration).0 * 2 < self.config.part_target.0)
     }
 
     fn part(&mut self, part: Part) {

@@ -1,6 +1,7 @@
 //! Cameras on the network: servers on this host that speak RTSP and HTTP, and do what cameras do wrong.
 
 mod http;
+mod pass_through;
 mod rtsp;
 
 use crate::{
@@ -52,7 +53,7 @@ const LIVE: [&str; 4] = ["-tune", "zerolatency", "-preset", "ultrafast"];
 
 fn open(url: &str) -> Result<Box<dyn Source>, OpenError> {
     let address = NetworkAddress::parse(url).expect(url);
-    network_opener(address, Arc::new(SystemClock::start()), PicturePool::default())(&Stop::default())
+    network_opener(address, Arc::new(SystemClock::start()), PicturePool::default(), None)(&Stop::default())
 }
 
 /// The sentence with which an address is refused.
@@ -232,7 +233,7 @@ fn mjpeg_over_http_is_shown_as_it_comes_and_at_the_rate_that_was_counted() {
 fn captured(url: &str) -> (Result<Capture, OpenError>, Arc<CaptureStatus>, Arc<SystemClock>) {
     let clock = Arc::new(SystemClock::start());
     let status = Arc::new(CaptureStatus::default());
-    let opener = network_opener(NetworkAddress::parse(url).expect(url), clock.clone(), PicturePool::default());
+    let opener = network_opener(NetworkAddress::parse(url).expect(url), clock.clone(), PicturePool::default(), None);
     let parts = CaptureParts {
         opener: Box::new(opener),
         tap: Box::new(|_| ()),
@@ -303,7 +304,7 @@ fn a_wrong_password_is_not_tried_again_at_once() {
     let Some(h264) = h264("160x120", &LIVE) else { return };
     let camera = RtspCamera::start(Play { login: Some(("me", "secret")), ..play(h264.clone(), Then::Close) });
     let address = NetworkAddress::parse(&format!("rtsp://me:secret@127.0.0.1:{}/cam", camera.port)).expect("an address");
-    let mut opener = network_opener(address, Arc::new(SystemClock::start()), PicturePool::default());
+    let mut opener = network_opener(address, Arc::new(SystemClock::start()), PicturePool::default(), None);
     assert!(opener(&Stop::default()).is_ok());
     let port = camera.port;
     drop(camera);

@@ -129,7 +129,7 @@ fn hidden_part(face: [f64; 4], cover: &Cover) -> f64 {
 /// Runs the search and the queue over a clip as the stream does, with a detector that takes no time.
 fn score(path: &Path, clip: &Value, detector: &mut dyn Detector, config: &DetectConfig) -> Score {
     let rate = FrameRate::whole(clip["fps"].as_u64().expect("a rate") as u32);
-    let mut source = open_file(path, Pace::Unpaced, PicturePool::default(), Stop::default()).expect("opens");
+    let mut source = open_file(path, Pace::Unpaced, PicturePool::default(), (Stop::default(), None)).expect("opens");
     let (mut tracker, mut queue) = (Tracker::default(), RedactionQueue::new(rate, config.runs_to_be_sure()));
     let (mut last_run, mut number) = (None, 0);
     let mut score = Score { worst: 1.0, ..Score::default() };

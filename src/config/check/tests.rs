@@ -7,7 +7,7 @@ use crate::{
         mask::{Mask, Measure},
     },
     server::{BIND_DEFAULT, PORT_DEFAULT, Protection},
-    source::{address::NetworkAddress, test::Script},
+    source::{address::NetworkAddress, coded::PassThrough, test::Script},
     time::FrameRate,
 };
 use std::ffi::OsString;
@@ -40,6 +40,7 @@ fn without_options_the_defaults_are_meant() {
         once: false,
         is_waited_for: false,
         on_loss: OnLoss::Wait,
+        pass_through: PassThrough::Auto,
         format_request: FormatRequest { size: None, rate: None },
         controls: Vec::new(),
         framing: Framing::default(),
@@ -88,6 +89,7 @@ fn every_option_reaches_its_stage() {
         once: true,
         is_waited_for: true,
         on_loss: OnLoss::Exit,
+        pass_through: PassThrough::Auto,
         format_request: FormatRequest { size: None, rate: Some(FrameRate { num: 30_000, den: 1001 }) },
         controls: Vec::new(),
         framing: Framing {

@@ -66,7 +66,7 @@ fn from_annex_b(stream: &[u8], start: Ticks) -> (VideoParams, Vec<EncodedFrame>)
             }
         }
     }
-    (VideoParams { size: Size::new(320, 240).unwrap(), rate, sps, pps, bitrate_max: 2_000_000 }, frames)
+    (VideoParams { size: Size::new(320, 240).unwrap(), rate, sps, pps, bitrate_max: 2_000_000, passed: false }, frames)
 }
 
 /// The NAL units between start codes. Zeros before a start code belong to it.

@@ -139,7 +139,7 @@ pub(super) fn read_params(mut init: &[u8], rate: FrameRate) -> Result<TrackParam
     let [Trak { mdia: Mdia { mdhd, minf, .. }, .. }] = moov.trak.as_slice() else {
         return Err(CmafError("the init segment cannot be read: it has not exactly one track".to_owned()));
     };
-    let [Codec::Avc1(Avc1 { visual, avcc, .. })] = minf.stbl.stsd.codecs.as_slice() else {
+    let [Codec::Avc1(Avc1 { visual, avcc, colr, .. })] = minf.stbl.stsd.codecs.as_slice() else {
         return Err(CmafError("the init segment cannot be read: its track is not H.264".to_owned()));
     };
     let size = Size::new(u32::from(visual.width), u32::from(visual.height));
@@ -147,7 +147,8 @@ pub(super) fn read_params(mut init: &[u8], rate: FrameRate) -> Result<TrackParam
     let (Some(size), ([sps], [pps]), 90_000) = (size, sets, mdhd.timescale) else {
         return Err(CmafError("the init segment cannot be read: hlscam did not make it".to_owned()));
     };
-    Ok(VideoParams { size, rate, sps: sps.clone().into(), pps: pps.clone().into(), bitrate_max: 0 }.into())
+    let passed = colr.is_none();
+    Ok(VideoParams { size, rate, sps: sps.clone().into(), pps: pps.clone().into(), bitrate_max: 0, passed }.into())
 }
 
 fn moov(params: &TrackParams, stbl: Stbl, duration: Span, created_s: u64) -> Result<Moov, CmafError> {
@@ -215,7 +216,8 @@ fn avc1(params: &VideoParams) -> Result<Avc1, CmafError> {
             ..Visual::default()
         },
         avcc: Avcc { ext: extended.then(AvccExt::default), ..plain },
-        colr: Some(Colr::Nclx {
+        // What the source has coded has the colours that its SPS tells.
+        colr: (!params.passed).then_some(Colr::Nclx {
             colour_primaries: BT_601,
             transfer_characteristics: BT_601,
             matrix_coefficients: BT_601,

@@ -16,7 +16,7 @@ const GRID: Grid = Grid { rate: FrameRate::whole(30), part_frames: 2, segment_pa
 /// A stretch of the small grid; `format` tells formats apart.
 pub(super) fn stretch(format: u8) -> SegmenterConfig {
     let params = encode::fixture::params(Size::new(64, 48).unwrap(), GRID.rate, format);
-    SegmenterConfig { params: params.into(), grid: GRID, anchor: ANCHOR }
+    SegmenterConfig { params: params.into(), grid: Some(GRID), anchor: ANCHOR }
 }
 
 pub(super) fn frame(at: i64, duration: i64, key: bool) -> EncodedFrame {
@@ -118,7 +118,8 @@ struct Outcome {
 fn drive(grid: Grid, first: Msn, start: i64, events: &[Event]) -> Outcome {
     let mut format = 0;
     let mut segmenter =
-        Segmenter::new(FirstSegment { msn: first, ..FirstSegment::NEW }, SegmenterConfig { grid, ..stretch(format) }).unwrap();
+        Segmenter::new(FirstSegment { msn: first, ..FirstSegment::NEW }, SegmenterConfig { grid: Some(grid), ..stretch(format) })
+            .unwrap();
     let mut outcome = Outcome { events: Vec::new(), taken: Vec::new(), frames: 0, dropped: 0, span: Span::ZERO };
     let (mut origin, mut n, mut since_key) = (start, 0, None);
     for event in events {
@@ -142,7 +143,7 @@ fn drive(grid: Grid, first: Msn, start: i64, events: &[Event]) -> Outcome {
             Event::Restart(new_format, hole) => {
                 format += u8::from(new_format);
                 (origin, n, since_key) = (origin + grid.rate.frame_start(n).0 + hole, 0, None);
-                outcome.events.extend(segmenter.restart(SegmenterConfig { grid, ..stretch(format) }).unwrap());
+                outcome.events.extend(segmenter.restart(SegmenterConfig { grid: Some(grid), ..stretch(format) }).unwrap());
             }
         }
     }

@@ -222,10 +222,10 @@ pub struct SegmentTemplate {
     /// Units per second.
     #[serde(rename = "@timescale")]
     pub timescale: u64,
-    /// Of a segment, in units.
-    #[serde(rename = "@duration")]
-    pub duration: u64,
-    /// Number of the Period's first segment.
+    /// Of a segment, in units, where all have the same.
+    #[serde(rename = "@duration", skip_serializing_if = "Option::is_none")]
+    pub duration: Option<u64>,
+    /// Number of the Period's first segment, or of the first in the timeline.
     #[serde(rename = "@startNumber")]
     pub start_number: u64,
     /// Media time of the Period's start, in units.
@@ -243,6 +243,28 @@ pub struct SegmentTemplate {
     /// It is sent as it grows.
     #[serde(rename = "@availabilityTimeComplete", skip_serializing_if = "Option::is_none")]
     pub availability_time_complete: Option<bool>,
+    /// Each segment, where they have lengths of their own.
+    #[serde(rename = "SegmentTimeline", skip_serializing_if = "Option::is_none")]
+    pub timeline: Option<SegmentTimeline>,
+}
+
+/// Where each segment lies (§5.3.9.6).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SegmentTimeline {
+    /// The segments, first to last.
+    #[serde(rename = "S")]
+    pub segments: Vec<TimedSegment>,
+}
+
+/// A segment of a timeline.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct TimedSegment {
+    /// Its media time, in units.
+    #[serde(rename = "@t")]
+    pub at: u64,
+    /// Its length, in units.
+    #[serde(rename = "@d")]
+    pub duration: u64,
 }
 
 /// The encoding (§5.3.5).

@@ -12,7 +12,8 @@ use super::{
 use crate::{
     picture::{Picture, PicturePool},
     source::{
-        Device, Losses, NEXT_WAIT_MAX, OpenError, Source, SourceError, SourceFormat, control::ControlPort, mjpeg::MjpegDecoder,
+        Device, Losses, NEXT_WAIT_MAX, OpenError, Source, SourceError, SourceFormat, coded::Fitness, control::ControlPort,
+        mjpeg::MjpegDecoder,
     },
     time::{Clock, Span, Ticks},
 };
@@ -51,7 +52,14 @@ impl CameraSource {
             || OpenError(format!("{} gives pictures of {}x{}, which cannot be used", called(device), agreed.width, agreed.height));
         let size = even(agreed.width, agreed.height).ok_or_else(refused)?;
         let decoder = if agreed.pixels == Pixels::Mjpeg { Some(MjpegDecoder::open()?) } else { None };
-        let format = SourceFormat { name, size, rate: agreed.rate, pixels: agreed.pixels.name().to_owned(), reason };
+        let format = SourceFormat {
+            name,
+            size,
+            rate: agreed.rate,
+            pixels: agreed.pixels.name().to_owned(),
+            reason,
+            fitness: Fitness::NotAsked,
+        };
         let heard = clock.now();
         Ok(CameraSource {
             device: device.clone(),

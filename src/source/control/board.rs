@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     picture::Picture,
-    source::{Losses, OpenError, Source, SourceError, SourceFormat},
+    source::{Given, Losses, OpenError, Source, SourceError, SourceFormat},
     sync::lock,
 };
 use std::{
@@ -201,6 +201,10 @@ impl Source for Attached {
         self.source.next()
     }
 
+    fn next_given(&mut self) -> Result<Given, SourceError> {
+        self.source.next_given()
+    }
+
     fn format(&self) -> &SourceFormat {
         self.source.format()
     }
@@ -223,7 +227,10 @@ mod tests {
         },
         *,
     };
-    use crate::{picture::Size, source::RATE_DEFAULT};
+    use crate::{
+        picture::Size,
+        source::{RATE_DEFAULT, coded::Fitness},
+    };
 
     /// A camera whose exposure has no effect while it is automatic, and is refused then.
     struct Camera(Mutex<Vec<Control>>, &'static str);
@@ -284,7 +291,14 @@ mod tests {
     fn source(camera: Option<&Arc<Camera>>) -> Box<dyn Source> {
         let size = Size::new(2, 2).expect("even");
         let name = camera.map_or("file", |camera| camera.1).to_owned();
-        let format = SourceFormat { name, size, rate: RATE_DEFAULT, pixels: String::new(), reason: String::new() };
+        let format = SourceFormat {
+            name,
+            size,
+            rate: RATE_DEFAULT,
+            pixels: String::new(),
+            reason: String::new(),
+            fitness: Fitness::NotAsked,
+        };
         Box::new(Plugged(camera.cloned(), format))
     }
 

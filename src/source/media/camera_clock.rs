@@ -62,6 +62,11 @@ impl CameraClock {
         });
     }
 
+    /// Where a stamp lies on our clock by what is known now, which may be before its beginning.
+    pub(super) fn on_our_clock(&self, stamp: Ticks) -> Option<Ticks> {
+        self.offset.map(|offset| Ticks(stamp.0.saturating_add(offset.0)))
+    }
+
     /// When the picture with that stamp was captured: not in the future, and after the picture before it. One without a stamp was captured
     /// now.
     pub(super) fn place(&mut self, stamp: Option<Ticks>, now: Ticks) -> Ticks {

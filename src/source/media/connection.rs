@@ -1,11 +1,14 @@
 //! A connection to a camera on the network: its demuxer and decoder, from the first picture on.
 
+mod coded;
+
 use super::{
     camera_clock::CameraClock,
     input::{in_ticks, pixel_aspect, rotation},
     rate,
     refusal::Refusal,
     shape::Display,
+    units::Units,
     watch::Watch,
 };
 use crate::{
@@ -13,6 +16,7 @@ use crate::{
     source::{
         RATE_DEFAULT, SourceError, Stop,
         address::{NetworkAddress, Scheme, Transport},
+        coded::CodedFrame,
     },
     time::{Clock, FrameRate, Span, Ticks},
 };
@@ -22,7 +26,7 @@ use ffmpeg_next::{
     frame, media,
     packet::Packet,
 };
-use std::{net::ToSocketAddrs, sync::Arc};
+use std::{collections::VecDeque, net::ToSocketAddrs, sync::Arc};
 
 /// From the address to the first picture. Cameras send a key frame every ten seconds at least, and take a second or two to begin.
 const OPEN_MAX: Span = Span::from_ms(15_000);
@@ -105,12 +109,25 @@ pub(super) struct Connection {
     pub(super) timing: Timing,
     /// Takes its time stamps to our clock.
     camera_clock: CameraClock,
+    /// Where its access units are handed on: what takes them apart, or why they cannot be.
+    units: Option<Result<Units, String>>,
+    /// Access units that were read before anybody asked for them, with their stamps.
+    kept: VecDeque<(Ticks, CodedFrame)>,
+    /// What is read is kept.
+    keeps: bool,
+    /// A packet that was read to stamp the one before it.
+    ahead: Option<Packet>,
 }
 
 impl Connection {
     /// Connects, and decodes the first picture; looks closely only at a camera that was not open before. Gives up when `stop` is
-    /// raised.
-    pub(super) fn open(address: &NetworkAddress, known: Known, clock: Arc<dyn Clock>, stop: &Stop) -> Result<Connection, Refusal> {
+    /// raised. What the camera has coded is to be handed on where `passes` says so.
+    pub(super) fn open(
+        address: &NetworkAddress,
+        (known, passes): (Known, bool),
+        clock: Arc<dyn Clock>,
+        stop: &Stop,
+    ) -> Result<Connection, Refusal> {
         ffmpeg::settle();
         if let Some(host) = address.host() {
             // FFmpeg would call it an input/output error.
@@ -129,11 +146,10 @@ impl Connection {
         let stream = demuxer.streams().best(media::Type::Video).ok_or(Refusal::NoVideo)?;
         let parameters = stream.parameters();
         let codec = decoder::find(parameters.id()).ok_or(Refusal::NoDecoder(parameters.id().name()))?.name().to_owned();
-        let mut context = codec::Context::from_parameters(parameters).map_err(failed)?;
-        context.set_flags(codec::Flags::LOW_DELAY);
-        let decoder = context.decoder().video().map_err(failed)?;
+        let decoder = decoder_of(parameters).map_err(failed)?;
         let timing = timing(&demuxer, &format, address);
         let rate = told_rate(&stream).filter(|_| timing != Timing::Arrival);
+        let units = passes.then(|| Units::new(&stream));
         let mut connection = Connection {
             shown: address.to_string(),
             stream: stream.index(),
@@ -150,6 +166,10 @@ impl Connection {
             rate: rate.unwrap_or(RATE_DEFAULT),
             timing,
             camera_clock: CameraClock::default(),
+            keeps: passes,
+            units,
+            kept: VecDeque::new(),
+            ahead: None,
         };
         connection.find_first()?;
         if known == Known::No && rate.is_none() {
@@ -201,8 +221,32 @@ impl Connection {
         }
     }
 
-    /// Gives the decoder the next packet of our stream, from the first key frame on: what comes before it shows nothing but grey.
+    /// Gives the decoder the next packet of our stream.
     fn feed(&mut self) -> Result<(), SourceError> {
+        let Some(packet) = self.read_packet()? else { return Ok(()) };
+        self.decoder.send_packet(&packet).map_err(|error| self.damaged(error))
+    }
+
+    /// The next packet of our stream; `None` before the first key frame, for that shows nothing but grey.
+    fn read_packet(&mut self) -> Result<Option<Packet>, SourceError> {
+        let packet = self.read_stamped()?;
+        self.awaits_key &= !packet.is_key();
+        if self.awaits_key {
+            return Ok(None);
+        }
+        if self.first.is_none() && !self.keeps {
+            self.watch.renew(self.stall_max());
+        }
+        if let Some(stamp) = packet.pts().and_then(|stamp| self.ticks(stamp)) {
+            self.camera_clock.arrived(stamp, self.clock.now());
+        }
+        if self.keeps {
+            self.keep(&packet);
+        }
+        Ok(Some(packet))
+    }
+
+    fn read_any(&mut self) -> Result<Packet, SourceError> {
         let mut packet = Packet::empty();
         loop {
             match packet.read(&mut self.demuxer) {
@@ -219,20 +263,13 @@ impl Connection {
                 return Err(self.failed(Error::Exit));
             }
             if packet.stream() == self.stream {
-                break;
+                return Ok(packet);
             }
         }
-        self.awaits_key &= !packet.is_key();
-        if self.awaits_key {
-            return Ok(());
-        }
-        if self.first.is_none() {
-            self.watch.renew(if self.timing == Timing::Files { STALL_OF_FILES_MAX } else { STALL_MAX });
-        }
-        if let Some(stamp) = packet.pts().and_then(|stamp| self.ticks(stamp)) {
-            self.camera_clock.arrived(stamp, self.clock.now());
-        }
-        self.decoder.send_packet(&packet).map_err(|error| self.damaged(error))
+    }
+
+    fn stall_max(&self) -> Span {
+        if self.timing == Timing::Files { STALL_OF_FILES_MAX } else { STALL_MAX }
     }
 
     fn failed(&mut self, error: Error) -> SourceError {
@@ -294,6 +331,13 @@ impl Connection {
         let stamp = self.stamp(picture).filter(|_| self.timing != Timing::Arrival);
         stamp.unwrap_or_else(|| self.clock.now())
     }
+}
+
+/// A decoder that has seen nothing yet.
+fn decoder_of(parameters: codec::Parameters) -> Result<decoder::Video, Error> {
+    let mut context = codec::Context::from_parameters(parameters)?;
+    context.set_flags(codec::Flags::LOW_DELAY);
+    context.decoder().video()
 }
 
 /// What FFmpeg is told before it connects. Nothing that a server sends may lead it to a file, or to another kind of address.

@@ -1,5 +1,7 @@
 //! An open file: its demuxer and decoder, from the first picture on. A file without a picture cannot be opened.
 
+mod coded;
+
 use super::{
     rate,
     reader::{Kind, Reader},
@@ -39,6 +41,8 @@ pub(super) struct Input {
     time_base: Rational,
     /// Read already.
     ahead: VecDeque<Packet>,
+    /// What was decoded since the opening, where that is handed on, too.
+    kept: Option<VecDeque<Packet>>,
     /// The first picture, until it is asked for.
     first: Option<frame::Video>,
     draining: bool,
@@ -58,9 +62,10 @@ pub(super) struct Input {
 
 impl Input {
     /// Opens a file and decodes its first picture; gives up when `stop` is raised, or when there is none in much of it.
-    pub(super) fn open(path: &Path, stop: &Stop) -> Result<Input, OpenError> {
+    /// What it has coded is to be handed on where `passes` says so.
+    pub(super) fn open(path: &Path, passes: bool, stop: &Stop) -> Result<Input, OpenError> {
         let search = Search::begin();
-        Input::find(path, stop, search.clone()).map_err(|error| {
+        Input::find(path, passes, (stop, search.clone())).map_err(|error| {
             if !search.is_over() || stop.is_raised() {
                 return error;
             }
@@ -68,7 +73,7 @@ impl Input {
         })
     }
 
-    fn find(path: &Path, stop: &Stop, search: Search) -> Result<Input, OpenError> {
+    fn find(path: &Path, passes: bool, (stop, search): (&Stop, Search)) -> Result<Input, OpenError> {
         ffmpeg::settle();
         let name = path.display();
         let reader = Reader::open(path, stop.clone(), search.clone())
@@ -90,6 +95,7 @@ impl Input {
             decoder,
             demuxer,
             ahead: VecDeque::new(),
+            kept: passes.then(VecDeque::new),
             first: None,
             draining: false,
             codec,
@@ -137,6 +143,7 @@ impl Input {
         }
         self.decoder.flush();
         self.ahead.clear();
+        self.kept = None;
         self.first = None;
         self.draining = false;
         true
@@ -176,7 +183,12 @@ impl Input {
         };
         let fed = match packet {
             Ok(packet) if packet.stream() != self.stream => return Ok(()),
-            Ok(packet) => self.decoder.send_packet(&packet),
+            Ok(packet) => {
+                if let Some(kept) = &mut self.kept {
+                    kept.push_back(packet.clone());
+                }
+                self.decoder.send_packet(&packet)
+            }
             // Damage that the demuxer steps over.
             Err(Error::InvalidData) => return Ok(()),
             Err(_) if self.draining => return Ok(()),

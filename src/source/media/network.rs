@@ -12,8 +12,9 @@ use super::{
 use crate::{
     picture::{Picture, PicturePool},
     source::{
-        NEXT_WAIT_MAX, OpenError, Source, SourceError, SourceFormat, Stop,
+        Given, NEXT_WAIT_MAX, OpenError, Source, SourceError, SourceFormat, Stop,
         address::{NetworkAddress, Scheme, Transport},
+        coded::{CodedFrame, Fitness, PassSwitch},
     },
     time::{Clock, Span, Ticks},
 };
@@ -31,6 +32,8 @@ pub(in crate::source) struct NetworkOpener {
     address: NetworkAddress,
     clock: Arc<dyn Clock>,
     pool: PicturePool,
+    /// What it has coded is handed on while that says so.
+    pass: Option<PassSwitch>,
     /// Whether it was open once.
     known: Known,
     /// The user was refused then, in those words.
@@ -39,8 +42,13 @@ pub(in crate::source) struct NetworkOpener {
 
 impl NetworkOpener {
     /// Connects nothing yet.
-    pub(in crate::source) fn new(address: NetworkAddress, clock: Arc<dyn Clock>, pool: PicturePool) -> NetworkOpener {
-        NetworkOpener { address, clock, pool, known: Known::No, refused: None }
+    pub(in crate::source) fn new(
+        address: NetworkAddress,
+        clock: Arc<dyn Clock>,
+        pool: PicturePool,
+        pass: Option<PassSwitch>,
+    ) -> NetworkOpener {
+        NetworkOpener { address, clock, pool, pass, known: Known::No, refused: None }
     }
 
     /// Connects, and waits for the first picture; gives up when `stop` is raised.
@@ -61,18 +69,34 @@ impl NetworkOpener {
     }
 
     fn connect(&self, stop: &Stop) -> Result<NetworkSource, Refusal> {
-        let connection = Connection::open(&self.address, self.known, self.clock.clone(), stop)?;
+        let passes = self.pass.as_ref().is_some_and(PassSwitch::passes);
+        let mut connection = Connection::open(&self.address, (self.known, passes), self.clock.clone(), stop)?;
         let shaper = Shaper::new(connection.display);
         let size = match connection.first() {
             Some(first) => shaper.size(first).ok_or(Refusal::Size(first.width(), first.height()))?,
             None => return Err(Refusal::NoVideo),
         };
+        // What it was found to be holds until hlscam ends.
+        let fitness = match self.known {
+            Known::No if passes && shaper.changes() => Fitness::Unfit("its pictures are to be turned or stretched".to_owned()),
+            Known::No => connection.measure(),
+            Known::Yes => Fitness::NotAsked,
+        };
+        let hands_on = passes && !matches!(fitness, Fitness::Unfit(_));
+        if passes {
+            connection.turn(hands_on);
+        }
+        let (size, rate) = match &fitness {
+            Fitness::Fits(coding) => (coding.format.size, coding.rate),
+            Fitness::NotAsked | Fitness::Unfit(_) => (size, connection.rate),
+        };
         let format = SourceFormat {
             name: self.address.to_string(),
             size,
-            rate: connection.rate,
+            rate,
             pixels: connection.codec.clone(),
             reason: self.reason().to_owned(),
+            fitness,
         };
         Ok(NetworkSource {
             connection,
@@ -83,6 +107,9 @@ impl NetworkOpener {
             decoded: frame::Video::empty(),
             offset: None,
             waiting: None,
+            pass: self.pass.clone().filter(|_| hands_on),
+            decodes: false,
+            waiting_coded: None,
         })
     }
 
@@ -107,6 +134,12 @@ struct NetworkSource {
     offset: Option<Span>,
     /// Of files: decoded, and waiting for its time.
     waiting: Option<Picture>,
+    /// What it has coded is handed on while that says so; `None` where it never is.
+    pass: Option<PassSwitch>,
+    /// Pictures are decoded beside it.
+    decodes: bool,
+    /// Of files: waiting for its time.
+    waiting_coded: Option<(CodedFrame, Option<Picture>)>,
 }
 
 impl NetworkSource {
@@ -133,7 +166,54 @@ impl NetworkSource {
     }
 }
 
+/// What the camera has coded.
+impl NetworkSource {
+    /// The next access unit, and its picture where one is wanted; or why it cannot be handed on.
+    fn next_coded(&mut self, pictures: bool) -> Result<Result<(CodedFrame, Option<Picture>), String>, SourceError> {
+        let (mut frame, packet) = match self.connection.next_coded()? {
+            Ok(coded) => coded,
+            Err(why) => return Ok(Err(why)),
+        };
+        if self.connection.timing == Timing::Files {
+            frame.at = self.due(Some(frame.at), self.clock.now());
+        }
+        if self.decodes && !pictures {
+            self.connection.forget_pictures();
+        }
+        // Decoding begins with a key frame.
+        self.decodes = pictures && (self.decodes || frame.key) && packet.is_some();
+        let is_decoded =
+            packet.filter(|_| self.decodes).is_some_and(|packet| self.connection.decode_packet(&packet, &mut self.decoded));
+        let picture = is_decoded.then(|| self.shaper.shape(&mut self.decoded, frame.at, &self.pool).ok()).flatten();
+        Ok(Ok((frame, picture)))
+    }
+}
+
 impl Source for NetworkSource {
+    fn next_given(&mut self) -> Result<Given, SourceError> {
+        let Some(pass) = self.pass.clone() else { return self.next().map(Given::Picture) };
+        if !pass.passes() {
+            self.connection.turn(false);
+            (self.pass, self.waiting_coded) = (None, None);
+            return self.next().map(Given::Picture);
+        }
+        let (frame, picture) = match self.waiting_coded.take() {
+            Some(waiting) => waiting,
+            None => match self.next_coded(pass.decodes())? {
+                Ok(coded) => coded,
+                Err(why) => return Ok(Given::Unfit(why)),
+            },
+        };
+        let wait_end = self.clock.now() + NEXT_WAIT_MAX;
+        if frame.at > wait_end {
+            self.clock.sleep_until(wait_end);
+            self.waiting_coded = Some((frame, picture));
+            return Err(SourceError::NotDue);
+        }
+        self.clock.sleep_until(frame.at);
+        Ok(Given::Coded(frame, picture))
+    }
+
     fn next(&mut self) -> Result<Picture, SourceError> {
         let picture = match self.waiting.take() {
             Some(picture) => picture,

@@ -33,6 +33,12 @@ impl Shaper {
         Shaper { display, deinterlacer: Deinterlacer::new(), scaler: None, scaled: frame::Video::empty() }
     }
 
+    /// Whether the container has its pictures turned, or made wider or higher.
+    pub(super) fn changes(&self) -> bool {
+        let Rational(across, down) = self.display.pixel_aspect;
+        self.display.turn != Rotation::default() || (across > 0 && down > 0 && across != down)
+    }
+
     /// The size of the picture that becomes of this frame; `None` if there can be none.
     pub(super) fn size(&self, decoded: &frame::Video) -> Option<Size> {
         let size = self.stored_size(decoded)?;

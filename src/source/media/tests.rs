@@ -35,7 +35,7 @@ fn made(path: &Path, options: &[&str], input: &[u8]) -> Option<PathBuf> {
 }
 
 fn open(path: &Path, pace: Pace) -> Result<MediaSource, OpenError> {
-    MediaSource::open(path, pace, PicturePool::default(), Stop::default())
+    MediaSource::open(path, pace, PicturePool::default(), (Stop::default(), None))
 }
 
 fn count(source: &mut MediaSource) -> (usize, Vec<i64>) {
@@ -58,7 +58,7 @@ fn a_file_gives_every_picture_with_its_time() {
         else {
             return;
         };
-        let mut source = MediaSource::open(&path, Pace::Unpaced, PicturePool::default(), Stop::default()).expect("opens");
+        let mut source = MediaSource::open(&path, Pace::Unpaced, PicturePool::default(), (Stop::default(), None)).expect("opens");
         assert_eq!(
             (source.format().size.to_string(), source.format().rate),
             ("66x50".to_owned(), FrameRate::whole(10)),
@@ -73,7 +73,8 @@ fn a_looped_file_goes_on_without_a_gap() {
     let dir = tempfile::tempdir().expect("a folder");
     let Some(path) = clip(dir.path(), &["-y"]) else { return };
     let clock = Arc::new(ManualClock::at(WallTime(0)));
-    let mut source = MediaSource::open(&path, Pace::Looped(clock.clone()), PicturePool::default(), Stop::default()).expect("opens");
+    let mut source =
+        MediaSource::open(&path, Pace::Looped(clock.clone()), PicturePool::default(), (Stop::default(), None)).expect("opens");
     for n in 0..50 {
         assert_eq!(source.next().expect("a picture").at, Ticks(n * 9000), "picture {n}");
         clock.advance(Span(9000));
@@ -90,8 +91,10 @@ fn what_is_no_video_is_refused_in_one_sentence() {
         (text, "as a video: Invalid data found when processing input;"),
         (dir.path().to_owned(), "as a video"),
     ] {
-        let error =
-            MediaSource::open(&path, Pace::Unpaced, PicturePool::default(), Stop::default()).err().expect("refused").to_string();
+        let error = MediaSource::open(&path, Pace::Unpaced, PicturePool::default(), (Stop::default(), None))
+            .err()
+            .expect("refused")
+            .to_string();
         assert!(error.contains(expect) && !error.contains('\n'), "{error}");
     }
 }
@@ -246,7 +249,7 @@ fn a_blocked_open_is_given_up() {
     let stop = Stop::default();
     let opening = {
         let stop = stop.clone();
-        std::thread::spawn(move || MediaSource::open(&path, Pace::Unpaced, PicturePool::default(), stop).err())
+        std::thread::spawn(move || MediaSource::open(&path, Pace::Unpaced, PicturePool::default(), (stop, None)).err())
     };
     stop.raise();
     assert!(opening.join().expect("no panic").is_some());

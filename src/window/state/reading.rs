@@ -12,6 +12,9 @@ use crate::{
 };
 use std::sync::Arc;
 
+/// Segments that a manifest tells one by one, at most: what is older is left to HLS.
+const TOLD_MAX: usize = 1024;
+
 impl State {
     /// The listed segments, first to last.
     pub fn listed(&self) -> impl DoubleEndedIterator<Item = &Segment> + ExactSizeIterator {
@@ -49,11 +52,21 @@ impl State {
             return None;
         }
         Some(match (&self.open, self.segments.back()) {
-            (Some(open), _) if open.parts.len() < self.config.segment_parts as usize => (open.start.msn, open.parts.len() as u32),
+            (Some(open), _) if self.goes_on(open) => (open.start.msn, open.parts.len() as u32),
             (Some(open), _) => (Msn(open.start.msn.0 + 1), 0),
             (None, Some(last)) => (Msn(last.start.msn.0 + 1), 0),
             (None, None) => (self.config.first.msn, 0),
         })
+    }
+
+    /// Whether the growing segment gets another part. The end of one that has a length of its own is told with its last part.
+    fn goes_on(&self, open: &Segment) -> bool {
+        self.has_own_lengths(open.start.init) || open.parts.len() < self.config.segment_parts as usize
+    }
+
+    /// Whether segments that need that init segment have lengths of their own.
+    fn has_own_lengths(&self, init: InitId) -> bool {
+        self.inits.iter().rev().find(|known| known.id == init).is_some_and(|known| known.segment_frames == 0)
     }
 
     /// Beyond all numbers given so far: where another run may begin.
@@ -189,7 +202,8 @@ impl State {
         let first = listed.clone().next().cloned();
         let skippable = self.skippable();
         let new = first.as_ref().map_or(0, |first| since.0.saturating_sub(first.start.msn.0) as usize);
-        let left_out = skippable.min(self.without_parts).min(new);
+        let told = self.inits.iter().any(|init| init.segment_frames == 0).then(|| listed.len().saturating_sub(TOLD_MAX));
+        let left_out = skippable.min(self.without_parts).min(new).min(told.unwrap_or(usize::MAX));
         Snapshot {
             config: self.config.clone(),
             version: self.version,

@@ -33,6 +33,7 @@ fn state(seed: u8) -> State {
         sps: Bytes::from_static(&[0x67, 0x64, 0, 0x1f]),
         pps: Bytes::from_static(&[0x68]),
         bitrate_max: 1_000_000,
+        passed: false,
     };
     state.push(PackagerEvent::Init { id: InitId(1), data: Bytes::from_static(b"init").into(), params: params.into() });
     for n in 0..u64::from(seed % 128) {

@@ -91,6 +91,7 @@ impl Live {
             sps: Bytes::from_static(&[0x67, 0x64, 0, 0x1f]),
             pps: Bytes::from_static(&[0x68]),
             bitrate_max: 1_000_000,
+            passed: false,
         };
         PackagerEvent::Init { id: InitId(self.init), data: vec![self.init as u8; 64].into(), params: params.into() }
     }

@@ -21,6 +21,7 @@ fn publish(camera: &Camera, clock: &ManualClock, msn: u64) {
         sps: Bytes::from_static(&[0x67, 0x64, 0, 0x1f]),
         pps: Bytes::from_static(&[0x68]),
         bitrate_max: 100_000,
+        passed: false,
     };
     let (at, wall, init) = (clock.now(), clock.wall(), InitId(1));
     let mut events = vec![

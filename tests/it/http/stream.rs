@@ -31,6 +31,7 @@ pub(super) fn publish(server: &Running, last: u64) {
         sps: Bytes::from_static(&[0x67, 0x64, 0x00, 0x1e]),
         pps: Bytes::from_static(&[0x68, 0xee]),
         bitrate_max: 2_000_000,
+        passed: false,
     };
     server.window.push(PackagerEvent::Init { id: InitId(1), data: Bytes::from_static(b"init").into(), params: params.into() });
     for msn in 1..=last {
