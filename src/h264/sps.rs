@@ -117,8 +117,11 @@ fn shown_size((columns, rows): (u32, u32), is_progressive: bool, [left, right, t
     Size::new(across, down)
 }
 
+/// Width of a pixel by its height, where it is told.
+type Aspect = Option<(u32, u32)>;
+
 /// The pixels' aspect, and how many pictures are held back (H.264 §E.1.1).
-fn read_vui(bits: &mut Bits<'_>) -> Option<(Option<(u32, u32)>, Option<u32>)> {
+fn read_vui(bits: &mut Bits<'_>) -> Option<(Aspect, Option<u32>)> {
     let mut aspect = None;
     if bits.flag()? {
         aspect = match bits.u(8)? {

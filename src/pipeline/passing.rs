@@ -52,8 +52,8 @@ impl Pipeline {
         self.interrupt()?;
         self.compositor.forget();
         let (now, wall) = (self.clock.now(), self.clock.wall());
+        self.anchor = WallAnchor { at: now, wall };
         let anchor = |at: Ticks| WallAnchor { at, wall: wall + at.since(now) };
-        self.anchor = anchor(now);
         Ok(self.renditions.iter_mut().try_for_each(|rendition| rendition.begin_passing(first, how, anchor))?)
     }
 

@@ -182,7 +182,7 @@ mod tests {
         }
         for byte in [0, 0xff] {
             // It ends, whatever it says.
-            Sps::read(&vec![byte; 200]);
+            Sps::read(&[byte; 200]);
         }
         assert_eq!((pps_id(&[0x68, 0xee]), pps_id(&[0x68, 0x40]), pps_id(&[])), (Some(0), Some(1), None));
     }

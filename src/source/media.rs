@@ -42,6 +42,9 @@ use units::Units;
 /// Damaged pictures in a row before the file is called lost: it was overwritten, and its rest may be damaged without an end.
 const DAMAGED_MAX: u32 = 1000;
 
+/// An access unit and its picture, where one is wanted.
+type CodedPicture = (CodedFrame, Option<Picture>);
+
 /// An open file.
 pub(super) struct MediaSource {
     path: PathBuf,
@@ -67,7 +70,7 @@ pub(super) struct MediaSource {
     /// Pictures are decoded beside it.
     decodes: bool,
     /// An access unit that waits for its time.
-    waiting_coded: Option<(CodedFrame, Option<Picture>)>,
+    waiting_coded: Option<CodedPicture>,
 }
 
 /// How the file begins again.

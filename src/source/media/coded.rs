@@ -1,6 +1,6 @@
 //! A file whose access units are handed on as they are.
 
-use super::{Given, MediaSource, Pace, SourceError};
+use super::{CodedPicture, Given, MediaSource, Pace, SourceError};
 use crate::{picture::Picture, source::coded::CodedFrame, time::Ticks};
 use ffmpeg_next::packet::Packet;
 
@@ -36,7 +36,7 @@ impl MediaSource {
     }
 
     /// The next access unit, placed from the opening on, and its picture where one is wanted; or why it cannot be handed on.
-    fn next_coded(&mut self) -> Result<Result<(CodedFrame, Option<Picture>), String>, SourceError> {
+    fn next_coded(&mut self) -> Result<Result<CodedPicture, String>, SourceError> {
         loop {
             let packet = match self.input.next_packet() {
                 Ok(packet) => packet,

@@ -5,6 +5,7 @@
 //! the thread of the source may be left behind.
 
 use super::{
+    CodedPicture,
     connection::{Connection, Known, Timing},
     refusal::Refusal,
     shape::Shaper,
@@ -14,7 +15,7 @@ use crate::{
     source::{
         Given, NEXT_WAIT_MAX, OpenError, Source, SourceError, SourceFormat, Stop,
         address::{NetworkAddress, Scheme, Transport},
-        coded::{CodedFrame, Fitness, PassSwitch},
+        coded::{Fitness, PassSwitch},
     },
     time::{Clock, Span, Ticks},
 };
@@ -139,7 +140,7 @@ struct NetworkSource {
     /// Pictures are decoded beside it.
     decodes: bool,
     /// Of files: waiting for its time.
-    waiting_coded: Option<(CodedFrame, Option<Picture>)>,
+    waiting_coded: Option<CodedPicture>,
 }
 
 impl NetworkSource {
@@ -169,7 +170,7 @@ impl NetworkSource {
 /// What the camera has coded.
 impl NetworkSource {
     /// The next access unit, and its picture where one is wanted; or why it cannot be handed on.
-    fn next_coded(&mut self, pictures: bool) -> Result<Result<(CodedFrame, Option<Picture>), String>, SourceError> {
+    fn next_coded(&mut self, pictures: bool) -> Result<Result<CodedPicture, String>, SourceError> {
         let (mut frame, packet) = match self.connection.next_coded()? {
             Ok(coded) => coded,
             Err(why) => return Ok(Err(why)),

@@ -11,6 +11,9 @@ use crate::{
 };
 use ffmpeg_next::frame;
 
+/// An access unit, with its packet where that was read just now; or why it cannot be handed on.
+type ReadFrame = Result<(CodedFrame, Option<Packet>), String>;
+
 impl Connection {
     /// Whether what the camera codes can be handed on. Reads up to the second key frame, where it has not come yet.
     pub(in crate::source::media) fn measure(&mut self) -> Fitness {
@@ -99,7 +102,7 @@ impl Connection {
 
     /// The next access unit, with its packet where that was read just now; blocks until it comes, or the camera is lost. Or why it cannot be
     /// handed on.
-    pub(in crate::source::media) fn next_coded(&mut self) -> Result<Result<(CodedFrame, Option<Packet>), String>, SourceError> {
+    pub(in crate::source::media) fn next_coded(&mut self) -> Result<ReadFrame, SourceError> {
         if let Some((_, frame)) = self.kept.pop_front() {
             return Ok(Ok((frame, None)));
         }
