@@ -67,6 +67,7 @@ impl Feed {
             sps: Bytes::from_static(&[0x67, 0x64, 0, 0x1f]),
             pps: Bytes::from_static(&[0x68]),
             bitrate_max: 2_000_000,
+            passed: false,
         };
         let (bus, publishers) = Bus::open();
         let subscriber = window.clone();
