@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after } from 'node:test';
-import { BINARY, LIGHT, LIVE_MS, NOTICE_MS, dragStretch, pageTests, screenshot, until, untilNewer, untilState } from './support.mjs';
+import { BINARY, LIGHT, LIVE_MS, NOTICE_MS, dragStretch, openPage, pageTests, screenshot, until, untilNewer, untilState } from './support.mjs';
 
 const FOLDER = mkdtempSync(path.join(tmpdir(), 'hlscam-users-'));
 const USERS = path.join(FOLDER, 'users');
@@ -53,7 +53,7 @@ pageTest('who_is_removed_is_led_to_the_login', { server: GUARDED }, async ({ pag
   await page.waitForURL(/\/login$/, { timeout: NOTICE_MS });
 });
 
-pageTest('an_operator_shares_a_clip_with_somebody_without_an_account', { server: GUARDED, permissions: ['clipboard-read', 'clipboard-write'] }, async ({ page, running }) => {
+pageTest('an_operator_shares_a_clip_with_somebody_without_an_account', { server: GUARDED, permissions: ['clipboard-read', 'clipboard-write'] }, async ({ page, running, browser }) => {
   execFileSync(BINARY, ['user', 'add', 'olga', '--role', 'operator', '--users', USERS], { input: 'words of olga\n' });
   await until('olga is known', async () => {
     const answer = await fetch(new URL('api/session', running.server.url), { headers: { authorization: `Basic ${btoa('olga:words of olga')}` } });
@@ -74,4 +74,16 @@ pageTest('an_operator_shares_a_clip_with_somebody_without_an_account', { server:
   const clip = await fetch(link);
   assert.deepEqual([clip.status, clip.headers.get('content-type')], [200, 'video/mp4']);
   assert.equal((await fetch(new URL('cam/index.m3u8', running.server.url))).status, 401);
+
+  // All of the camera, in a browser that knows nobody here.
+  const made = await page.evaluate(async () => (await fetch('api/links', { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}' })).json());
+  const { page: guest, seen } = await openPage(browser, new URL(made.url, running.server.url).href);
+  try {
+    await untilState(guest, ['live'], LIVE_MS);
+    await untilNewer(guest, 0, LIVE_MS);
+    assert.equal(await guest.getByRole('button', { name: 'Add a note' }).isVisible(), false);
+    assert.deepEqual(seen.console, []);
+  } finally {
+    await guest.context().close();
+  }
 });

@@ -24,7 +24,10 @@ use std::{
     collections::HashMap,
     net::IpAddr,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, SystemTime},
 };
 use tokio::{sync::Semaphore, task::spawn_blocking, time::timeout};
@@ -135,6 +138,8 @@ struct Guarded {
     cookie: String,
     /// Seals links.
     key: Key,
+    /// A thread is at the files now.
+    is_looked_after: AtomicBool,
     clock: Arc<dyn Clock>,
 }
 
@@ -160,6 +165,7 @@ impl Door {
             checks: Semaphore::new(CHECKS_AT_ONCE),
             nobody: PasswordHash::of_nobody(),
             cookie: format!("hlscam_{port}"),
+            is_looked_after: AtomicBool::new(false),
             key: link::key(&beside(&source, "key")),
             source,
             clock,
@@ -240,7 +246,13 @@ impl Door {
     }
 
     /// Begins a session of who was checked; the text is the cookie (RFC 6265 §4.1).
-    pub(in crate::server) fn begin_session(&self, visitor: &Visitor, address: IpAddr, agent: &str, is_tls: bool) -> Option<String> {
+    pub(in crate::server) fn begin_session(
+        self: &Arc<Door>,
+        visitor: &Visitor,
+        address: IpAddr,
+        agent: &str,
+        is_tls: bool,
+    ) -> Option<String> {
         let guarded = self.guarded.as_ref()?;
         let key = SessionKey::random().inspect_err(|error| tracing::error!("the system has no random bytes: {error}")).ok()?;
         let name = visitor.name.as_ref().map(UserName::to_string);
@@ -248,23 +260,23 @@ impl Door {
         let proof = guarded.known().password(name.as_deref().unwrap_or_default()).map(proof_of)?;
         let session = Session { name, proof, begun: now.0, seen: now.0, address, agent: agent.to_owned() };
         lock(&guarded.sessions).begin(&key, session);
-        guarded.write_sessions();
+        self.tick();
         Some(guarded.cookie(("", key.text()), super::sessions::SESSION_SPAN, is_tls))
     }
 
     /// Ends the session of a visitor; the text is the cookie that takes the place of the old one.
-    pub(in crate::server) fn end_session(&self, visitor: &Visitor) -> Option<String> {
+    pub(in crate::server) fn end_session(self: &Arc<Door>, visitor: &Visitor) -> Option<String> {
         let guarded = self.guarded.as_ref()?;
         lock(&guarded.sessions).end(visitor.session.as_ref()?);
-        guarded.write_sessions();
+        self.tick();
         Some(guarded.cookie(("", ""), Span::ZERO, false))
     }
 
     /// The same of the one with that public id; an admin may end all, others their own. Whether there was one.
-    pub(in crate::server) fn revoke(&self, visitor: &Visitor, id: &str) -> bool {
+    pub(in crate::server) fn revoke(self: &Arc<Door>, visitor: &Visitor, id: &str) -> bool {
         let Some(guarded) = &self.guarded else { return false };
         let is_ended = lock(&guarded.sessions).end_by_id(id, |session| is_of(session, visitor));
-        guarded.write_sessions();
+        self.tick();
         is_ended
     }
 
@@ -276,12 +288,21 @@ impl Door {
         listed.map(|(id, session, is_own)| (id.to_owned(), session.clone(), is_own)).collect()
     }
 
-    /// What is due each second: users that were changed meanwhile count from now on.
-    pub(in crate::server) fn tick(&self) {
-        if let Some(guarded) = &self.guarded {
-            guarded.reread();
-            guarded.write_sessions();
+    /// What is due each second, on a thread that may block: a disk that hangs holds no request up.
+    pub(in crate::server) fn tick(self: &Arc<Door>) {
+        let Some(guarded) = &self.guarded else { return };
+        if !guarded.is_looked_after.swap(true, Ordering::AcqRel) {
+            let door = self.clone();
+            spawn_blocking(move || door.look_after());
         }
+    }
+
+    /// Users that were changed meanwhile count from now on, and sessions are written down.
+    fn look_after(&self) {
+        let Some(guarded) = &self.guarded else { return };
+        guarded.reread();
+        guarded.write_sessions();
+        guarded.is_looked_after.store(false, Ordering::Release);
     }
 }
 

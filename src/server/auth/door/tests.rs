@@ -74,6 +74,7 @@ async fn a_browser_that_has_logged_in_is_known_by_its_cookie_also_after_a_restar
     assert!(matches!(look(&door, &HeaderMap::new()), Look::Out));
     let cookie = login(&door, "otto", "other words").await;
     assert!(cookie.starts_with("hlscam_8080=") && cookie.ends_with("; HttpOnly; SameSite=Lax; Max-Age=2592000"), "{cookie}");
+    door.look_after();
     for door in [&door, &fixture.door()] {
         assert_eq!(role_of(&look(door, &with_cookie(&cookie))), Some(Role::Viewer));
         assert_eq!(role_of(&look(door, &with_cookie(&cookie.replace("_8080", "_8081")))), None);
@@ -112,13 +113,13 @@ async fn a_changed_file_counts_at_once_and_ends_sessions_of_old_passwords() {
     let door = fixture.door();
     let (otto, anna) = (login(&door, "otto", "other words").await, login(&door, "anna", "a few words").await);
     fixture.write(&[("anna", Role::Admin, "new words"), ("otto", Role::Operator, "other words")]);
-    door.tick();
+    door.look_after();
     assert_eq!(role_of(&look(&door, &with_cookie(&otto))), Some(Role::Operator), "the role is that of now");
     assert!(matches!(look(&door, &with_cookie(&anna)), Look::Out), "her password is another");
     assert_eq!(door.check(typed("anna", "a few words"), HERE).await.expect_err("it is the old one").refused, Refused::Wrong);
     // What is wrong in it changes nothing.
     fs::write(fixture.file(), "nonsense").expect("it is ours");
-    door.tick();
+    door.look_after();
     assert_eq!(role_of(&look(&door, &with_cookie(&otto))), Some(Role::Operator));
 }
 
@@ -151,7 +152,7 @@ async fn what_a_player_sends_with_each_request_is_checked_once() {
     door.check(first, HERE).await.expect("it is right");
     assert_eq!(role_of(&look(&door, &headers)), Some(Role::Admin));
     fixture.write(&[("anna", Role::Viewer, "new words")]);
-    door.tick();
+    door.look_after();
     assert!(matches!(look(&door, &headers), Look::Check(_)), "the password is another");
 }
 
@@ -166,6 +167,7 @@ async fn one_password_lets_anybody_do_all_also_after_a_restart() {
     assert_eq!((visitor.name.as_ref(), visitor.role), (None, Role::Admin));
     let cookie = door.begin_session(&visitor, HERE, "a browser", true).expect("random bytes");
     assert!(cookie.ends_with("; Secure"), "{cookie}");
+    door.look_after();
     assert_eq!(role_of(&look(&open(), &with_cookie(&cookie))), Some(Role::Admin));
     plain_file::replace_secret(&file, b"12345678").expect("it can be written");
     let why = fixture.door_of(UsersSource::Password(file.clone())).err().expect("it is weak").0;
