@@ -138,8 +138,10 @@ struct Guarded {
     cookie: String,
     /// Seals links.
     key: Key,
-    /// A thread is at the files now.
+    /// A thread is on its way to the files.
     is_looked_after: AtomicBool,
+    /// One at a time is at them.
+    files: Mutex<()>,
     clock: Arc<dyn Clock>,
 }
 
@@ -166,6 +168,7 @@ impl Door {
             nobody: PasswordHash::of_nobody(),
             cookie: format!("hlscam_{port}"),
             is_looked_after: AtomicBool::new(false),
+            files: Mutex::default(),
             key: link::key(&beside(&source, "key")),
             source,
             clock,
@@ -300,6 +303,7 @@ impl Door {
     /// Users that were changed meanwhile count from now on, and sessions are written down.
     fn look_after(&self) {
         let Some(guarded) = &self.guarded else { return };
+        let _turn = lock(&guarded.files);
         guarded.reread();
         guarded.write_sessions();
         guarded.is_looked_after.store(false, Ordering::Release);
