@@ -46,6 +46,8 @@ pub(super) struct Input {
     /// The first picture, until it is asked for.
     first: Option<frame::Video>,
     draining: bool,
+    /// A decoder that has seen nothing yet waits for a key frame: what comes before it shows nothing but grey.
+    awaits_key: bool,
     /// The codec's name.
     pub(super) codec: String,
     /// The rate of its grid.
@@ -98,6 +100,7 @@ impl Input {
             kept: passes.then(VecDeque::new),
             first: None,
             draining: false,
+            awaits_key: false,
             codec,
             rate: RATE_DEFAULT,
             display,
@@ -183,7 +186,9 @@ impl Input {
         };
         let fed = match packet {
             Ok(packet) if packet.stream() != self.stream => return Ok(()),
+            Ok(packet) if self.awaits_key && !packet.is_key() => return Ok(()),
             Ok(packet) => {
+                self.awaits_key = false;
                 if let Some(kept) = &mut self.kept {
                     kept.push_back(packet.clone());
                 }

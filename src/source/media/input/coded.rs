@@ -94,7 +94,7 @@ impl Input {
 
     /// A decoder that has decoded nothing needs no memory.
     pub(in crate::source::media) fn forget_pictures(&mut self) {
-        (self.first, self.draining) = (None, false);
+        (self.first, self.draining, self.awaits_key) = (None, false, true);
         let parameters = self.demuxer.stream(self.stream).map(|stream| stream.parameters());
         let fresh = parameters.and_then(|parameters| codec::Context::from_parameters(parameters).ok()?.decoder().video().ok());
         if let Some(fresh) = fresh {
