@@ -152,6 +152,8 @@ impl EncodeLoop {
         tracing::warn!("the stream is encoded from here on and not passed through any more: {why}");
         self.status.set_not_passed(why);
         passing.parts.switch.end();
+        // The next key frame may be long in coming.
+        self.pipeline.begin_slate(passing.parts.size, self.clock.now());
         self.is_to_restart = true;
     }
 }
