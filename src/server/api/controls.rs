@@ -35,8 +35,17 @@ const RETRY_AFTER_S: u32 = 1;
 pub(in crate::server) fn list(call: Call) -> Answer {
     Answer::held(reply_of(async move {
         let served = served(&call)?;
-        let controls = ask(&served, |board| board.list()).await?;
-        Ok(listing(&controls))
+        let listed = ask(&served, |board| match board.list() {
+            // One that has none now, or never.
+            Err(ControlError::None) => Ok(None),
+            listed => listed.map(Some),
+        });
+        let absence = || served.camera.status.stream.capture.absence();
+        match (listed.await?, absence()) {
+            (Some(controls), _) => Ok(listing(&controls)),
+            (None, Some(_)) => Err(refused(&served.camera, &ControlError::None)),
+            (None, None) => Ok(listing(&[])),
+        }
     }))
 }
 

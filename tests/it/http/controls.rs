@@ -94,5 +94,6 @@ async fn what_cannot_be_set_is_refused_in_a_sentence_and_nothing_is_set() {
     check("PUT", AT, JSON, good, 503, "the source is gone, and is being opened again").await;
     // Its source is one that has none.
     server.status.stream.capture.set_state(SourceState::Live, None);
-    check("GET", AT, "", "", 409, "this camera has nothing that can be set here").await;
+    check("GET", AT, "", "", 200, "{\"controls\":[]}").await;
+    check("PUT", AT, JSON, good, 409, "this camera has nothing that can be set here").await;
 }

@@ -12,6 +12,10 @@ fn set(server: &Running, state: SourceState, since: Option<WallTime>) {
 #[tokio::test]
 async fn without_a_camera_the_reason_is_told_and_the_past_is_asked_for_by_time() {
     let server = start(Limits::default());
+    set(&server, SourceState::Lost, Some(WallTime(1_795_191_550_000_000)));
+    let told = server.get("/cam/snapshot.jpg").await.text().to_owned();
+    assert!(told.contains("(since 2026-11-20T16:19:10.000Z; ?at= gives one of before)"), "{told}");
+    // The end is the last that is told of a source.
     for (state, why) in [
         (SourceState::Opening, "the source is being opened"),
         (SourceState::Silent, "the source gives no pictures"),
@@ -28,9 +32,6 @@ async fn without_a_camera_the_reason_is_told_and_the_past_is_asked_for_by_time()
         let past = server.get("/cam/snapshot.jpg?at=2026-11-20T16:19:00Z").await;
         assert_eq!((past.status, past.text()), (404, "there is no picture yet\n"), "{state:?}");
     }
-    set(&server, SourceState::Lost, Some(WallTime(1_795_191_550_000_000)));
-    let told = server.get("/cam/snapshot.jpg").await.text().to_owned();
-    assert!(told.contains("(since 2026-11-20T16:19:10.000Z; ?at= gives one of before)"), "{told}");
 }
 
 #[tokio::test]
@@ -108,7 +109,7 @@ async fn so_many_watch_and_who_leaves_makes_room() {
 async fn before_the_first_picture_and_after_the_last_there_is_nothing_to_watch() {
     let server = start(Limits::default());
     for (state, status) in
-        [(SourceState::Opening, 503), (SourceState::Ended, 503), (SourceState::Lost, 200), (SourceState::Silent, 200)]
+        [(SourceState::Opening, 503), (SourceState::Lost, 200), (SourceState::Silent, 200), (SourceState::Ended, 503)]
     {
         set(&server, state, None);
         // HEAD, for the body of the others does not end.
