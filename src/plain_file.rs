@@ -4,7 +4,7 @@
 use std::{
     fs::{self, File, Metadata},
     io::{self, Error, ErrorKind, Read},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 /// All bytes of a file. What is larger is refused as [`ErrorKind::FileTooLarge`], and no more of it is read.
@@ -17,18 +17,39 @@ pub(crate) fn read(path: &Path, len_max: u64) -> io::Result<Vec<u8>> {
 
 /// Puts a file in the place of another, or of none: after whatever end, one of the two is there whole.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    put(path, bytes, &mut File::options())
+    let beside = path.with_extension("new");
+    put(path, bytes, (File::create(&beside)?, &beside))
 }
 
-/// The same for secrets: only the owner may open the file.
+/// The same for secrets: only the owner may open the file, and whoever could open the one before.
 pub(crate) fn replace_secret(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut options = File::options();
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    // What an ended run may have left there keeps its mode.
-    fs::remove_file(beside(path)).ok();
-    put(path, bytes, &mut options)
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".{}.new", std::process::id()));
+    let beside = PathBuf::from(name);
+    // What an ended run may have left there; and nobody else has put there what is written into.
+    fs::remove_file(&beside).ok();
+    let file = options.write(true).create_new(true).open(&beside)?;
+    keep_owner(path, &beside);
+    put(path, bytes, (file, &beside))
 }
+
+/// A file that takes the place of another is its owner's and its group's, as far as this process may say so: who runs the server and who
+/// manages its users need not be one.
+#[cfg(unix)]
+fn keep_owner(old: &Path, new: &Path) {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+    let Ok(facts) = fs::metadata(old) else { return };
+    if chown(new, Some(facts.uid()), Some(facts.gid())).is_ok() {
+        fs::set_permissions(new, fs::Permissions::from_mode(facts.mode() & 0o660 | 0o600)).ok();
+    }
+}
+
+/// Elsewhere files have no owners.
+#[cfg(not(unix))]
+fn keep_owner(_: &Path, _: &Path) {}
 
 /// Whether everybody on this computer may read or write a file, where the system knows.
 pub(crate) fn is_open_to_all(path: &Path) -> io::Result<bool> {
@@ -38,17 +59,11 @@ pub(crate) fn is_open_to_all(path: &Path) -> io::Result<bool> {
     fs::metadata(path).map(|_| false)
 }
 
-fn beside(path: &Path) -> std::path::PathBuf {
-    path.with_extension("new")
-}
-
-fn put(path: &Path, bytes: &[u8], options: &mut fs::OpenOptions) -> io::Result<()> {
+fn put(path: &Path, bytes: &[u8], (mut file, beside): (File, &Path)) -> io::Result<()> {
     use std::io::Write;
-    let beside = beside(path);
-    let mut file = options.write(true).create(true).truncate(true).open(&beside)?;
-    let written = file.write_all(bytes).and_then(|()| file.sync_all()).and_then(|()| fs::rename(&beside, path));
+    let written = file.write_all(bytes).and_then(|()| file.sync_all()).and_then(|()| fs::rename(beside, path));
     if written.is_err() {
-        fs::remove_file(&beside).ok();
+        fs::remove_file(beside).ok();
     }
     written?;
     // A bare name has an empty one.

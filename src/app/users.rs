@@ -17,24 +17,26 @@ use std::path::Path;
 /// Changes or lists a file of users.
 pub(super) fn run(config: &UserConfig) -> Result<(), Failure> {
     let file = &config.file;
-    let mut users = match config.action {
+    let read = || match config.action {
         UserAction::Add(..) => Users::read_if_there(file),
         _ => Users::read(file),
-    }
-    .map_err(failed)?;
+    };
+    let mut users = read().map_err(failed)?;
     let told = match &config.action {
         UserAction::Add(name, role) => {
-            // Before the password is asked for.
-            if users.find(name.as_str()).is_none() {
-                let password = ask(name)?;
-                users.add(User { name: name.clone(), role: *role, password }).map_err(failed)?;
-            } else {
-                users.add(User { name: name.clone(), role: *role, password: PasswordHash::of_nobody() }).map_err(failed)?;
-            }
+            let user = |password| User { name: name.clone(), role: *role, password };
+            // What is wrong is told before the password is asked for; and the file is read again then, for that may take long.
+            users.add(user(PasswordHash::of_nobody())).map_err(failed)?;
+            let password = ask(name)?;
+            users = read().map_err(failed)?;
+            users.add(user(password)).map_err(failed)?;
             format!("added {name}, {role}")
         }
         UserAction::Password(name) => {
-            users.find_mut(name).map_err(failed)?.password = ask(name)?;
+            users.find_mut(name).map_err(failed)?;
+            let password = ask(name)?;
+            users = read().map_err(failed)?;
+            users.find_mut(name).map_err(failed)?.password = password;
             format!("{name} has another password")
         }
         UserAction::Role(name, role) => {

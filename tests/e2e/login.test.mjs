@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after } from 'node:test';
-import { BINARY, LIGHT, LIVE_MS, NOTICE_MS, dragStretch, openPage, pageTests, screenshot, until, untilNewer, untilState } from './support.mjs';
+import { BINARY, FOREIGN_NAME, LIGHT, LIVE_MS, NOTICE_MS, dragStretch, openPage, pageTests, screenshot, until, untilNewer, untilState } from './support.mjs';
 
 const FOLDER = mkdtempSync(path.join(tmpdir(), 'hlscam-users-'));
 const USERS = path.join(FOLDER, 'users');
@@ -42,6 +42,20 @@ pageTest('a_viewer_logs_in_watches_and_logs_out', { server: GUARDED, query: '?pl
   await page.waitForURL(/\/login$/);
   await page.goto(new URL('./', page.url()).href, { waitUntil: 'domcontentloaded' });
   await page.waitForURL(/\/login$/);
+});
+
+// Over plain HTTP, by a name that is not this machine's own, browsers tell less of who asks.
+pageTest('who_comes_by_the_network_logs_in_and_out', { server: { options: [...GUARDED.options, '--host-name', FOREIGN_NAME] }, open: false }, async ({ running, browser }) => {
+  const { page, seen } = await openPage(browser, `http://${FOREIGN_NAME}:${running.server.port}/`);
+  try {
+    await logIn(page, 'vera', 'words of vera');
+    await untilState(page, ['live'], LIVE_MS);
+    assert.deepEqual(seen.console, []);
+    await page.getByRole('button', { name: 'Log out' }).click();
+    await page.waitForURL(/\/login$/);
+  } finally {
+    await page.context().close();
+  }
 });
 
 pageTest('who_is_removed_is_led_to_the_login', { server: GUARDED }, async ({ page }) => {

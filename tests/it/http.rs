@@ -34,7 +34,7 @@ async fn every_address_answers_with_its_type_and_its_caching() {
         assert_eq!(answer.header("cache-control"), cache, "{target}");
         assert_eq!(answer.header("content-length"), answer.body.len().to_string(), "{target}");
         assert_eq!(answer.header("x-content-type-options"), "nosniff", "{target}");
-        assert_eq!(answer.header("referrer-policy"), "no-referrer", "{target}");
+        assert_eq!(answer.header("referrer-policy"), "same-origin", "{target}");
         assert!(answer.header("content-security-policy").starts_with("default-src 'self'; "), "{target}");
         assert!(!answer.header("date").is_empty(), "{target}");
     };

@@ -53,8 +53,7 @@ pub(in crate::server) fn events(Call { shared, peer, visitor, request }: Call) -
     if events.is_closed() && !listener.has_more() {
         return no_content().into();
     }
-    let is_admin = visitor.role == Role::Admin;
-    stream(&shared, (peer, visitor), Reader::Events { events, listener, is_admin })
+    stream(&shared, (peer, visitor), Reader::Events(events, listener))
 }
 
 /// `GET /api/detections`.
@@ -98,22 +97,18 @@ fn stream(shared: &Shared, (peer, visitor): (IpAddr, Visitor), reader: Reader) -
 
 /// The source of a client's events.
 enum Reader {
-    Events {
-        events: Arc<Events>,
-        listener: Listener,
-        /// Who tries to log in, and from where, is for admins.
-        is_admin: bool,
-    },
+    Events(Arc<Events>, Listener),
     Detections(FeedReader),
 }
 
 impl Reader {
     /// The next piece of text; `None` after the end.
-    async fn next(&mut self) -> Option<String> {
+    /// Who tries to log in, and from where, is for admins.
+    async fn next(&mut self, is_admin: bool) -> Option<String> {
         let next = async {
             match self {
-                Reader::Events { events, listener, is_admin } => Some(match listener.next().await? {
-                    Received::Event(event) if matches!(event.kind, EventKind::LoginFailed(_)) && !*is_admin => HERE.to_owned(),
+                Reader::Events(events, listener) => Some(match listener.next().await? {
+                    Received::Event(event) if matches!(event.kind, EventKind::LoginFailed(_)) && !is_admin => HERE.to_owned(),
                     Received::Event(event) => {
                         format!("id: {}\nevent: {}\ndata: {}\n\n", events.id(&event), event.kind.name(), event.json)
                     }
@@ -144,7 +139,13 @@ impl Chunks for Subscription {
     async fn next(&mut self) -> Option<Result<Bytes, Infallible>> {
         let text = match self.greeting.take() {
             Some(greeting) => greeting,
-            None => self.reader.next().await.filter(|_| self.admitted.0.still_admits(&self.admitted.1))?,
+            None => {
+                let role = || self.admitted.0.role_now(&self.admitted.1);
+                let is_admin = role()? == Role::Admin;
+                let text = self.reader.next(is_admin).await?;
+                role()?;
+                text
+            }
         };
         Some(Ok(Bytes::from(text)))
     }

@@ -184,8 +184,10 @@ pub(in crate::server) fn revoke(call: Call) -> Answer {
 /// The answer to who must say first who asks. A page that somebody opens leads to the login; programs are told by the scheme what to send,
 /// and scripts of a page are not, for a browser would ask by a window of its own.
 pub(in crate::server) fn unauthorized(headers: &HeaderMap, is_page: bool, query: Option<&str>) -> Reply {
-    let is_browser =
-        headers.contains_key("sec-fetch-mode") || text_of(headers, header::ACCEPT).is_some_and(|types| types.contains("text/html"));
+    // Without TLS browsers tell nothing else of themselves.
+    let begins_as_browser = text_of(headers, header::USER_AGENT).is_some_and(|agent| agent.starts_with("Mozilla/"));
+    let takes_pages = text_of(headers, header::ACCEPT).is_some_and(|types| types.contains("text/html"));
+    let is_browser = headers.contains_key("sec-fetch-mode") || begins_as_browser || takes_pages;
     if is_page && is_browser && !headers.contains_key(header::AUTHORIZATION) {
         let next =
             query.map(|query| form_urlencoded::Serializer::new(String::new()).append_pair("next", &format!("?{query}")).finish());
@@ -230,19 +232,20 @@ pub(in crate::server) fn forbidden(role: Role, needed: Role) -> Reply {
 
 /// A line in the log and an event. A name is told only where there is such a user: else it may be a password.
 fn note_failed(shared: &Shared, address: IpAddr, failed: &Failed) {
-    if failed.refused == Refused::Busy || !shared.takes_note_of_failure() {
+    // A wait was told of by the wrong password that it began with.
+    if failed.refused != Refused::Wrong || !shared.takes_note_of_failure() {
         return;
     }
     let who = failed.name.as_deref().unwrap_or("a name that nobody has");
-    let why = if failed.refused == Refused::Wrong { "wrong password" } else { "too many wrong passwords" };
-    tracing::warn!("login refused from {address}: {who}, {why}");
+    tracing::warn!("login refused from {address}: {who}, wrong password");
     let camera = &shared.cameras[0].camera;
-    camera.markers.events.publish(camera.clock.wall(), EventKind::LoginFailed(format!("{why} for {who} from {address}")));
+    camera.markers.events.publish(camera.clock.wall(), EventKind::LoginFailed(format!("wrong password for {who} from {address}")));
 }
 
 /// Where a request came from: behind a proxy on this computer, what the proxy says.
 pub(in crate::server) fn client(peer: IpAddr, headers: &HeaderMap) -> IpAddr {
-    let told = || text_of(headers, "x-forwarded-for".parse().ok()?)?.rsplit(',').next()?.trim().parse().ok();
+    // A proxy adds what it has seen, to the line or as another one: the last is its own.
+    let told = || headers.get_all("x-forwarded-for").iter().next_back()?.to_str().ok()?.rsplit(',').next()?.trim().parse().ok();
     if peer.to_canonical().is_loopback() { told().unwrap_or(peer) } else { peer }
 }
 
@@ -285,6 +288,7 @@ mod tests {
         check(&[("sec-fetch-mode", "cors")], false, (401, None, false));
         check(&[("accept", "*/*")], true, (401, None, true));
         check(&[], false, (401, None, true));
+        check(&[("user-agent", "Mozilla/5.0"), ("accept", "*/*")], false, (401, None, false));
     }
 
     #[test]

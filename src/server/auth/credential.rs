@@ -7,24 +7,15 @@ use hyper::{HeaderMap, header};
 /// Longest name and password of HTTP Basic, decoded, in bytes.
 const BASIC_LEN_MAX: usize = 1024;
 
-/// What a request shows.
-pub(in crate::server) enum Credential {
-    /// The cookie of a session.
-    Session(SessionKey),
-    /// A name and a password.
-    Basic(NamedPassword),
-}
-
 /// A name and a password, as somebody typed them.
 pub(in crate::server) struct NamedPassword {
     pub(in crate::server) name: String,
     pub(in crate::server) password: String,
 }
 
-/// What a request shows; a name and a password before a cookie, for they were given on purpose.
-pub(in crate::server) fn shown(headers: &HeaderMap, cookie: &str) -> Option<Credential> {
-    let basic = text_of(headers, header::AUTHORIZATION).and_then(basic).map(Credential::Basic);
-    basic.or_else(|| session(headers, cookie).map(Credential::Session))
+/// The name and the password that a request shows.
+pub(in crate::server) fn basic(headers: &HeaderMap) -> Option<NamedPassword> {
+    text_of(headers, header::AUTHORIZATION).and_then(basic_of)
 }
 
 /// The session that the cookie of that name tells.
@@ -44,7 +35,7 @@ fn values_of<'a>(headers: &'a HeaderMap, cookie: &'a str) -> impl Iterator<Item 
     pairs.filter(move |(name, _)| *name == cookie).map(|(_, value)| value)
 }
 
-fn basic(value: &str) -> Option<NamedPassword> {
+fn basic_of(value: &str) -> Option<NamedPassword> {
     let (scheme, coded) = value.split_once(' ')?;
     let is_short = coded.len() <= BASIC_LEN_MAX * 4 / 3 + 4;
     let text = Some(coded.trim()).filter(|_| scheme.eq_ignore_ascii_case("basic") && is_short).and_then(decoded)?;
@@ -85,11 +76,8 @@ mod tests {
     #[test]
     fn a_name_and_a_password_are_read_as_browsers_send_them() {
         let check = |value: &str, expect: Option<(&str, &str)>| {
-            let read = shown(&headers(header::AUTHORIZATION, value), "c");
-            let read = read.map(|read| match read {
-                Credential::Basic(NamedPassword { name, password }) => (name, password),
-                Credential::Session(_) => panic!("there is no cookie"),
-            });
+            let read = basic(&headers(header::AUTHORIZATION, value));
+            let read = read.map(|NamedPassword { name, password }| (name, password));
             assert_eq!(read.as_ref().map(|(name, password)| (name.as_str(), password.as_str())), expect, "{value}");
         };
         // RFC 7617 §2 and §2.1.

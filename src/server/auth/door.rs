@@ -5,9 +5,9 @@
 //! sends with each request is remembered by its hash. All other requests cost a look into a table.
 
 use super::{
-    credential::{Credential, NamedPassword, shown, value_of},
+    credential::{NamedPassword, basic, session, value_of},
     link::{self, Link},
-    lockout::Lockout,
+    lockout::{Lockout, network},
     protection::Protection,
     sessions::{Session, SessionKey, Sessions, hash},
     visitor::{SharedLink, Visitor},
@@ -22,6 +22,7 @@ use hyper::{HeaderMap, Uri};
 use ring::hmac::Key;
 use std::{
     collections::HashMap,
+    io::ErrorKind,
     net::IpAddr,
     path::{Path, PathBuf},
     sync::{
@@ -54,16 +55,7 @@ enum Known {
 impl Known {
     fn read(source: &UsersSource) -> Result<Known, UsersError> {
         match source {
-            UsersSource::Users(path) | UsersSource::Kept(path) => {
-                let users = Users::read(path)?;
-                if users.is_empty() {
-                    let shown = path.display();
-                    return Err(UsersError(format!(
-                        "there is no user in {shown}; `hlscam user add NAME --users {shown}` adds one"
-                    )));
-                }
-                Ok(Known::Users(users))
-            }
+            UsersSource::Users(path) | UsersSource::Kept(path) => Users::read(path).map(Known::Users),
             UsersSource::Password(path) => {
                 let text = read_secret(path, PASSWORD_FILE_LEN_MAX)?;
                 let typed = text.lines().next().unwrap_or_default();
@@ -72,6 +64,16 @@ impl Known {
                 PasswordHash::of_file(typed).map(Known::Password).map_err(UsersError)
             }
         }
+    }
+
+    /// Whether nobody at all can be let in.
+    fn is_nobody(&self) -> bool {
+        matches!(self, Known::Users(users) if users.is_empty())
+    }
+
+    /// The name that tries are counted by: where there is one password, any name goes with it.
+    fn counted<'a>(&self, name: &'a str) -> &'a str {
+        if let Known::Password(_) = self { "" } else { name }
     }
 
     /// The hash that a password of that name must have.
@@ -129,11 +131,13 @@ struct Guarded {
     known: Mutex<Arc<Known>>,
     /// When the file was changed last, and how long it is.
     stamp: Mutex<Option<(SystemTime, u64)>>,
+    /// Why the file could not be read again.
+    trouble: Mutex<Option<String>>,
     sessions: Mutex<Sessions>,
     /// The hash of each name and password that was right, and whose they are.
     remembered: Mutex<HashMap<String, String>>,
     lockout: Mutex<Lockout>,
-    checks: Semaphore,
+    checks: Arc<Semaphore>,
     nobody: PasswordHash,
     cookie: String,
     /// Seals links.
@@ -155,16 +159,22 @@ impl Door {
     pub fn new(protection: &Protection, port: u16, clock: Arc<dyn Clock>) -> Result<Door, UsersError> {
         let source = match &protection.users {
             None => return Ok(Door::open_to_all()),
-            Some(UsersSource::Kept(path)) if !path.exists() => return Ok(Door::open_to_all()),
+            Some(UsersSource::Kept(path)) if is_absent(path) => return Ok(Door::open_to_all()),
             Some(source) => source.clone(),
         };
+        let known = Known::read(&source)?;
+        if known.is_nobody() {
+            let shown = path_of(&source).display();
+            return Err(UsersError(format!("there is no user in {shown}; `hlscam user add NAME --users {shown}` adds one")));
+        }
         let guarded = Guarded {
             stamp: Mutex::new(stamp(path_of(&source))),
-            known: Mutex::new(Arc::new(Known::read(&source)?)),
+            known: Mutex::new(Arc::new(known)),
             sessions: Mutex::new(Sessions::read(&sessions_path(&source))),
+            trouble: Mutex::default(),
             remembered: Mutex::default(),
             lockout: Mutex::default(),
-            checks: Semaphore::new(CHECKS_AT_ONCE),
+            checks: Arc::new(Semaphore::new(CHECKS_AT_ONCE)),
             nobody: PasswordHash::of_nobody(),
             cookie: format!("hlscam_{port}"),
             is_looked_after: AtomicBool::new(false),
@@ -181,16 +191,16 @@ impl Door {
         self.guarded.is_some()
     }
 
-    /// How a request for that address with these headers is let in.
-    pub(in crate::server) fn look(&self, headers: &HeaderMap, uri: &Uri) -> Look {
+    /// How a request from there for that address with these headers is let in. A session comes first: a proxy may hand on a password that is
+    /// its own.
+    pub(in crate::server) fn look(&self, headers: &HeaderMap, uri: &Uri, from: IpAddr) -> Look {
         let Some(guarded) = &self.guarded else { return Look::In(Visitor::anybody()) };
-        match shown(headers, &guarded.cookie) {
+        if let Some(visitor) = session(headers, &guarded.cookie).and_then(|key| guarded.visitor_of(key)) {
+            return Look::In(visitor);
+        }
+        match basic(headers) {
+            Some(typed) => guarded.recalled(&typed, from).map_or(Look::Check(typed), Look::In),
             None => guarded.guest(headers, uri),
-            Some(Credential::Session(key)) => guarded.visitor_of(key).map_or_else(|| guarded.guest(headers, uri), Look::In),
-            Some(Credential::Basic(basic)) => match guarded.recalled(&basic) {
-                Some(visitor) => Look::In(visitor),
-                None => Look::Check(basic),
-            },
         }
     }
 
@@ -207,45 +217,35 @@ impl Door {
     }
 
     /// Checks a password, and remembers it if it is right.
-    pub(in crate::server) async fn check(self: &Arc<Door>, typed: NamedPassword, address: IpAddr) -> Result<Visitor, Failed> {
+    pub(in crate::server) async fn check(self: &Arc<Door>, typed: NamedPassword, from: IpAddr) -> Result<Visitor, Failed> {
         let Some(guarded) = &self.guarded else { return Ok(Visitor::anybody()) };
-        let known = guarded.known();
-        let failed = |refused| {
-            let is_user = matches!(&*known, Known::Users(users) if users.find(&typed.name).is_some());
-            Failed { name: is_user.then(|| typed.name.clone()), refused }
+        let is_user = matches!(&*guarded.known(), Known::Users(users) if users.find(&typed.name).is_some());
+        let name = is_user.then(|| typed.name.clone());
+        let failed = |refused| Failed { name, refused };
+        let Ok(Ok(turn)) = timeout(CHECK_PATIENCE, guarded.checks.clone().acquire_owned()).await else {
+            return Err(failed(Refused::Busy));
         };
-        let Ok(Ok(_turn)) = timeout(CHECK_PATIENCE, guarded.checks.acquire()).await else { return Err(failed(Refused::Busy)) };
-        // Another request with the same may have been checked meanwhile: players send several at once.
-        if let Some(visitor) = guarded.recalled(&typed) {
-            return Ok(visitor);
-        }
-        {
-            let (mut lockout, now) = (lock(&guarded.lockout), guarded.clock.now());
-            let wait = lockout.wait(address, &typed.name, now);
-            if wait > Span::ZERO {
-                return Err(failed(Refused::Wait(wait)));
-            }
-            lockout.note_try(address, &typed.name, now);
-        }
-        let hash = known.password(&typed.name).unwrap_or(&guarded.nobody).clone();
-        let (password, is_user) = (typed.password.clone(), known.password(&typed.name).is_some());
-        let is_right = spawn_blocking(move || hash.is_of(&password)).await.unwrap_or(false) && is_user;
-        let Some((name, role)) = known.role(&typed.name).filter(|_| is_right) else { return Err(failed(Refused::Wrong)) };
-        lock(&guarded.lockout).note_right(address, &typed.name);
-        guarded.remember(&typed, &known);
-        Ok(Visitor { name, role, session: None, link: None })
+        let door = self.clone();
+        // It goes on to its end when the client leaves meanwhile, and keeps its turn until then.
+        let checked = spawn_blocking(move || {
+            let _turn = turn;
+            door.guarded.as_ref().map_or(Ok(Visitor::anybody()), |guarded| guarded.check(&typed, from))
+        });
+        checked.await.unwrap_or(Err(Refused::Busy)).map_err(failed)
     }
 
-    /// Whether who was let in would be so now: its session, its user, and its role are still there.
-    pub(in crate::server) fn still_admits(&self, visitor: &Visitor) -> bool {
-        let Some(guarded) = &self.guarded else { return true };
+    /// What who was let in may do now; none where it would not be let in any more: its session, its user, its password or its link has ended.
+    pub(in crate::server) fn role_now(&self, visitor: &Visitor) -> Option<Role> {
+        let Some(guarded) = &self.guarded else { return Some(visitor.role) };
         if let Some(SharedLink { link, .. }) = &visitor.link {
-            return link.until > guarded.clock.wall();
+            return (link.until > guarded.clock.wall()).then_some(visitor.role);
         }
-        match &visitor.session {
-            Some(key) => guarded.visitor_of(key.clone()).is_some(),
-            None => guarded.known().role(visitor.name.as_ref().map_or("", UserName::as_str)).is_some(),
+        if let Some(key) = &visitor.session {
+            return guarded.visitor_of(key.clone()).map(|visitor| visitor.role);
         }
+        let (known, name) = (guarded.known(), visitor.name.as_ref().map_or("", UserName::as_str));
+        let is_same = known.password(name).map(proof_of) == visitor.proof;
+        known.role(name).filter(|_| is_same).map(|(_, role)| role)
     }
 
     /// Begins a session of who was checked; the text is the cookie (RFC 6265 §4.1).
@@ -260,7 +260,8 @@ impl Door {
         let key = SessionKey::random().inspect_err(|error| tracing::error!("the system has no random bytes: {error}")).ok()?;
         let name = visitor.name.as_ref().map(UserName::to_string);
         let now = guarded.clock.wall();
-        let proof = guarded.known().password(name.as_deref().unwrap_or_default()).map(proof_of)?;
+        // That of the password that was checked: it may have been changed meanwhile.
+        let proof = visitor.proof.clone()?;
         let session = Session { name, proof, begun: now.0, seen: now.0, address, agent: agent.to_owned() };
         lock(&guarded.sessions).begin(&key, session);
         self.tick();
@@ -335,25 +336,48 @@ impl Guarded {
         let mut sessions = lock(&self.sessions);
         let session = sessions.find(&key, self.clock.wall())?;
         let (name, role) = known.role(session.name.as_deref().unwrap_or_default()).filter(|_| is_valid(&known, session))?;
-        Some(Visitor { name, role, session: Some(key), link: None })
+        Some(Visitor { name, role, session: Some(key), proof: None, link: None })
     }
 
-    /// Who has shown the same before.
-    fn recalled(&self, typed: &NamedPassword) -> Option<Visitor> {
+    /// Who has shown the same from there before.
+    fn recalled(&self, typed: &NamedPassword, from: IpAddr) -> Option<Visitor> {
         let known = self.known();
         let proof = proof_of(known.password(&typed.name)?);
-        let is_right = lock(&self.remembered).get(&memory_of(typed)).is_some_and(|before| *before == proof);
+        let is_right = lock(&self.remembered).get(&memory_of(typed, from)).is_some_and(|before| *before == proof);
         let (name, role) = known.role(&typed.name).filter(|_| is_right)?;
-        Some(Visitor { name, role, session: None, link: None })
+        Some(Visitor { name, role, session: None, proof: Some(proof), link: None })
     }
 
-    fn remember(&self, typed: &NamedPassword, known: &Known) {
-        let Some(password) = known.password(&typed.name) else { return };
+    /// Checks a password, which takes long.
+    fn check(&self, typed: &NamedPassword, from: IpAddr) -> Result<Visitor, Refused> {
+        // Another request with the same may have been checked meanwhile: players send several at once.
+        if let Some(visitor) = self.recalled(typed, from) {
+            return Ok(visitor);
+        }
+        let known = self.known();
+        let counted = known.counted(&typed.name);
+        {
+            let (mut lockout, now) = (lock(&self.lockout), self.clock.now());
+            let wait = lockout.wait(from, counted, now);
+            if wait > Span::ZERO {
+                return Err(Refused::Wait(wait));
+            }
+            lockout.note_try(from, counted, now);
+        }
+        let hash = known.password(&typed.name);
+        // That of nobody takes as long.
+        let is_right = hash.unwrap_or(&self.nobody).is_of(&typed.password);
+        let (Some(hash), Some((name, role))) = (hash.filter(|_| is_right), known.role(&typed.name)) else {
+            return Err(Refused::Wrong);
+        };
+        lock(&self.lockout).note_right(from, counted);
+        let proof = proof_of(hash);
         let mut remembered = lock(&self.remembered);
         if remembered.len() >= REMEMBERED_MAX {
             remembered.clear();
         }
-        remembered.insert(memory_of(typed), proof_of(password));
+        remembered.insert(memory_of(typed, from), proof.clone());
+        Ok(Visitor { name, role, session: None, proof: Some(proof), link: None })
     }
 
     fn cookie(&self, (of, value): (&str, &str), span: Span, is_tls: bool) -> String {
@@ -371,11 +395,18 @@ impl Guarded {
             Ok(known) => {
                 let known = Arc::new(known);
                 *lock(&self.known) = known.clone();
+                *lock(&self.trouble) = None;
                 lock(&self.remembered).clear();
                 lock(&self.sessions).sweep(self.clock.wall(), |session| is_valid(&known, session));
                 tracing::info!("read {} again: who may do what has changed", path_of(&self.source).display());
             }
-            Err(UsersError(why)) => tracing::warn!("{why}; what was read of it before still counts"),
+            Err(UsersError(why)) => {
+                // What is wrong may be mended without a change of the file.
+                *lock(&self.stamp) = None;
+                if lock(&self.trouble).replace(why.clone()).as_ref() != Some(&why) {
+                    tracing::warn!("{why}; what was read of it before still counts");
+                }
+            }
         }
     }
 
@@ -399,14 +430,19 @@ fn is_valid(known: &Known, session: &Session) -> bool {
     known.password(session.name.as_deref().unwrap_or_default()).is_some_and(|password| proof_of(password) == session.proof)
 }
 
-/// Tells one password of a user from the next, without telling anything of it: each hash has a salt.
+/// Tells one password of a user from the next; what it tells of it costs as much as the hash does.
 fn proof_of(password: &PasswordHash) -> String {
     hash(password.as_str().as_bytes())
 }
 
-/// What is kept of a name and a password in memory. No name has a line end.
-fn memory_of(typed: &NamedPassword) -> String {
-    hash(format!("{}\n{}", typed.name, typed.password).as_bytes())
+/// What is kept in memory of a name and a password that were right from a network: others have proved nothing. No name has a line end.
+fn memory_of(typed: &NamedPassword, from: IpAddr) -> String {
+    hash(format!("{}\n{}\n{}", network(from), typed.name, typed.password).as_bytes())
+}
+
+/// Whether nothing lies there. Where that cannot be known, something may.
+fn is_absent(path: &Path) -> bool {
+    path.symlink_metadata().is_err_and(|error| error.kind() == ErrorKind::NotFound)
 }
 
 fn path_of(source: &UsersSource) -> &Path {

@@ -1,6 +1,7 @@
 //! Links that let whoever has one watch a camera, or have a stretch of it, until they expire: what they allow stands in the link, sealed with
 //! a key that only the server has (HMAC-SHA256, RFC 2104). Pure, but for the key's file.
 
+use super::sessions::hex;
 use crate::{
     camera_name::CameraName,
     plain_file,
@@ -10,7 +11,7 @@ use crate::{
 };
 use hyper::Uri;
 use ring::hmac::{self, HMAC_SHA256, Key};
-use std::{fmt::Write, path::Path};
+use std::path::Path;
 
 /// The longest life of a link.
 pub(in crate::server) const LINK_SPAN_MAX: Span = Span::from_ms(30 * 24 * 3_600_000);
@@ -45,10 +46,7 @@ impl Link {
     pub(in crate::server) fn sealed(&self, key: &Key) -> String {
         let text = self.text();
         let seal = hmac::sign(key, text.as_bytes());
-        seal.as_ref().iter().fold(text + ".", |mut sealed, byte| {
-            write!(sealed, "{byte:02x}").expect("a text takes whatever is written");
-            sealed
-        })
+        format!("{text}.{}", hex(seal.as_ref()))
     }
 
     /// Reads one that was sealed with that key, and has not expired.
@@ -70,10 +68,9 @@ impl Link {
         (link.until > now).then_some(link)
     }
 
-    /// Whether it allows to read what a route and its query lead to. `is_first` tells that its camera is the one that is meant where none is
-    /// named.
-    pub(in crate::server) fn allows(&self, route: Option<Route<'_>>, uri: &Uri, is_first: bool) -> bool {
-        let is_named = || camera_asked(uri).map_or(is_first, |name| name == self.camera.as_str());
+    /// Whether it allows to read what a route and its query lead to. `is_only` tells that there is no other camera, so that none need be named.
+    pub(in crate::server) fn allows(&self, route: Option<Route<'_>>, uri: &Uri, is_only: bool) -> bool {
+        let is_named = || camera_asked(uri).map_or(is_only, |name| name == self.camera.as_str());
         match (route, self.stretch) {
             (Some(Route::Stream(camera, clip::NAME)), Some(stretch)) if camera == self.camera.as_str() => {
                 asked(uri) == Some(stretch)
@@ -115,22 +112,26 @@ pub(in crate::server) fn without(uri: &Uri) -> Uri {
     format!("{}{query}", uri.path()).parse().unwrap_or_else(|_| uri.clone())
 }
 
-/// The key in a file, which is made if it is not there. One that cannot be kept is of this run alone, and so are its links.
+/// The key in a file, which is made if it is not there. One that cannot be read or kept is of this run alone, and so are its links.
 pub(in crate::server) fn key(path: &Path) -> Key {
-    let kept = read_secret(path, KEY_FILE_LEN_MAX).ok().filter(|text| text.len() >= 2 * KEY_LEN);
-    let text = kept.unwrap_or_else(|| {
-        let mut bytes = [0; KEY_LEN];
-        getrandom::fill(&mut bytes).expect("the system has random bytes: users were hashed with some");
-        let text = bytes.iter().fold(String::new(), |mut text, byte| {
-            write!(text, "{byte:02x}").expect("a text takes whatever is written");
-            text
-        });
-        if let Err(error) = plain_file::replace_secret(path, text.as_bytes()) {
-            tracing::warn!("cannot write {}: {error}; links that are shared end with this run", path.display());
+    let is_there = path.symlink_metadata().is_ok();
+    if is_there {
+        match read_secret(path, KEY_FILE_LEN_MAX) {
+            Ok(text) if text.trim().len() >= 2 * KEY_LEN => return Key::new(HMAC_SHA256, text.trim().as_bytes()),
+            Ok(_) => tracing::warn!(
+                "{} is too short for a key; links of earlier runs do not count, and those of this run end with it",
+                path.display()
+            ),
+            Err(error) => tracing::warn!("{error}; links of earlier runs do not count, and those of this run end with it"),
         }
-        text
-    });
-    Key::new(HMAC_SHA256, text.trim().as_bytes())
+    }
+    let mut bytes = [0; KEY_LEN];
+    getrandom::fill(&mut bytes).expect("the system has random bytes: users were hashed with some");
+    let text = hex(&bytes);
+    if !is_there && let Err(error) = plain_file::replace_secret(path, text.as_bytes()) {
+        tracing::warn!("cannot write {}: {error}; links that are shared end with this run", path.display());
+    }
+    Key::new(HMAC_SHA256, text.as_bytes())
 }
 
 /// A playlist or a manifest with the link in each address of it, so that players that follow them are let in.
@@ -223,6 +224,7 @@ mod tests {
         for address in [
             "/porch/clip.mp4?from=1795191000&to=1795191031",
             "/porch/clip.mp4?last=30",
+            "/porch/snapshot.jpg?at=1795191000",
             "/cam/clip.mp4?from=1795191000&to=1795191030",
             "/porch/index.m3u8",
             "/?camera=porch",
@@ -231,7 +233,7 @@ mod tests {
             check(stretch, address, false);
         }
         let uri = Uri::from_static("/api/status");
-        assert!(link(None).allows(Some(Route::Status), &uri, true), "the first camera is meant where none is named");
+        assert!(link(None).allows(Some(Route::Status), &uri, true), "there is no other");
     }
 
     #[test]

@@ -85,8 +85,8 @@ impl Lockout {
     }
 }
 
-/// A host of IPv6 has a whole /64 of addresses.
-fn network(address: IpAddr) -> IpAddr {
+/// What one client may have: a host of IPv6 has a whole /64 of addresses.
+pub(in crate::server) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => {
             let [a, b, c, d, ..] = address.segments();

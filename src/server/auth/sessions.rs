@@ -12,6 +12,8 @@ use std::{collections::HashMap, fmt, fmt::Write, net::IpAddr, path::Path};
 pub(in crate::server) const SESSION_SPAN: Span = Span::from_ms(30 * 24 * 3_600_000);
 /// Sessions of all users together; the one unused for the longest time gives way.
 const SESSIONS_MAX: usize = 1000;
+/// Of one user; that user's oldest gives way, and nobody else's.
+const SESSIONS_PER_USER_MAX: usize = 50;
 /// The use of a session is written down so often.
 const SEEN_STEP: Span = Span::from_ms(3_600_000);
 /// Random bytes of a key: nobody guesses one.
@@ -64,7 +66,8 @@ pub(in crate::server) fn hash(bytes: &[u8]) -> String {
     hex(digest(&SHA256, bytes).as_ref())
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// Bytes as text, two digits each.
+pub(in crate::server) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(2 * SHA256_OUTPUT_LEN), |mut text, byte| {
         write!(text, "{byte:02x}").expect("a text takes whatever is written");
         text
@@ -119,12 +122,19 @@ impl Sessions {
     /// Begins one.
     pub(in crate::server) fn begin(&mut self, key: &SessionKey, mut session: Session) {
         session.agent = session.agent.chars().filter(|c| !c.is_control()).take(AGENT_LEN_MAX).collect();
+        let name = session.name.clone();
         self.all.insert(key.hash(), session);
-        while self.all.len() > SESSIONS_MAX {
-            let Some(oldest) = self.all.iter().min_by_key(|(_, session)| session.seen).map(|(hash, _)| hash.clone()) else { break };
-            self.all.remove(&oldest);
-        }
+        let is_own = |each: &Session| each.name == name;
+        while self.all.values().filter(|each| is_own(each)).count() > SESSIONS_PER_USER_MAX && self.drop_oldest(is_own) {}
+        while self.all.len() > SESSIONS_MAX && self.drop_oldest(|_| true) {}
         self.is_changed = true;
+    }
+
+    /// Drops the one of these that was unused for the longest time; false if there is none.
+    fn drop_oldest(&mut self, of: impl Fn(&Session) -> bool) -> bool {
+        let oldest = self.all.iter().filter(|(_, session)| of(session)).min_by_key(|(_, session)| session.seen);
+        let oldest = oldest.map(|(hash, _)| hash.clone());
+        oldest.is_some_and(|oldest| self.all.remove(&oldest).is_some())
     }
 
     /// The session of a key, which is used now.
@@ -227,15 +237,18 @@ mod tests {
 
     #[test]
     fn the_oldest_gives_way_and_one_ends_by_its_id() {
-        let anna = UserName::parse("anna").expect("a name");
-        let keys: Vec<_> = (0..=SESSIONS_MAX).map(|_| SessionKey::random().expect("random bytes")).collect();
+        let (anna, otto) = (UserName::parse("anna").expect("a name"), UserName::parse("otto").expect("a name"));
+        let keys: Vec<_> = (0..=SESSIONS_PER_USER_MAX).map(|_| SessionKey::random().expect("random bytes")).collect();
         let mut sessions = Sessions::default();
+        let of_otto = SessionKey::random().expect("random bytes");
+        sessions.begin(&of_otto, session(&otto, WallTime(0) + Span::from_ms(NOW.0 / 1000 - 1000)));
         for (i, key) in keys.iter().enumerate() {
             sessions.begin(key, session(&anna, NOW + Span::from_ms(i as i64)));
         }
-        assert_eq!(sessions.list(None).len(), SESSIONS_MAX);
+        assert_eq!(sessions.list(None).len(), SESSIONS_PER_USER_MAX + 1);
+        assert!(sessions.find(&of_otto, NOW).is_some(), "another user's stays");
         assert!(sessions.find(&keys[0], NOW).is_none());
-        let newest = &keys[SESSIONS_MAX];
+        let newest = &keys[SESSIONS_PER_USER_MAX];
         let (id, found, is_own) = sessions.list(Some(newest))[0];
         assert!(is_own && found.agent.chars().count() == AGENT_LEN_MAX && !found.agent.contains('\n'));
         let id = id.to_owned();

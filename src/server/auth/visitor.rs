@@ -12,6 +12,8 @@ pub(in crate::server) struct Visitor {
     pub(in crate::server) role: Role,
     /// The session of a browser.
     pub(in crate::server) session: Option<SessionKey>,
+    /// Which password was checked, where one was.
+    pub(in crate::server) proof: Option<String>,
     /// What a link allows; none is all that the role does.
     pub(in crate::server) link: Option<SharedLink>,
 }
@@ -28,11 +30,11 @@ pub(in crate::server) struct SharedLink {
 impl Visitor {
     /// Who has not said who it is.
     pub(in crate::server) fn nobody() -> Visitor {
-        Visitor { name: None, role: Role::Viewer, session: None, link: None }
+        Visitor { name: None, role: Role::Viewer, session: None, proof: None, link: None }
     }
 
     /// Anybody, where nobody was said to need a password.
     pub(in crate::server) fn anybody() -> Visitor {
-        Visitor { name: None, role: Role::Admin, session: None, link: None }
+        Visitor { name: None, role: Role::Admin, session: None, proof: None, link: None }
     }
 }

@@ -32,7 +32,7 @@ pub(in crate::server) const SECURITY_HEADERS: [(HeaderName, HeaderValue); 4] = [
     (RESOURCE_POLICY, HeaderValue::from_static("same-origin")),
     (header::CONTENT_SECURITY_POLICY, policy!("'self'")),
     (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
-    (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+    (header::REFERRER_POLICY, HeaderValue::from_static("same-origin")),
 ];
 
 /// On the page that is only a picture, which any page may frame: there is nothing to be tricked into clicking.

@@ -250,44 +250,53 @@ fn without_body(response: Response<AnswerBody>) -> Response<AnswerBody> {
 }
 
 /// Has a call answered, if who asks has the role for it.
-fn let_in(call: Call, (needed, handler): (Role, Handler), is_page: bool) -> Answer {
+fn let_in(mut call: Call, (needed, handler): (Role, Handler), is_page: bool) -> Answer {
+    let from = login::client(call.peer, call.request.headers());
+    let look = call.shared.door.look(call.request.headers(), call.uri(), from);
+    let asked = call.uri().clone();
+    if link::in_query(&asked).is_some() {
+        // It is for nobody else to read.
+        *call.request.uri_mut() = link::without(&asked);
+    }
     let serve = move |call: Call, visitor: Visitor| match visitor.role {
         role if role >= needed => handler(Call { visitor, ..call }),
         role => login::forbidden(role, needed).into(),
     };
-    match call.shared.door.look(call.request.headers(), call.uri()) {
-        Look::In(visitor) if visitor.link.is_some() => for_guest(Call { visitor, ..call }, (needed, handler)),
+    match look {
+        Look::In(Visitor { link: Some(shared), .. }) => for_guest(call, shared, (needed, handler), is_page),
         Look::In(visitor) => serve(call, visitor),
-        Look::Out => login::unauthorized(call.request.headers(), is_page, call.uri().query()).into(),
+        Look::Out => login::unauthorized(call.request.headers(), is_page, asked.query()).into(),
         Look::Check(typed) => Answer::Held(Box::pin(async move {
-            let address = login::client(call.peer, call.request.headers());
-            match call.shared.door.check(typed, address).await {
+            match call.shared.door.check(typed, from).await {
                 Ok(visitor) => serve(call, visitor).await,
-                Err(failed) => respond(login::refused(&call.shared, address, &failed)),
+                Err(failed) => respond(login::refused(&call.shared, from, &failed)),
             }
         })),
     }
 }
 
 /// Has a call answered of somebody who has a link, if the link allows it.
-fn for_guest(mut call: Call, (needed, handler): (Role, Handler)) -> Answer {
-    let Some(SharedLink { link, carried }) = call.visitor.link.clone() else {
-        return login::forbidden(Role::Viewer, needed).into();
-    };
+fn for_guest(mut call: Call, shared: SharedLink, (needed, handler): (Role, Handler), is_page: bool) -> Answer {
     let route = Route::parse(call.uri().path());
-    let is_first = call.shared.cameras[0].camera.name == link.camera;
-    if needed > Role::Viewer || !link.allows(route, call.uri(), is_first) {
-        return plain(403, "the link does not go so far: it is for one camera, or one stretch of it, and for watching alone\n")
-            .into();
+    let is_only = call.shared.cameras.len() == 1;
+    if needed > Role::Viewer || !shared.link.allows(route, call.uri(), is_only) {
+        // A page to which another link has led is no reason to be refused one's own login.
+        return match shared.carried {
+            None => login::unauthorized(call.request.headers(), is_page, call.uri().query()).into(),
+            Some(_) => {
+                plain(403, "the link does not go so far: it is for one camera, or one stretch of it, and for watching alone\n")
+                    .into()
+            }
+        };
     }
-    let is_page = route == Some(Route::Page);
+    let carried = shared.carried.clone();
     let is_playlist = matches!(route, Some(Route::Stream(_, name)) if name.ends_with(".m3u8") || name.ends_with(".mpd"));
+    call.visitor.link = Some(shared);
     let cookie = call.shared.door.link_cookie(&call.visitor, login::is_tls(call.peer, call.request.headers())).filter(|_| is_page);
     if is_playlist && carried.is_some() {
         // It is written anew.
         call.request.headers_mut().remove(header::ACCEPT_ENCODING);
     }
-    *call.request.uri_mut() = link::without(call.uri());
     let answer = handler(call);
     Answer::Held(Box::pin(async move {
         let mut response = answer.await;

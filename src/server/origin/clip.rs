@@ -12,7 +12,7 @@ use crate::{
     time::{Span, WallTime},
     window::footage::TimeRange,
 };
-use std::{io::ErrorKind, sync::Arc};
+use std::{collections::BTreeSet, io::ErrorKind, sync::Arc};
 use tokio::{sync::OwnedSemaphorePermit, task::spawn_blocking};
 
 /// The name of the file, below `/<stream>/`.
@@ -127,7 +127,11 @@ fn tag(pieces: &[MediaBytes]) -> String {
 /// What a query means: `from` and `to`, or `last` in seconds; and `speed`.
 fn asked(query: &str) -> Result<Asked, String> {
     let (mut from, mut to, mut last, mut speed) = (None, None, None, None);
+    let mut seen = BTreeSet::new();
     for (key, value) in form_urlencoded::parse(query.as_bytes()) {
+        if !seen.insert(key.clone()) {
+            return Err(format!("duplicate field `{key}`"));
+        }
         let slot = match &*key {
             "from" => &mut from,
             "to" => &mut to,
@@ -185,6 +189,7 @@ mod tests {
             ("last=3&speed=fast", "speed is no number"),
             ("speed=60", "a clip takes from and to, or last"),
             ("until=3", "unknown field `until`"),
+            ("from=1&to=2&from=0", "duplicate field `from`"),
         ] {
             assert!(asked(query).is_err_and(|said| said.starts_with(why)), "{query}: {:?}", asked(query));
         }

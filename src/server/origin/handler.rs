@@ -2,6 +2,7 @@
 //! needs and no more. The request itself is gone by then, with its buffers.
 
 use crate::server::{
+    auth::{door::Door, visitor::Visitor},
     context::{Served, Shared},
     http::{
         answer::{Answer, Call},
@@ -69,14 +70,14 @@ pub(in crate::server) fn recorded(
 }
 
 /// Answers what is asked of a stream.
-pub(in crate::server) fn answer(Call { shared, peer, request, .. }: Call) -> Answer {
+pub(in crate::server) fn answer(Call { shared, peer, visitor, request }: Call) -> Answer {
     let Some((served, mut asked)) = asked(&shared, &request) else { return not_found().into() };
     match &*asked.name {
         clip::NAME => return clip(&shared, served.camera.clone(), asked, None),
         snapshot::NAME | snapshot::THUMB_NAME => {
             return Answer::held(async move { snapshot::answer(served.camera.clone(), &shared.pictures, asked).await });
         }
-        mjpeg::NAME => return pictures(&shared, served, peer, &asked),
+        mjpeg::NAME => return pictures(&shared, served, (peer, visitor), &asked),
         _ => {}
     }
     if let Some(entries) = archive::entries(&asked.name) {
@@ -141,7 +142,7 @@ fn clip(shared: &Shared, camera: Arc<Camera>, asked: origin::Request, name: Opti
 }
 
 /// Pictures one after the other, for as long as the client watches.
-fn pictures(shared: &Shared, served: Arc<Served>, peer: IpAddr, asked: &origin::Request) -> Answer {
+fn pictures(shared: &Shared, served: Arc<Served>, (peer, visitor): (IpAddr, Visitor), asked: &origin::Request) -> Answer {
     let head = mjpeg::head(&served.camera, asked);
     if head.status != 200 || asked.method == Method::Head {
         return head.into();
@@ -159,7 +160,8 @@ fn pictures(shared: &Shared, served: Arc<Served>, peer: IpAddr, asked: &origin::
     match served.mjpeg.watch(&served.camera.bus) {
         Ok(watcher) => {
             let hold = served.camera.demand.hold();
-            let body = WatchedBody { watcher, served, peer, _permit: permit, _hold: hold };
+            let admitted = (shared.door.clone(), visitor);
+            let body = WatchedBody { watcher, served, peer, admitted, _permit: permit, _hold: hold };
             respond(head).map(|_| AnswerBody::stream(ChunkedBody::new(body))).into()
         }
         Err(error) => later(503, format!("no thread can be started for the pictures: {error}\n"), RETRY_AFTER_S).into(),
@@ -171,6 +173,8 @@ struct WatchedBody {
     watcher: mjpeg::Watcher,
     served: Arc<Served>,
     peer: IpAddr,
+    /// Who watches, and what says whether it may go on.
+    admitted: (Arc<Door>, Visitor),
     _permit: Permit,
     _hold: DemandHold,
 }
@@ -179,6 +183,7 @@ impl Chunks for WatchedBody {
     type Error = Infallible;
 
     async fn next(&mut self) -> Option<Result<Bytes, Infallible>> {
+        self.admitted.0.role_now(&self.admitted.1)?;
         self.served.note_viewer(self.peer);
         self.watcher.next().await
     }

@@ -55,7 +55,7 @@ fn with_cookie(cookie: &str) -> HeaderMap {
 }
 
 fn look(door: &Door, headers: &HeaderMap) -> Look {
-    door.look(headers, &Uri::from_static("/cam/video.m3u8"))
+    door.look(headers, &Uri::from_static("/cam/video.m3u8"), HERE)
 }
 
 fn role_of(look: &Look) -> Option<Role> {
@@ -80,10 +80,10 @@ async fn a_browser_that_has_logged_in_is_known_by_its_cookie_also_after_a_restar
         assert_eq!(role_of(&look(door, &with_cookie(&cookie.replace("_8080", "_8081")))), None);
     }
     let Look::In(visitor) = look(&door, &with_cookie(&cookie)) else { panic!("it was let in") };
-    assert!(door.still_admits(&visitor));
+    assert_eq!(door.role_now(&visitor), Some(Role::Viewer));
     assert!(door.end_session(&visitor).expect("there is one").starts_with("hlscam_8080=; "));
     assert!(matches!(look(&door, &with_cookie(&cookie)), Look::Out));
-    assert!(!door.still_admits(&visitor));
+    assert_eq!(door.role_now(&visitor), None);
 }
 
 #[tokio::test]
@@ -117,10 +117,14 @@ async fn a_changed_file_counts_at_once_and_ends_sessions_of_old_passwords() {
     assert_eq!(role_of(&look(&door, &with_cookie(&otto))), Some(Role::Operator), "the role is that of now");
     assert!(matches!(look(&door, &with_cookie(&anna)), Look::Out), "her password is another");
     assert_eq!(door.check(typed("anna", "a few words"), HERE).await.expect_err("it is the old one").refused, Refused::Wrong);
-    // What is wrong in it changes nothing.
+    // What is wrong in it changes nothing, until that is mended.
     fs::write(fixture.file(), "nonsense").expect("it is ours");
     door.look_after();
     assert_eq!(role_of(&look(&door, &with_cookie(&otto))), Some(Role::Operator));
+    // Without users nobody is let in.
+    fixture.write(&[]);
+    door.look_after();
+    assert!(matches!(look(&door, &with_cookie(&otto)), Look::Out));
 }
 
 #[tokio::test]
@@ -183,4 +187,40 @@ fn no_user_is_an_error_but_in_a_folder_that_has_no_file_of_users() {
     let absent = fixture.folder.path().join("absent");
     assert!(fixture.door_of(UsersSource::Users(absent.clone())).err().expect("it is not there").0.starts_with("cannot read "));
     assert!(!fixture.door_of(UsersSource::Kept(absent)).expect("there may be none").is_guarded());
+}
+
+#[tokio::test]
+async fn what_one_network_has_proved_is_no_way_around_the_wait_of_another() {
+    let fixture = Fixture::new();
+    let door = fixture.door();
+    door.check(typed("otto", "other words"), HERE).await.expect("it is right");
+    let there: IpAddr = [198, 51, 100, 1].into();
+    for i in 0..5 {
+        door.check(typed("otto", &format!("guess {i}")), there).await.expect_err("it is wrong");
+    }
+    let waits = door.check(typed("otto", "other words"), there).await.expect_err("it has to wait");
+    assert!(matches!(waits.refused, Refused::Wait(_)), "{waits:?}");
+    door.check(typed("otto", "other words"), HERE).await.expect("who has proved it need not");
+}
+
+#[tokio::test]
+async fn with_one_password_another_name_is_no_way_around_the_wait() {
+    let fixture = Fixture::new();
+    let file = fixture.folder.path().join("password");
+    plain_file::replace_secret(&file, b"correct horse").expect("it can be written");
+    let door = fixture.door_of(UsersSource::Password(file)).expect("it can be read");
+    for i in 0..20_u8 {
+        door.check(typed(&format!("name {i}"), "wrong words"), [198, 51, 100, i].into()).await.expect_err("it is wrong");
+    }
+    let waits = door.check(typed("another", "correct horse"), HERE).await.expect_err("it has to wait");
+    assert!(matches!(waits.refused, Refused::Wait(_)), "{waits:?}");
+}
+
+#[tokio::test]
+async fn a_session_counts_before_a_password_that_a_proxy_hands_on() {
+    let fixture = Fixture::new();
+    let door = fixture.door();
+    let mut headers = with_cookie(&login(&door, "otto", "other words").await);
+    headers.insert(header::AUTHORIZATION, "Basic cHJveHk6aXRzIG93bg==".parse().expect("a value"));
+    assert_eq!(role_of(&look(&door, &headers)), Some(Role::Viewer));
 }
