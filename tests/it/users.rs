@@ -157,8 +157,15 @@ fn a_browser_logs_in_is_known_and_logs_out() {
     let cookie = ("Cookie", cookie.as_str());
     let session = house.ask("GET", "/api/session", &[cookie], "").json();
     assert_eq!(session, serde_json::json!({"protected": true, "user": "vera", "role": "viewer", "session": true}));
+    // It is kept from the last use on.
+    let page = house.ask("GET", "/", &[cookie], "");
+    assert!(
+        page.header("set-cookie").starts_with(cookie.1) && page.header("set-cookie").contains("Max-Age=2592000"),
+        "{}",
+        page.head
+    );
     let playlist = house.ask("GET", "/cam/video.m3u8", &[cookie], "");
-    assert_eq!(playlist.status, 200);
+    assert_eq!((playlist.status, playlist.header("set-cookie")), (200, ""));
     // No cache that others use keeps what is for users alone.
     assert!(playlist.header("cache-control").starts_with("private, max-age="), "{}", playlist.head);
     let refused = house.ask("POST", "/api/markers", &[cookie, ("Content-Type", "application/json")], r#"{"kind":"bell"}"#);

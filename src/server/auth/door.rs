@@ -9,7 +9,7 @@ use super::{
     link::{self, Link},
     lockout::{Lockout, network},
     protection::Protection,
-    sessions::{Session, SessionKey, Sessions, hash},
+    sessions::{SESSION_SPAN, Session, SessionKey, Sessions, hash},
     visitor::{SharedLink, Visitor},
 };
 use crate::{
@@ -265,7 +265,13 @@ impl Door {
         let session = Session { name, proof, begun: now.0, seen: now.0, address, agent: agent.to_owned() };
         lock(&guarded.sessions).begin(&key, session);
         self.tick();
-        Some(guarded.cookie(("", key.text()), super::sessions::SESSION_SPAN, is_tls))
+        Some(guarded.cookie(("", key.text()), SESSION_SPAN, is_tls))
+    }
+
+    /// The cookie of a session once more: the browser keeps it from its last use on.
+    pub(in crate::server) fn session_cookie(&self, visitor: &Visitor, is_tls: bool) -> Option<String> {
+        let (guarded, key) = (self.guarded.as_ref()?, visitor.session.as_ref()?);
+        Some(guarded.cookie(("", key.text()), SESSION_SPAN, is_tls))
     }
 
     /// Ends the session of a visitor; the text is the cookie that takes the place of the old one.

@@ -264,7 +264,11 @@ fn let_in(mut call: Call, (needed, handler): (Role, Handler), is_page: bool) -> 
     };
     match look {
         Look::In(Visitor { link: Some(shared), .. }) => for_guest(call, shared, (needed, handler), is_page),
-        Look::In(visitor) => serve(call, visitor),
+        Look::In(visitor) => {
+            let is_tls = login::is_tls(call.peer, call.request.headers());
+            let cookie = call.shared.door.session_cookie(&visitor, is_tls).filter(|_| is_page);
+            with_cookie(serve(call, visitor), cookie)
+        }
         Look::Out => login::unauthorized(call.request.headers(), is_page, asked.query()).into(),
         Look::Check(typed) => Answer::Held(Box::pin(async move {
             match call.shared.door.check(typed, from).await {
@@ -297,14 +301,20 @@ fn for_guest(mut call: Call, shared: SharedLink, (needed, handler): (Role, Handl
         // It is written anew.
         call.request.headers_mut().remove(header::ACCEPT_ENCODING);
     }
-    let answer = handler(call);
+    let answer = with_cookie(handler(call), cookie);
+    match carried.filter(|_| is_playlist) {
+        Some(sealed) => Answer::Held(Box::pin(async move { with_link(answer.await, &sealed) })),
+        None => answer,
+    }
+}
+
+/// The answer, and what the browser is to keep.
+fn with_cookie(answer: Answer, cookie: Option<String>) -> Answer {
+    let Some(cookie) = cookie.and_then(|cookie| HeaderValue::try_from(cookie).ok()) else { return answer };
     Answer::Held(Box::pin(async move {
         let mut response = answer.await;
-        response.headers_mut().extend(cookie.and_then(|cookie| Some((header::SET_COOKIE, HeaderValue::try_from(cookie).ok()?))));
-        match carried.filter(|_| is_playlist) {
-            Some(sealed) => with_link(response, &sealed),
-            None => response,
-        }
+        response.headers_mut().insert(header::SET_COOKIE, cookie);
+        response
     }))
 }
 
