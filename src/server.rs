@@ -110,6 +110,7 @@ pub async fn serve(listener: Listener, site: Site, limits: Limits, shutdown: imp
         tracing::info!("closing {} connections that were still open", tasks.len());
         tasks.shutdown().await;
     }
+    site.finish().await;
     Ok(())
 }
 

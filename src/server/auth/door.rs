@@ -37,6 +37,8 @@ use tokio::{sync::Semaphore, task::spawn_blocking, time::timeout};
 const CHECKS_AT_ONCE: usize = 2;
 /// Longest wait for a turn.
 const CHECK_PATIENCE: Duration = Duration::from_secs(5);
+/// Longest wait for the disk at the end of the program.
+const FINISH_PATIENCE: Duration = Duration::from_secs(2);
 /// Names and passwords that are remembered as right: as many as there may be players.
 const REMEMBERED_MAX: usize = 1000;
 /// What the name of the cookie of a link ends with.
@@ -304,6 +306,14 @@ impl Door {
         if !guarded.is_looked_after.swap(true, Ordering::AcqRel) {
             let door = self.clone();
             spawn_blocking(move || door.look_after());
+        }
+    }
+
+    /// At the end of the program: what was not written down yet is so now, if the disk takes it soon.
+    pub(in crate::server) async fn finish(self: &Arc<Door>) {
+        let door = self.clone();
+        if timeout(FINISH_PATIENCE, spawn_blocking(move || door.look_after())).await.is_err() {
+            tracing::warn!("the disk hangs: who has just logged in has to log in again");
         }
     }
 

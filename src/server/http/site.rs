@@ -176,6 +176,11 @@ impl Site {
         self.shared.door.tick();
     }
 
+    /// What is due at the end.
+    pub(in crate::server) async fn finish(&self) {
+        self.shared.door.finish().await;
+    }
+
     /// What peers do wrong.
     pub(in crate::server) fn faults(&self) -> &Faults {
         &self.shared.faults
