@@ -380,13 +380,19 @@ impl CaptureLoop {
             return;
         }
         self.passed = Some(picture.at);
+        let picture = self.prepared(picture);
+        self.last = Some(picture.clone());
+        let woke = std::mem::take(&mut self.woke);
+        self.queue(Captured { picture, arrived: now, stands: false, before, woke });
+    }
+
+    /// A picture as it is handed on, which the tap has seen.
+    fn prepared(&mut self, picture: Picture) -> Arc<Picture> {
         let mut picture = self.fitted(picture);
         mask::draw_masks(&mut picture, &self.masks);
         let picture = Arc::new(picture);
         (self.tap)(&picture);
-        self.last = Some(picture.clone());
-        let woke = std::mem::take(&mut self.woke);
-        self.queue(Captured { picture, arrived: now, stands: false, before, woke });
+        picture
     }
 
     /// Whether a picture is left out, for nobody wants as many. The encoder shows the one before it again.

@@ -145,8 +145,10 @@ impl Users {
 
     /// The user of that name, to be changed.
     pub fn find_mut(&mut self, name: &UserName) -> Result<&mut User, UsersError> {
-        let names: Vec<String> = self.0.iter().map(|user| user.name.to_string()).collect();
-        self.0.iter_mut().find(|user| user.name == *name).ok_or_else(|| no_such(name, &names))
+        match self.0.iter().position(|user| user.name == *name) {
+            Some(index) => Ok(&mut self.0[index]),
+            None => Err(self.no_such(name)),
+        }
     }
 
     /// Removes the user of that name.
@@ -154,6 +156,14 @@ impl Users {
         self.find_mut(name)?;
         self.0.retain(|user| user.name != *name);
         Ok(())
+    }
+
+    fn no_such(&self, name: &UserName) -> UsersError {
+        let names: Vec<&str> = self.0.iter().map(|user| user.name.as_str()).collect();
+        UsersError(match &names[..] {
+            [] => format!("there is no user {name}, for there is none at all; `hlscam user add {name}` adds one"),
+            names => format!("there is no user {name}; there is {}", names.join(", ")),
+        })
     }
 
     /// Reads a file, which nobody but its owner and its group may open.
@@ -172,13 +182,6 @@ impl Users {
         plain_file::replace_secret(path, lines::text(self).as_bytes())
             .map_err(|error| UsersError(format!("cannot write {}: {error}", path.display())))
     }
-}
-
-fn no_such(name: &UserName, names: &[String]) -> UsersError {
-    UsersError(match names {
-        [] => format!("there is no user {name}, for there is none at all; `hlscam user add {name}` adds one"),
-        names => format!("there is no user {name}; there is {}", names.join(", ")),
-    })
 }
 
 /// Where passwords come from.

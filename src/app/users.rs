@@ -12,7 +12,6 @@ use crate::{
         password::{self, PasswordHash},
     },
 };
-use std::path::Path;
 
 /// Changes or lists a file of users.
 pub(super) fn run(config: &UserConfig) -> Result<(), Failure> {
@@ -49,12 +48,8 @@ pub(super) fn run(config: &UserConfig) -> Result<(), Failure> {
         }
         UserAction::List(form) => return list(&users, *form),
     };
-    keep(&users, file)?;
+    users.write(file).map_err(failed)?;
     out(&told).map(drop)
-}
-
-fn keep(users: &Users, file: &Path) -> Result<(), Failure> {
-    users.write(file).map_err(failed)
 }
 
 fn ask(name: &UserName) -> Result<PasswordHash, Failure> {

@@ -1,12 +1,8 @@
 //! What the source has coded, on its way to be handed on. Unlike pictures none of it can be left out alone: what follows needs it.
 
 use super::{CaptureLoop, Captured};
-use crate::{
-    picture::{Picture, mask},
-    source::coded::CodedFrame,
-};
+use crate::{picture::Picture, source::coded::CodedFrame};
 use crossbeam_channel::{Sender, TrySendError};
-use std::sync::Arc;
 
 /// Access units between capture and packager: what a source is found to give before it is open, ten seconds at 60 in a second, and more.
 pub(super) const QUEUE_MAX: usize = 1024;
@@ -39,10 +35,7 @@ impl CaptureLoop {
         let now = self.note_picture(frame.at);
         let before = self.before.replace(frame.at);
         if let Some(picture) = picture {
-            let mut picture = self.fitted(picture);
-            mask::draw_masks(&mut picture, &self.masks);
-            let picture = Arc::new(picture);
-            (self.tap)(&picture);
+            let picture = self.prepared(picture);
             self.queue(Captured { picture, arrived: now, stands: false, before, woke: false });
         }
         self.woke = false;

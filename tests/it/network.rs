@@ -6,7 +6,7 @@ mod rtsp;
 
 use crate::{
     ports::closed_port,
-    support::{DEADLINE, Running},
+    support::{DEADLINE, Running, base64},
 };
 use hlscam::{
     capture::{self, Capture, CaptureParts, CaptureStatus, OnLoss, SourceState, demand::Demand},
@@ -14,7 +14,7 @@ use hlscam::{
     source::{OpenError, Source, SourceError, Stop, address::NetworkAddress, network_opener},
     time::{Clock, FrameRate, Span, SystemClock, Ticks},
 };
-use http::{HttpCamera, answer, base64};
+use http::{HttpCamera, answer};
 use rtsp::{Play, RtspCamera, Then};
 use std::{
     io::Write,

@@ -193,3 +193,15 @@ pub(crate) fn ffmpeg(program: &str, args: &[&str]) -> Option<String> {
     assert!(output.status.success() && errors.trim().is_empty(), "{program} {args:?}: {errors}");
     Some(out.into_owned())
 }
+
+/// Base 64 with padding.
+pub(crate) fn base64(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::new();
+    for three in bytes.chunks(3) {
+        let bits = three.iter().fold(0, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - three.len()));
+        let digit = |idx: usize| char::from(DIGITS[(bits >> (18 - 6 * idx)) as usize & 63]);
+        text.extend((0..4).map(|idx| if idx <= three.len() { digit(idx) } else { '=' }));
+    }
+    text
+}

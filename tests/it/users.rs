@@ -1,6 +1,6 @@
 //! Users, their roles, and who is let in: the real binary over real HTTP.
 
-use crate::support::{Answer, Running, send_with};
+use crate::support::{Answer, Running, base64, send_with};
 use std::{
     io::Write,
     path::{Path, PathBuf},
@@ -66,14 +66,7 @@ impl House {
 
 /// The header of HTTP Basic (RFC 7617).
 fn basic(name: &str, password: &str) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let text = format!("{name}:{password}");
-    let group = |bytes: &[u8]| -> String {
-        let bits = (0..3).fold(0_u32, |bits, i| bits << 8 | u32::from(bytes.get(i).copied().unwrap_or_default()));
-        let digit = |i: usize| if i <= bytes.len() { DIGITS[(bits >> (18 - 6 * i)) as usize & 63] as char } else { '=' };
-        (0..4).map(digit).collect()
-    };
-    format!("Basic {}", text.as_bytes().chunks(3).map(group).collect::<String>())
+    format!("Basic {}", base64(format!("{name}:{password}").as_bytes()))
 }
 
 /// The rows of the table of addresses in docs/http-api.md: an address of ours, a method, and who may.
@@ -182,10 +175,10 @@ fn a_browser_logs_in_is_known_and_logs_out() {
     let path = format!("/api/sessions/{}", of_vera["id"].as_str().expect("a text"));
     assert_eq!(house.ask("DELETE", &path, &[("Cookie", &of_admin)], "").status, 204);
     assert_eq!(house.ask("GET", "/cam/video.m3u8", &[cookie], "").status, 401);
-    let file = std::fs::read_to_string(house.folder.path().join("users.txt.sessions")).expect("it is kept");
-    assert!(!file.contains(of_admin.split_once('=').expect("a pair").1), "the file has no key");
     let (status, log) = house.running.interrupt();
     assert_eq!(status.code(), Some(0));
+    let file = std::fs::read_to_string(house.folder.path().join("users.txt.sessions")).expect("it is kept");
+    assert!(!file.contains(of_admin.split_once('=').expect("a pair").1), "the file has no key");
     let log = log.join("\n");
     assert!(
         log.contains("login refused from 127.0.0.1: vera, wrong password") && log.contains("login from 127.0.0.1: vera"),

@@ -68,15 +68,3 @@ pub(crate) fn answer(stream: &mut TcpStream, status: &str, headers: &str, body: 
     // The client may have gone.
     stream.write_all(&[head.as_bytes(), body].concat()).ok();
 }
-
-/// Base 64 with padding.
-pub(crate) fn base64(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::new();
-    for three in bytes.chunks(3) {
-        let bits = three.iter().fold(0, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - three.len()));
-        let digit = |idx: usize| char::from(DIGITS[(bits >> (18 - 6 * idx)) as usize & 63]);
-        text.extend((0..4).map(|idx| if idx <= three.len() { digit(idx) } else { '=' }));
-    }
-    text
-}

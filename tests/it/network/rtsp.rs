@@ -1,7 +1,8 @@
 //! A camera that speaks RTSP over TCP: H.264 that the FFmpeg command made, a picture per packet of RTP. It does on demand what cameras do
 //! wrong.
 
-use super::http::{base64, read_head};
+use super::http::read_head;
+use crate::support::base64;
 use hlscam::time::{Clock, FrameRate, SystemClock};
 use std::{
     io::{Read, Write},
