@@ -27,6 +27,11 @@ impl RateMeter {
         events.push_back(at);
     }
 
+    /// When the last event happened.
+    pub fn last(&self) -> Option<Ticks> {
+        lock(&self.0).back().copied()
+    }
+
     /// Events per second, as seen at `now`.
     pub fn per_s(&self, now: Ticks) -> f64 {
         let events = lock(&self.0);
@@ -50,7 +55,7 @@ mod tests {
         for n in 0..200 {
             rate.mark(Ticks(n * 3000));
         }
-        assert_eq!(rate.per_s(Ticks(200 * 3000)), 30.0);
+        assert_eq!((rate.per_s(Ticks(200 * 3000)), rate.last()), (30.0, Some(Ticks(199 * 3000))));
         assert_eq!(rate.per_s(Ticks(200 * 3000) + RATE_STALE), 0.0);
     }
 }

@@ -119,9 +119,17 @@ impl Stage {
         };
         let before = self.status();
         self.clock.advance(FRAME);
+        let due = self.clock.now();
         let deadline = Deadline::start();
         loop {
             let now = self.status();
+            // A picture that was taken late by this clock would make the stream wait longer for all after it.
+            let is_taken = self.camera.status.stream.capture.pictures.last() >= Some(due);
+            if now["source"]["state"] == "live" && !is_taken {
+                assert!(!deadline.is_over(), "the source keeps up with the clock: {now}");
+                thread::park_timeout(LOOK);
+                continue;
+            }
             // A point without a picture is given out only when the picture is overdue.
             self.n_undecided = if now["source"]["slowed"] == true { self.n_undecided + 1 } else { 0 };
             let goes_on = points(&now) > points(&before) || (1..UNDECIDED_MAX).contains(&self.n_undecided);
