@@ -51,6 +51,8 @@ struct Stage {
     flow: Option<Flow>,
     /// Points of the grid that wait for a picture.
     n_undecided: u64,
+    /// Points that were given out by the last step.
+    n_points: u64,
     address: String,
     runtime: runtime::Runtime,
     stop: oneshot::Sender<()>,
@@ -79,7 +81,16 @@ impl Stage {
         let site = Site::new(&Cameras::one(camera.clone()), AccessConfig::default(), Door::open_to_all());
         runtime.spawn(serve(listener, site, Limits::default(), async { stopped.await.unwrap_or(()) }));
         let opening = capture::begin(parts).expect("a thread");
-        Stage { clock, camera, flow: Some(Flow::Opening(Box::new(pending), opening)), n_undecided: 0, address, runtime, stop }
+        Stage {
+            clock,
+            camera,
+            flow: Some(Flow::Opening(Box::new(pending), opening)),
+            n_undecided: 0,
+            n_points: 0,
+            address,
+            runtime,
+            stop,
+        }
     }
 
     fn get(&self, path: &str) -> Answer {
@@ -117,8 +128,11 @@ impl Stage {
             let count = |name: &str| status["pacer"][name].as_u64().expect("a count");
             count("frames") + count("repeated")
         };
-        let before = self.status();
         self.clock.advance(FRAME);
+        if !matches!(self.flow, Some(Flow::Live(_))) {
+            thread::park_timeout(LOOK);
+            return;
+        }
         let due = self.clock.now();
         let deadline = Deadline::start();
         loop {
@@ -130,14 +144,14 @@ impl Stage {
                 thread::park_timeout(LOOK);
                 continue;
             }
+            let is_on = points(&now) > self.n_points;
             // A point without a picture is given out only when the picture is overdue.
-            self.n_undecided = if now["source"]["slowed"] == true { self.n_undecided + 1 } else { 0 };
-            let goes_on = points(&now) > points(&before) || (1..UNDECIDED_MAX).contains(&self.n_undecided);
-            if now["source"]["state"] != "live" || goes_on {
-                self.n_undecided *= u64::from(points(&now) == points(&before));
+            let may_wait = now["source"]["slowed"] == true && self.n_undecided < UNDECIDED_MAX;
+            if now["source"]["state"] != "live" || is_on || may_wait {
+                self.n_undecided = if is_on { 0 } else { self.n_undecided + 1 };
+                self.n_points = points(&now);
                 break;
             }
-            self.n_undecided = UNDECIDED_MAX;
             assert!(!deadline.is_over(), "the stream keeps up with the clock: {now}");
             thread::park_timeout(LOOK);
         }
