@@ -23,6 +23,7 @@ pub use auth::{
     authority,
     door::Door,
     protection::Protection,
+    proxies::{Network, PROXIES_DEFAULT, TrustedProxies},
 };
 pub use http::{
     site::{BODY_LEN_MAX, Site, URI_LEN_MAX},
@@ -130,11 +131,12 @@ impl Acceptor {
     fn new(site: Site, limits: Limits, stopped: watch::Receiver<()>) -> Acceptor {
         let budget = Budget::of_system(limits.connections);
         site.cache().set_files_max(budget.copies);
+        let admission = Admission::new(budget.connections, limits.connections_per_address, site.proxies());
         Acceptor {
             site: Arc::new(site),
             protocols: Arc::new(Protocols::new(&limits)),
             limits,
-            admission: Admission::new(budget.connections, limits.connections_per_address),
+            admission,
             rejections: Arc::new(Semaphore::new(budget.rejections)),
             stopped,
             refused: LogThrottle::default(),

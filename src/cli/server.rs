@@ -25,6 +25,10 @@ pub struct ServerArgs {
     /// Pages of other origins that may show the stream.
     #[arg(long, value_name = "ORIGIN", help = ORIGIN_HELP)]
     pub allow_origin: Vec<String>,
+    /// A network, 10.0.0.0/8, or address of reverse proxies: what they tell of who asks (X-Forwarded-For, -Proto, -Host, Forwarded)
+    /// counts; may be given several times, and none believes nobody
+    #[arg(long, value_name = "CIDR", default_values = server::PROXIES_DEFAULT)]
+    pub trust_proxy: Vec<String>,
     /// Who may do what.
     #[command(flatten)]
     pub users: UsersArgs,

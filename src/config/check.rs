@@ -26,7 +26,7 @@ use crate::{
     picture::SIDE_MAX,
     quantity::{self, span_text},
     server::{
-        AccessConfig, AllowedOrigins, ServerConfig,
+        AccessConfig, AllowedOrigins, Network, ServerConfig, TrustedProxies,
         authority::{Host, Origin},
     },
     source::{FormatRequest, SourceSpec, coded::PassThrough},
@@ -426,7 +426,17 @@ fn access(args: &ServerArgs) -> Result<AccessConfig, UsageError> {
     let listed = typed().filter(|text| *text != "*").map(|text| asked("--allow-origin", text, origin));
     let listed = AllowedOrigins::Listed(listed.collect::<Result<_, _>>()?);
     let origins = if typed().any(|text| text == "*") { AllowedOrigins::Any } else { listed };
-    Ok(AccessConfig { host_names, origins })
+    Ok(AccessConfig { host_names, origins, proxies: proxies(&args.trust_proxy)? })
+}
+
+fn proxies(typed: &[String]) -> Result<TrustedProxies, UsageError> {
+    let networks = || typed.iter().map(|text| text.trim()).filter(|text| *text != "none");
+    if typed.len() > 1 && networks().count() < typed.len() {
+        return refuse("--trust-proxy", "none", "other proxies are named, too; leave one of them out");
+    }
+    let why = "it is no network; write the address of the proxy, or its network like 10.0.0.0/8, or none";
+    let network = |text: &str| Network::parse(text).ok_or_else(|| why.to_owned());
+    Ok(TrustedProxies::of(networks().map(|text| asked("--trust-proxy", text, network)).collect::<Result<_, _>>()?))
 }
 
 fn events(args: &EventsArgs, location: Location) -> Result<EventsConfig, UsageError> {

@@ -9,6 +9,7 @@ pub(super) mod link;
 mod lockout;
 mod own_names;
 pub(super) mod protection;
+pub(super) mod proxies;
 mod same_origin;
 pub(super) mod sessions;
 pub(super) mod visitor;

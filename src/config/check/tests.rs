@@ -81,7 +81,7 @@ fn every_option_reaches_its_stage() {
         "--device file:a.mp4 --name porch --once --wait --on-camera-lost exit --rotate 90 --flip h --crop 640x50.5%+0%+2 --fps 29.97 --overlay clock,blur,labels,clock --mask 0,50%,100%,9 --mask 64,0.5%,100%,9 --clock-strip --detect cat,profile --detect-fps 8.5 \
          --detect-width 320 --encoder h264_vaapi --preset p1 --bitrate 2.5M --part 500ms --segment 1s --window 24h \
          --window-bytes 500M --bind ::1 --port 0 --host-name NAS.lan. --host-name 203.0.113.7 --host-name 2001:db8::5 \
-         --allow-origin https://home.example/ --allow-origin http://10.0.0.2:8123",
+         --allow-origin https://home.example/ --allow-origin http://10.0.0.2:8123 --trust-proxy 10.0.0.0/8 --trust-proxy fd00::1",
     );
     let expect = CameraConfig {
         name: CameraName::parse("porch").unwrap(),
@@ -121,6 +121,7 @@ fn every_option_reaches_its_stage() {
         origins: AllowedOrigins::Listed(
             ["https://home.example", "http://10.0.0.2:8123"].map(|it| Origin::parse(it).unwrap()).into(),
         ),
+        proxies: TrustedProxies::of(["10.0.0.0/8", "fd00::1"].map(|it| Network::parse(it).unwrap()).into()),
     };
     assert_eq!(
         (config, server),
@@ -184,6 +185,18 @@ fn a_name_or_page_that_cannot_be_is_refused() {
     check("--allow-origin null", &format!("--allow-origin null: {why}"));
     let all = streamed("--allow-origin https://home.example --allow-origin *").1.access.origins;
     assert_eq!(all, AllowedOrigins::Any);
+}
+
+#[test]
+fn a_proxy_is_an_address_or_a_network() {
+    let why = "it is no network; write the address of the proxy, or its network like 10.0.0.0/8, or none";
+    for bad in ["nas.lan", "10.0.0.0/33", "0.0.0.0/0", "::/0", "None"] {
+        check(&format!("--trust-proxy {bad}"), &format!("--trust-proxy {bad}: {why}"));
+    }
+    let both = "other proxies are named, too; leave one of them out";
+    check("--trust-proxy none --trust-proxy 10.0.0.1", &format!("--trust-proxy none: {both}"));
+    assert_eq!(streamed("--trust-proxy none").1.access.proxies, TrustedProxies::of(vec![]));
+    assert_eq!(streamed("").1.access.proxies, TrustedProxies::default());
 }
 
 #[test]

@@ -42,7 +42,7 @@ const HERE: &str = ": still here\n\n";
 const LAST_EVENT_ID: &str = "last-event-id";
 
 /// `GET /api/events`.
-pub(in crate::server) fn events(Call { shared, peer, visitor, request }: Call) -> Answer {
+pub(in crate::server) fn events(Call { shared, client, visitor, request }: Call) -> Answer {
     let events = match shared.camera(request.uri()) {
         Ok(camera) => camera.markers.events.clone(),
         Err(reply) => return reply.into(),
@@ -53,11 +53,11 @@ pub(in crate::server) fn events(Call { shared, peer, visitor, request }: Call) -
     if events.is_closed() && !listener.has_more() {
         return no_content().into();
     }
-    stream(&shared, (peer, visitor), Reader::Events(events, listener))
+    stream(&shared, (client.address, visitor), Reader::Events(events, listener))
 }
 
 /// `GET /api/detections`.
-pub(in crate::server) fn detections(Call { shared, peer, visitor, request }: Call) -> Answer {
+pub(in crate::server) fn detections(Call { shared, client, visitor, request }: Call) -> Answer {
     let feed = match shared.camera(request.uri()) {
         Ok(camera) => &camera.markers.feed,
         Err(reply) => return reply.into(),
@@ -65,7 +65,7 @@ pub(in crate::server) fn detections(Call { shared, peer, visitor, request }: Cal
     if feed.is_closed() {
         return no_content().into();
     }
-    stream(&shared, (peer, visitor), Reader::Detections(feed.read()))
+    stream(&shared, (client.address, visitor), Reader::Detections(feed.read()))
 }
 
 fn stream(shared: &Shared, (peer, visitor): (IpAddr, Visitor), reader: Reader) -> Answer {

@@ -1,6 +1,9 @@
 //! Host names and origins that the server accepts beside its own.
 
-use super::authority::{Host, Origin};
+use super::{
+    authority::{Host, Origin},
+    proxies::TrustedProxies,
+};
 
 /// Whom the server answers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -9,6 +12,8 @@ pub struct AccessConfig {
     pub host_names: Vec<Host>,
     /// Pages of other origins that may show the stream.
     pub origins: AllowedOrigins,
+    /// Reverse proxies whose word counts.
+    pub proxies: TrustedProxies,
 }
 
 /// Pages of other origins that may show the stream.

@@ -1,7 +1,11 @@
 //! Who is answered at all: those who ask for this host under one of its own names, and no page of another origin that `--allow-origin` does
 //! not name. What is let through is told to browsers by the headers of CORS and Cross-Origin-Resource-Policy (Fetch §3.2, §3.7).
 
-use super::{own_names::OwnNames, same_origin::is_foreign};
+use super::{
+    own_names::OwnNames,
+    proxies::{Client, TrustedProxies},
+    same_origin::is_foreign,
+};
 use crate::{
     server::{
         AccessConfig, AllowedOrigins,
@@ -29,15 +33,13 @@ const PREFLIGHT_AGE: HeaderValue = HeaderValue::from_static("7200");
 /// What Chromium asks before a public page reads from a private network, and our answer.
 const ASKS_PRIVATE: &str = "access-control-request-private-network";
 const ALLOWS_PRIVATE: HeaderName = HeaderName::from_static("access-control-allow-private-network");
-/// What a proxy tells of the browser's `Host`.
-const FORWARDED_HOST: &str = "x-forwarded-host";
 
 const NO_HOST: &str = "the request must name its host once, as RFC 9112 §3.2 wants it: `Host: name` or `Host: name:port`\n";
 const NOT_OURS: &str = "hlscam does not answer under this name; start it with --host-name NAME for each name that it has beside those of \
                         this computer\n";
 const FOREIGN: &str = "pages of other origins get nothing here and may not change anything; --allow-origin ORIGIN lets a page show the \
                        stream. If this is hlscam's own page behind a reverse proxy, the proxy must hand on the browser's Host, or tell it \
-                       by X-Forwarded-Host from this computer, with its port: docs/proxy.md\n";
+                       by X-Forwarded-Host, with its port, and be one that --trust-proxy names: docs/proxy.md\n";
 
 /// Longest host or origin in the log.
 const SHOWN_LEN_MAX: usize = 80;
@@ -54,6 +56,7 @@ pub(in crate::server) struct ConnectionInfo {
 pub(in crate::server) struct Gate {
     names: OwnNames,
     origins: AllowedOrigins,
+    proxies: TrustedProxies,
     refusals: Mutex<RefusalLog>,
 }
 
@@ -69,7 +72,18 @@ pub(in crate::server) type Grant = Option<HeaderValue>;
 
 impl Gate {
     pub(in crate::server) fn new(access: AccessConfig) -> Gate {
-        Gate { names: OwnNames::new(access.host_names), origins: access.origins, refusals: Mutex::default() }
+        let AccessConfig { host_names, origins, proxies } = access;
+        Gate { names: OwnNames::new(host_names), origins, proxies, refusals: Mutex::default() }
+    }
+
+    /// Reverse proxies whose word counts.
+    pub(in crate::server) fn proxies(&self) -> TrustedProxies {
+        self.proxies.clone()
+    }
+
+    /// Who asks, as the connection and trusted proxies tell it.
+    pub(in crate::server) fn client(&self, connection: ConnectionInfo, headers: &HeaderMap) -> Client {
+        self.proxies.client(connection, headers)
     }
 
     /// What this request may be granted, or the answer to one that goes no further. `is_open` tells whether pages of other origins may be
@@ -83,7 +97,7 @@ impl Gate {
     ) -> Result<Grant, Box<Response<AnswerBody>>> {
         let refuse = |reply: Reply| Box::new(respond(reply));
         let headers = request.headers();
-        let asked = asked_for(connection, request).ok_or_else(|| refuse(plain(400, NO_HOST)))?;
+        let asked = asked_for(&self.proxies, connection, request).ok_or_else(|| refuse(plain(400, NO_HOST)))?;
         if let Some(other) = asked.iter().find(|authority| !self.names.have(&authority.host, connection.local, now)) {
             self.log_refused_host(&other.host.to_string(), now);
             return Err(refuse(plain(421, NOT_OURS)));
@@ -173,9 +187,9 @@ fn shown(text: &str) -> String {
     text.chars().take(SHOWN_LEN_MAX).collect()
 }
 
-/// What the request asks for: the target's authority (of HTTP/2, and of HTTP/1 to a proxy) or else `Host`; and what a proxy on this
-/// computer tells of the browser's. `None` if it does not say so as HTTP wants it.
-fn asked_for<B>(connection: ConnectionInfo, request: &Request<B>) -> Option<Vec<Authority>> {
+/// What the request asks for: the target's authority (of HTTP/2, and of HTTP/1 to a proxy) or else `Host`; and what a trusted
+/// proxy tells of the browser's. `None` if it does not say so as HTTP wants it.
+fn asked_for<B>(proxies: &TrustedProxies, connection: ConnectionInfo, request: &Request<B>) -> Option<Vec<Authority>> {
     let headers = request.headers();
     let mut hosts = headers.get_all(header::HOST).iter();
     let host = hosts.next().map(|host| host.to_str().ok().and_then(Authority::parse));
@@ -191,23 +205,8 @@ fn asked_for<B>(connection: ConnectionInfo, request: &Request<B>) -> Option<Vec<
         (None, None) if request.version() < Version::HTTP_11 => vec![],
         (None, None) => return None,
     };
-    if connection.peer.to_canonical().is_loopback() {
-        asked.extend([forwarded_host(headers), x_forwarded_host(headers)].into_iter().flatten());
-    }
+    asked.extend(proxies.hosts(connection, headers));
     Some(asked)
-}
-
-/// The first of a list is what the browser sent to the first proxy.
-fn x_forwarded_host(headers: &HeaderMap) -> Option<Authority> {
-    Authority::parse(headers.get(FORWARDED_HOST)?.to_str().ok()?.split(',').next()?.trim())
-}
-
-/// The same in RFC 7239 §5.3.
-fn forwarded_host(headers: &HeaderMap) -> Option<Authority> {
-    let first = text_of(headers, header::FORWARDED)?.split(',').next()?;
-    let pairs = first.split(';').filter_map(|pair| pair.trim().split_once('='));
-    let host = pairs.into_iter().find(|(name, _)| name.eq_ignore_ascii_case("host"))?.1;
-    Authority::parse(host.trim_matches('"'))
 }
 
 #[cfg(test)]

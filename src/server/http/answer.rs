@@ -1,10 +1,14 @@
 //! A request with its context, as a handler gets it, and the handler's answer.
 
 use super::reply::respond;
-use crate::server::{auth::visitor::Visitor, context::Shared, net::body::AnswerBody, origin::Reply};
+use crate::server::{
+    auth::{proxies::Client, visitor::Visitor},
+    context::Shared,
+    net::body::AnswerBody,
+    origin::Reply,
+};
 use hyper::{Request, Response, Uri, body::Incoming};
 use std::{
-    net::IpAddr,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -13,7 +17,8 @@ use std::{
 /// A request that was let in.
 pub(in crate::server) struct Call {
     pub(in crate::server) shared: Arc<Shared>,
-    pub(in crate::server) peer: IpAddr,
+    /// Where it comes from.
+    pub(in crate::server) client: Client,
     /// Who asks.
     pub(in crate::server) visitor: Visitor,
     pub(in crate::server) request: Request<Incoming>,

@@ -14,6 +14,7 @@ use crate::{
             door::{Door, Look},
             gate::{ConnectionInfo, Gate, Grant},
             link,
+            proxies::{Client, TrustedProxies},
             visitor::{SharedLink, Visitor},
         },
         context::{self, Shared},
@@ -63,6 +64,7 @@ pub struct Site {
 impl Site {
     /// The page, the streams of the cameras and the API over them, for those whom `access` and `door` let in.
     pub fn new(cameras: &Cameras, access: AccessConfig, door: Door) -> Site {
+        let shares = |share: usize| (share, access.proxies.clone());
         let shared = Arc::new(Shared {
             cameras: context::served(cameras),
             clock: cameras.first().clock.clone(),
@@ -70,23 +72,27 @@ impl Site {
             faults: Faults::default(),
             panics: Panics::default(),
             writers: Panics::default(),
-            gate: Gate::new(access),
             door: Arc::new(door),
             pages: Semaphore::new(markers::PAGES_AT_ONCE),
             clips: Arc::new(Semaphore::new(clip::CLIPS_AT_ONCE)),
             pictures: Default::default(),
-            watchers: Admission::shared_out(mjpeg::WATCHERS_MAX, mjpeg::WATCHERS_PER_ADDRESS_MAX, mjpeg::WATCHERS_OF_PROXY_MAX),
+            watchers: Admission::shared_out(
+                mjpeg::WATCHERS_MAX,
+                mjpeg::WATCHERS_PER_ADDRESS_MAX,
+                shares(mjpeg::WATCHERS_OF_PROXY_MAX),
+            ),
             looks: Arc::new(Semaphore::new(archive::LOOKS_AT_ONCE)),
             subscribers: Admission::shared_out(
                 events::SUBSCRIBERS_MAX,
                 events::SUBSCRIBERS_PER_ADDRESS_MAX,
-                events::SUBSCRIBERS_OF_PROXY_MAX,
+                shares(events::SUBSCRIBERS_OF_PROXY_MAX),
             ),
             in_flight: Arc::default(),
             files: context::files(assets::load(&cameras.iter().map(|camera| &camera.name).collect::<Vec<_>>())),
             changes: Mutex::default(),
             failures: Mutex::default(),
             crowd: Mutex::default(),
+            gate: Gate::new(access),
         });
         Site { shared }
     }
@@ -115,7 +121,8 @@ impl Site {
             Some(route) => route.action(request.method()).unwrap_or((Audience::From(Role::Viewer), not_taken as Handler)),
         };
         let is_page = route == Some(Route::Page);
-        let call = |visitor| Call { shared: self.shared.clone(), peer: connection.peer, visitor, request };
+        let client = self.shared.gate.client(connection, request.headers());
+        let call = |visitor| Call { shared: self.shared.clone(), client, visitor, request };
         match audience {
             Audience::Everybody => pending(handler(call(Visitor::nobody())), tail),
             Audience::From(needed) => pending(let_in(call(Visitor::nobody()), (needed, handler), is_page), tail),
@@ -179,6 +186,11 @@ impl Site {
     /// What is due at the end.
     pub(in crate::server) async fn finish(&self) {
         self.shared.door.finish().await;
+    }
+
+    /// Reverse proxies whose word counts.
+    pub(in crate::server) fn proxies(&self) -> TrustedProxies {
+        self.shared.gate.proxies()
     }
 
     /// What peers do wrong.
@@ -256,7 +268,7 @@ fn without_body(response: Response<AnswerBody>) -> Response<AnswerBody> {
 
 /// Has a call answered, if who asks has the role for it.
 fn let_in(mut call: Call, (needed, handler): (Role, Handler), is_page: bool) -> Answer {
-    let from = login::client(call.peer, call.request.headers());
+    let Client { address: from, is_tls } = call.client;
     let look = call.shared.door.look(call.request.headers(), call.uri(), from);
     let asked = call.uri().clone();
     if link::in_query(&asked).is_some() {
@@ -270,7 +282,6 @@ fn let_in(mut call: Call, (needed, handler): (Role, Handler), is_page: bool) -> 
     match look {
         Look::In(Visitor { link: Some(shared), .. }) => for_guest(call, shared, (needed, handler), is_page),
         Look::In(visitor) => {
-            let is_tls = login::is_tls(call.peer, call.request.headers());
             let cookie = call.shared.door.session_cookie(&visitor, is_tls).filter(|_| is_page);
             with_cookie(serve(call, visitor), cookie)
         }
@@ -301,7 +312,7 @@ fn for_guest(mut call: Call, shared: SharedLink, (needed, handler): (Role, Handl
     let carried = shared.carried.clone();
     let is_playlist = matches!(route, Some(Route::Stream(_, name)) if name.ends_with(".m3u8") || name.ends_with(".mpd"));
     call.visitor.link = Some(shared);
-    let cookie = call.shared.door.link_cookie(&call.visitor, login::is_tls(call.peer, call.request.headers())).filter(|_| is_page);
+    let cookie = call.shared.door.link_cookie(&call.visitor, call.client.is_tls).filter(|_| is_page);
     if is_playlist && carried.is_some() {
         // It is written anew.
         call.request.headers_mut().remove(header::ACCEPT_ENCODING);

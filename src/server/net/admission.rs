@@ -1,6 +1,6 @@
 //! How many connections are let in, in all and from one address.
 
-use crate::sync::lock;
+use crate::{server::TrustedProxies, sync::lock};
 use std::{
     collections::HashMap,
     net::{IpAddr, Ipv6Addr},
@@ -12,8 +12,9 @@ use std::{
 pub(in crate::server) struct Admission {
     all_max: usize,
     address_max: usize,
-    /// Of the loopback address.
-    loopback_max: usize,
+    /// Of the loopback address, and of a trusted proxy.
+    proxy_max: usize,
+    proxies: TrustedProxies,
     open: Mutex<Open>,
 }
 
@@ -42,15 +43,19 @@ pub(in crate::server) enum Refusal {
 }
 
 impl Admission {
-    /// Lets in `all_max` connections, of one address `address_max`. The loopback address may have all, for behind a reverse proxy on this
-    /// host everybody comes from there.
-    pub(in crate::server) fn new(all_max: usize, address_max: usize) -> Arc<Admission> {
-        Admission::shared_out(all_max, address_max, all_max)
+    /// Lets in `all_max` connections, of one address `address_max`. The loopback address and the proxies may have all, for behind a reverse
+    /// proxy everybody comes from there.
+    pub(in crate::server) fn new(all_max: usize, address_max: usize, proxies: TrustedProxies) -> Arc<Admission> {
+        Admission::shared_out(all_max, address_max, (all_max, proxies))
     }
 
-    /// The same where the loopback address has a share of its own.
-    pub(in crate::server) fn shared_out(all_max: usize, address_max: usize, loopback_max: usize) -> Arc<Admission> {
-        Arc::new(Admission { all_max, address_max, loopback_max, open: Mutex::default() })
+    /// The same where the loopback address and the proxies have a share of their own, each.
+    pub(in crate::server) fn shared_out(
+        all_max: usize,
+        address_max: usize,
+        (proxy_max, proxies): (usize, TrustedProxies),
+    ) -> Arc<Admission> {
+        Arc::new(Admission { all_max, address_max, proxy_max, proxies, open: Mutex::default() })
     }
 
     /// How many are let in now.
@@ -60,13 +65,14 @@ impl Admission {
 
     /// Lets one connection of `address` in, or says why not.
     pub(in crate::server) fn admit(self: &Arc<Self>, address: IpAddr) -> Result<Permit, Refusal> {
+        let is_proxy = address.to_canonical().is_loopback() || self.proxies.has(address);
         let address = network_of(address);
         let mut open = lock(&self.open);
         if open.all >= self.all_max {
             return Err(Refusal::Full(self.all_max));
         }
         let here = open.by_address.get(&address).copied().unwrap_or_default();
-        let share = if address.is_loopback() { self.loopback_max } else { self.address_max };
+        let share = if is_proxy { self.proxy_max } else { self.address_max };
         if here >= share {
             return Err(Refusal::AddressFull(share));
         }
@@ -100,6 +106,7 @@ pub(in crate::server) fn network_of(address: IpAddr) -> IpAddr {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::server::Network;
 
     fn address(text: &str) -> IpAddr {
         text.parse().expect("an address")
@@ -107,7 +114,7 @@ mod tests {
 
     #[test]
     fn one_address_gets_its_share_and_no_more() {
-        let admission = Admission::new(10, 2);
+        let admission = Admission::new(10, 2, TrustedProxies::default());
         let first = admission.admit(address("10.0.0.1"));
         let _second = admission.admit(address("::ffff:10.0.0.1"));
         assert_eq!(admission.admit(address("10.0.0.1")).err(), Some(Refusal::AddressFull(2)));
@@ -118,7 +125,7 @@ mod tests {
 
     #[test]
     fn a_full_server_lets_nobody_in_until_one_leaves() {
-        let admission = Admission::new(2, 2);
+        let admission = Admission::new(2, 2, TrustedProxies::default());
         let first = admission.admit(address("127.0.0.1"));
         let _second = admission.admit(address("10.0.0.1"));
         assert_eq!(admission.admit(address("10.0.0.2")).err(), Some(Refusal::Full(2)));
@@ -128,7 +135,7 @@ mod tests {
 
     #[test]
     fn the_share_holds_for_a_whole_ipv6_network_and_not_for_loopback() {
-        let admission = Admission::new(10, 1);
+        let admission = Admission::new(10, 1, TrustedProxies::default());
         let _first = admission.admit(address("2001:db8::1"));
         assert_eq!(admission.admit(address("2001:db8::2")).err(), Some(Refusal::AddressFull(1)));
         assert!(admission.admit(address("2001:db8:0:1::1")).is_ok());
@@ -138,17 +145,21 @@ mod tests {
 
     #[test]
     fn the_loopback_address_may_have_a_share_of_its_own() {
-        let admission = Admission::shared_out(4, 1, 3);
+        let admission =
+            Admission::shared_out(4, 1, (3, TrustedProxies::of(vec![Network::parse("10.9.0.0/16").expect("a network")])));
         let held: Vec<_> = (0..3).map(|_| admission.admit(address("127.0.0.1"))).collect();
         assert!(held.iter().all(Result::is_ok));
         assert_eq!(admission.admit(address("127.0.0.1")).err(), Some(Refusal::AddressFull(3)));
+        drop(held);
+        let held: Vec<_> = (0..3).map(|_| admission.admit(address("10.9.1.1"))).collect();
+        assert!(held.iter().all(Result::is_ok), "a proxy, too");
         assert!(admission.admit(address("10.0.0.1")).is_ok());
         assert_eq!(admission.len(), 3);
     }
 
     #[test]
     fn nothing_is_remembered_of_those_who_left() {
-        let admission = Admission::new(10, 2);
+        let admission = Admission::new(10, 2, TrustedProxies::default());
         for n in 0..100 {
             drop(admission.admit(IpAddr::from([10, 0, 0, n])));
         }

@@ -70,7 +70,8 @@ pub(in crate::server) fn recorded(
 }
 
 /// Answers what is asked of a stream.
-pub(in crate::server) fn answer(Call { shared, peer, visitor, request }: Call) -> Answer {
+pub(in crate::server) fn answer(Call { shared, client, visitor, request }: Call) -> Answer {
+    let peer = client.address;
     let Some((served, mut asked)) = asked(&shared, &request) else { return not_found().into() };
     match &*asked.name {
         clip::NAME => return clip(&shared, served.camera.clone(), asked, None),

@@ -93,7 +93,11 @@ async fn a_page_that_is_allowed_reads_the_stream_and_nothing_else() {
         let told = if origins == AllowedOrigins::Any { "*" } else { "https://evil.example" };
         let server = start_with(
             Limits::default(),
-            AccessConfig { origins, host_names: vec![hlscam::server::authority::Host::Name("test".to_owned())] },
+            AccessConfig {
+                origins,
+                host_names: vec![hlscam::server::authority::Host::Name("test".to_owned())],
+                ..AccessConfig::default()
+            },
         );
         publish(&server, 3);
         open(&server, 4);

@@ -1,5 +1,5 @@
 use super::*;
-use crate::server::{authority::Host, routes::Route};
+use crate::server::{Network, authority::Host, routes::Route};
 
 const LOOPBACK: &str = "127.0.0.1";
 const NETWORK: &str = "192.0.2.9";
@@ -10,7 +10,11 @@ fn connection(peer: &str) -> ConnectionInfo {
 
 fn gate(origins: &[&str]) -> Gate {
     let listed = origins.iter().map(|text| Origin::parse(text).expect(text)).collect();
-    Gate::new(AccessConfig { host_names: vec![Host::Name("nas.lan".to_owned())], origins: AllowedOrigins::Listed(listed) })
+    Gate::new(AccessConfig {
+        host_names: vec![Host::Name("nas.lan".to_owned())],
+        origins: AllowedOrigins::Listed(listed),
+        ..AccessConfig::default()
+    })
 }
 
 fn request(method: &str, uri: &str, version: Version, lines: &[(&str, &str)]) -> Request<()> {
@@ -83,10 +87,25 @@ fn what_a_proxy_tells_counts_from_this_computer_alone() {
 }
 
 #[test]
+fn what_a_proxy_elsewhere_tells_counts_if_it_is_named() {
+    let told = [("host", "127.0.0.1:8080"), ("origin", "http://nas.lan"), ("x-forwarded-host", "nas.lan")];
+    let request = request("POST", "/api/markers", Version::HTTP_11, &told);
+    let gate = |networks: &[&str]| {
+        let networks = networks.iter().map(|text| Network::parse(text).expect(text)).collect();
+        let host_names = vec![Host::Name("nas.lan".to_owned())];
+        Gate::new(AccessConfig { host_names, proxies: TrustedProxies::of(networks), ..AccessConfig::default() })
+    };
+    let named = gate(&["192.0.2.0/28"]);
+    assert_eq!((status(&named, NETWORK, &request), status(&named, LOOPBACK, &request)), (0, 403));
+    assert_eq!(status(&named, "192.0.2.16", &request), 403);
+    assert_eq!(status(&gate(&[]), LOOPBACK, &request), 403);
+}
+
+#[test]
 fn no_page_of_another_origin_gets_a_byte_unless_it_is_named() {
     let check = |allowed: &[&str], uri: &str, lines: &[(&str, &str)], expect: u16| {
         let gate = if allowed == ["*"] {
-            Gate::new(AccessConfig { host_names: vec![], origins: AllowedOrigins::Any })
+            Gate::new(AccessConfig { origins: AllowedOrigins::Any, ..AccessConfig::default() })
         } else {
             gate(allowed)
         };
