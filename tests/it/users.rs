@@ -53,10 +53,20 @@ impl House {
         send_with(&self.running.address, (method, path), headers, body).unwrap_or_else(|error| panic!("{method} {path}: {error}"))
     }
 
+    /// Sends the form of the login as a browser does that has opened it.
+    fn send_form(&self, typed: &str) -> Answer {
+        let page = self.ask("GET", "/login", &[("Accept", "text/html")], "");
+        let text = page.text();
+        let (_, token) = text.split_once("name=\"token\" value=\"").expect("a token");
+        let cookie = page.header("set-cookie").split(';').next().expect("a pair").to_owned();
+        let headers = [("Content-Type", "application/x-www-form-urlencoded"), ("Cookie", cookie.as_str())];
+        self.ask("POST", "/login", &headers, &format!("{typed}&token={}", &token[..token.find('"').expect("its end")]))
+    }
+
     /// Logs in by the form, and returns what the cookie header is from then on.
     fn log_in(&self, name: &str, password: &str) -> String {
         let form = format!("name={name}&password={}&next=%3Fcamera%3Dcam", password.replace(' ', "+"));
-        let answer = self.ask("POST", "/login", &[("Content-Type", "application/x-www-form-urlencoded")], &form);
+        let answer = self.send_form(&form);
         assert_eq!((answer.status, answer.header("location")), (303, "./?camera=cam"), "{}", answer.text());
         let cookie = answer.header("set-cookie");
         assert!(cookie.contains("; HttpOnly; SameSite=Lax; Max-Age=2592000"), "{cookie}");
@@ -143,9 +153,19 @@ fn a_browser_logs_in_is_known_and_logs_out() {
     let page = house.ask("GET", "/login?next=%3Fcamera%3Dcam%22%3E", &[browser], "");
     assert_eq!(page.status, 200);
     assert!(page.text().contains("name=\"next\" value=\"?camera=cam&quot;&gt;\""), "{}", page.text());
-    let wrong = house.ask("POST", "/login", &[("Content-Type", "application/x-www-form-urlencoded")], "name=vera&password=wrong");
+    let wrong = house.send_form("name=vera&password=wrong");
     assert_eq!(wrong.status, 401);
     assert!(wrong.text().contains("role=\"alert\">That name or password is wrong.</p>"), "{}", wrong.text());
+    // Another page that sends the form knows no token, whatever cookies the browser adds.
+    let form = ("Content-Type", "application/x-www-form-urlencoded");
+    let held = page.header("set-cookie").split(';').next().expect("a pair").to_owned();
+    for (headers, token) in
+        [(vec![form], ""), (vec![form, ("Cookie", held.as_str())], ""), (vec![form, ("Cookie", &held)], "&token=00")]
+    {
+        let forged = house.ask("POST", "/login", &headers, &format!("name=vera&password=more+words{token}"));
+        assert_eq!(forged.status, 403, "{headers:?} {token}");
+        assert!(!forged.header("set-cookie").contains("Max-Age=2592000"), "{}", forged.head);
+    }
     let cookie = house.log_in("vera", "more words");
     let cookie = ("Cookie", cookie.as_str());
     let session = house.ask("GET", "/api/session", &[cookie], "").json();

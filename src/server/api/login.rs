@@ -35,27 +35,37 @@ const TROUBLE: &str = "<!-- trouble -->";
 const NEXT: &str = "<!-- next -->";
 
 const WRONG: &str = "That name or password is wrong.";
+/// To a form without its token: another page has sent it, or it is from yesterday.
+const NOT_OURS: &str = "This form was too old, or this browser keeps no cookies; type it again.";
 const BUSY: &str = "Too many log in at this moment; try again.";
 
 /// `GET /login`: the page.
-pub(in crate::server) fn page(Call { shared, request, .. }: Call) -> Answer {
+pub(in crate::server) fn page(Call { shared, client, request, .. }: Call) -> Answer {
     if !shared.door.is_guarded() {
         return see_other("./".to_owned()).into();
     }
     let query = request.uri().query().unwrap_or_default();
     let next = form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == "next").map(|(_, next)| next.into_owned());
-    form(&shared, 200, "", &next.unwrap_or_default()).into()
+    form(&shared, (request.headers(), client.is_tls), (200, ""), &next.unwrap_or_default()).into()
 }
 
 /// The page with a form, and what was wrong with the last try.
-fn form(shared: &Shared, status: u16, trouble: &str, next: &str) -> Reply {
+fn form(shared: &Shared, (asked, is_tls): (&HeaderMap, bool), (status, trouble): (u16, &str), next: &str) -> Reply {
     let Some(asset) = shared.file(PAGE) else { return plain(500, "the page is not there; please report this\n") };
     let text = String::from_utf8_lossy(asset.plain()).into_owned();
     let trouble =
         if trouble.is_empty() { String::new() } else { format!("<p class=\"error\" role=\"alert\">{}</p>", escaped(trouble)) };
     let next = format!("<input type=\"hidden\" name=\"next\" value=\"{}\">", escaped(next));
-    let body = text.replace(TROUBLE, &trouble).replace(NEXT, &next);
-    let headers = vec![("content-type", "text/html; charset=utf-8".to_owned()), ("cache-control", "no-store".to_owned())];
+    let Some((token, cookie)) = shared.door.form_token(asked, is_tls) else {
+        return plain(500, "the form cannot be made; the log says why\n");
+    };
+    let token = format!("<input type=\"hidden\" name=\"token\" value=\"{token}\">");
+    let body = text.replace(TROUBLE, &trouble).replace(NEXT, &(next + &token));
+    let headers = vec![
+        ("content-type", "text/html; charset=utf-8".to_owned()),
+        ("cache-control", "no-store".to_owned()),
+        ("set-cookie", cookie),
+    ];
     Reply { status, headers, body: vec![Bytes::from(body)], rest: None }
 }
 
@@ -74,7 +84,10 @@ pub(in crate::server) fn log_in(call: Call) -> Answer {
         let address = client.address;
         let body = timeout(FORM_TIMEOUT, Limited::new(request.into_body(), FORM_LEN_MAX).collect()).await;
         let Ok(Ok(body)) = body else { return Err(plain(400, "the form did not come whole\n")) };
-        let Form { typed, next } = Form::parse(&body.to_bytes());
+        let Form { typed, next, token } = Form::parse(&body.to_bytes());
+        if !shared.door.is_own_form(&headers, &token) {
+            return Ok(form(&shared, (&headers, client.is_tls), (403, NOT_OURS), &next));
+        }
         match shared.door.check(typed, address).await {
             Ok(visitor) => {
                 let who = visitor.name.as_ref().map_or("with the password", UserName::as_str).to_owned();
@@ -93,7 +106,7 @@ pub(in crate::server) fn log_in(call: Call) -> Answer {
                     Refused::Busy => (503, BUSY.to_owned()),
                     Refused::Wait(wait) => (429, format!("There were too many wrong tries; wait {} s.", wait.as_s().ceil())),
                 };
-                let mut reply = form(&shared, status, &trouble, &next);
+                let mut reply = form(&shared, (&headers, client.is_tls), (status, &trouble), &next);
                 reply.headers.extend(retry_after(&failed.refused));
                 Ok(reply)
             }
@@ -105,15 +118,22 @@ pub(in crate::server) fn log_in(call: Call) -> Answer {
 struct Form {
     typed: NamedPassword,
     next: String,
+    /// That of the page that the form stood in.
+    token: String,
 }
 
 impl Form {
     fn parse(body: &[u8]) -> Form {
-        let mut form = Form { typed: NamedPassword { name: String::new(), password: String::new() }, next: String::new() };
+        let mut form = Form {
+            typed: NamedPassword { name: String::new(), password: String::new() },
+            next: String::new(),
+            token: String::new(),
+        };
         for (key, value) in form_urlencoded::parse(body) {
             match &*key {
                 "name" => form.typed.name = value.trim().to_owned(),
                 "password" => form.typed.password = value.into_owned(),
+                "token" => form.token = value.into_owned(),
                 "next" => form.next = value.into_owned(),
                 _ => {}
             }

@@ -4,6 +4,8 @@
 //! Checking a password takes long by design, so it is done once, on a thread of its own: a browser gets a session for it, and what a player
 //! sends with each request is remembered by its hash. All other requests cost a look into a table.
 
+mod cookies;
+
 use super::{
     credential::{NamedPassword, basic, session, value_of},
     link::{self, Link},
@@ -18,6 +20,7 @@ use crate::{
     time::{Clock, Span},
     users::{Role, UserName, Users, UsersError, UsersSource, password::PasswordHash, read_secret},
 };
+use cookies::LINK;
 use hyper::{HeaderMap, Uri};
 use ring::hmac::Key;
 use std::{
@@ -41,8 +44,6 @@ const CHECK_PATIENCE: Duration = Duration::from_secs(5);
 const FINISH_PATIENCE: Duration = Duration::from_secs(2);
 /// Names and passwords that are remembered as right: as many as there may be players.
 const REMEMBERED_MAX: usize = 1000;
-/// What the name of the cookie of a link ends with.
-const LINK: &str = "_link";
 /// Longest file with a password, in bytes.
 const PASSWORD_FILE_LEN_MAX: u64 = 4096;
 
@@ -211,13 +212,6 @@ impl Door {
         self.guarded.as_ref().map(|guarded| link.sealed(&guarded.key))
     }
 
-    /// The cookie with which a page that a link led to is let in from then on.
-    pub(in crate::server) fn link_cookie(&self, visitor: &Visitor, is_tls: bool) -> Option<String> {
-        let (guarded, SharedLink { link, carried }) = (self.guarded.as_ref()?, visitor.link.as_ref()?);
-        let span = link.until.since(guarded.clock.wall());
-        Some(guarded.cookie((LINK, carried.as_ref()?), span, is_tls))
-    }
-
     /// Checks a password, and remembers it if it is right.
     pub(in crate::server) async fn check(self: &Arc<Door>, typed: NamedPassword, from: IpAddr) -> Result<Visitor, Failed> {
         let Some(guarded) = &self.guarded else { return Ok(Visitor::anybody()) };
@@ -267,12 +261,6 @@ impl Door {
         let session = Session { name, proof, begun: now.0, seen: now.0, address, agent: agent.to_owned() };
         lock(&guarded.sessions).begin(&key, session);
         self.tick();
-        Some(guarded.cookie(("", key.text()), SESSION_SPAN, is_tls))
-    }
-
-    /// The cookie of a session once more: the browser keeps it from its last use on.
-    pub(in crate::server) fn session_cookie(&self, visitor: &Visitor, is_tls: bool) -> Option<String> {
-        let (guarded, key) = (self.guarded.as_ref()?, visitor.session.as_ref()?);
         Some(guarded.cookie(("", key.text()), SESSION_SPAN, is_tls))
     }
 
@@ -394,12 +382,6 @@ impl Guarded {
         }
         remembered.insert(memory_of(typed, from), proof.clone());
         Ok(Visitor { name, role, session: None, proof: Some(proof), link: None })
-    }
-
-    fn cookie(&self, (of, value): (&str, &str), span: Span, is_tls: bool) -> String {
-        let secure = if is_tls { "; Secure" } else { "" };
-        // Without a path it is that of the page, also behind a proxy that puts it elsewhere (RFC 6265 §5.1.4).
-        format!("{}{of}={value}; HttpOnly; SameSite=Lax; Max-Age={}{secure}", self.cookie, span.as_s() as i64)
     }
 
     fn reread(&self) {
