@@ -42,6 +42,7 @@ mod several_cameras;
 mod source;
 #[cfg(all(target_os = "linux", feature = "ffmpeg", feature = "opencv"))]
 mod storage;
+mod supply;
 #[cfg(all(feature = "ffmpeg", feature = "opencv"))]
 mod support;
 mod systems;
