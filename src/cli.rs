@@ -10,6 +10,7 @@ pub mod kept;
 pub mod rules;
 pub mod server;
 mod source;
+pub mod tls;
 pub mod users;
 
 pub use cameras::CAMERAS_MAX;

@@ -23,6 +23,7 @@ mod passing;
 mod record;
 mod rules;
 mod source;
+mod tls;
 pub mod users;
 
 pub use check::read;

@@ -112,6 +112,9 @@ pub mod camera;
 // Who may do what.
 pub mod users;
 
+// The certificate that it shows.
+pub mod certificate;
+
 // The server.
 pub mod server;
 

@@ -34,8 +34,8 @@ pub use net::{
     connection::{HEAD_LEN_MAX, STREAMS_MAX},
     in_flight::{ANSWER_PATIENCE, ANSWER_RATE_MIN, ANSWERS_BYTES_MAX},
     limits::{
-        CONNECTIONS_MAX, CONNECTIONS_PER_ADDRESS_MAX, FIRST_REQUEST_TIMEOUT, IDLE_TIMEOUT, Limits, NEXT_REQUEST_TIMEOUT,
-        SHUTDOWN_GRACE,
+        CONNECTIONS_MAX, CONNECTIONS_PER_ADDRESS_MAX, FIRST_REQUEST_TIMEOUT, HANDSHAKE_TIMEOUT, IDLE_TIMEOUT, Limits,
+        NEXT_REQUEST_TIMEOUT, SHUTDOWN_GRACE,
     },
     listener::{BindError, Listener, bind},
     viewers::{VIEWER_SPAN, VIEWERS_MAX},
@@ -43,7 +43,7 @@ pub use net::{
 pub use origin::clip::HOLES as HOLES_HEADER;
 
 use crate::{failpoint, panics::Panics};
-use auth::gate::ConnectionInfo;
+use auth::gate::{Carrier, ConnectionInfo};
 use net::{
     admission::{Admission, Permit, Refusal},
     connection::{Protocols, serve_connection},
@@ -52,6 +52,7 @@ use net::{
     limits::REJECTION_TIMEOUT,
     log_throttle::LogThrottle,
     sendfile::SendfileStream,
+    tls::{HandshakeError, Met, Tls},
 };
 use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 use tokio::{
@@ -76,9 +77,10 @@ const VIEWERS_INTERVAL: Duration = Duration::from_secs(1);
 ///
 /// Fails only if the socket cannot be handed to the runtime; a failing accept is logged and tried again.
 pub async fn serve(listener: Listener, site: Site, limits: Limits, shutdown: impl Future<Output = ()>) -> io::Result<()> {
+    let tls = listener.certificates().cloned().map(Tls::new).transpose().map_err(io::Error::other)?;
     let socket = listener.into_tokio()?;
     let (stop, stopped) = watch::channel(());
-    let mut acceptor = Acceptor::new(site, limits, stopped);
+    let mut acceptor = Acceptor::new(site, tls.clone(), limits, stopped);
     let mut tasks = JoinSet::new();
     let mut viewers_due = interval(VIEWERS_INTERVAL);
     let mut writers = JoinSet::new();
@@ -96,8 +98,11 @@ pub async fn serve(listener: Listener, site: Site, limits: Limits, shutdown: imp
                 Err(error) => acceptor.pause_after(error).await,
             },
             Some(ended) = tasks.join_next() => note_panic(ended, panics),
-            _ = viewers_due.tick() => if !panics.turn(|| site.tick(limits.patience)) {
-                return Err(io::Error::other("the server meets a bug each second"));
+            _ = viewers_due.tick() => {
+                tls.iter().for_each(Tls::tick);
+                if !panics.turn(|| site.tick(limits.patience)) {
+                    return Err(io::Error::other("the server meets a bug each second"));
+                }
             },
         }
     }
@@ -118,6 +123,7 @@ pub async fn serve(listener: Listener, site: Site, limits: Limits, shutdown: imp
 /// What stands between the socket and the connections.
 struct Acceptor {
     site: Arc<Site>,
+    tls: Option<Tls>,
     protocols: Arc<Protocols>,
     limits: Limits,
     admission: Arc<Admission>,
@@ -128,12 +134,14 @@ struct Acceptor {
 }
 
 impl Acceptor {
-    fn new(site: Site, limits: Limits, stopped: watch::Receiver<()>) -> Acceptor {
+    fn new(site: Site, tls: Option<Tls>, limits: Limits, stopped: watch::Receiver<()>) -> Acceptor {
         let budget = Budget::of_system(limits.connections);
-        site.cache().set_files_max(budget.copies);
+        // What is encrypted cannot be sent from a file.
+        site.cache().set_files_max(if tls.is_some() { 0 } else { budget.copies });
         let admission = Admission::new(budget.connections, limits.connections_per_address, site.proxies());
         Acceptor {
             site: Arc::new(site),
+            tls,
             protocols: Arc::new(Protocols::new(&limits)),
             limits,
             admission,
@@ -175,12 +183,28 @@ impl Acceptor {
 
     fn serve_later(&self, stream: TcpStream, peer: SocketAddr, permit: Permit) -> impl Future<Output = ()> + Send + use<> {
         let (site, protocols, limits, stopped) = (self.site.clone(), self.protocols.clone(), self.limits, self.stopped.clone());
-        let connection = ConnectionInfo { peer: peer.ip(), local: stream.local_addr().ok().map(|local| local.ip()) };
+        let (tls, mut stopping) = (self.tls.clone(), self.stopped.clone());
+        let local = stream.local_addr().ok().map(|local| local.ip());
+        let connection = move |carrier| ConnectionInfo { peer: peer.ip(), local, carrier };
         async move {
             failpoint::hit("connection");
-            // TLS with ALPN would be accepted here: all below takes any stream of bytes.
-            let stream = SendfileStream::new(stream, site.cache().clone());
-            serve_connection(stream, connection, site, protocols, limits, stopped).await;
+            let met = match tls {
+                None => Ok((Met::Plain(stream), Carrier::Plain)),
+                Some(tls) => tokio::select! {
+                    met = tls.meet(stream, limits.handshake) => met.map(|met| (met, Carrier::PlainBesideTls)),
+                    _ = stopping.changed() => return,
+                },
+            };
+            match met {
+                Ok((Met::Plain(stream), carrier)) => {
+                    let stream = SendfileStream::new(stream, site.cache().clone());
+                    serve_connection(stream, connection(carrier), site, protocols, limits, stopped).await;
+                }
+                Ok((Met::Tls(stream), _)) => {
+                    serve_connection(stream, connection(Carrier::Tls), site, protocols, limits, stopped).await;
+                }
+                Err(error) => note_handshake(&site, peer, &error),
+            }
             drop(permit);
         }
     }
@@ -195,6 +219,16 @@ impl Acceptor {
         }
         sleep(ACCEPT_PAUSE).await;
     }
+}
+
+/// A peer that leaves is no fault of anybody's.
+fn note_handshake(site: &Site, peer: SocketAddr, error: &HandshakeError) {
+    let fault = match error {
+        HandshakeError::Gone | HandshakeError::Silent => return tracing::debug!(%peer, %error, "connection ended"),
+        HandshakeError::Slow => Fault::TooSlow,
+        HandshakeError::Untrusted(_) | HandshakeError::Failed(_) => Fault::Tls,
+    };
+    site.faults().note(fault, peer.ip(), site.now(), error);
 }
 
 /// Tells a client why it is turned away. Its request is read and dropped, for closing over unread bytes would destroy the answer.

@@ -6,9 +6,11 @@ use super::{Failure, OPENING_LOOK, failed, interrupt::Interrupt, limits};
 use crate::{
     camera::{Camera, CameraConfig, Cameras, PendingCamera},
     capture::{CaptureParts, SourceState},
+    certificate::Certificates,
     config::EventsConfig,
     console::{
-        Console, STATUS_PERIOD, addresses,
+        Console, STATUS_PERIOD,
+        addresses::{self, Offer},
         line::{self, Found, StatusLine},
     },
     detect::CascadeSpec,
@@ -20,7 +22,6 @@ use crate::{
     window::History,
 };
 use std::{
-    net::SocketAddr,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     time::Duration,
@@ -44,7 +45,7 @@ pub(super) fn run(
     console: &Console,
 ) -> Result<(), Failure> {
     let interrupt = Interrupt::install()?;
-    let listener = server::bind(server).map_err(failed)?;
+    let listener = over_tls(server::bind(server).map_err(failed)?, server, &clock)?;
     let address = listener.local_addr();
     let door = Door::new(&server.protection, address.port(), clock.clone()).map_err(failed)?;
     let is_guarded = door.is_guarded();
@@ -60,15 +61,22 @@ pub(super) fn run(
     let threads = parts.map(|(config, started)| StreamThread::start(config, events.hooks.clone(), started, supervised.clone()));
     let threads = threads.collect::<Result<Vec<_>, _>>();
     drop(supervised);
-    let streaming = Streaming { serving, cameras, supervision, is_guarded };
+    let offer = Offer { at: address, scheme: server.scheme(), is_guarded };
+    let streaming = Streaming { serving, cameras, supervision, offer };
     // A bug here too is told to the viewers before the program ends.
     let watched = catch_unwind(AssertUnwindSafe(|| {
         if threads.is_ok() {
-            streaming.watch(&interrupt, console, (configs, address));
+            streaming.watch(&interrupt, console, configs);
         }
     }));
     let ended = streaming.end(&interrupt, threads);
     watched.map_err(|_| Failure("the program's main thread ended by a bug".to_owned())).and(ended)
+}
+
+/// The listener with the certificate that it shows, if it is to show one.
+fn over_tls(listener: Listener, server: &ServerConfig, clock: &Arc<dyn Clock>) -> Result<Listener, Failure> {
+    let Some(source) = &server.certificate else { return Ok(listener) };
+    Ok(listener.over_tls(Certificates::open(source, clock.clone()).map_err(failed)?))
 }
 
 /// Starts all cameras, or none.
@@ -102,13 +110,13 @@ fn all_of(cameras: &[Arc<Camera>]) -> Result<Cameras, Failure> {
     Cameras::new(first.clone(), others.to_vec()).map_err(failed)
 }
 
-fn announce(console: &Console, address: SocketAddr, is_guarded: bool) {
+fn announce(console: &Console, offer: &Offer) {
     let interfaces = addresses::interfaces().unwrap_or_else(|error| {
         tracing::warn!("cannot list this computer's addresses: {error}");
         Vec::new()
     });
-    console.show_addresses(&addresses::addresses(address, &interfaces));
-    if let Some(warning) = addresses::exposure(address, is_guarded) {
+    console.show_addresses(&addresses::addresses(offer, &interfaces));
+    if let Some(warning) = addresses::exposure(offer) {
         tracing::warn!("{warning}");
     }
 }
@@ -136,18 +144,17 @@ struct Streaming {
     serving: Serving,
     cameras: Vec<Arc<Camera>>,
     supervision: Supervision,
-    /// Users or a password are needed.
-    is_guarded: bool,
+    offer: Offer,
 }
 
 impl Streaming {
     /// Shows the status until all streams have ended, or the user ends them.
-    fn watch(&self, interrupt: &Interrupt, console: &Console, (configs, address): (&[CameraConfig], SocketAddr)) {
+    fn watch(&self, interrupt: &Interrupt, console: &Console, configs: &[CameraConfig]) {
         let mut display = None;
         while !interrupt.wait(if display.is_some() { STATUS_PERIOD } else { OPENING_LOOK }) && !self.has_ended() {
             failpoint::hit("main");
             if display.is_none() && self.supervision.is_to_be_announced() {
-                announce(console, address, self.is_guarded);
+                announce(console, &self.offer);
                 display = Some(console.status());
             }
             if let (Some(display), [first, ..]) = (&mut display, &self.cameras[..]) {

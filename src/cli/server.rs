@@ -1,6 +1,6 @@
 //! Where the server listens, and whom it answers, as typed.
 
-use super::users::UsersArgs;
+use super::{tls::TlsArgs, users::UsersArgs};
 use crate::server;
 use clap::Args;
 
@@ -32,4 +32,7 @@ pub struct ServerArgs {
     /// Who may do what.
     #[command(flatten)]
     pub users: UsersArgs,
+    /// TLS.
+    #[command(flatten)]
+    pub tls: TlsArgs,
 }

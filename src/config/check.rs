@@ -5,7 +5,7 @@
 use super::{
     Command, DetectFilesConfig, DevicesConfig, EventsConfig, Invocation, Listing, demand, framing, kept, passing, record, rules,
     source::{controls, refuse_addresses, source},
-    users,
+    tls, users,
 };
 use crate::{
     archive::auto_record::RecordRules,
@@ -406,7 +406,8 @@ fn server(args: &ServerArgs, storage: Option<&Path>) -> Result<ServerConfig, Usa
         let port = quantity::whole(text).and_then(|port| u16::try_from(port).ok());
         port.ok_or_else(|| "a port is 0 to 65535; write 8080, or 0 for any free one".to_owned())
     })?;
-    Ok(ServerConfig { bind, port, access: access(args)?, protection: users::protection(&args.users, bind, storage)? })
+    let protection = users::protection(&args.users, bind, storage)?;
+    Ok(ServerConfig { bind, port, access: access(args)?, protection, certificate: tls::certificate(&args.tls)? })
 }
 
 fn access(args: &ServerArgs) -> Result<AccessConfig, UsageError> {

@@ -29,6 +29,17 @@ const VIRTUAL_NAMES: [&str; 16] = [
 const QR_COLOURS: &str = "\x1b[38;5;16;48;5;231m";
 const COLOURS_END: &str = "\x1b[0m";
 
+/// What is offered to browsers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Offer {
+    /// Where the server listens.
+    pub at: SocketAddr,
+    /// `http` or `https`.
+    pub scheme: &'static str,
+    /// It lets users in alone.
+    pub is_guarded: bool,
+}
+
 /// An address of this host on one of its networks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Interface {
@@ -74,10 +85,10 @@ pub fn interfaces() -> io::Result<Vec<Interface>> {
     Ok(found.into_iter().map(|interface| Interface { ip: interface.ip(), name: interface.name }).collect())
 }
 
-/// Every address under which a server that listens on `listener` can be opened: this computer, then networks, then the rest.
-pub fn addresses(listener: SocketAddr, interfaces: &[Interface]) -> Vec<Address> {
-    let address = |ip, reach| Address { url: url(ip, listener.port()), reach };
-    let bound = listener.ip();
+/// Every address under which the server can be opened: this computer, then networks, then the rest.
+pub fn addresses(offer: &Offer, interfaces: &[Interface]) -> Vec<Address> {
+    let address = |ip, reach| Address { url: format!("{}://{}/", offer.scheme, SocketAddr::new(ip, offer.at.port())), reach };
+    let bound = offer.at.ip();
     if bound.is_loopback() {
         return vec![address(bound, Reach::ThisHost)];
     }
@@ -125,15 +136,12 @@ fn reach(name: &str, ip: IpAddr) -> Reach {
     }
 }
 
-fn url(ip: IpAddr, port: u16) -> String {
-    format!("http://{}/", SocketAddr::new(ip, port))
-}
-
-/// What to say when others can reach it; `None` when they cannot. `is_guarded` tells that it lets users in alone.
-pub fn exposure(listener: SocketAddr, is_guarded: bool) -> Option<String> {
-    let port = listener.port();
-    (!listener.ip().is_loopback()).then(|| match is_guarded {
-        true => "passwords and pictures cross the network as they are, for all who listen there; behind a reverse proxy with TLS they do not"
+/// What to say when others can reach it, or hear what is said; `None` when they cannot.
+pub fn exposure(offer: &Offer) -> Option<String> {
+    let port = offer.at.port();
+    let is_heard = offer.scheme == "http" || !offer.is_guarded;
+    (is_heard && !offer.at.ip().is_loopback()).then(|| match offer.is_guarded {
+        true => "passwords and pictures cross the network as they are, for all who listen there; with --tls-cert they do not"
             .to_owned(),
         false => format!(
             "everyone who reaches port {port} of this computer can watch, and write and delete markers and recordings, as --open says; \
@@ -182,8 +190,12 @@ mod tests {
         .to_vec()
     }
 
+    fn offer(listener: &str) -> Offer {
+        Offer { at: listener.parse().unwrap(), scheme: "http", is_guarded: false }
+    }
+
     fn check(listener: &str, expect: &[&str]) {
-        let found = addresses(listener.parse().unwrap(), &interfaces());
+        let found = addresses(&offer(listener), &interfaces());
         let lines: Vec<String> = found.iter().map(|address| format!("{} {}", address.url, address.reach)).collect();
         assert_eq!(lines, expect, "{listener}");
     }
@@ -225,18 +237,20 @@ mod tests {
 
     #[test]
     fn a_warning_is_due_as_soon_as_others_can_watch() {
-        assert_eq!(exposure("127.0.0.1:8080".parse().unwrap(), false), None);
-        assert_eq!(exposure("[::1]:8080".parse().unwrap(), true), None);
-        let told = |is_guarded| exposure("0.0.0.0:8080".parse().unwrap(), is_guarded).unwrap_or_default();
+        assert_eq!(exposure(&offer("127.0.0.1:8080")), None);
+        assert_eq!(exposure(&Offer { is_guarded: true, ..offer("[::1]:8080") }), None);
+        let told = |is_guarded| exposure(&Offer { is_guarded, ..offer("0.0.0.0:8080") }).unwrap_or_default();
+        let over_tls = |is_guarded| exposure(&Offer { is_guarded, scheme: "https", ..offer("0.0.0.0:8080") });
+        assert!(over_tls(true).is_none() && over_tls(false).is_some());
         assert!(told(false).starts_with("everyone who reaches port 8080 of this computer can watch, and write"));
         assert!(told(true).starts_with("passwords and pictures cross the network as they are"));
     }
 
     #[test]
     fn the_block_lists_addresses_in_columns_and_codes_the_network_one() {
-        let alone = block(&addresses("127.0.0.1:8080".parse().unwrap(), &interfaces()));
+        let alone = block(&addresses(&offer("127.0.0.1:8080"), &interfaces()));
         assert_eq!(alone, "Open in a browser:\n  http://127.0.0.1:8080/  on this computer\n");
-        let all = block(&addresses("0.0.0.0:8080".parse().unwrap(), &interfaces()));
+        let all = block(&addresses(&offer("0.0.0.0:8080"), &interfaces()));
         let texts: Vec<&str> = all.lines().take_while(|line| !line.contains('\x1b')).collect();
         assert_eq!(texts[1], "  http://127.0.0.1:8080/    on this computer");
         assert_eq!(texts[2], "  http://192.168.1.5:8080/  on the network (eth0)");

@@ -7,4 +7,5 @@ pub(super) mod negotiation;
 pub(super) mod query;
 pub(super) mod reply;
 pub(super) mod site;
+pub(super) mod tls;
 pub(super) mod token_bucket;

@@ -14,4 +14,5 @@ pub(super) mod log_throttle;
 pub(super) mod memfd_cache;
 pub(super) mod prefaced_io;
 pub(super) mod sendfile;
+pub(super) mod tls;
 pub(super) mod viewers;

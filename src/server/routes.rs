@@ -165,6 +165,11 @@ impl<'a> Route<'a> {
         taken.join(",")
     }
 
+    /// Whether it is answered without TLS where there is TLS: who looks whether the server is there asks for nothing secret.
+    pub(super) fn is_for_strangers(self) -> bool {
+        matches!(self, Route::Health | Route::Readiness)
+    }
+
     /// Whether `--allow-origin` opens it to pages of other origins: the streams, and the time that their players need.
     pub(super) fn is_for_players(self) -> bool {
         matches!(self, Route::Stream(..) | Route::Time)

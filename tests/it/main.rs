@@ -47,6 +47,8 @@ mod supply;
 mod support;
 mod systems;
 mod tidy;
+#[cfg(all(target_os = "linux", feature = "ffmpeg", feature = "opencv"))]
+mod tls;
 #[cfg(all(feature = "ffmpeg", feature = "opencv"))]
 mod two_cameras;
 #[cfg(all(feature = "ffmpeg", feature = "opencv"))]

@@ -67,6 +67,7 @@ impl Stage {
             port: 0,
             access: AccessConfig::default(),
             protection: Protection::default(),
+            certificate: None,
         };
         let listener = bind(&server).expect("a port");
         let address = listener.local_addr().to_string();

@@ -43,7 +43,8 @@ impl Running {
         thread::spawn(move || stderr.lines().map_while(Result::ok).all(|line| lines.send(line).is_ok()));
         let mut seen = Vec::new();
         while let Ok(line) = log.recv_timeout(DEADLINE) {
-            if let Some(url) = line.split_whitespace().find_map(|word| word.strip_prefix("http://127.0.0.1:")) {
+            let is_address = |word: &&str| word.starts_with("http://127.0.0.1:") || word.starts_with("https://127.0.0.1:");
+            if let Some((_, url)) = line.split_whitespace().find(is_address).and_then(|word| word.split_once("127.0.0.1:")) {
                 let address = format!("127.0.0.1:{}", url.trim_end_matches('/'));
                 return Running { child, address, log };
             }
@@ -62,6 +63,12 @@ impl Running {
     /// GETs a path until it answers 200 with a body that satisfies `wanted`.
     pub(crate) fn wait_for(&self, path: &str, wanted: impl Fn(&Answer) -> bool) -> Answer {
         wait_for(&self.address, path, wanted)
+    }
+
+    /// What it logs next, if it does so soon.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn next_line(&self) -> Option<String> {
+        self.log.recv_timeout(Duration::from_secs(1)).ok()
     }
 
     /// Asks it to end, and waits for its end. Not by SIGINT: a background job of a shell, as the tests may be, ignores it. Returns also what it logged since the start.

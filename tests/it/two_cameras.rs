@@ -49,6 +49,7 @@ fn two_test_sources_run_in_one_process() {
         port: 0,
         access: AccessConfig::default(),
         protection: Protection::default(),
+        certificate: None,
     })
     .expect("a port");
     let address = listener.local_addr().to_string();

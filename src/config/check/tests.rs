@@ -68,7 +68,8 @@ fn without_options_the_defaults_are_meant() {
                 bind: BIND_DEFAULT,
                 port: PORT_DEFAULT,
                 access: AccessConfig::default(),
-                protection: Protection::default()
+                protection: Protection::default(),
+                certificate: None
             }
         )
     );
@@ -125,7 +126,10 @@ fn every_option_reaches_its_stage() {
     };
     assert_eq!(
         (config, server),
-        (expect, ServerConfig { bind: "::1".parse().unwrap(), port: 0, access, protection: Protection::default() })
+        (
+            expect,
+            ServerConfig { bind: "::1".parse().unwrap(), port: 0, access, protection: Protection::default(), certificate: None }
+        )
     );
 }
 

@@ -4,7 +4,7 @@
 use super::{
     own_names::OwnNames,
     proxies::{Client, TrustedProxies},
-    same_origin::is_foreign,
+    same_origin::{is_exposed, is_foreign},
 };
 use crate::{
     server::{
@@ -50,6 +50,18 @@ pub(in crate::server) struct ConnectionInfo {
     pub(in crate::server) peer: IpAddr,
     /// Where it came in; `None` if the system does not tell.
     pub(in crate::server) local: Option<IpAddr>,
+    pub(in crate::server) carrier: Carrier,
+}
+
+/// What carries a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::server) enum Carrier {
+    /// TCP, and there is no TLS here.
+    Plain,
+    /// TCP, where TLS is spoken too: whoever can is sent there.
+    PlainBesideTls,
+    /// TLS.
+    Tls,
 }
 
 /// Decides which requests are answered.
@@ -107,7 +119,9 @@ impl Gate {
             let grant = grant.filter(|_| self.is_allowed(headers, is_open));
             return Err(grant.map_or_else(|| refuse(plain(403, FOREIGN)), |grant| Box::new(self.preflight(headers, grant))));
         }
-        if is_foreign(request.method(), headers, &asked) && !self.is_allowed(headers, is_open) {
+        if (is_foreign(request.method(), headers, &asked) || is_exposed(connection.carrier, headers))
+            && !self.is_allowed(headers, is_open)
+        {
             self.log_refused_origin(text_of(headers, header::ORIGIN).unwrap_or("an origin that it does not tell"), now);
             return Err(refuse(plain(403, FOREIGN)));
         }

@@ -1,7 +1,7 @@
 //! Reverse proxies whose word counts: what they tell of who asks, under which name, and whether over TLS (RFC 7239, and the older headers
 //! that most of them send). From anybody else these headers are not read. Pure.
 
-use super::gate::ConnectionInfo;
+use super::gate::{Carrier, ConnectionInfo};
 use crate::server::{authority::Authority, http::reply::text_of};
 use hyper::{HeaderMap, header};
 use std::{
@@ -100,11 +100,11 @@ impl TrustedProxies {
     /// Who asks. Each proxy adds the address from which it was asked, so the chain is read from its end, as long as proxies are believed;
     /// what stands before the first other address may be anybody's invention.
     pub(in crate::server) fn client(&self, connection: ConnectionInfo, headers: &HeaderMap) -> Client {
-        let mut client = Client { address: connection.peer.to_canonical(), is_tls: false };
+        let mut client = Client { address: connection.peer.to_canonical(), is_tls: connection.carrier == Carrier::Tls };
         if !self.trust(connection) {
             return client;
         }
-        client.is_tls = last_proto(headers).is_some_and(|proto| proto.eq_ignore_ascii_case("https"));
+        client.is_tls = last_proto(headers).map_or(client.is_tls, |proto| proto.eq_ignore_ascii_case("https"));
         for told in chain(headers).into_iter().rev().take(CHAIN_LEN_MAX) {
             let Some(told) = told else { break };
             client.address = told;
@@ -210,7 +210,7 @@ mod tests {
         let there = TrustedProxies::of(["10.0.0.0/8", "127.0.0.1"].iter().filter_map(|text| Network::parse(text)).collect());
         let none = TrustedProxies::of(Vec::new());
         let check = |proxies: &TrustedProxies, peer: &str, lines: &[(&'static str, &'static str)], expect: &str| {
-            let connection = ConnectionInfo { peer: ip(peer), local: None };
+            let connection = ConnectionInfo { peer: ip(peer), local: None, carrier: Carrier::Plain };
             assert_eq!(proxies.client(connection, &headers(lines)).address, ip(expect), "{proxies:?} {peer} {lines:?}");
         };
         let two = &[("x-forwarded-for", "203.0.113.9, 192.0.2.7")][..];
@@ -243,7 +243,8 @@ mod tests {
     #[test]
     fn the_scheme_is_told_by_the_nearest_proxy() {
         let check = |peer: &str, lines: &[(&'static str, &'static str)], expect: bool| {
-            let client = TrustedProxies::default().client(ConnectionInfo { peer: ip(peer), local: None }, &headers(lines));
+            let client = TrustedProxies::default()
+                .client(ConnectionInfo { peer: ip(peer), local: None, carrier: Carrier::Plain }, &headers(lines));
             assert_eq!(client.is_tls, expect, "{peer} {lines:?}");
         };
         check("127.0.0.1", &[("x-forwarded-proto", "https")], true);

@@ -3,6 +3,7 @@
 //! Browsers say it by Fetch Metadata, but over TLS and to loopback addresses only; else by `Origin`, which they leave out where a page only
 //! shows what it loads (`<img>`, `<video>`, `<script>`). Such a load is kept from the page by Cross-Origin-Resource-Policy.
 
+use super::gate::Carrier;
 use crate::server::authority::{Authority, Origin};
 use hyper::{HeaderMap, Method, header};
 
@@ -31,9 +32,27 @@ pub(in crate::server) fn is_foreign(method: &Method, headers: &HeaderMap, ours: 
     !origin.is_some_and(|origin| ours.iter().any(|authority| origin.is_at(authority)))
 }
 
+/// Whether a request over TLS is that of a page which was not loaded over TLS: whoever is on the way to the browser may have written it.
+pub(in crate::server) fn is_exposed(carrier: Carrier, headers: &HeaderMap) -> bool {
+    let origin = headers.get(header::ORIGIN).and_then(|origin| Origin::parse(origin.to_str().ok()?));
+    carrier == Carrier::Tls && origin.is_some_and(|origin| origin.scheme == "http")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_page_without_tls_may_change_nothing_over_tls() {
+        let check = |carrier: Carrier, origin: Option<&'static str>, expect: bool| {
+            let headers = origin.map(|origin| (header::ORIGIN, hyper::header::HeaderValue::from_static(origin)));
+            assert_eq!(is_exposed(carrier, &headers.into_iter().collect()), expect, "{carrier:?} {origin:?}");
+        };
+        check(Carrier::Tls, Some("http://cam.local:8080"), true);
+        check(Carrier::Tls, Some("https://cam.local:8080"), false);
+        check(Carrier::Tls, None, false);
+        check(Carrier::Plain, Some("http://cam.local:8080"), false);
+    }
 
     fn check(method: Method, lines: &[(&'static str, &str)], expect: bool) {
         let headers = lines.iter().map(|(name, value)| (name.parse().expect("a name"), value.parse().expect("a value")));

@@ -3,6 +3,7 @@
 use super::{
     answer::{Answer, Call},
     reply::{EMBED_POLICY, SECURITY_HEADERS, later, not_found, plain, respond},
+    tls,
 };
 use crate::{
     camera::{Camera, Cameras},
@@ -12,7 +13,7 @@ use crate::{
         api::{events, login, markers},
         auth::{
             door::{Door, Look},
-            gate::{ConnectionInfo, Gate, Grant},
+            gate::{Carrier, ConnectionInfo, Gate, Grant},
             link,
             proxies::{Client, TrustedProxies},
             visitor::{SharedLink, Visitor},
@@ -109,12 +110,19 @@ impl Site {
             Ok(grant) => grant,
             Err(told) => return pending((*told).into(), Tail::default()),
         };
+        if connection.carrier == Carrier::PlainBesideTls
+            && !route.is_some_and(Route::is_for_strangers)
+            && !self.shared.gate.client(connection, request.headers()).is_tls
+        {
+            return pending(tls::redirect(&request).into(), Tail::default());
+        }
         let is_of_stream = matches!(route, Some(Route::Stream(..)));
         let tail = Tail {
             grant,
             is_embed: route == Some(Route::Page) && is_embed(request.uri()),
             // The origin knows what HEAD is.
             is_head: request.method() == Method::HEAD && !is_of_stream,
+            is_strict: connection.carrier == Carrier::Tls && tls::is_public(&request),
         };
         let (audience, handler) = match route {
             None => (Audience::From(Role::Viewer), nothing as Handler),
@@ -224,6 +232,8 @@ struct Tail {
     is_embed: bool,
     /// The body is left out.
     is_head: bool,
+    /// The browser is told to come over TLS alone from now on.
+    is_strict: bool,
 }
 
 /// An answer, there or to come, that gets what all answers carry.
@@ -245,6 +255,9 @@ impl Future for Pending {
         }
         if tail.is_embed {
             response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, EMBED_POLICY);
+        }
+        if tail.is_strict {
+            response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, tls::STRICT);
         }
         Poll::Ready(if tail.is_head { without_body(response) } else { response })
     }

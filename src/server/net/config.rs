@@ -1,6 +1,9 @@
 //! Where the server listens.
 
-use crate::server::auth::{access::AccessConfig, protection::Protection};
+use crate::{
+    certificate::CertificateSource,
+    server::auth::{access::AccessConfig, protection::Protection},
+};
 use std::net::{IpAddr, Ipv4Addr};
 
 /// Address when none is asked: this host alone.
@@ -19,4 +22,13 @@ pub struct ServerConfig {
     pub access: AccessConfig,
     /// Who may do what.
     pub protection: Protection,
+    /// What it shows over TLS; without it there is none.
+    pub certificate: Option<CertificateSource>,
+}
+
+impl ServerConfig {
+    /// With what its addresses begin.
+    pub fn scheme(&self) -> &'static str {
+        if self.certificate.is_some() { "https" } else { "http" }
+    }
 }

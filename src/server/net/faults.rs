@@ -23,6 +23,8 @@ pub(in crate::server) enum Fault {
     Protocol,
     /// A request that it began did not come whole in time.
     TooSlow,
+    /// Its TLS handshake failed.
+    Tls,
     /// It has all the connections that an address may have, and wants more.
     TooMany,
 }
@@ -32,6 +34,7 @@ pub(in crate::server) enum Fault {
 pub(in crate::server) struct Faults {
     protocol: Counter,
     too_slow: Counter,
+    tls: Counter,
     too_many: Counter,
     told: Mutex<HashMap<(Fault, IpAddr), Ticks>>,
 }
@@ -41,6 +44,7 @@ pub(in crate::server) struct Faults {
 pub(in crate::server) struct FaultsReport {
     protocol: u64,
     too_slow: u64,
+    tls: u64,
     too_many: u64,
 }
 
@@ -50,6 +54,7 @@ impl Faults {
         match fault {
             Fault::Protocol => &self.protocol,
             Fault::TooSlow => &self.too_slow,
+            Fault::Tls => &self.tls,
             Fault::TooMany => &self.too_many,
         }
         .bump();
@@ -69,7 +74,12 @@ impl Faults {
     }
 
     pub(in crate::server) fn report(&self) -> FaultsReport {
-        FaultsReport { protocol: self.protocol.get(), too_slow: self.too_slow.get(), too_many: self.too_many.get() }
+        FaultsReport {
+            protocol: self.protocol.get(),
+            too_slow: self.too_slow.get(),
+            tls: self.tls.get(),
+            too_many: self.too_many.get(),
+        }
     }
 }
 
@@ -97,6 +107,6 @@ mod tests {
             faults.is_told(Fault::TooMany, IpAddr::from(n.to_be_bytes()), Ticks(0))
         });
         assert!(told.count() <= TOLD_MAX);
-        assert_eq!(faults.report(), FaultsReport { protocol: 10_000, too_slow: 0, too_many: 0 });
+        assert_eq!(faults.report(), FaultsReport { protocol: 10_000, too_slow: 0, tls: 0, too_many: 0 });
     }
 }

@@ -13,6 +13,9 @@ pub const CONNECTIONS_PER_ADDRESS_MAX: usize = 256;
 /// A new connection must bring its first request whole within this time. Browsers open some in advance, and do without.
 pub const FIRST_REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// The TLS handshake of a new connection must be done within this time: two turns over the worst radio link.
+pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// The next request on an open HTTP/1 connection must be whole within this time after the last answer; players ask every few seconds.
 pub const NEXT_REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -35,6 +38,8 @@ pub struct Limits {
     pub connections: usize,
     /// Connections at a time from one address; the loopback address is exempt.
     pub connections_per_address: usize,
+    /// Until the TLS handshake is done.
+    pub handshake: Duration,
     /// Until the first request of a connection is whole.
     pub first_request: Duration,
     /// Until the next request of an HTTP/1 connection is whole.
@@ -52,6 +57,7 @@ impl Default for Limits {
         Limits {
             connections: CONNECTIONS_MAX,
             connections_per_address: CONNECTIONS_PER_ADDRESS_MAX,
+            handshake: HANDSHAKE_TIMEOUT,
             first_request: FIRST_REQUEST_TIMEOUT,
             next_request: NEXT_REQUEST_TIMEOUT,
             idle: IDLE_TIMEOUT,

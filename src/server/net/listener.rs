@@ -1,11 +1,12 @@
 //! The listening socket, taken early: an address that cannot be had is told before the camera is opened.
 
-use crate::server::ServerConfig;
+use crate::{certificate::Certificates, server::ServerConfig};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::{
     fmt::Write,
     io,
     net::{IpAddr, SocketAddr, TcpListener},
+    sync::Arc,
 };
 
 /// Connections that the system may keep until the accept loop takes them: a class of viewers that reloads at once.
@@ -22,9 +23,20 @@ const PORT_UNPRIVILEGED: u16 = 8080;
 pub struct Listener {
     socket: TcpListener,
     local: SocketAddr,
+    certificates: Option<Arc<Certificates>>,
 }
 
 impl Listener {
+    /// The same over TLS.
+    pub fn over_tls(self, certificates: Arc<Certificates>) -> Listener {
+        Listener { certificates: Some(certificates), ..self }
+    }
+
+    /// What it shows over TLS.
+    pub(in crate::server) fn certificates(&self) -> Option<&Arc<Certificates>> {
+        self.certificates.as_ref()
+    }
+
     /// The address and port that it listens on; the port is the real one where 0 was asked.
     pub fn local_addr(&self) -> SocketAddr {
         self.local
@@ -76,7 +88,7 @@ pub fn bind(config: &ServerConfig) -> Result<Listener, BindError> {
     let at = SocketAddr::new(config.bind, config.port);
     let listen = || {
         let socket = listen(at)?;
-        Ok(Listener { local: socket.local_addr()?, socket })
+        Ok(Listener { local: socket.local_addr()?, socket, certificates: None })
     };
     listen().map_err(|error: io::Error| match error.kind() {
         io::ErrorKind::AddrInUse => BindError::InUse { at, free: free_port_after(at) },
@@ -127,7 +139,13 @@ mod tests {
     use std::net::Ipv4Addr;
 
     fn on_loopback(port: u16) -> ServerConfig {
-        ServerConfig { bind: Ipv4Addr::LOCALHOST.into(), port, access: AccessConfig::default(), protection: Protection::default() }
+        ServerConfig {
+            bind: Ipv4Addr::LOCALHOST.into(),
+            port,
+            access: AccessConfig::default(),
+            protection: Protection::default(),
+            certificate: None,
+        }
     }
 
     #[test]

@@ -5,7 +5,11 @@ const LOOPBACK: &str = "127.0.0.1";
 const NETWORK: &str = "192.0.2.9";
 
 fn connection(peer: &str) -> ConnectionInfo {
-    ConnectionInfo { peer: peer.parse().expect(peer), local: Some("192.0.2.5".parse().expect("an address")) }
+    ConnectionInfo {
+        peer: peer.parse().expect(peer),
+        local: Some("192.0.2.5".parse().expect("an address")),
+        carrier: Carrier::Plain,
+    }
 }
 
 fn gate(origins: &[&str]) -> Gate {

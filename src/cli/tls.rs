@@ -1,0 +1,17 @@
+//! The options of the server that are about TLS, as typed.
+
+use clap::Args;
+use std::path::PathBuf;
+
+/// TLS.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Server")]
+pub struct TlsArgs {
+    /// Answer over TLS (https) with the certificate in this file, in PEM, with those that lead to its root; a changed file is read
+    /// again [needs --tls-key]
+    #[arg(long, value_name = "FILE")]
+    pub tls_cert: Option<PathBuf>,
+    /// The private key of --tls-cert, in PEM, without a password; it may be the same file
+    #[arg(long, value_name = "FILE")]
+    pub tls_key: Option<PathBuf>,
+}

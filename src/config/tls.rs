@@ -1,0 +1,43 @@
+//! What was said about TLS.
+
+use super::check::refuse;
+use crate::{
+    certificate::CertificateSource,
+    cli::{UsageError, tls::TlsArgs},
+};
+
+/// Where the certificate comes from; none is no TLS.
+pub(super) fn certificate(args: &TlsArgs) -> Result<Option<CertificateSource>, UsageError> {
+    let shown = |path: &std::path::Path| path.display().to_string();
+    match (&args.tls_cert, &args.tls_key) {
+        (None, None) => Ok(None),
+        (Some(certificate), Some(key)) => Ok(Some(CertificateSource::Files { certificate: certificate.clone(), key: key.clone() })),
+        (Some(certificate), None) => {
+            refuse("--tls-cert", &shown(certificate), "its private key is missing; write --tls-key FILE, too")
+        }
+        (None, Some(key)) => refuse("--tls-key", &shown(key), "the certificate is missing; write --tls-cert FILE, too"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{config::Command, config::check::tests::meaning};
+
+    fn read(line: &str) -> Result<Option<CertificateSource>, String> {
+        match meaning(line)?.command {
+            Command::Stream(_, server, _) => Ok(server.certificate),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_certificate_comes_with_its_key() {
+        assert_eq!(read(""), Ok(None));
+        let files = CertificateSource::Files { certificate: "a.pem".into(), key: "b.pem".into() };
+        assert_eq!(read("--tls-cert a.pem --tls-key b.pem"), Ok(Some(files)));
+        let refused = |line: &str| read(line).expect_err(line);
+        assert_eq!(refused("--tls-cert a.pem"), "--tls-cert a.pem: its private key is missing; write --tls-key FILE, too");
+        assert_eq!(refused("--tls-key b.pem"), "--tls-key b.pem: the certificate is missing; write --tls-cert FILE, too");
+    }
+}
