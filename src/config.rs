@@ -15,6 +15,7 @@ use crate::{
 };
 use std::{fmt, path::PathBuf};
 
+mod bind;
 mod check;
 mod demand;
 mod framing;

@@ -38,6 +38,7 @@ pub use net::{
         NEXT_REQUEST_TIMEOUT, SHUTDOWN_GRACE,
     },
     listener::{BindError, Listener, bind},
+    place::{Bind, Place},
     viewers::{VIEWER_SPAN, VIEWERS_MAX},
 };
 pub use origin::clip::HOLES as HOLES_HEADER;
@@ -52,16 +53,19 @@ use net::{
     limits::REJECTION_TIMEOUT,
     log_throttle::LogThrottle,
     sendfile::SendfileStream,
+    socket::Incoming,
     tls::{HandshakeError, Met, Tls},
 };
 use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::TcpStream,
     sync::{OwnedSemaphorePermit, Semaphore, watch},
     task::{JoinError, JoinSet},
     time::{interval, sleep, timeout},
 };
+#[cfg(unix)]
+use {std::net::Ipv4Addr, tokio::net::UnixStream};
 
 /// Wait after the system refused to accept, for it is out of files or memory: others must close first.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -92,7 +96,7 @@ pub async fn serve(listener: Listener, site: Site, limits: Limits, shutdown: imp
         tokio::select! {
             () = &mut shutdown => break,
             accepted = socket.accept() => match accepted {
-                Ok((stream, peer)) => if !panics.turn(|| acceptor.receive(stream, peer, &mut tasks)) {
+                Ok(incoming) => if !panics.turn(|| acceptor.receive(incoming, &mut tasks)) {
                     return Err(io::Error::other("the server meets a bug with each connection"));
                 },
                 Err(error) => acceptor.pause_after(error).await,
@@ -152,20 +156,19 @@ impl Acceptor {
         }
     }
 
-    fn receive(&mut self, stream: TcpStream, peer: SocketAddr, tasks: &mut JoinSet<()>) {
+    fn receive(&mut self, incoming: Incoming, tasks: &mut JoinSet<()>) {
         failpoint::hit("accept");
-        // A part is sent the moment it is whole; waiting for more to fill a packet would cost up to 40 ms.
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%peer, %error, "TCP_NODELAY not set");
-        }
-        match self.admission.admit(peer.ip()) {
-            Ok(permit) => {
-                tasks.spawn(self.serve_later(stream, peer, permit));
-            }
+        let peer = incoming.peer();
+        match self.admission.admit(peer) {
+            Ok(permit) => match incoming {
+                Incoming::Tcp(stream, peer) => _ = tasks.spawn(self.serve_later(stream, peer, permit)),
+                #[cfg(unix)]
+                Incoming::Unix(stream) => _ = tasks.spawn(self.serve_unix(stream, permit)),
+            },
             Err(refusal) => {
                 match refusal {
                     Refusal::AddressFull(_) => {
-                        self.site.faults().note(Fault::TooMany, peer.ip(), self.site.now(), &refusal);
+                        self.site.faults().note(Fault::TooMany, peer, self.site.now(), &refusal);
                     }
                     Refusal::Full(_) if self.refused.allows(self.site.now()) => {
                         tracing::warn!(%peer, "connections are refused: {refusal}");
@@ -173,9 +176,9 @@ impl Acceptor {
                     Refusal::Full(_) => {}
                 }
                 if let Ok(rejection) = self.rejections.clone().try_acquire_owned() {
-                    tasks.spawn(reject(stream, refusal, rejection));
+                    tasks.spawn(reject(incoming, refusal, rejection));
                 } else {
-                    reject_at_once(stream, refusal);
+                    reject_at_once(incoming, refusal);
                 }
             }
         }
@@ -184,6 +187,10 @@ impl Acceptor {
     fn serve_later(&self, stream: TcpStream, peer: SocketAddr, permit: Permit) -> impl Future<Output = ()> + Send + use<> {
         let (site, protocols, limits, stopped) = (self.site.clone(), self.protocols.clone(), self.limits, self.stopped.clone());
         let (tls, mut stopping) = (self.tls.clone(), self.stopped.clone());
+        // A part is sent the moment it is whole; waiting for more to fill a packet would cost up to 40 ms.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%peer, %error, "TCP_NODELAY not set");
+        }
         let local = stream.local_addr().ok().map(|local| local.ip());
         let connection = move |carrier| ConnectionInfo { peer: peer.ip(), local, carrier };
         async move {
@@ -205,6 +212,17 @@ impl Acceptor {
                 }
                 Err(error) => note_handshake(&site, peer, &error),
             }
+            drop(permit);
+        }
+    }
+
+    #[cfg(unix)]
+    fn serve_unix(&self, stream: UnixStream, permit: Permit) -> impl Future<Output = ()> + Send + use<> {
+        let (site, protocols, limits, stopped) = (self.site.clone(), self.protocols.clone(), self.limits, self.stopped.clone());
+        let connection = ConnectionInfo { peer: Ipv4Addr::LOCALHOST.into(), local: None, carrier: Carrier::Unix };
+        async move {
+            failpoint::hit("connection");
+            serve_connection(stream, connection, site, protocols, limits, stopped).await;
             drop(permit);
         }
     }
@@ -232,7 +250,16 @@ fn note_handshake(site: &Site, peer: SocketAddr, error: &HandshakeError) {
 }
 
 /// Tells a client why it is turned away. Its request is read and dropped, for closing over unread bytes would destroy the answer.
-async fn reject(mut stream: TcpStream, refusal: Refusal, rejection: OwnedSemaphorePermit) {
+async fn reject(incoming: Incoming, refusal: Refusal, rejection: OwnedSemaphorePermit) {
+    match incoming {
+        Incoming::Tcp(stream, _) => tell(stream, refusal).await,
+        #[cfg(unix)]
+        Incoming::Unix(stream) => tell(stream, refusal).await,
+    }
+    drop(rejection);
+}
+
+async fn tell(mut stream: impl AsyncRead + AsyncWrite + Unpin, refusal: Refusal) {
     let answer = rejection_of(refusal);
     let told = timeout(REJECTION_TIMEOUT, async {
         stream.write_all(answer.as_bytes()).await?;
@@ -244,16 +271,15 @@ async fn reject(mut stream: TcpStream, refusal: Refusal, rejection: OwnedSemapho
     if !matches!(told.await, Ok(Ok(()))) {
         tracing::debug!("a client left before it was told why it was turned away");
     }
-    drop(rejection);
 }
 
 /// Tells it without waiting, in a flood: most have sent their request by then, and hear why.
-fn reject_at_once(stream: TcpStream, refusal: Refusal) {
+fn reject_at_once(incoming: Incoming, refusal: Refusal) {
     use std::io::{Read, Write};
     /// Bytes of a request that are read and dropped; a longer one may lose the answer.
     const READ_MAX: u64 = 4096;
-    let told = stream.into_std().and_then(|mut stream| {
-        let drain = |stream: &std::net::TcpStream| io::copy(&mut stream.take(READ_MAX), &mut io::sink());
+    let told = incoming.into_blocking().and_then(|mut stream| {
+        let drain = |stream: &socket2::Socket| io::copy(&mut stream.take(READ_MAX), &mut io::sink());
         // It ends when nothing more has come, which is what is wanted.
         drain(&stream).ok();
         stream.write_all(rejection_of(refusal).as_bytes())?;
@@ -300,7 +326,8 @@ mod tests {
         let check = async |refusal, expect: &str| {
             let door = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
             let mut client = TcpStream::connect(door.local_addr().expect("it listens")).await.expect("connects");
-            let (stream, _) = door.accept().await.expect("somebody came");
+            let (stream, peer) = door.accept().await.expect("somebody came");
+            let stream = Incoming::Tcp(stream, peer);
             let rejection = Arc::new(Semaphore::new(1)).try_acquire_owned().expect("there is one");
             let told = tokio::spawn(reject(stream, refusal, rejection));
             let mut answer = String::new();
@@ -323,9 +350,9 @@ mod tests {
         let door = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let mut client = TcpStream::connect(door.local_addr().expect("it listens")).await.expect("connects");
         client.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.expect("it fits");
-        let (stream, _) = door.accept().await.expect("somebody came");
+        let (stream, peer) = door.accept().await.expect("somebody came");
         stream.readable().await.expect("it has asked");
-        reject_at_once(stream, Refusal::Full(8));
+        reject_at_once(Incoming::Tcp(stream, peer), Refusal::Full(8));
         let mut answer = String::new();
         client.read_to_string(&mut answer).await.expect("text, and no reset");
         assert!(answer.starts_with("HTTP/1.1 503 ") && answer.ends_with("; try again soon\n"), "{answer}");

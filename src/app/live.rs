@@ -15,7 +15,7 @@ use crate::{
     },
     detect::CascadeSpec,
     failpoint,
-    server::{self, AccessConfig, Door, Limits, Listener, Protection, ServerConfig, Site},
+    server::{self, AccessConfig, Door, Limits, Listener, Place, Protection, ServerConfig, Site},
     source::SourceFormat,
     store::{SharedStore, Store, last_run::LastRun},
     time::{Clock, Span},
@@ -46,14 +46,15 @@ pub(super) fn run(
 ) -> Result<(), Failure> {
     let interrupt = Interrupt::install()?;
     let listener = over_tls(server::bind(server).map_err(failed)?, server, &clock)?;
-    let address = listener.local_addr();
-    let door = Door::new(&server.protection, address.port(), clock.clone()).map_err(failed)?;
+    let place = listener.place().clone();
+    let port = listener.local_addr().map_or(0, |at| at.port());
+    let door = Door::new(&server.protection, port, clock.clone()).map_err(failed)?;
     let is_guarded = door.is_guarded();
-    if !(is_guarded || server.protection.is_open || address.ip().is_loopback()) {
-        return Err(Failure(format!("--bind {}: {}", address.ip(), Protection::unsaid())));
+    if place.is_offered() && !(is_guarded || server.protection.is_open) {
+        return Err(Failure(format!("--bind {place}: {}", Protection::unsaid())));
     }
     let store = Store::open_shared(&events.location, clock.wall()).map_err(failed)?;
-    let (pending, sources): (Vec<_>, Vec<_>) = start_all(configs, &store, address.port(), &clock)?.into_iter().unzip();
+    let (pending, sources): (Vec<_>, Vec<_>) = start_all(configs, &store, &place.key(), &clock)?.into_iter().unzip();
     let cameras: Vec<Arc<Camera>> = pending.iter().map(|pending| pending.camera.clone()).collect();
     let serving = Serving::start(&all_of(&cameras)?, listener, (server.access.clone(), door))?;
     let (supervision, supervised) = stream_thread::supervision(configs.len(), serving.runtime.handle().clone());
@@ -61,8 +62,11 @@ pub(super) fn run(
     let threads = parts.map(|(config, started)| StreamThread::start(config, events.hooks.clone(), started, supervised.clone()));
     let threads = threads.collect::<Result<Vec<_>, _>>();
     drop(supervised);
-    let offer = Offer { at: address, scheme: server.scheme(), is_guarded };
-    let streaming = Streaming { serving, cameras, supervision, offer };
+    let offer = match &place {
+        Place::Network(at) => Some(Offer { at: *at, scheme: server.scheme(), is_guarded }),
+        Place::Unix(_) => None,
+    };
+    let streaming = Streaming { serving, cameras, supervision, place, offer };
     // A bug here too is told to the viewers before the program ends.
     let watched = catch_unwind(AssertUnwindSafe(|| {
         if threads.is_ok() {
@@ -76,6 +80,9 @@ pub(super) fn run(
 /// The listener with the certificate that it shows, if it is to show one.
 fn over_tls(listener: Listener, server: &ServerConfig, clock: &Arc<dyn Clock>) -> Result<Listener, Failure> {
     let Some(source) = &server.certificate else { return Ok(listener) };
+    if let place @ Place::Unix(_) = listener.place() {
+        return Err(Failure(format!("--tls-cert: {place} is a Unix socket, which nobody listens to on the way; leave it out")));
+    }
     Ok(listener.over_tls(Certificates::open(source, clock.clone()).map_err(failed)?))
 }
 
@@ -83,12 +90,12 @@ fn over_tls(listener: Listener, server: &ServerConfig, clock: &Arc<dyn Clock>) -
 fn start_all(
     configs: &[CameraConfig],
     store: &SharedStore,
-    port: u16,
+    place: &str,
     clock: &Arc<dyn Clock>,
 ) -> Result<Vec<(PendingCamera, CaptureParts)>, Failure> {
     let mut started: Vec<(PendingCamera, CaptureParts)> = Vec::new();
     for config in configs {
-        let last_run = LastRun::of(port, config.name.as_str());
+        let last_run = LastRun::of(place, config.name.as_str());
         let bytes_max = limits::window_bytes(config.history.bytes_max, configs.len());
         let config = CameraConfig { history: History { bytes_max, ..config.history }, ..config.clone() };
         let inside = stream_thread::log_span(&config.name, configs.len() > 1).entered();
@@ -144,7 +151,9 @@ struct Streaming {
     serving: Serving,
     cameras: Vec<Arc<Camera>>,
     supervision: Supervision,
-    offer: Offer,
+    place: Place,
+    /// What browsers can open; not a Unix socket.
+    offer: Option<Offer>,
 }
 
 impl Streaming {
@@ -154,7 +163,10 @@ impl Streaming {
         while !interrupt.wait(if display.is_some() { STATUS_PERIOD } else { OPENING_LOOK }) && !self.has_ended() {
             failpoint::hit("main");
             if display.is_none() && self.supervision.is_to_be_announced() {
-                announce(console, &self.offer);
+                match &self.offer {
+                    Some(offer) => announce(console, offer),
+                    None => tracing::info!("listening on {}", self.place),
+                }
                 display = Some(console.status());
             }
             if let (Some(display), [first, ..]) = (&mut display, &self.cameras[..]) {

@@ -12,7 +12,8 @@ const ORIGIN_HELP: &str = "A page of another origin that may show the stream, ht
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Server")]
 pub struct ServerArgs {
-    /// IP address to listen on; 0.0.0.0 is every address of this host, for the network
+    /// IP address to listen on; 0.0.0.0 is every address of this host, for the network. Or a Unix socket, unix:PATH, or systemd: the
+    /// socket that systemd has opened
     #[arg(long, value_name = "ADDR", default_value = server::BIND_DEFAULT.to_string())]
     pub bind: String,
     /// TCP port to listen on; 0 takes any free one

@@ -3,7 +3,8 @@
 //! Pure: whether a file, a camera or a port exists is found out by the stage that opens it.
 
 use super::{
-    Command, DetectFilesConfig, DevicesConfig, EventsConfig, Invocation, Listing, demand, framing, kept, passing, record, rules,
+    Command, DetectFilesConfig, DevicesConfig, EventsConfig, Invocation, Listing, bind, demand, framing, kept, passing, record,
+    rules,
     source::{controls, refuse_addresses, source},
     tls, users,
 };
@@ -35,7 +36,6 @@ use crate::{
     window::{DiskRoom, History},
 };
 use std::{
-    net::IpAddr,
     ops::RangeInclusive,
     path::{Path, PathBuf},
 };
@@ -398,15 +398,12 @@ fn location(args: &WindowArgs) -> Result<Location, UsageError> {
 }
 
 fn server(args: &ServerArgs, storage: Option<&Path>) -> Result<ServerConfig, UsageError> {
-    let bind = asked("--bind", &args.bind, |text| {
-        let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
-        bare.parse::<IpAddr>().map_err(|_| bind_hint(text))
-    })?;
+    let bind = asked("--bind", &args.bind, bind::read)?;
     let port = asked("--port", &args.port, |text| {
         let port = quantity::whole(text).and_then(|port| u16::try_from(port).ok());
         port.ok_or_else(|| "a port is 0 to 65535; write 8080, or 0 for any free one".to_owned())
     })?;
-    let protection = users::protection(&args.users, bind, storage)?;
+    let protection = users::protection(&args.users, &bind, storage)?;
     Ok(ServerConfig { bind, port, access: access(args)?, protection, certificate: tls::certificate(&args.tls)? })
 }
 
@@ -453,14 +450,6 @@ fn events(args: &EventsArgs, location: Location) -> Result<EventsConfig, UsageEr
 /// The rest of an address is not repeated: it may hold a password.
 pub(super) fn hidden(text: &str) -> String {
     text.split_once("://").map_or_else(|| shown(text), |(scheme, _)| format!("{scheme}://..."))
-}
-
-fn bind_hint(text: &str) -> String {
-    match (text, text.parse::<std::net::SocketAddr>()) {
-        (_, Ok(address)) => format!("the port is an option of its own; write --bind {} --port {}", address.ip(), address.port()),
-        ("localhost", _) => "this is a name, not an IP address; write 127.0.0.1".to_owned(),
-        _ => "this is no IP address; write 127.0.0.1 for this computer alone, or 0.0.0.0 for the whole network".to_owned(),
-    }
 }
 
 pub(super) fn listing(json: bool) -> Listing {

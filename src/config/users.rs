@@ -9,13 +9,10 @@ use crate::{
         UsageError,
         users::{UserArgs, UsersArgs, UsersFileArgs},
     },
-    server::Protection,
+    server::{Bind, Protection},
     users::{FILE_NAME, Role, UserName, UsersSource},
 };
-use std::{
-    net::IpAddr,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 /// A file of users, and what is done with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,7 +73,7 @@ fn role(option: &str, typed: &str) -> Result<Role, UsageError> {
 }
 
 /// Who may do what at a server that listens there.
-pub(super) fn protection(args: &UsersArgs, bind: IpAddr, storage: Option<&Path>) -> Result<Protection, UsageError> {
+pub(super) fn protection(args: &UsersArgs, bind: &Bind, storage: Option<&Path>) -> Result<Protection, UsageError> {
     let users = match (&args.users, &args.password_file) {
         (Some(_), Some(_)) => return refuse("--password-file", "", "--users has passwords of its own; leave one of them out"),
         (Some(file), None) => Some(UsersSource::Users(file.clone())),
@@ -87,8 +84,13 @@ pub(super) fn protection(args: &UsersArgs, bind: IpAddr, storage: Option<&Path>)
         return refuse("--open", "", "who may watch is said by users or a password; leave one of them out");
     }
     let users = users.or_else(|| storage.filter(|_| !args.open).map(|folder| UsersSource::Kept(folder.join(FILE_NAME))));
-    if users.is_none() && !args.open && !bind.is_loopback() {
-        return refuse("--bind", &bind.to_string(), &Protection::unsaid());
+    // Where systemd listens is known when it has handed the socket over.
+    if let Bind::Address(address) = bind
+        && users.is_none()
+        && !args.open
+        && !address.is_loopback()
+    {
+        return refuse("--bind", &address.to_string(), &Protection::unsaid());
     }
     Ok(Protection { users, is_open: args.open })
 }

@@ -12,7 +12,13 @@ pub(super) mod limits;
 pub(super) mod listener;
 pub(super) mod log_throttle;
 pub(super) mod memfd_cache;
+pub(super) mod place;
 pub(super) mod prefaced_io;
 pub(super) mod sendfile;
+pub(super) mod socket;
+#[cfg(unix)]
+mod systemd;
 pub(super) mod tls;
+#[cfg(unix)]
+mod unix_socket;
 pub(super) mod viewers;

@@ -10,30 +10,30 @@ use std::path::PathBuf;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LastRun {
     file: PathBuf,
-    /// What players know the stream by: the port and the camera's name.
+    /// What players know the stream by: where the server listens and the camera's name.
     stream: String,
 }
 
 impl LastRun {
-    /// The line of a stream; none where the system has no such folder.
+    /// The line of a stream of the server with that key ([`Place::key`](crate::server::Place::key)); none where the system has no such folder.
     #[cfg(target_os = "linux")]
-    pub fn of(port: u16, camera: &str) -> Option<LastRun> {
+    pub fn of(place: &str, camera: &str) -> Option<LastRun> {
         let user = rustix::process::geteuid().as_raw();
         let own = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|folder| folder.is_dir());
         let folder = own.unwrap_or_else(|| PathBuf::from("/dev/shm"));
-        Some(LastRun::at(folder.join(format!("hlscam-{user}.run")), port, camera))
+        Some(LastRun::at(folder.join(format!("hlscam-{user}.run")), place, camera))
     }
 
     /// The line of a stream; none where the system has no such folder.
     #[cfg(not(target_os = "linux"))]
-    pub fn of(_port: u16, _camera: &str) -> Option<LastRun> {
+    pub fn of(_place: &str, _camera: &str) -> Option<LastRun> {
         None
     }
 
     /// The line of a stream in that file.
     #[cfg(any(test, target_os = "linux"))]
-    pub(super) fn at(file: PathBuf, port: u16, camera: &str) -> LastRun {
-        LastRun { file, stream: format!("{port}/{camera}") }
+    pub(super) fn at(file: PathBuf, place: &str, camera: &str) -> LastRun {
+        LastRun { file, stream: format!("{place}/{camera}") }
     }
 
     /// The numbers of a run that begins now: beyond the run before it, or `otherwise` where none is kept. Its room is kept at once, for this

@@ -181,7 +181,7 @@ fn a_file_of_the_version_before_is_taken_over_with_all_that_is_in_it() {
 fn a_run_begins_right_after_the_last_one_of_its_stream_and_reads_no_file_of_others() {
     let folder = tempfile::tempdir().expect("a folder");
     let (file, link) = (folder.path().join("run"), folder.path().join("link"));
-    let stream = |port| LastRun::at(file.clone(), port, "cam");
+    let stream = |port: u16| LastRun::at(file.clone(), &port.to_string(), "cam");
     let last_run = stream(8080);
     // The clock is only asked where nothing is kept, as after a boot.
     assert_eq!(last_run.begin(FirstNumbers::at(NOW)).expect("a file"), FirstNumbers::at(NOW));
@@ -193,7 +193,7 @@ fn a_run_begins_right_after_the_last_one_of_its_stream_and_reads_no_file_of_othe
     for port in 1..64 {
         assert_eq!(stream(port).begin(later).expect("a file"), later);
     }
-    assert_eq!(LastRun::at(file.clone(), 8080, "porch").begin(later).expect("a file"), later);
+    assert_eq!(LastRun::at(file.clone(), "8080", "porch").begin(later).expect("a file"), later);
     assert_eq!(last_run.begin(later).expect("a file"), later, "64 others were written since");
     last_run.keep(reached).expect("a file");
     assert_eq!(last_run.begin(later).expect("a file"), reached);
@@ -202,7 +202,7 @@ fn a_run_begins_right_after_the_last_one_of_its_stream_and_reads_no_file_of_othe
         assert_eq!(last_run.begin(later).expect("a file"), later, "{nothing}");
     }
     std::os::unix::fs::symlink(&file, &link).expect("a link");
-    assert!(LastRun::at(link, 8080, "cam").begin(FirstNumbers::NEW).is_err());
+    assert!(LastRun::at(link, "8080", "cam").begin(FirstNumbers::NEW).is_err());
     assert_eq!(last_run.begin(FirstNumbers::NEW).expect("a file"), later.with_room());
 }
 

@@ -38,6 +38,8 @@ mod privacy;
 mod recording;
 #[cfg(all(target_os = "linux", feature = "ffmpeg", feature = "opencv"))]
 mod several_cameras;
+#[cfg(all(target_os = "linux", feature = "ffmpeg", feature = "opencv"))]
+mod sockets;
 #[cfg(all(unix, feature = "ffmpeg", feature = "opencv"))]
 mod source;
 #[cfg(all(target_os = "linux", feature = "ffmpeg", feature = "opencv"))]

@@ -77,7 +77,7 @@ impl Stage {
             certificate: None,
         };
         let listener = bind(&server).expect("a port");
-        let address = listener.local_addr().to_string();
+        let address = listener.local_addr().expect("a port").to_string();
         let (stop, stopped) = oneshot::channel::<()>();
         let site = Site::new(&Cameras::one(camera.clone()), AccessConfig::default(), Door::open_to_all());
         runtime.spawn(serve(listener, site, Limits::default(), async { stopped.await.unwrap_or(()) }));

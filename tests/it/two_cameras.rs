@@ -52,7 +52,7 @@ fn two_test_sources_run_in_one_process() {
         certificate: None,
     })
     .expect("a port");
-    let address = listener.local_addr().to_string();
+    let address = listener.local_addr().expect("a port").to_string();
     let (stop, stopped) = oneshot::channel::<()>();
     let site = Site::new(&cameras, AccessConfig::default(), Door::open_to_all());
     let served = runtime.spawn(serve(listener, site, Limits::default(), async { stopped.await.unwrap_or(()) }));

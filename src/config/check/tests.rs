@@ -10,7 +10,10 @@ use crate::{
     source::{address::NetworkAddress, coded::PassThrough, test::Script},
     time::FrameRate,
 };
-use std::ffi::OsString;
+use std::{
+    ffi::OsString,
+    net::{IpAddr, Ipv6Addr},
+};
 
 /// Reads a line as a shell would without quotes; `''` is the empty argument.
 pub(in crate::config) fn meaning(line: &str) -> Result<Invocation, String> {
@@ -65,7 +68,7 @@ fn without_options_the_defaults_are_meant() {
         (
             config,
             ServerConfig {
-                bind: BIND_DEFAULT,
+                bind: BIND_DEFAULT.into(),
                 port: PORT_DEFAULT,
                 access: AccessConfig::default(),
                 protection: Protection::default(),
@@ -128,7 +131,13 @@ fn every_option_reaches_its_stage() {
         (config, server),
         (
             expect,
-            ServerConfig { bind: "::1".parse().unwrap(), port: 0, access, protection: Protection::default(), certificate: None }
+            ServerConfig {
+                bind: IpAddr::from(Ipv6Addr::LOCALHOST).into(),
+                port: 0,
+                access,
+                protection: Protection::default(),
+                certificate: None
+            }
         )
     );
 }
@@ -417,7 +426,7 @@ fn an_address_that_is_none_is_refused() {
         let shown = if port.is_empty() { "--port".to_owned() } else { format!("--port {port}") };
         check(&format!("--port {typed}"), &format!("{shown}: a port is 0 to 65535; write 8080, or 0 for any free one"));
     }
-    assert_eq!(streamed("--bind [::] --open").1.bind, "::".parse::<IpAddr>().unwrap());
+    assert_eq!(streamed("--bind [::] --open").1.bind, IpAddr::from(Ipv6Addr::UNSPECIFIED).into());
 }
 
 #[test]

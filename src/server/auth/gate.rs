@@ -62,6 +62,9 @@ pub(in crate::server) enum Carrier {
     PlainBesideTls,
     /// TLS.
     Tls,
+    /// A Unix socket: a program of this computer whom its owner lets in, as a reverse proxy.
+    #[cfg(unix)]
+    Unix,
 }
 
 /// Decides which requests are answered.

@@ -1,5 +1,6 @@
 //! Where the server listens.
 
+use super::place::Bind;
 use crate::{
     certificate::CertificateSource,
     server::auth::{access::AccessConfig, protection::Protection},
@@ -14,9 +15,9 @@ pub const PORT_DEFAULT: u16 = 8080;
 /// Where the server listens, and whom it answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerConfig {
-    /// The address; loopback unless told otherwise.
-    pub bind: IpAddr,
-    /// The port; 0 lets the system choose.
+    /// Where it listens; at loopback unless told otherwise.
+    pub bind: Bind,
+    /// The port of an address; 0 lets the system choose.
     pub port: u16,
     /// Whom it answers.
     pub access: AccessConfig,

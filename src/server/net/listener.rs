@@ -1,12 +1,25 @@
 //! The listening socket, taken early: an address that cannot be had is told before the camera is opened.
 
+use super::{
+    place::{Bind, Place},
+    socket::ListeningSocket,
+};
 use crate::{certificate::Certificates, server::ServerConfig};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::{
     fmt::Write,
     io,
     net::{IpAddr, SocketAddr, TcpListener},
+    path::PathBuf,
     sync::Arc,
+};
+#[cfg(unix)]
+use {
+    super::{
+        systemd::{self, Inherited},
+        unix_socket::{self, SocketFile},
+    },
+    std::{os::unix::net::UnixListener, path::Path},
 };
 
 /// Connections that the system may keep until the accept loop takes them: a class of viewers that reloads at once.
@@ -21,8 +34,8 @@ const PORT_UNPRIVILEGED: u16 = 8080;
 /// A socket that listens already; nobody is answered before [`serve`](crate::server::serve) takes it.
 #[derive(Debug)]
 pub struct Listener {
-    socket: TcpListener,
-    local: SocketAddr,
+    socket: Open,
+    place: Place,
     certificates: Option<Arc<Certificates>>,
 }
 
@@ -37,15 +50,40 @@ impl Listener {
         self.certificates.as_ref()
     }
 
-    /// The address and port that it listens on; the port is the real one where 0 was asked.
-    pub fn local_addr(&self) -> SocketAddr {
-        self.local
+    /// The address and port that it listens on, if it is no Unix socket; the port is the real one where 0 was asked.
+    pub fn local_addr(&self) -> Option<SocketAddr> {
+        match self.place {
+            Place::Network(at) => Some(at),
+            Place::Unix(_) => None,
+        }
     }
 
-    pub(in crate::server) fn into_tokio(self) -> io::Result<tokio::net::TcpListener> {
-        self.socket.set_nonblocking(true)?;
-        tokio::net::TcpListener::from_std(self.socket)
+    /// Where it listens.
+    pub fn place(&self) -> &Place {
+        &self.place
     }
+
+    pub(in crate::server) fn into_tokio(self) -> io::Result<ListeningSocket> {
+        match self.socket {
+            Open::Tcp(socket) => {
+                socket.set_nonblocking(true)?;
+                tokio::net::TcpListener::from_std(socket).map(ListeningSocket::Tcp)
+            }
+            #[cfg(unix)]
+            Open::Unix(socket, file) => {
+                socket.set_nonblocking(true)?;
+                tokio::net::UnixListener::from_std(socket).map(|socket| ListeningSocket::Unix(socket, file))
+            }
+        }
+    }
+}
+
+/// A socket that is open.
+#[derive(Debug)]
+enum Open {
+    Tcp(TcpListener),
+    #[cfg(unix)]
+    Unix(UnixListener, Option<SocketFile>),
 }
 
 /// Why the server cannot listen: one sentence each.
@@ -73,6 +111,32 @@ pub enum BindError {
         /// What was asked.
         at: SocketAddr,
     },
+    /// Another program listens at that file.
+    #[error("cannot listen on unix:{}: another program listens there; pass another --bind unix:PATH", path.display())]
+    UnixInUse {
+        /// What was asked.
+        path: PathBuf,
+    },
+    /// There is a file that is no socket.
+    #[error("cannot listen on unix:{}: there is a file that is no socket; pass another --bind unix:PATH", path.display())]
+    NoSocket {
+        /// What was asked.
+        path: PathBuf,
+    },
+    /// The system refuses for another reason.
+    #[error("cannot listen on unix:{}: {error}; pass another --bind unix:PATH", path.display())]
+    UnixRefused {
+        /// What was asked.
+        path: PathBuf,
+        /// Its reason.
+        error: io::Error,
+    },
+    /// There is no such socket on this system, or systemd has opened none.
+    #[error("cannot listen on what systemd has opened: {0}")]
+    Systemd(String),
+    /// There are no such sockets on this system.
+    #[error("cannot listen on {0}: this system has no such sockets; pass --bind with an address")]
+    NotOnThisSystem(String),
     /// The system refuses for another reason.
     #[error("cannot listen on {at}: {error}; pass another --bind or --port")]
     Refused {
@@ -83,12 +147,46 @@ pub enum BindError {
     },
 }
 
-/// Takes the port. Blocks no longer than the system call; needs no runtime.
+/// Takes the port or the file. Blocks no longer than the system call; needs no runtime.
 pub fn bind(config: &ServerConfig) -> Result<Listener, BindError> {
-    let at = SocketAddr::new(config.bind, config.port);
+    let opened = |socket, place| Listener { socket, place, certificates: None };
+    match &config.bind {
+        Bind::Address(address) => {
+            let (socket, local) = bind_port(SocketAddr::new(*address, config.port))?;
+            Ok(opened(Open::Tcp(socket), Place::Network(local)))
+        }
+        #[cfg(unix)]
+        Bind::Unix(path) => {
+            let (socket, file) = unix_socket::listen(path, BACKLOG)?;
+            Ok(opened(Open::Unix(socket, Some(file)), Place::Unix(path.clone())))
+        }
+        #[cfg(unix)]
+        Bind::Systemd => {
+            let unknown = |error: io::Error| BindError::Systemd(error.to_string());
+            match systemd::take()? {
+                Inherited::Tcp(socket) => {
+                    let local = socket.local_addr().map_err(unknown)?;
+                    Ok(opened(Open::Tcp(socket), Place::Network(local)))
+                }
+                Inherited::Unix(socket) => {
+                    let local = socket.local_addr().map_err(unknown)?;
+                    let path = local.as_pathname().unwrap_or(Path::new("of systemd"));
+                    Ok(opened(Open::Unix(socket, None), Place::Unix(path.to_owned())))
+                }
+            }
+        }
+        #[cfg(not(unix))]
+        Bind::Unix(path) => Err(BindError::NotOnThisSystem(Place::Unix(path.clone()).to_string())),
+        #[cfg(not(unix))]
+        Bind::Systemd => Err(BindError::NotOnThisSystem("what systemd has opened".to_owned())),
+    }
+}
+
+fn bind_port(at: SocketAddr) -> Result<(TcpListener, SocketAddr), BindError> {
     let listen = || {
         let socket = listen(at)?;
-        Ok(Listener { local: socket.local_addr()?, socket, certificates: None })
+        let local = socket.local_addr()?;
+        Ok((socket, local))
     };
     listen().map_err(|error: io::Error| match error.kind() {
         io::ErrorKind::AddrInUse => BindError::InUse { at, free: free_port_after(at) },
@@ -151,14 +249,15 @@ mod tests {
     #[test]
     fn port_zero_takes_a_free_port_and_tells_it() {
         let listener = bind(&on_loopback(0)).expect("a free port");
-        assert_eq!(listener.local_addr().ip(), IpAddr::from(Ipv4Addr::LOCALHOST));
-        assert_ne!(listener.local_addr().port(), 0);
+        let at = listener.local_addr().expect("a port");
+        assert_eq!(at.ip(), IpAddr::from(Ipv4Addr::LOCALHOST));
+        assert_ne!(at.port(), 0);
     }
 
     #[test]
     fn a_busy_port_names_one_that_is_free() {
         let first = bind(&on_loopback(0)).expect("a free port");
-        let at = first.local_addr();
+        let at = first.local_addr().expect("a port");
         let error = bind(&on_loopback(at.port())).expect_err("it is taken");
         let BindError::InUse { free, .. } = error else { panic!("{error}") };
         let text = BindError::InUse { at, free }.to_string();

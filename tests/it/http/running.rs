@@ -104,7 +104,7 @@ pub(super) fn serve_cameras(
     let listener = bind(&config).expect("a free port");
     let site = Site::new(cameras, config.access, Door::open_to_all());
     let (stop, stopped) = oneshot::channel::<()>();
-    let at = listener.local_addr();
+    let at = listener.local_addr().expect("a port");
     let ended = tokio::spawn(serve(listener, site, limits, async {
         // A test that drops the sender ends the server too.
         let _ = stopped.await;
