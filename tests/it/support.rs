@@ -135,6 +135,14 @@ impl Answer {
         self.head.lines().find(|line| named(line)).map_or("", |line| &line[name.len() + 2..])
     }
 
+    /// Of the page with the form of the login: the cookie header, and the form with what is typed there.
+    pub(crate) fn form(&self, typed: &str) -> (String, String) {
+        let text = self.text();
+        let (_, token) = text.split_once("name=\"token\" value=\"").expect("a token");
+        let cookie = self.header("set-cookie").split(';').next().expect("a pair");
+        (cookie.to_owned(), format!("{typed}&token={}", &token[..token.find('"').expect("its end")]))
+    }
+
     pub(crate) fn json(&self) -> serde_json::Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.text()))
     }

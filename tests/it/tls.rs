@@ -248,8 +248,9 @@ fn a_session_over_tls_never_leaves_without_it() {
     fs::write(&password, "a few words\n").expect("it is written");
     fs::set_permissions(&password, fs::Permissions::from_mode(0o600)).expect("it is ours");
     let house = House::start(&["--password-file", &password.display().to_string()]);
-    let form = [("Content-Type", "application/x-www-form-urlencoded")];
-    let answer = house.client(&[]).send("POST", "/login", &form, "name=&password=a+few+words&next=");
+    let (cookie, form) = house.client(&[]).get("/login").form("name=&password=a+few+words&next=");
+    let headers = [("Content-Type", "application/x-www-form-urlencoded"), ("Cookie", cookie.as_str())];
+    let answer = house.client(&[]).send("POST", "/login", &headers, &form);
     let cookie = answer.header("set-cookie");
     assert!(answer.status == 303 && cookie.ends_with("; Secure") && cookie.contains("; HttpOnly; SameSite=Lax"), "{cookie}");
     let session = cookie.split(';').next().expect("a pair");

@@ -55,12 +55,8 @@ impl House {
 
     /// Sends the form of the login as a browser does that has opened it.
     fn send_form(&self, typed: &str) -> Answer {
-        let page = self.ask("GET", "/login", &[("Accept", "text/html")], "");
-        let text = page.text();
-        let (_, token) = text.split_once("name=\"token\" value=\"").expect("a token");
-        let cookie = page.header("set-cookie").split(';').next().expect("a pair").to_owned();
-        let headers = [("Content-Type", "application/x-www-form-urlencoded"), ("Cookie", cookie.as_str())];
-        self.ask("POST", "/login", &headers, &format!("{typed}&token={}", &token[..token.find('"').expect("its end")]))
+        let (cookie, form) = self.ask("GET", "/login", &[("Accept", "text/html")], "").form(typed);
+        self.ask("POST", "/login", &[("Content-Type", "application/x-www-form-urlencoded"), ("Cookie", &cookie)], &form)
     }
 
     /// Logs in by the form, and returns what the cookie header is from then on.
