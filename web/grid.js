@@ -4,7 +4,7 @@
 
 import { keepScreenOn } from './shell/kiosk.js';
 import { optionsOf } from './shell/options.js';
-import { leaveForLogin } from './shell/session.js';
+import { leaveForLogin, showOwnSession } from './shell/session.js';
 import { AT_ONCE, PictureRounds, columnsOf, tileOf } from './shell/picture-rounds.js';
 
 /** How often it is looked whether a picture is due. */
@@ -67,6 +67,7 @@ function setCameras(cameras) {
 }
 
 async function watchCameras() {
+  let isSessionShown = false;
   for (;;) {
     try {
       const response = await fetch('api/cameras', { cache: 'no-store', signal: AbortSignal.timeout(ANSWER_MS) });
@@ -79,6 +80,10 @@ async function watchCameras() {
       setCameras((await response.json()).cameras);
       document.body.dataset.state = 'heard';
       write(status, '');
+      if (!isSessionShown) {
+        await showOwnSession();
+        isSessionShown = true;
+      }
     } catch {
       document.body.dataset.state = 'unreachable';
       write(status, 'The server cannot be reached; this page keeps trying.');

@@ -45,6 +45,18 @@ pageTest('a_viewer_logs_in_watches_and_logs_out', { server: GUARDED, query: '?pl
 });
 
 // Over plain HTTP, by a name that is not this machine's own, browsers tell less of who asks.
+const TWO = { options: [...GUARDED.options, '--name', 'desk', '--device', 'test', ...LIGHT, '--detect', 'none', '--name', 'porch'] };
+
+pageTest('the_page_of_several_cameras_tells_who_is_logged_in_and_logs_out', { server: TWO }, async ({ page, seen }) => {
+  await page.waitForURL(/\/login$/);
+  await logIn(page, 'vera', 'words of vera');
+  await page.getByRole('link', { name: /^porch/ }).waitFor({ timeout: LIVE_MS });
+  await page.getByText('vera', { exact: true }).waitFor({ timeout: NOTICE_MS });
+  assert.deepEqual(seen.violations, []);
+  await page.getByRole('button', { name: 'Log out' }).click();
+  await page.waitForURL(/\/login$/);
+});
+
 pageTest('who_comes_by_the_network_logs_in_and_out', { server: { options: [...GUARDED.options, '--host-name', FOREIGN_NAME] }, open: false }, async ({ running, browser }) => {
   const { page, seen } = await openPage(browser, `http://${FOREIGN_NAME}:${running.server.port}/`);
   try {

@@ -18,9 +18,14 @@ export function showSession(server) {
   server.addEventListener('status', () => {
     if (!asked && field(server.status, 'protected') === true) {
       asked = true;
-      ask().then(show, () => (asked = false));
+      showOwnSession().catch(() => (asked = false));
     }
   });
+}
+
+/** Shows who is logged in, or nothing where nobody needs to be. */
+export async function showOwnSession() {
+  show(await ask());
 }
 
 /** @returns {Promise<{user: string | null, role: string, session: boolean}>} */
