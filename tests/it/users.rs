@@ -1,6 +1,6 @@
 //! Users, their roles, and who is let in: the real binary over real HTTP.
 
-use crate::support::{Answer, Running, base64, send_with};
+use crate::support::{Answer, Deadline, Running, base64, send_with};
 use std::{
     io::Write,
     path::{Path, PathBuf},
@@ -318,6 +318,14 @@ fn a_link_lets_others_watch_one_camera_or_have_one_clip() {
     );
     assert_eq!(house.ask("GET", &clip, &[("Authorization", &otto)], "").status, 200, "a link does not hinder who has an account");
     assert_eq!(house.ask("GET", &format!("/cam/index.m3u8?token={token}"), &[], "").status, 403);
+    // It ends with who shared it.
+    let file = House::file(house.folder.path()).display().to_string();
+    user(&["role", "otto", "viewer", "--users", &file], "");
+    let deadline = Deadline::start();
+    while house.ask("GET", &clip, &[], "").status != 401 {
+        assert!(!deadline.is_over(), "a viewer shares nothing");
+        std::thread::park_timeout(std::time::Duration::from_millis(50));
+    }
     let (_, log) = house.running.interrupt();
     assert!(!log.join("\n").contains(token), "{log:#?}");
 }

@@ -8,7 +8,7 @@ mod cookies;
 
 use super::{
     credential::{NamedPassword, basic, session, value_of},
-    link::{self, Link},
+    link::{self, Link, Sharer},
     lockout::{Lockout, network},
     protection::Protection,
     sessions::{SESSION_SPAN, Session, SessionKey, Sessions, hash},
@@ -77,6 +77,16 @@ impl Known {
     /// The name that tries are counted by: where there is one password, any name goes with it.
     fn counted<'a>(&self, name: &'a str) -> &'a str {
         if let Known::Password(_) = self { "" } else { name }
+    }
+
+    /// Whether who shared a link is still there, and may still share.
+    fn is_sharer(&self, sharer: &Sharer) -> bool {
+        match self {
+            Known::Users(users) => {
+                users.iter().any(|user| user.role >= Role::Operator && Sharer::of(user.name.as_str()) == *sharer)
+            }
+            Known::Password(_) => Sharer::of("") == *sharer,
+        }
     }
 
     /// The hash that a password of that name must have.
@@ -234,7 +244,7 @@ impl Door {
     pub(in crate::server) fn role_now(&self, visitor: &Visitor) -> Option<Role> {
         let Some(guarded) = &self.guarded else { return Some(visitor.role) };
         if let Some(SharedLink { link, .. }) = &visitor.link {
-            return (link.until > guarded.clock.wall()).then_some(visitor.role);
+            return (link.until > guarded.clock.wall() && guarded.known().is_sharer(&link.by)).then_some(visitor.role);
         }
         if let Some(key) = &visitor.session {
             return guarded.visitor_of(key.clone()).map(|visitor| visitor.role);
@@ -326,7 +336,8 @@ impl Guarded {
 
     /// Who has no account, but may have a link: in the address, or in the cookie of the page that it led to.
     fn guest(&self, headers: &HeaderMap, uri: &Uri) -> Look {
-        let open = |sealed: &str| Link::open(sealed, &self.key, self.clock.wall());
+        let known = self.known();
+        let open = |sealed: &str| Link::open(sealed, &self.key, self.clock.wall()).filter(|link| known.is_sharer(&link.by));
         let asked = link::in_query(uri).and_then(|sealed| Some((open(sealed)?, Some(sealed.to_owned()))));
         let cookie = format!("{}{LINK}", self.cookie);
         match asked.or_else(|| Some((open(value_of(headers, &cookie)?)?, None))) {

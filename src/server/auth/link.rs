@@ -1,7 +1,7 @@
 //! Links that let whoever has one watch a camera, or have a stretch of it, until they expire: what they allow stands in the link, sealed with
 //! a key that only the server has (HMAC-SHA256, RFC 2104). Pure, but for the key's file.
 
-use super::sessions::hex;
+use super::sessions::{hash, hex};
 use crate::{
     camera_name::CameraName,
     plain_file,
@@ -17,7 +17,9 @@ use std::path::Path;
 pub(in crate::server) const LINK_SPAN_MAX: Span = Span::from_ms(30 * 24 * 3_600_000);
 /// What stands before it in a query.
 pub(in crate::server) const PARAMETER: &str = "token";
-/// Longest text of one: a name, three times and a seal.
+/// Letters that tell who shares a link, of the 64 of a hash.
+const SHARER_LEN: usize = 16;
+/// Longest text of one: a name, three times, who shares it and a seal.
 const TEXT_LEN_MAX: usize = 160;
 /// Bytes of the key.
 const KEY_LEN: usize = 32;
@@ -33,13 +35,30 @@ pub(in crate::server) struct Link {
     pub(in crate::server) stretch: Option<(WallTime, WallTime)>,
     /// When it expires.
     pub(in crate::server) until: WallTime,
+    /// Who shares it: it ends with that user.
+    pub(in crate::server) by: Sharer,
+}
+
+/// Who shares a link, told without the name, which is not for whoever gets the link.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::server) struct Sharer(String);
+
+impl Sharer {
+    /// The user of that name; where there is one password for all, the empty name.
+    pub(in crate::server) fn of(name: &str) -> Sharer {
+        Sharer(hash(name.as_bytes()).split_off(SHARER_LEN * 3))
+    }
+
+    fn parse(text: &str) -> Option<Sharer> {
+        (text.len() == SHARER_LEN && text.bytes().all(|byte| byte.is_ascii_hexdigit())).then(|| Sharer(text.to_owned()))
+    }
 }
 
 impl Link {
     fn text(&self) -> String {
         let ms = |time: &WallTime| time.0 / 1000;
         let stretch = self.stretch.as_ref().map(|(from, to)| format!(".{}.{}", ms(from), ms(to))).unwrap_or_default();
-        format!("{}.{}{stretch}", ms(&self.until), self.camera)
+        format!("{}.{}.{}{stretch}", ms(&self.until), self.camera, self.by.0)
     }
 
     /// The link with its seal, as it stands in an address: it needs no escapes.
@@ -59,12 +78,12 @@ impl Link {
         hmac::verify(key, text.as_bytes(), &seal).ok()?;
         let fields: Vec<&str> = text.split('.').collect();
         let time = |text: &str| text.parse().ok().map(WallTime::from_unix_ms);
-        let (until, camera, stretch) = match fields[..] {
-            [until, camera] => (until, camera, None),
-            [until, camera, from, to] => (until, camera, Some((time(from)?, time(to)?))),
+        let (until, camera, by, stretch) = match fields[..] {
+            [until, camera, by] => (until, camera, by, None),
+            [until, camera, by, from, to] => (until, camera, by, Some((time(from)?, time(to)?))),
             _ => return None,
         };
-        let link = Link { camera: CameraName::parse(camera).ok()?, stretch, until: time(until)? };
+        let link = Link { camera: CameraName::parse(camera).ok()?, stretch, until: time(until)?, by: Sharer::parse(by)? };
         (link.until > now).then_some(link)
     }
 
@@ -176,7 +195,12 @@ mod tests {
     }
 
     fn link(stretch: Option<(WallTime, WallTime)>) -> Link {
-        Link { camera: CameraName::parse("porch").expect("a name"), stretch, until: NOW + Span::from_ms(1000) }
+        Link {
+            camera: CameraName::parse("porch").expect("a name"),
+            stretch,
+            until: NOW + Span::from_ms(1000),
+            by: Sharer::of("otto"),
+        }
     }
 
     #[test]
