@@ -1,5 +1,7 @@
 //! This computer.
 
+use std::{env, path::PathBuf};
+
 /// What it calls itself; empty where it tells no name.
 #[cfg(unix)]
 pub(crate) fn name() -> String {
@@ -10,4 +12,18 @@ pub(crate) fn name() -> String {
 #[cfg(not(unix))]
 pub(crate) fn name() -> String {
     std::env::var("COMPUTERNAME").unwrap_or_default()
+}
+
+/// The folder for what programs of this user keep from run to run; none where the system tells none. A service of systemd has one of its own.
+pub(crate) fn state_folder() -> Option<PathBuf> {
+    let told = |name: &str| env::var_os(name).map(PathBuf::from).filter(|folder| folder.is_absolute());
+    if cfg!(windows) {
+        return told("LOCALAPPDATA").map(|folder| folder.join("hlscam"));
+    }
+    let home = || told("HOME");
+    if cfg!(target_os = "macos") {
+        return home().map(|home| home.join("Library/Application Support/hlscam"));
+    }
+    let shared = || told("XDG_STATE_HOME").or_else(|| home().map(|home| home.join(".local/state")));
+    told("STATE_DIRECTORY").or_else(|| shared().map(|folder| folder.join("hlscam")))
 }

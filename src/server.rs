@@ -56,6 +56,7 @@ use net::{
     socket::Incoming,
     tls::{HandshakeError, Met, Tls},
 };
+use page::trust::Trust;
 use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
@@ -82,6 +83,9 @@ const VIEWERS_INTERVAL: Duration = Duration::from_secs(1);
 /// Fails only if the socket cannot be handed to the runtime; a failing accept is logged and tried again.
 pub async fn serve(listener: Listener, site: Site, limits: Limits, shutdown: impl Future<Output = ()>) -> io::Result<()> {
     let tls = listener.certificates().cloned().map(Tls::new).transpose().map_err(io::Error::other)?;
+    if let (Some(authority), Some(bound)) = (listener.authority(), listener.local_addr()) {
+        site.tell_trust(Trust { authority: authority.clone(), bound });
+    }
     let socket = listener.into_tokio()?;
     let (stop, stopped) = watch::channel(());
     let mut acceptor = Acceptor::new(site, tls.clone(), limits, stopped);

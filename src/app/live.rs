@@ -46,6 +46,7 @@ pub(super) fn run(
 ) -> Result<(), Failure> {
     let interrupt = Interrupt::install()?;
     let listener = over_tls(server::bind(server).map_err(failed)?, server, &clock)?;
+    let fingerprint = listener.authority().map(|authority| authority.fingerprint.clone());
     let place = listener.place().clone();
     let port = listener.local_addr().map_or(0, |at| at.port());
     let door = Door::new(&server.protection, port, clock.clone()).map_err(failed)?;
@@ -63,7 +64,7 @@ pub(super) fn run(
     let threads = threads.collect::<Result<Vec<_>, _>>();
     drop(supervised);
     let offer = match &place {
-        Place::Network(at) => Some(Offer { at: *at, scheme: server.scheme(), is_guarded }),
+        Place::Network(at) => Some(Offer { at: *at, scheme: server.scheme(), is_guarded, fingerprint }),
         Place::Unix(_) => None,
     };
     let streaming = Streaming { serving, cameras, supervision, place, offer };
@@ -123,6 +124,9 @@ fn announce(console: &Console, offer: &Offer) {
         Vec::new()
     });
     console.show_addresses(&addresses::addresses(offer, &interfaces));
+    if let Some(trust) = addresses::trust(offer, &interfaces) {
+        tracing::info!("{trust}");
+    }
     if let Some(warning) = addresses::exposure(offer) {
         tracing::warn!("{warning}");
     }

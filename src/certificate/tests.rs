@@ -1,5 +1,5 @@
-use super::*;
-use crate::time::{ManualClock, Span};
+use super::{files::Phase, *};
+use crate::time::{ManualClock, Span, WallTime};
 use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 use std::{fs, path::Path};
 
@@ -134,7 +134,10 @@ fn one_that_is_out_of_date_is_used_and_told_of() {
     let told_after = |days: i64| {
         files.clock.advance(Span::from_ms(days * 24 * 3_600_000));
         certificates.look_after();
-        lock(&certificates.watch).told
+        match &*lock(&certificates.keeper) {
+            Keeper::Files(files) => files.told,
+            Keeper::Own(_) => panic!("it is of files"),
+        }
     };
     assert_eq!(told_after(0), Phase::Good);
     assert_eq!(told_after(50), Phase::Late);

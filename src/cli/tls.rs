@@ -7,6 +7,10 @@ use std::path::PathBuf;
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Server")]
 pub struct TlsArgs {
+    /// Answer over TLS (https) with a certificate of hlscam's own making, for this computer in its network; a phone trusts it once its
+    /// user has installed the authority, as the page /trust says
+    #[arg(long)]
+    pub tls: bool,
     /// Answer over TLS (https) with the certificate in this file, in PEM, with those that lead to its root; a changed file is read
     /// again [needs --tls-key]
     #[arg(long, value_name = "FILE")]

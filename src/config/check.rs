@@ -403,8 +403,9 @@ fn server(args: &ServerArgs, storage: Option<&Path>) -> Result<ServerConfig, Usa
         let port = quantity::whole(text).and_then(|port| u16::try_from(port).ok());
         port.ok_or_else(|| "a port is 0 to 65535; write 8080, or 0 for any free one".to_owned())
     })?;
-    let protection = users::protection(&args.users, &bind, storage)?;
-    Ok(ServerConfig { bind, port, access: access(args)?, protection, certificate: tls::certificate(&args.tls)? })
+    let (access, protection) = (access(args)?, users::protection(&args.users, &bind, storage)?);
+    let certificate = tls::certificate(&args.tls, &access.host_names, storage)?;
+    Ok(ServerConfig { bind, port, access, protection, certificate })
 }
 
 fn access(args: &ServerArgs) -> Result<AccessConfig, UsageError> {

@@ -4,12 +4,28 @@ use super::check::refuse;
 use crate::{
     certificate::CertificateSource,
     cli::{UsageError, tls::TlsArgs},
+    server::authority::Host,
 };
+use std::path::Path;
 
 /// Where the certificate comes from; none is no TLS.
-pub(super) fn certificate(args: &TlsArgs) -> Result<Option<CertificateSource>, UsageError> {
-    let shown = |path: &std::path::Path| path.display().to_string();
+pub(super) fn certificate(
+    args: &TlsArgs,
+    host_names: &[Host],
+    storage: Option<&Path>,
+) -> Result<Option<CertificateSource>, UsageError> {
+    let shown = |path: &Path| path.display().to_string();
     match (&args.tls_cert, &args.tls_key) {
+        (Some(certificate), _) if args.tls => {
+            refuse("--tls-cert", &shown(certificate), "--tls makes a certificate of its own; leave one of them out")
+        }
+        (None, None) if args.tls => {
+            let names = host_names.iter().filter_map(|host| match host {
+                Host::Name(name) => Some(name.clone()),
+                Host::Address(_) => None,
+            });
+            Ok(Some(CertificateSource::Own { folder: storage.map(Path::to_owned), names: names.collect() }))
+        }
         (None, None) => Ok(None),
         (Some(certificate), Some(key)) => Ok(Some(CertificateSource::Files { certificate: certificate.clone(), key: key.clone() })),
         (Some(certificate), None) => {
@@ -36,7 +52,15 @@ mod tests {
         assert_eq!(read(""), Ok(None));
         let files = CertificateSource::Files { certificate: "a.pem".into(), key: "b.pem".into() };
         assert_eq!(read("--tls-cert a.pem --tls-key b.pem"), Ok(Some(files)));
+        let own = |folder: Option<&str>, names: &[&str]| {
+            let names = names.iter().map(|name| (*name).to_owned()).collect();
+            Ok(Some(CertificateSource::Own { folder: folder.map(Into::into), names }))
+        };
+        assert_eq!(read("--tls"), own(None, &[]));
+        assert_eq!(read("--tls --storage kept --host-name cam.lan --host-name 10.0.0.1"), own(Some("kept"), &["cam.lan"]));
         let refused = |line: &str| read(line).expect_err(line);
+        let both = refused("--tls --tls-cert a.pem --tls-key b.pem");
+        assert_eq!(both, "--tls-cert a.pem: --tls makes a certificate of its own; leave one of them out");
         assert_eq!(refused("--tls-cert a.pem"), "--tls-cert a.pem: its private key is missing; write --tls-key FILE, too");
         assert_eq!(refused("--tls-key b.pem"), "--tls-key b.pem: the certificate is missing; write --tls-cert FILE, too");
     }

@@ -30,7 +30,7 @@ const QR_COLOURS: &str = "\x1b[38;5;16;48;5;231m";
 const COLOURS_END: &str = "\x1b[0m";
 
 /// What is offered to browsers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Offer {
     /// Where the server listens.
     pub at: SocketAddr,
@@ -38,6 +38,8 @@ pub struct Offer {
     pub scheme: &'static str,
     /// It lets users in alone.
     pub is_guarded: bool,
+    /// The hash of the authority's certificate, where that is hlscam's own.
+    pub fingerprint: Option<String>,
 }
 
 /// An address of this host on one of its networks.
@@ -136,12 +138,21 @@ fn reach(name: &str, ip: IpAddr) -> Reach {
     }
 }
 
+/// How a device is made to trust a certificate of hlscam's own.
+pub fn trust(offer: &Offer, interfaces: &[Interface]) -> Option<String> {
+    let fingerprint = offer.fingerprint.as_ref()?;
+    let all = addresses(&Offer { scheme: "http", ..offer.clone() }, interfaces);
+    let network = all.iter().find(|address| matches!(address.reach, Reach::Network(_)));
+    let url = &network.or(all.first())?.url;
+    Some(format!("a device trusts the certificate when it has its authority, from {url}trust (SHA-256 {fingerprint})"))
+}
+
 /// What to say when others can reach it, or hear what is said; `None` when they cannot.
 pub fn exposure(offer: &Offer) -> Option<String> {
     let port = offer.at.port();
     let is_heard = offer.scheme == "http" || !offer.is_guarded;
     (is_heard && !offer.at.ip().is_loopback()).then(|| match offer.is_guarded {
-        true => "passwords and pictures cross the network as they are, for all who listen there; with --tls-cert they do not"
+        true => "passwords and pictures cross the network as they are, for all who listen there; with --tls they do not"
             .to_owned(),
         false => format!(
             "everyone who reaches port {port} of this computer can watch, and write and delete markers and recordings, as --open says; \
@@ -191,7 +202,7 @@ mod tests {
     }
 
     fn offer(listener: &str) -> Offer {
-        Offer { at: listener.parse().unwrap(), scheme: "http", is_guarded: false }
+        Offer { at: listener.parse().unwrap(), scheme: "http", is_guarded: false, fingerprint: None }
     }
 
     fn check(listener: &str, expect: &[&str]) {
@@ -233,6 +244,16 @@ mod tests {
                 "http://169.254.3.4:8080/ through usb0 only",
             ],
         );
+    }
+
+    #[test]
+    fn a_device_is_led_to_the_page_of_trust_without_tls() {
+        let offer = Offer { scheme: "https", fingerprint: Some("AB:CD".to_owned()), ..offer("0.0.0.0:8080") };
+        let told = trust(&offer, &interfaces()).unwrap_or_default();
+        let expect =
+            "a device trusts the certificate when it has its authority, from http://192.168.1.5:8080/trust (SHA-256 AB:CD)";
+        assert_eq!(told, expect);
+        assert_eq!(trust(&Offer { fingerprint: None, ..offer }, &interfaces()), None);
     }
 
     #[test]

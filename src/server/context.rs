@@ -9,7 +9,7 @@ use super::{
         viewers::Viewers,
     },
     origin::{Reply, mjpeg::MjpegHub, snapshot::Pictures},
-    page::assets::Asset,
+    page::{assets::Asset, trust::Trust},
     routes::Route,
 };
 use crate::{
@@ -23,7 +23,7 @@ use hyper::Uri;
 use std::{
     collections::HashMap,
     net::IpAddr,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, OnceLock},
 };
 use tokio::sync::Semaphore;
 
@@ -103,6 +103,8 @@ pub(super) struct Shared {
     pub(super) subscribers: Arc<Admission>,
     pub(super) in_flight: Arc<InFlight>,
     pub(super) files: Files,
+    /// Where the certificate is of hlscam's own making.
+    pub(super) trust: OnceLock<Trust>,
     pub(super) changes: Mutex<TokenBucket>,
     /// Failed logins that are told.
     pub(super) failures: Mutex<TokenBucket>,
@@ -145,6 +147,7 @@ impl Shared {
         match route {
             Route::Page | Route::File(_) => self.file(&route.to_string()).is_some(),
             Route::Stream(camera, _) => self.find(camera).is_some(),
+            Route::Trust | Route::Authority => self.trust.get().is_some(),
             _ => true,
         }
     }

@@ -4,6 +4,7 @@ pub(super) mod assets;
 /// build.rs uses it; here are its tests.
 #[cfg(test)]
 mod join;
+pub(super) mod trust;
 
 use super::{context, routes::Route};
 use crate::server::http::{

@@ -5,7 +5,7 @@ use super::{
     api::{controls, events, history, links, login, markers, program, recordings},
     http::answer::{Answer, Call},
     origin::handler as stream,
-    page,
+    page::{self, trust},
 };
 use crate::{camera_name::CameraName, users::Role};
 use hyper::Method;
@@ -37,6 +37,10 @@ pub(super) enum Route<'a> {
     Health,
     Readiness,
     Time,
+    /// How a device is made to trust the server.
+    Trust,
+    /// The certificate that it is to trust.
+    Authority,
     Login,
     Logout,
     /// Who asks.
@@ -72,8 +76,11 @@ const CONTROLS_AROUND: (&str, &str) = ("/api/cameras/", "/controls");
 /// Files of the page that name cameras; the others are the same for everybody, and the login needs some.
 const PAGES: [&str; 2] = ["index.html", "grid.html"];
 
+/// Files that the page of trust loads.
+const TRUST_FILES: [&str; 4] = ["style.css", "trust.css", "icon.svg", "favicon.ico"];
+
 /// The addresses in which nothing varies.
-const FIXED: [(&str, Route<'_>); 16] = [
+const FIXED: [(&str, Route<'_>); 18] = [
     ("/", Route::Page),
     ("/api/cameras", Route::Cameras),
     ("/api/status", Route::Status),
@@ -85,6 +92,8 @@ const FIXED: [(&str, Route<'_>); 16] = [
     ("/healthz", Route::Health),
     ("/readyz", Route::Readiness),
     ("/time", Route::Time),
+    ("/trust", Route::Trust),
+    ("/trust/ca.crt", Route::Authority),
     ("/login", Route::Login),
     ("/logout", Route::Logout),
     ("/api/session", Route::Session),
@@ -147,6 +156,8 @@ impl<'a> Route<'a> {
             (Route::Health, &Method::GET) => (Audience::Everybody, program::health),
             (Route::Readiness, &Method::GET) => (Audience::Everybody, program::readiness),
             (Route::Time, &Method::GET) => (Audience::Everybody, program::time),
+            (Route::Trust, &Method::GET) => (Audience::Everybody, trust::page),
+            (Route::Authority, &Method::GET) => (Audience::Everybody, trust::certificate),
             (Route::Login, &Method::GET) => (Audience::Everybody, login::page),
             (Route::Login, &Method::POST) => (Audience::Everybody, login::log_in),
             (Route::Logout, &Method::POST) => (VIEWER, login::log_out),
@@ -165,9 +176,11 @@ impl<'a> Route<'a> {
         taken.join(",")
     }
 
-    /// Whether it is answered without TLS where there is TLS: who looks whether the server is there asks for nothing secret.
+    /// Whether it is answered without TLS where there is TLS: there is nothing secret in how to trust the server, with what that page loads, and
+    /// whether it is there.
     pub(super) fn is_for_strangers(self) -> bool {
-        matches!(self, Route::Health | Route::Readiness)
+        matches!(self, Route::Health | Route::Readiness | Route::Trust | Route::Authority)
+            || matches!(self, Route::File(name) if TRUST_FILES.contains(&name))
     }
 
     /// Whether `--allow-origin` opens it to pages of other origins: the streams, and the time that their players need.
@@ -216,7 +229,14 @@ mod tests {
                 Route::Page | Route::File(_) | Route::Stream(..) | Route::Cameras | Route::Controls(_) | Route::Status => {}
                 Route::History | Route::Recordings | Route::Recording(_) | Route::Markers => {}
                 Route::Marker(_) | Route::Events | Route::Detections | Route::Health | Route::Readiness | Route::Time => {}
-                Route::Login | Route::Logout | Route::Links | Route::Session | Route::Sessions | Route::SessionOf(_) => {}
+                Route::Trust
+                | Route::Authority
+                | Route::Login
+                | Route::Logout
+                | Route::Links
+                | Route::Session
+                | Route::Sessions
+                | Route::SessionOf(_) => {}
             }
         }
         all

@@ -75,7 +75,7 @@ export async function startServer({ device = 'test', port = 0, options = [], env
       if (child.exitCode !== null) {
         throw new Error(`the server ended with exit code ${child.exitCode}:\n${server.log}`);
       }
-      const seen = server.log.match(/http:\/\/127\.0\.0\.1:\d+\//)?.[0];
+      const seen = server.log.match(/https?:\/\/127\.0\.0\.1:\d+\//)?.[0];
       return { done: seen !== undefined, seen: seen ?? server.log };
     },
     startMs,
@@ -110,14 +110,15 @@ export async function endServer({ child, exited }, signal) {
   return code;
 }
 
-/** A browser. Autoplay is left to the browser's own rule, which every real viewer meets: only muted video begins by itself. */
-export async function startBrowser() {
+/** A browser; `env` comes on top of ours. Autoplay is left to the browser's own rule, which every real viewer meets: only muted video begins by itself. */
+export async function startBrowser(env = {}) {
   const executablePath = BROWSERS.find((candidate) => candidate && existsSync(candidate));
   if (executablePath === undefined) {
     throw new Error('no Chromium found: install the package chromium, or set CHROMIUM to the path of the browser');
   }
   return chromium.launch({
     executablePath,
+    env: { ...process.env, ...env },
     args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update',
       '--disable-sync', `--host-resolver-rules=MAP ${FOREIGN_NAME} 127.0.0.1`, '--disable-background-timer-throttling', '--disable-renderer-backgrounding', '--disable-backgrounding-occluded-windows'],
   });

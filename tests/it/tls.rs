@@ -1,5 +1,7 @@
 //! TLS: what is spoken, what is shown, and what becomes of those who speak HTTP without it. The real binary, asked by rustls and by OpenSSL.
 
+mod own;
+
 use crate::support::{Answer, Deadline, Running, send_with};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use rustls::{

@@ -27,7 +27,7 @@ use crate::{
             memfd_cache::MemfdCache,
         },
         origin::{Reply, archive, clip, mjpeg},
-        page::assets,
+        page::{assets, trust::Trust},
         routes::{Audience, Handler, Route},
     },
     time::Ticks,
@@ -42,7 +42,7 @@ use hyper::{
 use std::{
     fmt,
     pin::Pin,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, OnceLock},
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -90,12 +90,19 @@ impl Site {
             ),
             in_flight: Arc::default(),
             files: context::files(assets::load(&cameras.iter().map(|camera| &camera.name).collect::<Vec<_>>())),
+            trust: OnceLock::default(),
             changes: Mutex::default(),
             failures: Mutex::default(),
             crowd: Mutex::default(),
             gate: Gate::new(access),
         });
         Site { shared }
+    }
+
+    /// Says from now on how devices are made to trust the server.
+    pub(in crate::server) fn tell_trust(&self, trust: Trust) {
+        // It is told once.
+        self.shared.trust.set(trust).ok();
     }
 
     /// Answers one request that came over `connection`.

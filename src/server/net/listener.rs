@@ -4,7 +4,10 @@ use super::{
     place::{Bind, Place},
     socket::ListeningSocket,
 };
-use crate::{certificate::Certificates, server::ServerConfig};
+use crate::{
+    certificate::{Certificates, PublicAuthority},
+    server::ServerConfig,
+};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::{
     fmt::Write,
@@ -43,6 +46,11 @@ impl Listener {
     /// The same over TLS.
     pub fn over_tls(self, certificates: Arc<Certificates>) -> Listener {
         Listener { certificates: Some(certificates), ..self }
+    }
+
+    /// The authority that vouches for what it shows over TLS, where that is hlscam's own.
+    pub fn authority(&self) -> Option<&PublicAuthority> {
+        self.certificates.as_ref()?.authority()
     }
 
     /// What it shows over TLS.

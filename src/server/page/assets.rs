@@ -35,6 +35,8 @@ const FILES: &[(&str, &[u8])] = &web![
     "grid.html": "grid.html",
     "login.html": "login.html",
     "login.css": "login.css",
+    "trust.html": "trust.html",
+    "trust.css": "trust.css",
     "style.css": "style.css",
     "grid.css": "grid.css",
     "timeline.css": "timeline/timeline.css",

@@ -1,59 +1,50 @@
-//! When a certificate is valid, read from its bytes (RFC 5280 §4.1, in DER). What else stands in it is for clients to read.
+//! The little of a certificate that is read here (RFC 5280 §4.1, in DER): when it is valid, and the common name. The rest is for clients.
 
-use crate::time::{Span, WallTime};
+use crate::time::WallTime;
 
-/// Tags of DER (X.690 §8).
+/// Tags (X.690 §8).
 const SEQUENCE: u8 = 0x30;
+const SET: u8 = 0x31;
 const INTEGER: u8 = 0x02;
+const OBJECT_ID: u8 = 0x06;
+const UTF8: u8 = 0x0c;
 const UTC_TIME: u8 = 0x17;
 const GENERALIZED_TIME: u8 = 0x18;
 /// The version, which the first had not.
 const VERSION: u8 = 0xa0;
-/// So long before its end is a certificate late: Let's Encrypt's are renewed 30 days before, so two weeks later something is wrong.
-const LATE: Span = Span::from_ms(14 * 24 * 3_600_000);
+/// `commonName` (RFC 5280 appendix A.1).
+const COMMON_NAME: [u8; 3] = [0x55, 4, 3];
 
-/// From when to when.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Validity {
+/// What is read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Facts {
     pub(super) not_before: WallTime,
     pub(super) not_after: WallTime,
+    /// What its owner is called, if it is a text, and stands first.
+    pub(super) name: Option<String>,
 }
 
-/// What a moment is to a certificate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Phase {
-    /// Not valid yet.
-    Early,
-    Good,
-    /// Its end is near.
-    Late,
-    /// Its end is past.
-    Over,
+/// Reads a certificate; none where it is not formed like one.
+pub(super) fn facts(certificate: &[u8]) -> Option<Facts> {
+    let (whole, _) = element(certificate, SEQUENCE)?;
+    let (signed, _) = element(whole, SEQUENCE)?;
+    let rest = element(signed, VERSION).map_or(signed, |(_, rest)| rest);
+    let (_serial, rest) = element(rest, INTEGER)?;
+    let (_algorithm, rest) = element(rest, SEQUENCE)?;
+    let (_issuer, rest) = element(rest, SEQUENCE)?;
+    let (both, rest) = element(rest, SEQUENCE)?;
+    let (not_before, last) = time(both)?;
+    let (not_after, _) = time(last)?;
+    let name = element(rest, SEQUENCE).and_then(|(subject, _)| common_name(subject));
+    Some(Facts { not_before, not_after, name })
 }
 
-impl Validity {
-    /// Of a certificate; none where it is not formed like one.
-    pub(super) fn of(certificate: &[u8]) -> Option<Validity> {
-        let (whole, _) = element(certificate, SEQUENCE)?;
-        let (signed, _) = element(whole, SEQUENCE)?;
-        let rest = element(signed, VERSION).map_or(signed, |(_, rest)| rest);
-        let (_serial, rest) = element(rest, INTEGER)?;
-        let (_algorithm, rest) = element(rest, SEQUENCE)?;
-        let (_issuer, rest) = element(rest, SEQUENCE)?;
-        let (both, _) = element(rest, SEQUENCE)?;
-        let (not_before, rest) = time(both)?;
-        let (not_after, _) = time(rest)?;
-        Some(Validity { not_before, not_after })
-    }
-
-    pub(super) fn at(self, now: WallTime) -> Phase {
-        match now {
-            now if now < self.not_before => Phase::Early,
-            now if now > self.not_after => Phase::Over,
-            now if self.not_after.since(now) < LATE => Phase::Late,
-            _ => Phase::Good,
-        }
-    }
+fn common_name(subject: &[u8]) -> Option<String> {
+    let (first, _) = element(subject, SET)?;
+    let (pair, _) = element(first, SEQUENCE)?;
+    let (kind, rest) = element(pair, OBJECT_ID)?;
+    let (text, _) = element(rest, UTF8).filter(|_| kind == COMMON_NAME)?;
+    String::from_utf8(text.to_vec()).ok()
 }
 
 /// The content of the element of that tag with which the bytes begin, and what follows it.
@@ -104,12 +95,14 @@ mod tests {
     /// A certificate as far as it is read.
     fn certificate(version: &[u8], times: &[(u8, &str)], issuer_len: usize) -> Vec<u8> {
         let times: Vec<u8> = times.iter().flat_map(|(tag, text)| encoded(*tag, text.as_bytes())).collect();
+        let pair = [encoded(OBJECT_ID, &COMMON_NAME), encoded(UTF8, "ours".as_bytes())].concat();
         let parts = [
             version.to_vec(),
             encoded(INTEGER, &[7]),
             encoded(SEQUENCE, &[]),
             encoded(SEQUENCE, &vec![0; issuer_len]),
             encoded(SEQUENCE, &times),
+            encoded(SEQUENCE, &encoded(SET, &encoded(SEQUENCE, &pair))),
         ];
         encoded(SEQUENCE, &encoded(SEQUENCE, &parts.concat()))
     }
@@ -119,10 +112,10 @@ mod tests {
     }
 
     #[test]
-    fn both_forms_of_time_are_read() {
+    fn both_forms_of_time_are_read_and_the_name() {
         let check = |version: &[u8], issuer_len: usize, times: &[(u8, &str)], expect: Option<(&str, &str)>| {
-            let expect = expect.map(|(from, to)| Validity { not_before: at(from), not_after: at(to) });
-            assert_eq!(Validity::of(&certificate(version, times, issuer_len)), expect, "{times:?}");
+            let expect = expect.map(|(from, to)| Facts { not_before: at(from), not_after: at(to), name: Some("ours".to_owned()) });
+            assert_eq!(facts(&certificate(version, times, issuer_len)), expect, "{times:?}");
         };
         let third = encoded(VERSION, &encoded(INTEGER, &[2]));
         let times = [(UTC_TIME, "260102030405Z"), (GENERALIZED_TIME, "20500102030405Z")];
@@ -134,18 +127,6 @@ mod tests {
         }
         check(&third, 9, &times[..1], None);
         let whole = certificate(&third, &times, 9);
-        assert!((0..whole.len()).all(|len| Validity::of(&whole[..len]).is_none()), "what was cut is none");
-    }
-
-    #[test]
-    fn a_certificate_is_told_of_before_its_end() {
-        let validity = Validity { not_before: at("2026-01-02T00:00:00Z"), not_after: at("2026-04-02T00:00:00Z") };
-        let check = |now: &str, expect: Phase| assert_eq!(validity.at(at(now)), expect, "{now}");
-        check("1970-01-01T00:00:00Z", Phase::Early);
-        check("2026-01-02T00:00:00Z", Phase::Good);
-        check("2026-03-19T00:00:00Z", Phase::Good);
-        check("2026-03-19T00:00:01Z", Phase::Late);
-        check("2026-04-02T00:00:00Z", Phase::Late);
-        check("2026-04-02T00:00:01Z", Phase::Over);
+        assert!((0..whole.len()).all(|len| facts(&whole[..len]).is_none()), "what was cut is none");
     }
 }
