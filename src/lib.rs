@@ -115,6 +115,9 @@ pub mod users;
 // The certificate that it shows.
 pub mod certificate;
 
+// And the name that it is found by.
+pub mod mdns;
+
 // The server.
 pub mod server;
 

@@ -14,7 +14,8 @@ use crate::{
         line::{self, Found, StatusLine},
     },
     detect::CascadeSpec,
-    failpoint,
+    failpoint, host,
+    mdns::{Announcement, Service},
     server::{self, AccessConfig, Door, Limits, Listener, Place, Protection, ServerConfig, Site},
     source::SourceFormat,
     store::{SharedStore, Store, last_run::LastRun},
@@ -63,19 +64,35 @@ pub(super) fn run(
     let threads = parts.map(|(config, started)| StreamThread::start(config, events.hooks.clone(), started, supervised.clone()));
     let threads = threads.collect::<Result<Vec<_>, _>>();
     drop(supervised);
+    let mut announcement = announced(server, &place);
+    let name = announcement.as_ref().map(|announcement| announcement.name.clone());
     let offer = match &place {
-        Place::Network(at) => Some(Offer { at: *at, scheme: server.scheme(), is_guarded, fingerprint }),
+        Place::Network(at) => Some(Offer { at: *at, scheme: server.scheme(), is_guarded, fingerprint, name }),
         Place::Unix(_) => None,
     };
     let streaming = Streaming { serving, cameras, supervision, place, offer };
     // A bug here too is told to the viewers before the program ends.
     let watched = catch_unwind(AssertUnwindSafe(|| {
         if threads.is_ok() {
-            streaming.watch(&interrupt, console, configs);
+            streaming.watch(&interrupt, console, configs, announcement.as_mut());
         }
     }));
+    drop(announcement);
     let ended = streaming.end(&interrupt, threads);
     watched.map_err(|_| Failure("the program's main thread ended by a bug".to_owned())).and(ended)
+}
+
+/// Tells the network the name of this computer, if it can be reached from there.
+fn announced(server: &ServerConfig, place: &Place) -> Option<Announcement> {
+    let Place::Network(address) = place else { return None };
+    if !server.is_announced || !place.is_offered() {
+        return None;
+    }
+    let service = Service { bound: address.ip(), port: address.port(), scheme: server.scheme() };
+    let announced = Announcement::start(&host::name(), service);
+    announced
+        .inspect_err(|why| tracing::warn!("the network is not told the name of this computer: {why}; --no-mdns leaves it"))
+        .ok()
 }
 
 /// The listener with the certificate that it shows, if it is to show one.
@@ -162,10 +179,19 @@ struct Streaming {
 
 impl Streaming {
     /// Shows the status until all streams have ended, or the user ends them.
-    fn watch(&self, interrupt: &Interrupt, console: &Console, configs: &[CameraConfig]) {
+    fn watch(
+        &self,
+        interrupt: &Interrupt,
+        console: &Console,
+        configs: &[CameraConfig],
+        mut announcement: Option<&mut Announcement>,
+    ) {
         let mut display = None;
         while !interrupt.wait(if display.is_some() { STATUS_PERIOD } else { OPENING_LOOK }) && !self.has_ended() {
             failpoint::hit("main");
+            if let Some(why) = announcement.as_mut().and_then(|announcement| announcement.trouble()) {
+                tracing::warn!("the network may not know the name of this computer: {why}");
+            }
             if display.is_none() && self.supervision.is_to_be_announced() {
                 match &self.offer {
                     Some(offer) => announce(console, offer),

@@ -18,4 +18,7 @@ pub struct TlsArgs {
     /// The private key of --tls-cert, in PEM, without a password; it may be the same file
     #[arg(long, value_name = "FILE")]
     pub tls_key: Option<PathBuf>,
+    /// Do not tell the network the name hlscam-HOST.local, which is told when --bind is beyond this computer
+    #[arg(long)]
+    pub no_mdns: bool,
 }

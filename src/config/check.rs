@@ -405,7 +405,7 @@ fn server(args: &ServerArgs, storage: Option<&Path>) -> Result<ServerConfig, Usa
     })?;
     let (access, protection) = (access(args)?, users::protection(&args.users, &bind, storage)?);
     let certificate = tls::certificate(&args.tls, &access.host_names, storage)?;
-    Ok(ServerConfig { bind, port, access, protection, certificate })
+    Ok(ServerConfig { bind, port, access, protection, certificate, is_announced: !args.tls.no_mdns })
 }
 
 fn access(args: &ServerArgs) -> Result<AccessConfig, UsageError> {

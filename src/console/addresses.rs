@@ -40,6 +40,8 @@ pub struct Offer {
     pub is_guarded: bool,
     /// The hash of the authority's certificate, where that is hlscam's own.
     pub fingerprint: Option<String>,
+    /// What the network knows this computer by.
+    pub name: Option<String>,
 }
 
 /// An address of this host on one of its networks.
@@ -115,6 +117,8 @@ pub fn addresses(offer: &Offer, interfaces: &[Interface]) -> Vec<Address> {
     };
     let others = interfaces.iter().filter(|interface| !interface.ip.is_loopback() && usable(interface.ip));
     found.extend(others.map(|interface| address(interface.ip, reach(&interface.name, interface.ip))));
+    let named = |name: &String| format!("{}://{name}:{}/", offer.scheme, offer.at.port());
+    found.extend(offer.name.iter().map(|name| Address { url: named(name), reach: Reach::Network("mDNS".to_owned()) }));
     // Stable: within a rank the system's order stays.
     found.sort_by_key(|address| rank(&address.reach));
     found
@@ -202,7 +206,7 @@ mod tests {
     }
 
     fn offer(listener: &str) -> Offer {
-        Offer { at: listener.parse().unwrap(), scheme: "http", is_guarded: false, fingerprint: None }
+        Offer { at: listener.parse().unwrap(), scheme: "http", is_guarded: false, fingerprint: None, name: None }
     }
 
     fn check(listener: &str, expect: &[&str]) {
@@ -254,6 +258,13 @@ mod tests {
             "a device trusts the certificate when it has its authority, from http://192.168.1.5:8080/trust (SHA-256 AB:CD)";
         assert_eq!(told, expect);
         assert_eq!(trust(&Offer { fingerprint: None, ..offer }, &interfaces()), None);
+    }
+
+    #[test]
+    fn the_name_that_is_announced_stands_behind_the_addresses_of_the_network() {
+        let all = addresses(&Offer { name: Some("hlscam-pi4.local".to_owned()), ..offer("0.0.0.0:8080") }, &interfaces());
+        let urls: Vec<&str> = all.iter().map(|address| &*address.url).collect();
+        assert_eq!(urls[2..5], ["http://10.0.0.7:8080/", "http://hlscam-pi4.local:8080/", "http://172.17.0.1:8080/"]);
     }
 
     #[test]

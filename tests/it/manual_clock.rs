@@ -68,6 +68,7 @@ impl Stage {
             access: AccessConfig::default(),
             protection: Protection::default(),
             certificate: None,
+            is_announced: false,
         };
         let listener = bind(&server).expect("a port");
         let address = listener.local_addr().expect("a port").to_string();

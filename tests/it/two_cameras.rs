@@ -50,6 +50,7 @@ fn two_test_sources_run_in_one_process() {
         access: AccessConfig::default(),
         protection: Protection::default(),
         certificate: None,
+        is_announced: false,
     })
     .expect("a port");
     let address = listener.local_addr().expect("a port").to_string();

@@ -72,7 +72,8 @@ fn without_options_the_defaults_are_meant() {
                 port: PORT_DEFAULT,
                 access: AccessConfig::default(),
                 protection: Protection::default(),
-                certificate: None
+                certificate: None,
+                is_announced: true
             }
         )
     );
@@ -136,7 +137,8 @@ fn every_option_reaches_its_stage() {
                 port: 0,
                 access,
                 protection: Protection::default(),
-                certificate: None
+                certificate: None,
+                is_announced: true
             }
         )
     );

@@ -2,6 +2,7 @@
 //! sends its own name in `Host`, and so learns nothing.
 
 use crate::{
+    certificate::mdns_name,
     host,
     server::authority::Host,
     sync::lock,
@@ -54,11 +55,12 @@ impl OwnNames {
     }
 }
 
-/// What a host that calls itself so is called on its network: as it says, by the first label, and by that in mDNS (RFC 6762 §3).
+/// What a host that calls itself so is called on its network: as it says, by the first label, and by that in mDNS (RFC 6762 §3); and what
+/// hlscam calls itself there.
 fn names_of(node: &str) -> impl Iterator<Item = Host> {
     let short = node.split('.').next().filter(|short| !short.is_empty());
     let names = short.map(|short| [node.to_owned(), short.to_owned(), format!("{short}.local")]);
-    names.into_iter().flatten().filter_map(|name| Host::parse(&name))
+    names.into_iter().flatten().chain(mdns_name(node)).filter_map(|name| Host::parse(&name))
 }
 
 fn addresses() -> impl Iterator<Item = Host> {
@@ -104,7 +106,7 @@ mod tests {
     #[test]
     fn a_name_with_dots_counts_by_its_first_label_too() {
         let names: Vec<String> = names_of("Cam.Garden.example").map(|host| host.to_string()).collect();
-        assert_eq!(names, ["cam.garden.example", "cam", "cam.local"]);
+        assert_eq!(names, ["cam.garden.example", "cam", "cam.local", "hlscam-cam.local"]);
         assert_eq!(names_of("").count(), 0, "a host without a name");
     }
 

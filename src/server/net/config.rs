@@ -25,6 +25,8 @@ pub struct ServerConfig {
     pub protection: Protection,
     /// What it shows over TLS; without it there is none.
     pub certificate: Option<CertificateSource>,
+    /// Its name is told to the network, if it listens there.
+    pub is_announced: bool,
 }
 
 impl ServerConfig {

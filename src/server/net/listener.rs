@@ -251,6 +251,7 @@ mod tests {
             access: AccessConfig::default(),
             protection: Protection::default(),
             certificate: None,
+            is_announced: false,
         }
     }
 

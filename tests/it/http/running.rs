@@ -99,8 +99,14 @@ pub(super) fn serve_cameras(
     limits: Limits,
     access: AccessConfig,
 ) -> (SocketAddr, oneshot::Sender<()>, JoinHandle<std::io::Result<()>>) {
-    let config =
-        ServerConfig { bind: Ipv4Addr::LOCALHOST.into(), port: 0, access, protection: Protection::default(), certificate: None };
+    let config = ServerConfig {
+        bind: Ipv4Addr::LOCALHOST.into(),
+        port: 0,
+        access,
+        protection: Protection::default(),
+        certificate: None,
+        is_announced: false,
+    };
     let listener = bind(&config).expect("a free port");
     let site = Site::new(cameras, config.access, Door::open_to_all());
     let (stop, stopped) = oneshot::channel::<()>();
