@@ -27,7 +27,7 @@ use crate::{
     picture::SIDE_MAX,
     quantity::{self, span_text},
     server::{
-        AccessConfig, AllowedOrigins, Network, ServerConfig, TrustedProxies,
+        AccessConfig, AllowedOrigins, Bind, Network, ServerConfig, TrustedProxies,
         authority::{Host, Origin},
     },
     source::{FormatRequest, SourceSpec, coded::PassThrough},
@@ -405,6 +405,9 @@ fn server(args: &ServerArgs, storage: Option<&Path>) -> Result<ServerConfig, Usa
     })?;
     let (access, protection) = (access(args)?, users::protection(&args.users, &bind, storage)?);
     let certificate = tls::certificate(&args.tls, &access.host_names, storage)?;
+    if let (Bind::Unix(_), Some(_)) = (&bind, &certificate) {
+        return refuse("--bind", &args.bind, "no TLS is spoken on a Unix socket, which crosses no network; leave --tls out");
+    }
     Ok(ServerConfig { bind, port, access, protection, certificate, is_announced: !args.tls.no_mdns })
 }
 

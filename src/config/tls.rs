@@ -62,6 +62,11 @@ mod tests {
         let both = refused("--tls --tls-cert a.pem --tls-key b.pem");
         assert_eq!(both, "--tls-cert a.pem: --tls makes a certificate of its own; leave one of them out");
         assert_eq!(refused("--tls-cert a.pem"), "--tls-cert a.pem: its private key is missing; write --tls-key FILE, too");
+        let at_socket = refused("--tls --bind unix:/run/hlscam.sock");
+        assert!(
+            at_socket.ends_with(": no TLS is spoken on a Unix socket, which crosses no network; leave --tls out"),
+            "{at_socket}"
+        );
         assert_eq!(refused("--tls-key b.pem"), "--tls-key b.pem: the certificate is missing; write --tls-cert FILE, too");
     }
 }
