@@ -184,6 +184,11 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let day = |n: i64| at("2026-11-28T12:00:00Z") + Span::from_ms(n * 24 * 3_600_000);
         let mut own = Own::open(Some(folder.path()), &[], day(0)).expect("it is made").0;
+        let host = own.authority.host.clone();
+        let names = |addresses: &[&str]| {
+            let addresses: Vec<IpAddr> = addresses.iter().map(|text| text.parse().expect(text)).collect();
+            Names::of(&host, &host, &addresses, &[]).0
+        };
         own.names = names(&["192.168.1.5"]);
         assert!(own.renew(names(&["192.168.1.5"]), day(1)).is_none());
         assert!(own.renew(names(&[]), day(1)).is_none(), "an address that has gone costs nothing");
