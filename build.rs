@@ -16,9 +16,9 @@ use std::{
 const CASCADE_DIRS: [&str; 6] = include!("src/detect/cascade_dirs.in");
 
 /// The modules that a page and a worker begin with. Each is embedded with all that it imports.
-const ENTRIES: [&str; 3] = ["viewer.js", "grid.js", "shared-worker.js"];
+const ENTRIES: [&str; 4] = ["viewer.js", "grid.js", "send.js", "shared-worker.js"];
 /// The folders of `web/` that hold modules, besides `web/` itself.
-const WEB_FOLDERS: [&str; 4] = ["shell", "player", "markers", "timeline"];
+const WEB_FOLDERS: [&str; 5] = ["shell", "player", "markers", "timeline", "send"];
 
 const NPM_REMEDY: &str = "run `npm ci` in web/, or build with `make`";
 /// MediaPipe's face networks (npm `@mediapipe/face_detection`, Apache-2.0) with their SHA-256: what was measured is what is embedded.

@@ -106,10 +106,12 @@ fn open_source(parts: CaptureParts, is_over: impl Fn(Span) -> bool, late: impl F
             opening.end();
             return Ok(None);
         }
-        // One that is closed until somebody watches is opened then.
-        if status.state() == SourceState::Asleep
+        // One that is closed until somebody watches is opened then, and one that a browser sends when it does.
+        let awaited = status.awaited();
+        if (status.state() == SourceState::Asleep || awaited.is_some())
             && let Some(late) = late.take()
         {
+            awaited.iter().for_each(|what| tracing::info!("{what}"));
             late();
         }
         if clock.now().since(begin) > OPENING_LATE

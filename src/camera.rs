@@ -20,7 +20,7 @@ use crate::{
     hooks::HooksCounts,
     marker_service::MarkerService,
     playlist::Playlists,
-    source::control::board::ControlBoard,
+    source::{control::board::ControlBoard, inbox::Inbox},
     status::Status,
     time::Clock,
     window::{
@@ -70,6 +70,8 @@ pub struct Camera {
     pub demand: Arc<Demand>,
     /// What of its source can be set.
     pub controls: Arc<ControlBoard>,
+    /// Where a browser sends to, if that is its source.
+    pub inbox: Option<Arc<Inbox>>,
 }
 
 impl Camera {
@@ -97,6 +99,7 @@ impl Camera {
             playlists,
             bus: Bus::default(),
             controls: Arc::default(),
+            inbox: None,
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::{
 use address::NetworkAddress;
 use coded::{CodedFrame, Fitness, PassSwitch};
 use control::ControlPort;
+use inbox::Inbox;
 use serde::Serialize;
 use std::{
     path::{Path, PathBuf},
@@ -24,6 +25,7 @@ pub mod camera;
 pub mod coded;
 pub mod control;
 mod framed;
+pub mod inbox;
 #[cfg(feature = "ffmpeg")]
 mod media;
 pub mod mjpeg;
@@ -33,6 +35,9 @@ pub use framed::framed;
 
 /// The source when none is named: the first camera.
 pub const DEVICE_DEFAULT: &str = "0";
+
+/// The name of a source that a browser sends.
+pub const BROWSER: &str = "browser";
 
 /// Picture size when none is asked for, where a source has several: every camera gives it, faces are found well in it, and any machine
 /// encodes it in real time.
@@ -196,6 +201,30 @@ pub fn network_opener(
     move |stop: &Stop| opener.open(stop)
 }
 
+/// Opens what a browser sends, at first and again: waits for a sender, and for its first picture. Each call blocks until there is one, or the
+/// stop is raised; fails where what is sent cannot be read.
+#[cfg(feature = "ffmpeg")]
+pub fn browser_opener(
+    inbox: Arc<Inbox>,
+    request: FormatRequest,
+    clock: Arc<dyn Clock>,
+    pool: PicturePool,
+) -> impl FnMut(&Stop) -> Result<Box<dyn Source>, OpenError> + Send {
+    let opener = media::browser::BrowserOpener::new(inbox, request, clock, pool);
+    move |stop: &Stop| opener.open(stop)
+}
+
+/// There is no FFmpeg in this build.
+#[cfg(not(feature = "ffmpeg"))]
+pub fn browser_opener(
+    _inbox: Arc<Inbox>,
+    _request: FormatRequest,
+    _clock: Arc<dyn Clock>,
+    _pool: PicturePool,
+) -> impl FnMut(&Stop) -> Result<Box<dyn Source>, OpenError> + Send {
+    move |_: &Stop| Err(OpenError("cannot open browser: this build is without FFmpeg; build it with the feature ffmpeg".to_owned()))
+}
+
 /// There is no FFmpeg in this build.
 #[cfg(not(feature = "ffmpeg"))]
 pub fn network_opener(
@@ -229,6 +258,8 @@ pub enum SourceSpec {
     File(PathBuf),
     /// A camera on the network.
     Network(NetworkAddress),
+    /// The camera of a browser, which sends it.
+    Browser,
 }
 
 impl SourceSpec {
@@ -239,6 +270,7 @@ impl SourceSpec {
             SourceSpec::Test(_) => "test".to_owned(),
             SourceSpec::File(path) => format!("file:{}", path.display()),
             SourceSpec::Network(address) => address.to_string(),
+            SourceSpec::Browser => BROWSER.to_owned(),
         }
     }
 }

@@ -20,8 +20,8 @@ use crate::{
     pipeline::{PipelineError, PipelineParts},
     rendition::{EncoderOpener, RenditionParts},
     source::{
-        Pace, Source, SourceFormat, SourceSpec, Stop, camera, coded::PassSwitch, control::board::ControlBoard, framed,
-        network_opener, open_file, test::TestOpener,
+        Pace, Source, SourceFormat, SourceSpec, Stop, browser_opener, camera, coded::PassSwitch, control::board::ControlBoard,
+        framed, inbox::Inbox, network_opener, open_file, test::TestOpener,
     },
     status::{Status, StatusParts},
     stream::{self, Stream, StreamParts},
@@ -46,6 +46,8 @@ pub struct Flow {
     pub bus: Bus,
     /// What of its source can be set.
     pub controls: Arc<ControlBoard>,
+    /// Where a browser sends to, if that is its source.
+    pub inbox: Option<Arc<Inbox>>,
     publishers: Publishers,
     detections: Detections,
     /// Ends with the stream.
@@ -107,7 +109,11 @@ impl Flow {
         }));
         let controls = Arc::new(ControlBoard::new(config.controls.clone()));
         let pass = passing::switch(config);
-        let opener = source_opener(config, &controls, (&clock, pass.clone()));
+        let inbox = (config.source == SourceSpec::Browser).then(Arc::<Inbox>::default);
+        let opener = source_opener(config, (&controls, inbox.clone()), (&clock, pass.clone()));
+        if inbox.is_some() {
+            status.stream.capture.set_awaited(format!("no browser sends yet; open /send?camera={} and press START", config.name));
+        }
         let (run_sender, hiding) = hiding(config).unzip();
         let watcher = match detection::open(&config.detect).map_err(CameraError::new)? {
             Some(detector) => {
@@ -129,13 +135,13 @@ impl Flow {
             }
         };
         let (masks, on_loss, status_of_capture) = (config.masks.clone(), config.on_loss, status.stream.capture.clone());
-        // Pictures of a file come as they were made.
-        let is_rate_watched = !matches!(config.source, SourceSpec::File(_));
+        // Pictures of a file come as they were made, and those of a browser as its camera and its network let them.
+        let is_rate_watched = !matches!(config.source, SourceSpec::File(_) | SourceSpec::Browser);
         let parts =
             CaptureParts { opener, tap, masks, on_loss, is_rate_watched, demand, clock: clock.clone(), status: status_of_capture };
         let detections = Detections { newest, hiding };
         let (bus, publishers) = Bus::open();
-        Ok((Flow { config: config.clone(), clock, status, bus, controls, publishers, detections, watcher, pass }, parts))
+        Ok((Flow { config: config.clone(), clock, status, bus, controls, inbox, publishers, detections, watcher, pass }, parts))
     }
 
     /// The rate of its frames, from a source of that format.
@@ -236,15 +242,19 @@ fn clock_strip(config: &CameraConfig) -> ClockStrip {
 /// Opens the source that was asked for, at first and again, has its controls set, and its pictures framed.
 fn source_opener(
     config: &CameraConfig,
-    controls: &Arc<ControlBoard>,
+    (controls, inbox): (&Arc<ControlBoard>, Option<Arc<Inbox>>),
     (clock, pass): (&Arc<dyn Clock>, Option<PassSwitch>),
 ) -> Opener {
-    let (mut opener, framing, pool) = (unframed_opener(config, clock, pass), config.framing, PicturePool::default());
+    let (mut opener, framing, pool) = (unframed_opener(config, inbox, (clock, pass)), config.framing, PicturePool::default());
     let controls = controls.clone();
     Box::new(move |stop: &Stop| framed(controls.attach(opener(stop)?)?, framing, pool.clone()))
 }
 
-fn unframed_opener(config: &CameraConfig, clock: &Arc<dyn Clock>, pass: Option<PassSwitch>) -> Opener {
+fn unframed_opener(
+    config: &CameraConfig,
+    inbox: Option<Arc<Inbox>>,
+    (clock, pass): (&Arc<dyn Clock>, Option<PassSwitch>),
+) -> Opener {
     let (pool, request, clock) = (PicturePool::default(), config.format_request, clock.clone());
     match config.source.clone() {
         SourceSpec::Camera(selector) => {
@@ -255,6 +265,7 @@ fn unframed_opener(config: &CameraConfig, clock: &Arc<dyn Clock>, pass: Option<P
             let opener = TestOpener::new(script, request, TEST_SEED, clock, pool);
             Box::new(move |_: &Stop| opener.open().map(|source| Box::new(source) as Box<dyn Source>))
         }
+        SourceSpec::Browser => Box::new(browser_opener(inbox.unwrap_or_default(), request, clock, pool)),
         SourceSpec::Network(address) => Box::new(network_opener(address, clock, pool, pass)),
         SourceSpec::File(path) => {
             let pace = if config.once { Pace::Once(clock) } else { Pace::Looped(clock) };

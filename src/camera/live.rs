@@ -63,10 +63,11 @@ impl Camera {
         let markers = markers_builder.start(window.clone(), status.stream.capture.clone(), clock.clone())?;
         let history = archive.as_ref().map(|archive| archive.status.clone());
         let (catalog, recordings) = archive.as_ref().map(|archive| (archive.catalog.clone(), archive.recordings.clone())).unzip();
-        let (bus, controls) = (flow.bus.clone(), flow.controls.clone());
+        let (bus, controls, inbox) = (flow.bus.clone(), flow.controls.clone(), flow.inbox.clone());
         let camera = Camera {
             bus,
             controls,
+            inbox,
             demand,
             history,
             catalog,

@@ -25,6 +25,9 @@ impl CameraConfig {
             SourceSpec::Test(_) => {
                 return Some("the pictures of the test source are encoded here; name a camera on the network or a file");
             }
+            SourceSpec::Browser => {
+                return Some("what a browser sends changes its size and its rate; name a camera on the network or a file");
+            }
             SourceSpec::File(_) | SourceSpec::Network(_) => {}
         }
         if self.overlay != Overlay::default() {

@@ -74,6 +74,8 @@ struct Facts {
     format: Option<SourceFormat>,
     /// Why it could not be opened, for the first time or after it was closed, while that is tried again.
     refusal: Option<String>,
+    /// What a source waits for that is opened from outside.
+    awaited: Option<String>,
     /// What was lost and why, if that has ended the capture.
     loss: Option<String>,
     /// What the source delivers, where that is far less than its rate.
@@ -94,6 +96,16 @@ impl CaptureStatus {
     pub fn set_refusal(&self, why: String) -> bool {
         let before = lock(&self.facts).refusal.replace(why.clone());
         before != Some(why)
+    }
+
+    /// The source is opened from outside, by whoever does that: so it is told while it is not there.
+    pub fn set_awaited(&self, what: String) {
+        lock(&self.facts).awaited = Some(what);
+    }
+
+    /// What a source waits for that is opened from outside; none for all others.
+    pub fn awaited(&self) -> Option<String> {
+        lock(&self.facts).awaited.clone()
     }
 
     /// Whether that is so.
@@ -127,6 +139,9 @@ impl CaptureStatus {
     pub fn absence(&self) -> Option<String> {
         let facts = lock(&self.facts);
         let absence = facts.state.absence()?;
+        if let (Some(awaited), SourceState::Opening | SourceState::Lost) = (&facts.awaited, facts.state) {
+            return Some(awaited.clone());
+        }
         Some(match &facts.refusal {
             Some(why) if facts.state == SourceState::Opening => format!("{why}; it is tried again"),
             _ => absence.to_owned(),

@@ -5,7 +5,8 @@ use clap::Args;
 
 // Brackets would be links in a doc comment.
 const DEVICE_HELP: &str = "The camera: its number, its path (/dev/video0, /dev/v4l/by-id/...) or a part of its name; or its address on the \
-                           network: rtsp[s]://, http[s]://, srt:// or udp://; or test for a drawn picture; or file:PATH for a video \
+                           network: rtsp[s]://, http[s]://, srt:// or udp://; or browser for the \
+                           camera of a phone or computer, which its browser sends from the page /send; or test for a drawn picture; or file:PATH for a video \
                            file, looped in real time; or @FILE, whose one line says it; a stream may have several";
 
 /// Where pictures come from.

@@ -5,7 +5,7 @@
 use super::{
     Command, DetectFilesConfig, DevicesConfig, EventsConfig, Invocation, Listing, bind, demand, framing, kept, passing, record,
     rules,
-    source::{controls, refuse_addresses, source},
+    source::{controls, refuse_addresses, refuse_browser, source},
     tls, users,
 };
 use crate::{
@@ -110,11 +110,15 @@ fn camera(args: &StreamArgs, index: usize) -> Result<CameraConfig, UsageError> {
     };
     config.on_loss = on_loss(&args.source)?;
     config.controls = controls(&args.source, &config.source)?;
-    config.is_waited_for = args.source.wait;
+    // Nobody sends to it before it is there.
+    config.is_waited_for = args.source.wait || config.source == SourceSpec::Browser;
     config.pass_through = passing::read(&args.source, &config)?;
     config.history = window(&args.window, config.encode.bitrate, config.lengths)?;
     config.rules = rules::read(&args.rules)?;
     config.unwatched = demand::read(&args.demand, &args.rules)?;
+    if config.source == SourceSpec::Browser && config.unwatched == Unwatched::Close {
+        return refuse("--on-demand", "", "a browser sends while somebody has its page open, watched or not; leave it out");
+    }
     Ok(config)
 }
 
@@ -127,6 +131,7 @@ fn bench(args: &BenchArgs) -> Result<Command, UsageError> {
 fn record(args: &RecordArgs) -> Result<Command, UsageError> {
     let record = record::read(args)?;
     let mut config = pipeline(source(&args.source)?, args.source.once, &args.pipeline)?;
+    refuse_browser(&config.source)?;
     config.on_loss = on_loss(&args.source)?;
     config.controls = controls(&args.source, &config.source)?;
     config.is_waited_for = args.source.wait;

@@ -9,7 +9,7 @@ use crate::{
     console::shown,
     plain_file,
     source::{
-        SourceSpec,
+        BROWSER, SourceSpec,
         address::{NetworkAddress, is_network},
         control::settings::{self, Setting},
         test::Script,
@@ -38,9 +38,10 @@ pub(super) fn source(args: &SourceArgs) -> Result<SourceSpec, UsageError> {
         Some(("test", script)) => Script::parse(script).map(SourceSpec::Test),
         Some(("file", "")) => Err("the path is missing; write file:PATH, like file:clip.mp4".to_owned()),
         Some(("file", path)) => Ok(SourceSpec::File(PathBuf::from(path))),
-        None if spec == "browser" => {
-            Err("a browser as the camera is not supported yet; take a camera, file:PATH or test".to_owned())
+        None if spec == BROWSER && !cfg!(feature = "ffmpeg") => {
+            Err("this build is without FFmpeg, which reads what a browser sends; build it with the feature ffmpeg".to_owned())
         }
+        None if spec == BROWSER => Ok(SourceSpec::Browser),
         Some((scheme, rest)) if rest.starts_with("//") || is_network(scheme) => {
             // Nothing but the scheme is repeated: there may be a password in it.
             let address = NetworkAddress::parse(spec).or_else(|why| refuse("--device", &format!("{scheme}://..."), &why))?;
@@ -51,7 +52,7 @@ pub(super) fn source(args: &SourceArgs) -> Result<SourceSpec, UsageError> {
     };
     let source = source.or_else(|why| refuse("--device", spec, &why))?;
     match &source {
-        SourceSpec::Camera(_) | SourceSpec::Test(_) if args.once => refuse("--once", "", ONCE_HINT),
+        SourceSpec::Camera(_) | SourceSpec::Test(_) | SourceSpec::Browser if args.once => refuse("--once", "", ONCE_HINT),
         _ => Ok(source),
     }
 }
@@ -62,6 +63,7 @@ pub(super) fn controls(args: &SourceArgs, source: &SourceSpec) -> Result<Vec<Set
     match source {
         SourceSpec::File(_) => refuse("--control", first, "a file has nothing that can be set; leave it out"),
         SourceSpec::Network(_) => refuse("--control", first, "a camera on the network is set in its own settings; leave it out"),
+        SourceSpec::Browser => refuse("--control", first, "the camera of a browser is set on its page, /send; leave it out"),
         SourceSpec::Camera(_) | SourceSpec::Test(_) => {
             let settings = args.control.iter().map(|text| asked("--control", text, settings::parse));
             Ok(settings.collect::<Result<Vec<_>, _>>()?.concat())
@@ -90,6 +92,16 @@ fn is_video_path(spec: &str) -> bool {
     let lower = spec.to_ascii_lowercase();
     let elsewhere = spec.starts_with('/') && !spec.starts_with("/dev/");
     elsewhere || spec.starts_with("./") || spec.starts_with("../") || VIDEO_ENDINGS.iter().any(|ending| lower.ends_with(ending))
+}
+
+/// What a command without a server is told of a source that only a server has.
+pub(super) fn refuse_browser(source: &SourceSpec) -> Result<(), UsageError> {
+    match source {
+        SourceSpec::Browser => {
+            refuse("--device", BROWSER, "a browser sends to a stream; stream it, and record from there: hlscam record --from URL")
+        }
+        _ => Ok(()),
+    }
 }
 
 /// What a command that reads files is told of an address, without its password.

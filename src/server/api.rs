@@ -8,3 +8,4 @@ pub(super) mod login;
 pub(super) mod markers;
 pub(super) mod program;
 pub(super) mod recordings;
+pub(super) mod send;

@@ -1,7 +1,7 @@
 //! What all answers are made from.
 
 use super::{
-    api::controls,
+    api::{controls, send::Tickets},
     auth::{door::Door, gate::Gate},
     http::{reply::plain, token_bucket::TokenBucket},
     net::{
@@ -101,6 +101,10 @@ pub(super) struct Shared {
     pub(super) looks: Arc<Semaphore>,
     /// Admits clients of events and detections.
     pub(super) subscribers: Arc<Admission>,
+    /// Admits browsers that are cameras.
+    pub(super) senders: Arc<Admission>,
+    /// What their pages are given.
+    pub(super) tickets: Tickets,
     pub(super) in_flight: Arc<InFlight>,
     pub(super) files: Files,
     /// Where the certificate is of hlscam's own making.
@@ -145,7 +149,7 @@ impl Shared {
     /// Whether there is what a route leads to, as far as its path tells.
     pub(super) fn has(&self, route: Route<'_>) -> bool {
         match route {
-            Route::Page | Route::File(_) => self.file(&route.to_string()).is_some(),
+            Route::Page | Route::File(_) | Route::SendPage => self.file(&route.to_string()).is_some(),
             Route::Stream(camera, _) => self.find(camera).is_some(),
             Route::Trust | Route::Authority => self.trust.get().is_some(),
             _ => true,

@@ -2,7 +2,7 @@
 //! in page and playlists, so a reverse proxy may put the whole under a path of its own.
 
 use super::{
-    api::{controls, events, history, links, login, markers, program, recordings},
+    api::{controls, events, history, links, login, markers, program, recordings, send},
     http::answer::{Answer, Call},
     origin::handler as stream,
     page::{self, trust},
@@ -24,6 +24,10 @@ pub(super) enum Route<'a> {
     Cameras,
     /// What can be set of a camera, by its name.
     Controls(&'a str),
+    /// Where a browser sends to that is a camera, by the camera's name.
+    Send(&'a str),
+    /// The page that does so.
+    SendPage,
     Status,
     History,
     Recordings,
@@ -73,6 +77,7 @@ const RECORDING_PREFIX: &str = "/api/recordings/";
 
 /// Between these stands the name of a camera.
 const CONTROLS_AROUND: (&str, &str) = ("/api/cameras/", "/controls");
+const SEND_AROUND: (&str, &str) = ("/api/cameras/", "/send");
 /// Files of the page that name cameras; the others are the same for everybody, and the login needs some.
 const PAGES: [&str; 2] = ["index.html", "grid.html"];
 
@@ -80,9 +85,10 @@ const PAGES: [&str; 2] = ["index.html", "grid.html"];
 const TRUST_FILES: [&str; 4] = ["style.css", "trust.css", "icon.svg", "favicon.ico"];
 
 /// The addresses in which nothing varies.
-const FIXED: [(&str, Route<'_>); 18] = [
+const FIXED: [(&str, Route<'_>); 19] = [
     ("/", Route::Page),
     ("/api/cameras", Route::Cameras),
+    ("/send", Route::SendPage),
     ("/api/status", Route::Status),
     ("/api/history", Route::History),
     ("/api/recordings", Route::Recordings),
@@ -117,6 +123,9 @@ impl<'a> Route<'a> {
         if let Some(name) = path.strip_prefix(CONTROLS_AROUND.0).and_then(|rest| rest.strip_suffix(CONTROLS_AROUND.1)) {
             return CameraName::parse(name).is_ok().then_some(Route::Controls(name));
         }
+        if let Some(name) = path.strip_prefix(SEND_AROUND.0).and_then(|rest| rest.strip_suffix(SEND_AROUND.1)) {
+            return CameraName::parse(name).is_ok().then_some(Route::Send(name));
+        }
         if let Some(id) = id(SESSION_PREFIX) {
             return id.map(Route::SessionOf);
         }
@@ -139,6 +148,8 @@ impl<'a> Route<'a> {
             (Route::Cameras, &Method::GET) => (VIEWER, program::cameras),
             (Route::Controls(_), &Method::GET) => (VIEWER, controls::list),
             (Route::Controls(_), &Method::PUT) => (OPERATOR, controls::set),
+            (Route::Send(_), &Method::GET) => (OPERATOR, send::send),
+            (Route::SendPage, &Method::GET) => (OPERATOR, send::page),
             (Route::Status, &Method::GET) => (VIEWER, program::status),
             (Route::History, &Method::GET) => (VIEWER, history::history),
             (Route::Recordings, &Method::GET) => (VIEWER, recordings::list),
@@ -196,6 +207,7 @@ impl fmt::Display for Route<'_> {
             Route::File(name) => write!(f, "/{name}"),
             Route::Stream(camera, name) => write!(f, "/{camera}/{name}"),
             Route::Controls(name) => write!(f, "{}{name}{}", CONTROLS_AROUND.0, CONTROLS_AROUND.1),
+            Route::Send(name) => write!(f, "{}{name}{}", SEND_AROUND.0, SEND_AROUND.1),
             Route::Marker(id) => write!(f, "{MARKER_PREFIX}{id}"),
             Route::Recording(id) => write!(f, "{RECORDING_PREFIX}{id}"),
             Route::SessionOf(id) => write!(f, "{SESSION_PREFIX}{id}"),
@@ -221,12 +233,14 @@ mod tests {
 
     /// One route of each kind; the compiler asks for a line here when there is a new one.
     fn each() -> Vec<Route<'static>> {
-        let kinds = [Route::File("a.js"), Route::Stream("cam", "x"), Route::Controls("cam"), Route::Marker("face-1")];
+        let kinds =
+            [Route::File("a.js"), Route::Stream("cam", "x"), Route::Controls("cam"), Route::Send("cam"), Route::Marker("face-1")];
         let kinds = kinds.into_iter().chain([Route::Recording("recording-1"), Route::SessionOf("0123456789abcdef")]);
         let all: Vec<_> = kinds.chain(FIXED.map(|(_, route)| route)).collect();
         for route in &all {
             match route {
                 Route::Page | Route::File(_) | Route::Stream(..) | Route::Cameras | Route::Controls(_) | Route::Status => {}
+                Route::Send(_) | Route::SendPage => {}
                 Route::History | Route::Recordings | Route::Recording(_) | Route::Markers => {}
                 Route::Marker(_) | Route::Events | Route::Detections | Route::Health | Route::Readiness | Route::Time => {}
                 Route::Trust
@@ -249,6 +263,7 @@ mod tests {
             if CameraName::parse(&camera).is_ok() {
                 routes.push(Route::Stream(&camera, &name));
                 routes.push(Route::Controls(&camera));
+                routes.push(Route::Send(&camera));
             }
             routes.push(Route::Marker(&id));
             routes.push(Route::Recording(&id));
@@ -280,6 +295,7 @@ mod tests {
             "/api/cameras/",
             "/api/cameras/a",
             "/api/cameras/A/controls",
+            "/api/cameras/A/send",
             "//",
             "/./",
             "/../etc",

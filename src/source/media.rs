@@ -1,9 +1,11 @@
-//! The FFmpeg demuxing adapter: any file that FFmpeg reads, as if it were a camera, and cameras on the network (`network`). No FFmpeg type
+//! The FFmpeg demuxing adapter: any file that FFmpeg reads, as if it were a camera, and cameras on the network (`network`), and of
+//! browsers (`browser`). No FFmpeg type
 //! leaves this folder.
 //!
 //! Of a file in real time a picture is handed out when its time has come, and the file is looped: by going back to its beginning, or, where it
 //! has none to go back to (a raw stream, a still, a pipe), by opening it again. Unpaced, it is read as fast as it can be decoded.
 
+pub(super) mod browser;
 mod camera_clock;
 mod coded;
 mod connection;

@@ -110,8 +110,8 @@ export async function endServer({ child, exited }, signal) {
   return code;
 }
 
-/** A browser; `env` comes on top of ours. Autoplay is left to the browser's own rule, which every real viewer meets: only muted video begins by itself. */
-export async function startBrowser(env = {}) {
+/** A browser; `env` comes on top of ours, `more` on its command line. Autoplay is left to the browser's own rule, which every real viewer meets: only muted video begins by itself. */
+export async function startBrowser(env = {}, more = []) {
   const executablePath = BROWSERS.find((candidate) => candidate && existsSync(candidate));
   if (executablePath === undefined) {
     throw new Error('no Chromium found: install the package chromium, or set CHROMIUM to the path of the browser');
@@ -120,7 +120,7 @@ export async function startBrowser(env = {}) {
     executablePath,
     env: { ...process.env, ...env },
     args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update',
-      '--disable-sync', `--host-resolver-rules=MAP ${FOREIGN_NAME} 127.0.0.1`, '--disable-background-timer-throttling', '--disable-renderer-backgrounding', '--disable-backgrounding-occluded-windows'],
+      '--disable-sync', `--host-resolver-rules=MAP ${FOREIGN_NAME} 127.0.0.1`, '--disable-background-timer-throttling', '--disable-renderer-backgrounding', '--disable-backgrounding-occluded-windows', ...more],
   });
 }
 

@@ -36,6 +36,8 @@ mod ports;
 mod privacy;
 #[cfg(all(target_os = "linux", feature = "ffmpeg", feature = "opencv"))]
 mod recording;
+#[cfg(all(unix, feature = "ffmpeg", feature = "opencv"))]
+mod sending;
 #[cfg(all(target_os = "linux", feature = "ffmpeg", feature = "opencv"))]
 mod several_cameras;
 #[cfg(all(target_os = "linux", feature = "ffmpeg", feature = "opencv"))]

@@ -146,6 +146,8 @@ fn a_browser_logs_in_is_known_and_logs_out() {
     let browser = ("Accept", "text/html,application/xhtml+xml");
     let led = house.ask("GET", "/?camera=cam", &[browser], "");
     assert_eq!((led.status, led.header("location")), (303, "login?next=%3Fcamera%3Dcam"));
+    let led = house.ask("GET", "/send?camera=cam", &[browser], "");
+    assert_eq!((led.status, led.header("location")), (303, "login?next=send%3Fcamera%3Dcam"));
     let page = house.ask("GET", "/login?next=%3Fcamera%3Dcam%22%3E", &[browser], "");
     assert_eq!(page.status, 200);
     assert!(page.text().contains("name=\"next\" value=\"?camera=cam&quot;&gt;\""), "{}", page.text());
@@ -182,6 +184,10 @@ fn a_browser_logs_in_is_known_and_logs_out() {
         (refused.status, refused.text().split(';').next().unwrap_or_default()),
         (403, "this needs the role operator, and yours is viewer")
     );
+    // Who may watch alone sends no picture.
+    let socket = [("Connection", "upgrade"), ("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13"), ("Sec-WebSocket-Key", "a")];
+    let refused = house.ask("GET", "/api/cameras/cam/send", &[&[cookie][..], &socket].concat(), "");
+    assert_eq!((refused.status, refused.text().contains("this needs the role operator")), (403, true), "{}", refused.text());
     // A page of another origin has the cookie, and gets nothing for it.
     let foreign = ("Origin", "https://evil.example");
     assert_eq!(house.ask("POST", "/logout", &[cookie, foreign], "").status, 403);

@@ -8,8 +8,8 @@ import { fileURLToPath } from 'node:url';
 
 const WEB = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
 /** Each imports from itself and from those before it; `.` has the entries. */
-const FOLDERS = ['shell', 'player', 'markers', 'timeline', '.'];
-const ENTRIES = ['viewer.js', 'grid.js', 'shared-worker.js'];
+const FOLDERS = ['shell', 'player', 'markers', 'timeline', 'send', '.'];
+const ENTRIES = ['viewer.js', 'grid.js', 'send.js', 'shared-worker.js'];
 const LINES_MAX = 300;
 
 const modules = new Map(FOLDERS.flatMap((folder) => readdirSync(path.join(WEB, folder))

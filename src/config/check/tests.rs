@@ -251,12 +251,26 @@ fn a_device_may_stand_in_a_file_so_that_no_list_of_processes_shows_its_password(
 }
 
 #[test]
+fn what_makes_no_sense_of_a_browser_is_refused() {
+    if !cfg!(feature = "ffmpeg") {
+        let without = "this build is without FFmpeg, which reads what a browser sends; build it with the feature ffmpeg";
+        return check("--device browser", &format!("--device browser: {without}"));
+    }
+    check("--device browser --once", "--once: only a file has an end; leave it out, or write --device file:PATH");
+    let own = "the camera of a browser is set on its page, /send; leave it out";
+    check("--device browser --control zoom=2", &format!("--control zoom=2: {own}"));
+    let open = "a browser sends while somebody has its page open, watched or not; leave it out";
+    check("--device browser --on-demand", &format!("--on-demand: {open}"));
+    let server = "a browser sends to a stream; stream it, and record from there: hlscam record --from URL";
+    check("record --output a.mp4 --device browser", &format!("--device browser: {server}"));
+}
+
+#[test]
 fn a_device_that_cannot_be_one_is_refused() {
     check("--device ''", "--device: no source is named; write 0 for the first camera, or test, or file:PATH");
     check("--device file:", "--device file:: the path is missing; write file:PATH, like file:clip.mp4");
     check("--device clip.MP4", "--device clip.MP4: this is the path of a file, not a camera; write file:clip.MP4");
     check("--device /a/b", "--device /a/b: this is the path of a file, not a camera; write file:/a/b");
-    check("--device browser", "--device browser: a browser as the camera is not supported yet; take a camera, file:PATH or test");
     let schemes = "write rtsp://, rtsps://, http://, https://, srt:// or udp://";
     check("--device ftp://me:secret@cam/1", &format!("--device ftp://...: this kind of address is not supported; {schemes}"));
     check("--device rtsp:/me:secret@cam", &format!("--device rtsp://...: this is no address; {schemes}"));

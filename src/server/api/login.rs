@@ -142,12 +142,16 @@ impl Form {
     }
 }
 
+/// The other page that a login leads to.
+const SEND_PAGE: &str = "send";
+
 /// Where the page leads after a login: to itself, with the query that it had. Never to another origin.
 fn target(next: &str) -> String {
     let is_query = next.len() <= 1000
         && next.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'#' | b'"' | b'<' | b'>' | b'\\'));
-    match next.strip_prefix('?') {
-        Some(query) if is_query => format!("./?{query}"),
+    let (page, query) = next.split_at(next.find('?').unwrap_or(next.len()));
+    match page {
+        "" | SEND_PAGE if is_query => format!("./{page}{query}"),
         _ => "./".to_owned(),
     }
 }
@@ -203,14 +207,13 @@ pub(in crate::server) fn revoke(call: Call) -> Answer {
 
 /// The answer to who must say first who asks. A page that somebody opens leads to the login; programs are told by the scheme what to send,
 /// and scripts of a page are not, for a browser would ask by a window of its own.
-pub(in crate::server) fn unauthorized(headers: &HeaderMap, is_page: bool, query: Option<&str>) -> Reply {
+pub(in crate::server) fn unauthorized(headers: &HeaderMap, is_page: bool, next: Option<&str>) -> Reply {
     // Without TLS browsers tell nothing else of themselves.
     let begins_as_browser = text_of(headers, header::USER_AGENT).is_some_and(|agent| agent.starts_with("Mozilla/"));
     let takes_pages = text_of(headers, header::ACCEPT).is_some_and(|types| types.contains("text/html"));
     let is_browser = headers.contains_key("sec-fetch-mode") || begins_as_browser || takes_pages;
     if is_page && is_browser && !headers.contains_key(header::AUTHORIZATION) {
-        let next =
-            query.map(|query| form_urlencoded::Serializer::new(String::new()).append_pair("next", &format!("?{query}")).finish());
+        let next = next.map(|next| form_urlencoded::Serializer::new(String::new()).append_pair("next", next).finish());
         return see_other(next.map_or("login".to_owned(), |next| format!("login?{next}")));
     }
     let mut reply = plain(401, "a user and a password are needed here: log in on the page, or send them by HTTP Basic\n");
@@ -275,8 +278,21 @@ mod tests {
     #[test]
     fn a_login_leads_to_the_page_alone() {
         assert_eq!(target("?camera=porch&kiosk"), "./?camera=porch&kiosk");
-        for other in ["", "https://evil.example", "//evil.example", "/x", "?a b", "?a#b", "?a\r\nset-cookie: b", "?\\evil", "?\"x"]
-        {
+        assert_eq!(target("send?camera=porch"), "./send?camera=porch");
+        assert_eq!(target("send"), "./send");
+        for other in [
+            "",
+            "send/x",
+            "sender?a",
+            "https://evil.example",
+            "//evil.example",
+            "/x",
+            "?a b",
+            "?a#b",
+            "?a\r\nset-cookie: b",
+            "?\\evil",
+            "?\"x",
+        ] {
             assert_eq!(target(other), "./", "{other}");
         }
     }
@@ -287,7 +303,7 @@ mod tests {
             lines.iter().map(|(name, value)| (name.parse().expect("a name"), value.parse().expect("a value"))).collect()
         };
         let check = |lines: &[(&'static str, &'static str)], is_page, expect: (u16, Option<&str>, bool)| {
-            let reply = unauthorized(&headers(lines), is_page, Some("camera=porch&x=1"));
+            let reply = unauthorized(&headers(lines), is_page, Some("?camera=porch&x=1"));
             let value = |wanted: &str| reply.headers.iter().find(|(name, _)| *name == wanted).map(|(_, value)| value.as_str());
             assert_eq!((reply.status, value("location"), value("www-authenticate").is_some()), expect, "{lines:?}");
         };

@@ -10,7 +10,7 @@ use crate::{
     panics::Panics,
     server::{
         AccessConfig,
-        api::{events, login, markers},
+        api::{events, login, markers, send},
         auth::{
             door::{Door, Look},
             gate::{Carrier, ConnectionInfo, Gate, Grant},
@@ -88,6 +88,8 @@ impl Site {
                 events::SUBSCRIBERS_PER_ADDRESS_MAX,
                 shares(events::SUBSCRIBERS_OF_PROXY_MAX),
             ),
+            senders: Admission::shared_out(send::SENDERS_MAX, send::SENDERS_PER_ADDRESS_MAX, shares(send::SENDERS_OF_PROXY_MAX)),
+            tickets: send::Tickets::random(),
             in_flight: Arc::default(),
             files: context::files(assets::load(&cameras.iter().map(|camera| &camera.name).collect::<Vec<_>>())),
             trust: OnceLock::default(),
@@ -135,7 +137,7 @@ impl Site {
             None => (Audience::From(Role::Viewer), nothing as Handler),
             Some(route) => route.action(request.method()).unwrap_or((Audience::From(Role::Viewer), not_taken as Handler)),
         };
-        let is_page = route == Some(Route::Page);
+        let is_page = matches!(route, Some(Route::Page | Route::SendPage));
         let client = self.shared.gate.client(connection, request.headers());
         let call = |visitor| Call { shared: self.shared.clone(), client, visitor, request };
         match audience {
@@ -305,7 +307,7 @@ fn let_in(mut call: Call, (needed, handler): (Role, Handler), is_page: bool) -> 
             let cookie = call.shared.door.session_cookie(&visitor, is_tls).filter(|_| is_page);
             with_cookie(serve(call, visitor), cookie)
         }
-        Look::Out => login::unauthorized(call.request.headers(), is_page, asked.query()).into(),
+        Look::Out => login::unauthorized(call.request.headers(), is_page, next_of(&asked).as_deref()).into(),
         Look::Check(typed) => Answer::Held(Box::pin(async move {
             match call.shared.door.check(typed, from).await {
                 Ok(visitor) => serve(call, visitor).await,
@@ -322,7 +324,7 @@ fn for_guest(mut call: Call, shared: SharedLink, (needed, handler): (Role, Handl
     if needed > Role::Viewer || !shared.link.allows(route, call.uri(), is_only) {
         // A page to which another link has led is no reason to be refused one's own login.
         return match shared.carried {
-            None => login::unauthorized(call.request.headers(), is_page, call.uri().query()).into(),
+            None => login::unauthorized(call.request.headers(), is_page, next_of(call.uri()).as_deref()).into(),
             Some(_) => {
                 plain(403, "the link does not go so far: it is for one camera, or one stretch of it, and for watching alone\n")
                     .into()
@@ -342,6 +344,13 @@ fn for_guest(mut call: Call, shared: SharedLink, (needed, handler): (Role, Handl
         Some(sealed) => Answer::Held(Box::pin(async move { with_link(answer.await, &sealed) })),
         None => answer,
     }
+}
+
+/// Where a login leads back to: the name of the page and its query.
+fn next_of(uri: &Uri) -> Option<String> {
+    let name = uri.path().trim_start_matches('/');
+    let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+    Some(format!("{name}{query}")).filter(|next| !next.is_empty())
 }
 
 /// The answer, and what the browser is to keep.

@@ -77,10 +77,10 @@ trait Serving: Future<Output = hyper::Result<()>> + Send {
     fn end_soon(self: Pin<&mut Self>);
 }
 
-impl<I, S> Serving for http1::Connection<I, S>
+impl<I, S> Serving for http1::UpgradeableConnection<I, S>
 where
     Self: Future<Output = hyper::Result<()>> + Send,
-    I: Read + Write + Unpin,
+    I: Read + Write + Unpin + Send + 'static,
     S: HttpService<Incoming, ResBody = Tracked, Error = Infallible>,
 {
     fn end_soon(self: Pin<&mut Self>) {
@@ -168,7 +168,7 @@ where
     });
     // What each version needs is on the heap: HTTP/2 is large, and rare.
     let mut serving: Pin<Box<dyn Serving + '_>> = match version {
-        Ok(Version::Http1) => Box::pin(protocols.http_1.serve_connection(TokioIo::new(io), service)),
+        Ok(Version::Http1) => Box::pin(protocols.http_1.serve_connection(TokioIo::new(io), service).with_upgrades()),
         Ok(Version::Http2) => Box::pin(protocols.http_2.serve_connection(TokioIo::new(io), service)),
         Err(error) => {
             tracing::debug!(%peer, %error, "connection ended before it said anything");

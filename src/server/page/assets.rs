@@ -34,6 +34,8 @@ const FILES: &[(&str, &[u8])] = &web![
     "index.html": "index.html",
     "grid.html": "grid.html",
     "login.html": "login.html",
+    "send.html": "send.html",
+    "send.css": "send.css",
     "login.css": "login.css",
     "trust.html": "trust.html",
     "trust.css": "trust.css",
@@ -44,7 +46,7 @@ const FILES: &[(&str, &[u8])] = &web![
 ];
 
 /// The page's modules, each entry with all that it imports, and the players from npm. dash.js is loaded only by those who ask for it.
-const SCRIPTS: &[(&str, &[u8])] = &built!["viewer.js", "grid.js", "shared-worker.js", "hls.js", "dash.js"];
+const SCRIPTS: &[(&str, &[u8])] = &built!["viewer.js", "grid.js", "send.js", "shared-worker.js", "hls.js", "dash.js"];
 
 /// One embedded file, compressed when it is first asked for: hls.js takes 30 ms.
 #[derive(Debug)]
@@ -63,6 +65,9 @@ const PAGE: &str = "index.html";
 const CAMERA_ATTRIBUTE: &str = "data-camera=\"cam\"";
 /// The page of several cameras.
 const GRID: &str = "grid.html";
+
+/// The page of a browser that is a camera.
+const SEND: &str = "send.html";
 
 /// All embedded files, for a page that shows these cameras.
 pub(in crate::server) fn load(cameras: &[&CameraName]) -> Vec<Asset> {
@@ -101,7 +106,8 @@ impl Asset {
     }
 
     fn paths_of(name: &str) -> Vec<String> {
-        let mut paths = vec![format!("/{name}")];
+        // Its camera is written into it.
+        let mut paths = vec![if name == SEND { "/send".to_owned() } else { format!("/{name}") }];
         if name == "icon.svg" {
             // Browsers ask for it unbidden, and take any image type.
             paths.push("/favicon.ico".to_owned());
@@ -176,7 +182,9 @@ mod tests {
 
     #[test]
     fn everything_that_the_page_names_is_served() {
-        let page = [FILES[0], FILES[1]].map(|(_, bytes)| std::str::from_utf8(bytes).expect("text")).concat();
+        let page = [FILES[0], FILES[1], *FILES.iter().find(|(name, _)| *name == SEND).expect("it is there")]
+            .map(|(_, bytes)| std::str::from_utf8(bytes).expect("text"))
+            .concat();
         let named = |attribute: &str| {
             let before = format!(" {attribute}=\"");
             let values = page.split(&before).skip(1).filter_map(|rest| rest.split('"').next());
@@ -191,7 +199,7 @@ mod tests {
 
     #[test]
     fn modules_are_joined_whole() {
-        for (name, text) in &SCRIPTS[..3] {
+        for (name, text) in &SCRIPTS[..4] {
             let text = std::str::from_utf8(text).expect("text");
             assert!(text.contains(&format!("// {name}\n")));
             let left = |line: &&str| line.starts_with("import ") || line.starts_with("export ");
