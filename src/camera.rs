@@ -4,6 +4,7 @@
 mod config;
 mod demand;
 pub mod flow;
+pub mod keep;
 mod live;
 mod markers;
 mod passing;

@@ -16,6 +16,7 @@ use crate::{
     host,
     marker_service::MarkerService,
     panics::{Panics, PanicsReport},
+    time::Span,
 };
 use serde::Serialize;
 use std::{sync::Arc, time::Duration};
@@ -24,6 +25,9 @@ use tracing::Instrument;
 
 /// At the end, the last events get this long to go out.
 pub const END_GRACE: Duration = Duration::from_secs(2);
+
+/// Keeps what just happened, that long, or as long as is usual; blocks as the disk does. The reason where it cannot.
+pub type Keep = Arc<dyn Fn(Option<Span>) -> Result<(), String> + Send + Sync>;
 
 /// The hooks to start.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -160,7 +164,13 @@ pub struct Hooks {
 
 impl Hooks {
     /// Starts what is asked for; must be called inside a runtime. `kinds` are those that the detector may find.
-    pub fn start(config: HooksConfig, markers: &Arc<MarkerService>, counts: &HooksCounts, kinds: Vec<Kind>) -> Hooks {
+    /// `keep` is called when a broker asks that what just happened is kept.
+    pub fn start(
+        config: HooksConfig,
+        markers: &Arc<MarkerService>,
+        counts: &HooksCounts,
+        (kinds, keep): (Vec<Kind>, Option<Keep>),
+    ) -> Hooks {
         let mut tasks = JoinSet::new();
         if let Some(target) = config.webhook {
             let (events, counts) = (markers.events.clone(), counts.webhook.clone());
@@ -176,7 +186,8 @@ impl Hooks {
             let (counts, shared) = (counts.broker.clone(), counts.topic_shared.clone());
             let (markers, events) = (markers.clone(), markers.events.clone());
             let told = kept(events, counts.clone(), move |(_, listener)| {
-                broker::run(target.clone(), markers.clone(), listener, (counts.clone(), shared.clone()), kinds.clone())
+                let ours = (kinds.clone(), keep.clone());
+                broker::run(target.clone(), markers.clone(), listener, (counts.clone(), shared.clone()), ours)
             });
             tasks.spawn(told.in_current_span());
         }

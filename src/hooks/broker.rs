@@ -9,7 +9,7 @@ mod publisher;
 mod topics;
 
 use super::{
-    HookCounts, tls,
+    HookCounts, Keep, tls,
     url::{self, Address},
 };
 use crate::{counter::Gauge, detect::kind::Kind, events::Listener, failpoint, marker_service::MarkerService};
@@ -141,7 +141,7 @@ pub(super) async fn run(
     markers: Arc<MarkerService>,
     listener: Listener,
     (counts, shared): (Arc<HookCounts>, Arc<Gauge>),
-    kinds: Vec<Kind>,
+    (kinds, keep): (Vec<Kind>, Option<Keep>),
 ) {
     let name = format!("the MQTT broker on {target:?}");
     let (id, options) = match client_id().and_then(|id| Ok((id.clone(), target.options(&id)?))) {
@@ -157,7 +157,7 @@ pub(super) async fn run(
     let mut held = JoinSet::new();
     let holder = Holder { linked, outbox, topics: target.topics.clone(), name, counts: counts.clone() };
     held.spawn(holder.hold(connection).in_current_span());
-    let mut publisher = Publisher::new(&target, id, (client, link), markers, (counts, shared), &kinds);
+    let mut publisher = Publisher::new(&target, id, (client, link), markers, (counts, shared), (&kinds, keep));
     let ended = tokio::select! {
         () = publisher.run(listener, inbox) => None,
         ended = held.join_next() => ended,

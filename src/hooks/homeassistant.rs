@@ -13,6 +13,9 @@ pub(super) const INTRODUCTIONS: [&str; 2] = ["homeassistant/binary_sensor/+/+/co
 /// Names the problem sensor in ids. No kind has a `_`, so it is none of a kind.
 const PROBLEM: &str = "problem_";
 
+/// Names the button in ids.
+const KEEP: &str = "keep_";
+
 /// Topic and payload that introduce the sensor of a kind. It says nothing while no picture comes.
 pub(super) fn sensor(topics: &Topics, device: &Device, kind: &str) -> (String, String) {
     let config = json!({
@@ -62,6 +65,19 @@ pub(super) fn problem(topics: &Topics, device: &Device) -> (String, String) {
         "device": about(device),
     });
     (format!("{DISCOVERY_PREFIX}/binary_sensor/{}/{PROBLEM}/config", device.id), config.to_string())
+}
+
+/// Topic and payload that introduce the button which keeps what just happened.
+pub(super) fn keep_button(topics: &Topics, device: &Device) -> (String, String) {
+    let config = json!({
+        "name": "Keep what just happened",
+        "unique_id": format!("{}_{KEEP}", device.id),
+        "icon": "mdi:content-save",
+        "command_topic": topics.keep(),
+        "availability_topic": topics.availability(),
+        "device": about(device),
+    });
+    (format!("{DISCOVERY_PREFIX}/button/{}/{KEEP}/config", device.id), config.to_string())
 }
 
 /// The state topic that an introduction names; `None` where it is none.

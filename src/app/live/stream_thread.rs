@@ -3,10 +3,10 @@
 
 use crate::{
     app::{Failure, failed, open_source, retry::tried_again},
-    camera::{Camera, CameraConfig, LiveCamera, PendingCamera},
+    camera::{Camera, CameraConfig, LiveCamera, PendingCamera, keep::KEPT_DEFAULT},
     camera_name::CameraName,
     capture::{CaptureParts, SourceState, demand::Unwatched},
-    hooks::{Hooks, HooksConfig},
+    hooks::{Hooks, HooksConfig, Keep},
     threads,
     time::Span,
 };
@@ -179,10 +179,21 @@ fn stream(
     let hooks = {
         let Camera { markers, hooks: counts, status, .. } = &*live.camera;
         let _inside = supervised.runtime.enter();
-        Hooks::start(hooks, markers, counts, status.asked.kinds.clone())
+        Hooks::start(hooks, markers, counts, (status.asked.kinds.clone(), keep_of(&live.camera)))
     };
     while !live.has_ended() && !supervised.is_over_after(LOOK) {}
     end(live, hooks, supervised)
+}
+
+/// Keeps what just happened before a camera; none where there is no history to keep it in.
+fn keep_of(camera: &Arc<Camera>) -> Option<Keep> {
+    camera.recordings.as_ref()?;
+    // The camera has the counts of its hooks, so that the hooks do not hold the camera.
+    let camera = Arc::downgrade(camera);
+    Some(Arc::new(move |span| {
+        let camera = camera.upgrade().ok_or("the camera has ended")?;
+        camera.keep_just_happened(span.unwrap_or(KEPT_DEFAULT)).map(drop).map_err(|error| error.to_string())
+    }))
 }
 
 /// Ends the stream from its source on; its viewers hear of it before its source and its detector are waited for.

@@ -4,6 +4,7 @@
 //! only the current one, so that a link that stalls or breaks delivers no outdated states. Events wait in order; those that were
 //! unacknowledged when the link broke are published again.
 
+mod keeping;
 mod publish;
 
 use super::{
@@ -16,11 +17,12 @@ use crate::{
     detect::kind::Kind,
     events::{EVENTS_MAX, Event, Listener, Received},
     failpoint,
-    hooks::{HookCounts, homeassistant, payload},
+    hooks::{HookCounts, Keep, homeassistant, payload},
     marker_service::{MarkerService, SignalState},
     store::Query,
     time::WallTime,
 };
+use keeping::Keeping;
 use publish::{Moment, Published};
 use rumqttc::{AsyncClient, QoS, SubscribeFilter};
 use std::{
@@ -99,6 +101,8 @@ pub(super) struct Publisher {
     /// What was handed over and is not acknowledged, and since when: events, and nothing for all else.
     under_way: VecDeque<(Instant, Option<String>)>,
     acked: u64,
+    /// Where what just happened can be kept.
+    keeping: Option<Keeping>,
 }
 
 impl Publisher {
@@ -108,7 +112,7 @@ impl Publisher {
         (client, link): (AsyncClient, watch::Receiver<Link>),
         markers: Arc<MarkerService>,
         (counts, shared): (Arc<HookCounts>, Arc<Gauge>),
-        kinds: &[Kind],
+        (kinds, keep): (&[Kind], Option<Keep>),
     ) -> Publisher {
         Publisher {
             client,
@@ -135,6 +139,7 @@ impl Publisher {
             is_announced: false,
             under_way: VecDeque::new(),
             acked: 0,
+            keeping: keep.map(Keeping::new),
         }
     }
 
@@ -240,6 +245,10 @@ impl Publisher {
                 // It came late.
                 self.adopt();
             }
+        } else if message.topic == self.topics.keep() {
+            if let Some(keeping) = &self.keeping {
+                keeping.take(&text);
+            }
         } else if message.topic == self.topics.run() {
             if text == self.run && is_reading {
                 self.catch_up(listener).await?;
@@ -279,6 +288,12 @@ impl Publisher {
             // Our own would come back to us.
             let client = client.clone();
             self.unless_broken(async move { client.unsubscribe(filter).await.is_ok() }).await?;
+        }
+        if self.keeping.is_some() {
+            let (client, topic) = (self.client.clone(), self.topics.keep());
+            self.unless_broken(async move { client.subscribe(topic, QoS::AtLeastOnce).await.is_ok() }).await?;
+            let (topic, config) = homeassistant::keep_button(&self.topics, &self.device);
+            self.retain(topic, config).await?;
         }
         let (topic, config) = homeassistant::problem(&self.topics, &self.device);
         self.retain(topic, config).await

@@ -64,6 +64,11 @@ impl Topics {
         format!("{}/events", self.0)
     }
 
+    /// Where others ask that what just happened is kept.
+    pub(in crate::hooks) fn keep(&self) -> String {
+        format!("{}/keep", self.0)
+    }
+
     /// Which run tells on these topics: its client id.
     pub(super) fn run(&self) -> String {
         format!("{}/run", self.0)

@@ -3,8 +3,7 @@
 use super::markers::{body_of, may_change, reply_of};
 use crate::{
     archive::recordings::{Cause, Change, Draft, Recording, RecordingError, Recordings},
-    camera::Camera,
-    events::EventKind,
+    camera::{Camera, keep::KeepError},
     marker::draft::{self, AHEAD_MAX, BadJson, Time},
     server::{
         context::Shared,
@@ -116,8 +115,7 @@ fn name(name: Option<String>) -> Result<Option<String>, BadJson> {
 
 /// The recordings of a camera, or why it has none.
 fn recordings_of(camera: &Camera) -> Result<Arc<Recordings>, Reply> {
-    let why = "recordings are stretches of the history on the disk; start hlscam with --storage DIR, or use hlscam record\n";
-    camera.recordings.clone().ok_or_else(|| plain(409, why))
+    camera.recordings.clone().ok_or_else(|| refusal(&KeepError::NoStorage))
 }
 
 /// `GET /api/recordings`.
@@ -166,47 +164,15 @@ fn file_name(recording: &Recording) -> String {
 pub(in crate::server) fn add(Call { shared, request, .. }: Call) -> Answer {
     Answer::held(reply_of(async move {
         let camera = shared.camera(request.uri())?.clone();
-        let recordings = recordings_of(&camera)?;
+        recordings_of(&camera)?;
         let body = body_of(&shared, request).await?;
-        let now = camera.clock.wall();
-        let draft = read_draft(&body, now).map_err(|bad| plain(400, format!("{bad}\n")))?;
-        let kept_by = camera.clone();
-        let made = change(&shared, move || is_kept(&kept_by, &draft).and_then(|()| Ok(recordings.add(draft, now)?))).await?;
-        camera.markers.events.publish(now, EventKind::RecordingBegin(made.clone()));
-        if made.to.is_some_and(|to| to <= now) {
-            camera.markers.events.publish(now, EventKind::RecordingEnd(made.clone()));
-        }
+        let draft = read_draft(&body, camera.clock.wall()).map_err(|bad| plain(400, format!("{bad}\n")))?;
+        let made = change(&shared, move || camera.keep(draft)).await?;
         let mut reply = json(201, &made);
         // Relative to `/api/recordings`, as that of a marker.
         reply.headers.push(("location", format!("recordings/{}", made.id)));
         Ok(reply)
     }))
-}
-
-/// Whether there is footage of a recording of the past, or will be.
-fn is_kept(camera: &Camera, draft: &Draft) -> Result<(), Refusal> {
-    let to = draft.to.unwrap_or(WallTime(i64::MAX));
-    if to > camera.clock.wall() {
-        return Ok(());
-    }
-    let coverage = camera.coverage().map_err(|error| Refusal::Recording(error.into()))?;
-    if coverage.has(TimeRange { from: draft.from, to }) {
-        return Ok(());
-    }
-    Err(Refusal::NoFootage(coverage.whole()))
-}
-
-/// Why nothing is changed.
-enum Refusal {
-    /// There is no footage of that time; there is some from when to when.
-    NoFootage(Option<TimeRange>),
-    Recording(RecordingError),
-}
-
-impl From<RecordingError> for Refusal {
-    fn from(error: RecordingError) -> Refusal {
-        Refusal::Recording(error)
-    }
 }
 
 /// `PATCH /api/recordings/{id}`.
@@ -240,7 +206,7 @@ pub(in crate::server) fn remove(call: Call) -> Answer {
 /// Changes something, where waiting for the disk holds up nobody else.
 async fn change<T: Send + 'static>(
     shared: &Shared,
-    change: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
+    change: impl FnOnce() -> Result<T, KeepError> + Send + 'static,
 ) -> Result<T, Reply> {
     let turn = shared.looks.clone().try_acquire_owned().map_err(|_| Shared::too_many_looks())?;
     let changed = spawn_blocking(move || {
@@ -249,12 +215,16 @@ async fn change<T: Send + 'static>(
     });
     match changed.await {
         Ok(Ok(changed)) => Ok(changed),
-        Ok(Err(Refusal::Recording(error))) => Err(refused(&error)),
-        Ok(Err(Refusal::NoFootage(kept))) => {
-            let there = kept.map_or_else(String::new, |TimeRange { from, to }| format!("; there is some from {from} to {to}"));
-            Err(plain(400, format!("there is no footage of that time{there}\n")))
-        }
+        Ok(Err(error)) => Err(refusal(&error)),
         Err(_) => Err(plain(500, "the recording could not be changed: a bug, which is in the log\n")),
+    }
+}
+
+fn refusal(error: &KeepError) -> Reply {
+    match error {
+        KeepError::Recording(error) => refused(error),
+        KeepError::NoFootage(_) => plain(400, format!("{error}\n")),
+        KeepError::NoStorage => plain(409, format!("{error}\n")),
     }
 }
 

@@ -45,7 +45,7 @@ async fn a_marker_reaches_a_webhook_and_a_command_although_the_others_are_not_th
         broker: Some(broker::BrokerAddress::parse(&format!("mqtt://127.0.0.1:{port}")).expect("an address")),
     };
     let counts = HooksCounts::default();
-    let hooks = Hooks::start(config, &server.journal, &counts, vec![]);
+    let hooks = Hooks::start(config, &server.journal, &counts, (vec![], None));
     let id = post(&server, r#"{"kind":"door"}"#).await;
     let (mut stream, _) = soon(receiver.accept()).await.expect("it comes");
     let mut text = String::new();
@@ -104,24 +104,14 @@ impl Mosquitto {
 
     /// Has somebody else retain a message there.
     fn publish(&self, topic: &str, payload: &str) {
+        self.send(topic, payload, &["-r"]);
+    }
+
+    /// Has somebody else send a message, with more options of `mosquitto_pub`.
+    fn send(&self, topic: &str, payload: &str, more: &[&str]) {
         let mut command = Command::new("mosquitto_pub");
-        command.args([
-            "-h",
-            "127.0.0.1",
-            "-p",
-            &self.port.to_string(),
-            "-u",
-            "cam",
-            "-P",
-            "p@ss",
-            "-r",
-            "-q",
-            "1",
-            "-t",
-            topic,
-            "-m",
-            payload,
-        ]);
+        command.args(["-h", "127.0.0.1", "-p", &self.port.to_string(), "-u", "cam", "-P", "p@ss"]);
+        command.args(["-q", "1", "-t", topic, "-m", payload]).args(more);
         assert!(command.status().expect("mosquitto_pub").success());
     }
 
@@ -195,7 +185,7 @@ async fn mosquitto_is_told_what_is_there_and_again_after_it_was_away() {
     let target = broker::BrokerAddress::parse(&format!("mqtt://cam:p%40ss@127.0.0.1:{port}/yard/cam")).expect("an address");
     let counts = HooksCounts::default();
     let config = HooksConfig { broker: Some(target), ..HooksConfig::default() };
-    let hooks = Hooks::start(config, &server.journal, &counts, vec![Kind::FACE]);
+    let hooks = Hooks::start(config, &server.journal, &counts, (vec![Kind::FACE], None));
     let mut messages = mosquitto.subscribe();
     assert!(messages.wait_for("homeassistant/binary_sensor/yard_cam/face/config ").contains("\"name\":\"Face seen\""));
     messages.wait_for("yard/cam/face/state OFF");
@@ -227,7 +217,7 @@ async fn mosquitto_tells_the_last_will_of_who_is_killed() {
     let server = start(Limits::default());
     let target = broker::BrokerAddress::parse(&format!("mqtt://cam:p%40ss@127.0.0.1:{}", mosquitto.port)).expect("an address");
     let config = HooksConfig { broker: Some(target), ..HooksConfig::default() };
-    let hooks = Hooks::start(config, &server.journal, &HooksCounts::default(), vec![]);
+    let hooks = Hooks::start(config, &server.journal, &HooksCounts::default(), (vec![], None));
     let mut messages = mosquitto.subscribe();
     messages.wait_for("hlscam/availability online");
     drop(hooks);

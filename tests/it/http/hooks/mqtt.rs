@@ -1,20 +1,33 @@
 //! What subscribers of a broker see: sensors that are right after a crash, a lost camera, a broken link; moments; two programs on one topic.
 
-use super::{Messages, Mosquitto, post};
+use super::{DEADLINE, Messages, Mosquitto, post};
 use crate::http::running::{Running, soon, start};
 use crate::ports::free_port;
 use hlscam::{
     capture::SourceState,
     detect::kind::Kind,
-    hooks::{Hooks, HooksConfig, HooksCounts, broker},
+    hooks::{Hooks, HooksConfig, HooksCounts, Keep, broker},
     server::Limits,
+    time::Span,
 };
+use std::sync::{Arc, mpsc::channel};
 
 /// Tells what happens on a server to a topic.
 fn hooks(server: &Running, mosquitto: &Mosquitto, topic: &str, counts: &HooksCounts, kinds: &[Kind]) -> Hooks {
+    hooks_with(server, mosquitto, topic, counts, (kinds, None))
+}
+
+/// The same where what just happened can be kept.
+fn hooks_with(
+    server: &Running,
+    mosquitto: &Mosquitto,
+    topic: &str,
+    counts: &HooksCounts,
+    (kinds, keep): (&[Kind], Option<Keep>),
+) -> Hooks {
     let address = format!("mqtt://cam:p%40ss@127.0.0.1:{}/{topic}", mosquitto.port);
     let target = broker::BrokerAddress::parse(&address).expect("an address").of_camera("host", "test");
-    Hooks::start(HooksConfig { broker: Some(target), ..HooksConfig::default() }, &server.journal, counts, kinds.to_vec())
+    Hooks::start(HooksConfig { broker: Some(target), ..HooksConfig::default() }, &server.journal, counts, (kinds.to_vec(), keep))
 }
 
 /// The payloads of one topic.
@@ -62,6 +75,24 @@ async fn introductions_of_another_device_on_our_topic_are_taken_back_and_no_othe
     assert!(of(&all, "homeassistant/binary_sensor/an_older_one/face/config").is_empty(), "{all:?}");
     assert!(!of(&all, "homeassistant/binary_sensor/yard/face/config").is_empty(), "{all:?}");
     assert_eq!(retained(&mosquitto, "homeassistant/binary_sensor/lamp/power/config "), r#"{"state_topic":"yardlamp/power"}"#);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_has_what_just_happened_kept_and_one_from_before_has_not() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let Some(mosquitto) = Mosquitto::start(folder.path(), free_port()) else { return };
+    let mut messages = mosquitto.subscribe();
+    mosquitto.publish("yard/keep", "5");
+    let server = start(Limits::default());
+    let (kept, asked) = channel();
+    let keep: Keep = Arc::new(move |span| kept.send(span).map_err(|error| error.to_string()));
+    let _hooks = hooks_with(&server, &mosquitto, "yard", &HooksCounts::default(), (&[], Some(keep)));
+    let button = messages.wait_for("homeassistant/button/yard/keep_/config ");
+    assert!(button.contains("\"command_topic\":\"yard/keep\""), "{button}");
+    messages.wait_for("yard/availability online");
+    mosquitto.send("yard/keep", "forever", &[]);
+    mosquitto.send("yard/keep", "60", &[]);
+    assert_eq!(asked.recv_timeout(DEADLINE), Ok(Some(Span::from_ms(60_000))));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
