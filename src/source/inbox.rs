@@ -255,10 +255,11 @@ impl Seat {
         state.seated.as_mut().filter(|seated| seated.number == self.number).map(act)
     }
 
-    /// What comes next begins anew.
+    /// What comes next begins anew. What still waits is given up: it is of before, and a sender that begins again and again fills nothing.
     pub fn begin(&self, take: Take) {
         self.with(|seated| {
-            seated.skipped = None;
+            (seated.skipped, seated.bytes, seated.frames) = (None, 0, 0);
+            seated.queue.clear();
             seated.push(Item::Begin(take));
         });
         self.inbox.filled.notify_all();

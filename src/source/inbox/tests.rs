@@ -60,6 +60,8 @@ fn the_source_gets_what_its_sender_sent_and_is_told_when_it_left() {
     assert_eq!(inbox.take(number, Duration::ZERO), Found::Nothing);
     inbox.note_shown(number);
     assert!(seat.news.borrow().is_shown);
+    // What has not been taken is of before.
+    seat.frame(frame(2, true));
     seat.begin(take());
     assert_eq!((inbox.begins_anew(number), inbox.begins_anew(number + 1)), (Some(true), None));
     assert_eq!(inbox.take_same(number, Duration::ZERO), Found::Gone, "what begins anew ends the bytes before it");
