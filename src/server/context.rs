@@ -151,7 +151,6 @@ impl Shared {
         match route {
             Route::Page | Route::File(_) | Route::SendPage => self.file(&route.to_string()).is_some(),
             Route::Stream(camera, _) => self.find(camera).is_some(),
-            Route::Trust | Route::Authority => self.trust.get().is_some(),
             _ => true,
         }
     }

@@ -183,7 +183,11 @@ async fn a_file_that_never_ends_is_played_and_may_begin_anew_with_another_size()
 
 /// What it is told next is its end.
 async fn expect_end(sender: &mut Sender, word: &str, why: &str) {
-    let told = sender.told().await;
+    let mut told = sender.told().await;
+    // Frames that come faster than they are read are left out, and a key frame is asked for.
+    while told == json!({"key": true}) {
+        told = sender.told().await;
+    }
     assert_eq!(told["end"], word, "{told}");
     assert!(told["why"].as_str().is_some_and(|text| text.contains(why)), "{told}");
 }
