@@ -62,7 +62,7 @@ pub struct Certificates {
 
 /// Who knows of the next one.
 enum Keeper {
-    Files(Files),
+    Files(Box<Files>),
     Own(Box<Own>),
 }
 
@@ -73,7 +73,7 @@ impl Certificates {
         let (keeper, key, authority) = match source {
             CertificateSource::Files { certificate, key } => {
                 let (files, key) = Files::open(certificate, key, now)?;
-                (Keeper::Files(files), key, None)
+                (Keeper::Files(Box::new(files)), key, None)
             }
             CertificateSource::Own { folder, names } => {
                 let (own, key) = Own::open(folder.as_deref(), names, now)?;

@@ -25,5 +25,7 @@ pub(crate) fn state_folder() -> Option<PathBuf> {
         return home().map(|home| home.join("Library/Application Support/hlscam"));
     }
     let shared = || told("XDG_STATE_HOME").or_else(|| home().map(|home| home.join(".local/state")));
-    told("STATE_DIRECTORY").or_else(|| shared().map(|folder| folder.join("hlscam")))
+    // There may be several (systemd.exec).
+    let of_service = told("STATE_DIRECTORY").and_then(|folders| env::split_paths(&folders).next());
+    of_service.or_else(|| shared().map(|folder| folder.join("hlscam")))
 }

@@ -86,9 +86,10 @@ pub async fn serve(listener: Listener, site: Site, limits: Limits, shutdown: imp
     if let (Some(authority), Some(bound)) = (listener.authority(), listener.local_addr()) {
         site.tell_trust(Trust { authority: authority.clone(), bound });
     }
+    let is_tcp = listener.local_addr().is_some();
     let socket = listener.into_tokio()?;
     let (stop, stopped) = watch::channel(());
-    let mut acceptor = Acceptor::new(site, tls.clone(), limits, stopped);
+    let mut acceptor = Acceptor::new(site, (tls.clone(), is_tcp), limits, stopped);
     let mut tasks = JoinSet::new();
     let mut viewers_due = interval(VIEWERS_INTERVAL);
     let mut writers = JoinSet::new();
@@ -142,10 +143,10 @@ struct Acceptor {
 }
 
 impl Acceptor {
-    fn new(site: Site, tls: Option<Tls>, limits: Limits, stopped: watch::Receiver<()>) -> Acceptor {
+    fn new(site: Site, (tls, is_tcp): (Option<Tls>, bool), limits: Limits, stopped: watch::Receiver<()>) -> Acceptor {
         let budget = Budget::of_system(limits.connections);
-        // What is encrypted cannot be sent from a file.
-        site.cache().set_files_max(if tls.is_some() { 0 } else { budget.copies });
+        // What is encrypted cannot be sent from a file, and a Unix socket copies it anyway.
+        site.cache().set_files_max(if tls.is_some() || !is_tcp { 0 } else { budget.copies });
         let admission = Admission::new(budget.connections, limits.connections_per_address, site.proxies());
         Acceptor {
             site: Arc::new(site),

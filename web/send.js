@@ -85,6 +85,8 @@ async function makeSender() {
 async function begin(takesOver) {
   setState('starting');
   sender?.stop();
+  // A connection that comes back meanwhile would speak of what was sent before.
+  link.close();
   sender = await makeSender();
   if (state !== 'starting') {
     return;
@@ -158,7 +160,10 @@ function hideStream() {
 }
 
 function openCamera() {
-  if (!isSending()) {
+  if (isSending()) {
+    // It has the device open too, and a phone opens one at a time.
+    sender?.stop();
+  } else {
     setState('asking');
   }
   void camera?.open(wanted());

@@ -49,8 +49,7 @@ pub(super) fn run(
     let listener = over_tls(server::bind(server).map_err(failed)?, server, &clock)?;
     let fingerprint = listener.authority().map(|authority| authority.fingerprint.clone());
     let place = listener.place().clone();
-    let port = listener.local_addr().map_or(0, |at| at.port());
-    let door = Door::new(&server.protection, port, clock.clone()).map_err(failed)?;
+    let door = Door::new(&server.protection, &place.key(), clock.clone()).map_err(failed)?;
     let is_guarded = door.is_guarded();
     if place.is_offered() && !(is_guarded || server.protection.is_open) {
         return Err(Failure(format!("--bind {place}: {}", Protection::unsaid())));

@@ -16,12 +16,12 @@ use crate::{
     encode::{self, EncodeConfig},
     grid::Grid,
     package::FirstSegment,
-    picture::PicturePool,
+    picture::{PicturePool, mask},
     pipeline::{PipelineError, PipelineParts},
     rendition::{EncoderOpener, RenditionParts},
     source::{
-        Pace, Source, SourceFormat, SourceSpec, Stop, browser_opener, camera, coded::PassSwitch, control::board::ControlBoard,
-        framed, inbox::Inbox, network_opener, open_file, test::TestOpener,
+        OpenError, Pace, Source, SourceFormat, SourceSpec, Stop, browser_opener, camera, coded::PassSwitch,
+        control::board::ControlBoard, framed, inbox::Inbox, network_opener, open_file, test::TestOpener,
     },
     status::{Status, StatusParts},
     stream::{self, Stream, StreamParts},
@@ -247,7 +247,13 @@ fn source_opener(
 ) -> Opener {
     let (mut opener, framing, pool) = (unframed_opener(config, inbox, (clock, pass)), config.framing, PicturePool::default());
     let controls = controls.clone();
-    Box::new(move |stop: &Stop| framed(controls.attach(opener(stop)?)?, framing, pool.clone()))
+    // What a browser sends is known when it comes, and what does not fit is no reason to end: the next one may.
+    let masks = if config.source == SourceSpec::Browser { config.masks.clone() } else { Vec::new() };
+    Box::new(move |stop: &Stop| {
+        let source = framed(controls.attach(opener(stop)?)?, framing, pool.clone())?;
+        mask::areas(&masks, source.format().size).map_err(|error| OpenError(error.to_string()))?;
+        Ok(source)
+    })
 }
 
 fn unframed_opener(

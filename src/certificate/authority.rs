@@ -74,6 +74,8 @@ pub(super) fn read_or_make(folder: &Path, host: &str, now: WallTime) -> Result<A
 #[cfg(unix)]
 fn make_folder(folder: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::DirBuilderExt;
+    // Those above it are as others are.
+    folder.parent().map_or(Ok(()), fs::create_dir_all)?;
     fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 

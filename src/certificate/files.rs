@@ -39,6 +39,8 @@ pub(super) struct Files {
     /// Of the certificate, if it is formed like one.
     facts: Option<Facts>,
     pub(super) told: Phase,
+    /// What was wrong the last time, which is told once.
+    trouble: Option<String>,
 }
 
 /// When each file was changed last, and how long it is.
@@ -74,7 +76,7 @@ impl Files {
         let stamps = stamps(certificate, key);
         let (pair, facts) = read(certificate, key)?;
         let (certificate, key) = (certificate.to_owned(), key.to_owned());
-        let mut files = Files { certificate, key, read: stamps, seen: stamps, facts, told: Phase::Good };
+        let mut files = Files { certificate, key, read: stamps, seen: stamps, facts, told: Phase::Good, trouble: None };
         files.tell_phase(now);
         Ok((files, pair))
     }
@@ -88,10 +90,17 @@ impl Files {
             self.read = stamps;
             match read(&self.certificate, &self.key) {
                 Ok((pair, facts)) => {
-                    (self.facts, self.told, next) = (facts, Phase::Good, Some(pair));
+                    (self.facts, self.told, self.trouble, next) = (facts, Phase::Good, None, Some(pair));
                     tracing::info!("the certificate {} has changed, and is shown from now on", self.certificate.display());
                 }
-                Err(error) => tracing::warn!("{error}; the certificate that was read before stays in use"),
+                Err(CertificateError(why)) => {
+                    // What is wrong may be mended without a change of the files.
+                    self.read = [None, None];
+                    if self.trouble.as_ref() != Some(&why) {
+                        tracing::warn!("{why}; the certificate that was read before stays in use");
+                        self.trouble = Some(why);
+                    }
+                }
             }
         }
         self.tell_phase(now);

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 const DISCOVERY_PREFIX: &str = "homeassistant";
 
 /// Filters of the topics in which sensors and events are introduced, ours and those of others.
-pub(super) const INTRODUCTIONS: [&str; 2] = ["homeassistant/binary_sensor/+/+/config", "homeassistant/event/+/+/config"];
+pub(super) const INTRODUCTIONS: [&str; 3] =
+    ["homeassistant/binary_sensor/+/+/config", "homeassistant/event/+/+/config", "homeassistant/button/+/+/config"];
 
 /// Names the problem sensor in ids. No kind has a `_`, so it is none of a kind.
 const PROBLEM: &str = "problem_";
@@ -80,10 +81,10 @@ pub(super) fn keep_button(topics: &Topics, device: &Device) -> (String, String) 
     (format!("{DISCOVERY_PREFIX}/button/{}/{KEEP}/config", device.id), config.to_string())
 }
 
-/// The state topic that an introduction names; `None` where it is none.
+/// The topic of its state, or of what a button sends, that an introduction names; `None` where it is none.
 pub(super) fn introduced(topic: &str, payload: &[u8]) -> Option<String> {
     let config: Value = topic.starts_with(DISCOVERY_PREFIX).then(|| serde_json::from_slice(payload).ok())??;
-    config["state_topic"].as_str().map(str::to_owned)
+    config["state_topic"].as_str().or(config["command_topic"].as_str()).map(str::to_owned)
 }
 
 /// Whether that topic introduces something of this device.

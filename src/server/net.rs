@@ -16,7 +16,7 @@ pub(super) mod place;
 pub(super) mod prefaced_io;
 pub(super) mod sendfile;
 pub(super) mod socket;
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 mod systemd;
 pub(super) mod tls;
 #[cfg(unix)]

@@ -20,6 +20,10 @@ mod tests;
 /// Bytes that wait for the source at most: a second of the highest bit rate that is let in.
 pub const QUEUE_BYTES_MAX: usize = 8 << 20;
 
+/// Bytes of a file that wait at most: a second or two of what a page records. None of it can be left out, so what waits makes the stream late;
+/// a sender that has to wait breaks its file off, and begins a new one.
+pub const QUEUE_FILE_BYTES_MAX: usize = 1 << 20;
+
 /// Frames that wait for the source at most: a second of a fast camera. What is older is of no use to a live stream.
 pub const QUEUE_FRAMES_MAX: usize = 60;
 
@@ -191,7 +195,8 @@ struct Seated {
 impl Seated {
     fn has_room(&self, item: &Item) -> bool {
         // One that is larger than all is let into an empty queue.
-        self.frames < QUEUE_FRAMES_MAX && (self.queue.is_empty() || self.bytes + item.len() <= QUEUE_BYTES_MAX)
+        let most = if matches!(item, Item::Bytes(_)) { QUEUE_FILE_BYTES_MAX } else { QUEUE_BYTES_MAX };
+        self.frames < QUEUE_FRAMES_MAX && (self.queue.is_empty() || self.bytes + item.len() <= most)
     }
 
     fn push(&mut self, item: Item) {
@@ -287,6 +292,10 @@ impl Seat {
 
     /// Puts bytes of a container in, as soon as there is room.
     pub async fn bytes(&self, bytes: Bytes) {
+        // Nothing would be the end of the file.
+        if bytes.is_empty() {
+            return;
+        }
         let mut item = Some(Item::Bytes(bytes));
         loop {
             let room = self.inbox.room.notified();

@@ -147,8 +147,10 @@ async fn frames_that_are_sent_become_the_stream_of_one_sender_at_a_time() {
     again.second(&frames).await;
     assert_eq!(again.told().await, json!({"shown": true}));
     wait_for_source(&running, |source| source["state"] == "live" && source["reopened"].as_u64() >= Some(1));
-    // A slate was shown meanwhile, and a player sees it all.
+    // A slate was shown meanwhile, and a player sees it all. Who sends is heard of now and then.
+    again.second(&frames).await;
     running.wait_for("/cam/video.m3u8", |list| list.text().contains("#EXTINF"));
+    again.second(&frames).await;
     let (status, log) = running.interrupt();
     assert_eq!(status.code(), Some(0), "{log:#?}");
     let ended = again.told().await;

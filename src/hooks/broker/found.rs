@@ -32,6 +32,8 @@ pub(super) struct Found {
     pub(super) moments: BTreeSet<String>,
     /// Introductions of other devices with states below our topic: of another camera, or of an older hlscam.
     pub(super) strangers: Vec<String>,
+    /// The button that keeps what just happened was introduced.
+    pub(super) has_button: bool,
     /// Which run was the last to come.
     run: Option<String>,
     is_online: bool,
@@ -52,6 +54,8 @@ impl Found {
         } else if let Some(state) = homeassistant::introduced(topic, &message.payload).filter(|state| topics.is_below(state)) {
             if !homeassistant::is_of(device, topic) && self.strangers.len() < FOUND_MAX {
                 self.strangers.push(topic.to_owned());
+            } else if state == topics.keep() {
+                self.has_button = true;
             } else if let Some(kind) = topics.kind_of_moment(&state).filter(|_| self.moments.len() < FOUND_MAX) {
                 self.moments.insert(kind.to_owned());
             }

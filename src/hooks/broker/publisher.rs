@@ -85,6 +85,10 @@ pub(super) struct Publisher {
     /// Until then the detector may find again what the last run had found.
     settle_at: Instant,
     readings_broken: u32,
+    /// As often did it break the link when it was asked for messages to keep something.
+    keeps_broken: u32,
+    /// When it was asked for them on this connection.
+    keep_asked: Option<Instant>,
     /// Events to publish.
     queue: VecDeque<String>,
     signals: watch::Receiver<SignalState>,
@@ -129,6 +133,8 @@ impl Publisher {
             now: Instant::now(),
             settle_at: Instant::now() + SETTLE,
             readings_broken: 0,
+            keeps_broken: 0,
+            keep_asked: None,
             queue: VecDeque::new(),
             moments: VecDeque::new(),
             phase: Phase::Down,
@@ -203,6 +209,9 @@ impl Publisher {
         if let Phase::Reading(_) = self.phase {
             self.readings_broken += 1;
         }
+        if self.keep_asked.take().is_some_and(|asked| self.now - asked < READING_MAX) {
+            self.keeps_broken += 1;
+        }
         self.met = link.count;
         (self.phase, self.is_announced, self.signal, self.acked) = (Phase::Down, false, None, 0);
         self.told.clear();
@@ -246,8 +255,8 @@ impl Publisher {
                 self.adopt();
             }
         } else if message.topic == self.topics.keep() {
-            if let Some(keeping) = &self.keeping {
-                keeping.take(&text);
+            if let Some(keeping) = &mut self.keeping {
+                keeping.take(&text, self.now);
             }
         } else if message.topic == self.topics.run() {
             if text == self.run && is_reading {
@@ -289,14 +298,22 @@ impl Publisher {
             let client = client.clone();
             self.unless_broken(async move { client.unsubscribe(filter).await.is_ok() }).await?;
         }
-        if self.keeping.is_some() {
-            let (client, topic) = (self.client.clone(), self.topics.keep());
-            self.unless_broken(async move { client.subscribe(topic, QoS::AtLeastOnce).await.is_ok() }).await?;
-            let (topic, config) = homeassistant::keep_button(&self.topics, &self.device);
-            self.retain(topic, config).await?;
-        }
+        self.offer_to_keep().await?;
         let (topic, config) = homeassistant::problem(&self.topics, &self.device);
         self.retain(topic, config).await
+    }
+
+    /// Listens to whoever wants what just happened kept, and introduces the button for it; or takes back that of an earlier run.
+    async fn offer_to_keep(&mut self) -> Result<(), Stop> {
+        let is_allowed = self.readings_broken < READINGS_BROKEN_MAX && self.keeps_broken < READINGS_BROKEN_MAX;
+        let (topic, config) = homeassistant::keep_button(&self.topics, &self.device);
+        if self.keeping.is_some() && is_allowed {
+            self.keep_asked = Some(self.now);
+            let (client, filter) = (self.client.clone(), self.topics.keep());
+            self.unless_broken(async move { client.subscribe(filter, QoS::AtLeastOnce).await.is_ok() }).await?;
+            return self.retain(topic, config).await;
+        }
+        if self.found.has_button { self.retain(topic, String::new()).await } else { Ok(()) }
     }
 
     /// What was found of kinds is ours from now on.

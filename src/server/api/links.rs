@@ -4,7 +4,7 @@ use super::markers::{body_of, reply_of};
 use crate::{
     marker::draft::{self, BadJson, Time},
     server::{
-        auth::link::{LINK_SPAN_MAX, Link, PARAMETER, Sharer},
+        auth::link::{LINK_SPAN_MAX, Link, PARAMETER},
         http::{
             answer::{Answer, Call},
             reply::{json, plain},
@@ -35,9 +35,11 @@ pub(in crate::server) fn add(call: Call) -> Answer {
         let body = body_of(&shared, request).await?;
         let now = camera.clock.wall();
         let (stretch, until) = read(&body, now).map_err(|bad| plain(400, format!("{bad}\n")))?;
-        let by = Sharer::of(visitor.name.as_ref().map_or("", UserName::as_str));
-        let link = Link { camera: camera.name.clone(), stretch, until, by };
-        let Some(sealed) = shared.door.seal(&link) else {
+        let sealed = shared.door.sharer(&visitor).and_then(|by| {
+            let link = Link { camera: camera.name.clone(), stretch, until, by };
+            shared.door.seal(&link)
+        });
+        let Some(sealed) = sealed else {
             return Err(plain(409, "everybody may watch here, so that any address is a link\n"));
         };
         let name = &camera.name;

@@ -157,9 +157,9 @@ fn target(next: &str) -> String {
 }
 
 /// `POST /logout`: the session of this browser is over.
-pub(in crate::server) fn log_out(Call { shared, visitor, .. }: Call) -> Answer {
+pub(in crate::server) fn log_out(Call { shared, client, visitor, .. }: Call) -> Answer {
     let mut reply = see_other("login".to_owned());
-    if let Some(cookie) = shared.door.end_session(&visitor) {
+    if let Some(cookie) = shared.door.end_session(&visitor, client.is_tls) {
         tracing::info!("logout: {}", visitor.name.as_ref().map_or("with the password", UserName::as_str));
         reply.headers.push(("set-cookie", cookie));
     }

@@ -7,7 +7,7 @@
 mod cookies;
 
 use super::{
-    credential::{NamedPassword, basic, session, value_of},
+    credential::{NamedPassword, basic, value_of},
     link::{self, Link, Sharer},
     lockout::{Lockout, network},
     protection::Protection,
@@ -80,12 +80,12 @@ impl Known {
     }
 
     /// Whether who shared a link is still there, and may still share.
-    fn is_sharer(&self, sharer: &Sharer) -> bool {
+    fn is_sharer(&self, sharer: &Sharer, key: &Key) -> bool {
         match self {
             Known::Users(users) => {
-                users.iter().any(|user| user.role >= Role::Operator && Sharer::of(user.name.as_str()) == *sharer)
+                users.iter().any(|user| user.role >= Role::Operator && Sharer::of(user.name.as_str(), key) == *sharer)
             }
-            Known::Password(_) => Sharer::of("") == *sharer,
+            Known::Password(_) => Sharer::of("", key) == *sharer,
         }
     }
 
@@ -168,8 +168,9 @@ impl Door {
         Door { guarded: None }
     }
 
-    /// Reads users or the password. `port` is the server's: browsers keep one set of cookies for all ports of a host.
-    pub fn new(protection: &Protection, port: u16, clock: Arc<dyn Clock>) -> Result<Door, UsersError> {
+    /// Reads users or the password. `place` is the server's ([`Place::key`](crate::server::Place::key)): browsers keep one set of cookies for all
+    /// servers of a host.
+    pub fn new(protection: &Protection, place: &str, clock: Arc<dyn Clock>) -> Result<Door, UsersError> {
         let source = match &protection.users {
             None => return Ok(Door::open_to_all()),
             Some(UsersSource::Kept(path)) if is_absent(path) => return Ok(Door::open_to_all()),
@@ -189,7 +190,7 @@ impl Door {
             lockout: Mutex::default(),
             checks: Arc::new(Semaphore::new(CHECKS_AT_ONCE)),
             nobody: PasswordHash::of_nobody(),
-            cookie: format!("hlscam_{port}"),
+            cookie: format!("hlscam_{place}"),
             is_looked_after: AtomicBool::new(false),
             files: Mutex::default(),
             key: link::key(&beside(&source, "key")),
@@ -208,13 +209,19 @@ impl Door {
     /// its own.
     pub(in crate::server) fn look(&self, headers: &HeaderMap, uri: &Uri, from: IpAddr) -> Look {
         let Some(guarded) = &self.guarded else { return Look::In(Visitor::anybody()) };
-        if let Some(visitor) = session(headers, &guarded.cookie).and_then(|key| guarded.visitor_of(key)) {
+        if let Some(visitor) = guarded.session(headers, "").and_then(|key| guarded.visitor_of(key)) {
             return Look::In(visitor);
         }
         match basic(headers) {
             Some(typed) => guarded.recalled(&typed, from).map_or(Look::Check(typed), Look::In),
             None => guarded.guest(headers, uri),
         }
+    }
+
+    /// Who shares, as a link tells it; none where everybody may watch.
+    pub(in crate::server) fn sharer(&self, visitor: &Visitor) -> Option<Sharer> {
+        let name = visitor.name.as_ref().map_or("", UserName::as_str);
+        self.guarded.as_ref().map(|guarded| Sharer::of(name, &guarded.key))
     }
 
     /// The text of a link; none where everybody may watch.
@@ -244,7 +251,8 @@ impl Door {
     pub(in crate::server) fn role_now(&self, visitor: &Visitor) -> Option<Role> {
         let Some(guarded) = &self.guarded else { return Some(visitor.role) };
         if let Some(SharedLink { link, .. }) = &visitor.link {
-            return (link.until > guarded.clock.wall() && guarded.known().is_sharer(&link.by)).then_some(visitor.role);
+            return (link.until > guarded.clock.wall() && guarded.known().is_sharer(&link.by, &guarded.key))
+                .then_some(visitor.role);
         }
         if let Some(key) = &visitor.session {
             return guarded.visitor_of(key.clone()).map(|visitor| visitor.role);
@@ -275,11 +283,11 @@ impl Door {
     }
 
     /// Ends the session of a visitor; the text is the cookie that takes the place of the old one.
-    pub(in crate::server) fn end_session(self: &Arc<Door>, visitor: &Visitor) -> Option<String> {
+    pub(in crate::server) fn end_session(self: &Arc<Door>, visitor: &Visitor, is_tls: bool) -> Option<String> {
         let guarded = self.guarded.as_ref()?;
         lock(&guarded.sessions).end(visitor.session.as_ref()?);
         self.tick();
-        Some(guarded.cookie(("", ""), Span::ZERO, false))
+        Some(guarded.cookie(("", ""), Span::ZERO, is_tls))
     }
 
     /// The same of the one with that public id; an admin may end all, others their own. Whether there was one.
@@ -337,10 +345,11 @@ impl Guarded {
     /// Who has no account, but may have a link: in the address, or in the cookie of the page that it led to.
     fn guest(&self, headers: &HeaderMap, uri: &Uri) -> Look {
         let known = self.known();
-        let open = |sealed: &str| Link::open(sealed, &self.key, self.clock.wall()).filter(|link| known.is_sharer(&link.by));
+        let open =
+            |sealed: &str| Link::open(sealed, &self.key, self.clock.wall()).filter(|link| known.is_sharer(&link.by, &self.key));
         let asked = link::in_query(uri).and_then(|sealed| Some((open(sealed)?, Some(sealed.to_owned()))));
-        let cookie = format!("{}{LINK}", self.cookie);
-        match asked.or_else(|| Some((open(value_of(headers, &cookie)?)?, None))) {
+        let held = |is_tls| Some((open(value_of(headers, &self.cookie_name(LINK, is_tls))?)?, None));
+        match asked.or_else(|| [true, false].into_iter().find_map(held)) {
             Some((link, carried)) => Look::In(Visitor { link: Some(SharedLink { link, carried }), ..Visitor::nobody() }),
             None => Look::Out,
         }

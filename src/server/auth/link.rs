@@ -1,7 +1,7 @@
 //! Links that let whoever has one watch a camera, or have a stretch of it, until they expire: what they allow stands in the link, sealed with
 //! a key that only the server has (HMAC-SHA256, RFC 2104). Pure, but for the key's file.
 
-use super::sessions::{hash, hex};
+use super::sessions::hex;
 use crate::{
     camera_name::CameraName,
     plain_file,
@@ -45,8 +45,11 @@ pub(in crate::server) struct Sharer(String);
 
 impl Sharer {
     /// The user of that name; where there is one password for all, the empty name.
-    pub(in crate::server) fn of(name: &str) -> Sharer {
-        Sharer(hash(name.as_bytes()).split_off(SHARER_LEN * 3))
+    /// Sealed, for a name is short enough to be guessed from its hash.
+    pub(in crate::server) fn of(name: &str, key: &Key) -> Sharer {
+        let mut seal = hex(hmac::sign(key, format!("by.{name}").as_bytes()).as_ref());
+        seal.truncate(SHARER_LEN);
+        Sharer(seal)
     }
 
     fn parse(text: &str) -> Option<Sharer> {
@@ -199,7 +202,7 @@ mod tests {
             camera: CameraName::parse("porch").expect("a name"),
             stretch,
             until: NOW + Span::from_ms(1000),
-            by: Sharer::of("otto"),
+            by: Sharer::of("otto", &secret()),
         }
     }
 

@@ -38,7 +38,8 @@ pub(in crate::server) fn redirect<B>(request: &Request<B>) -> Reply {
     let Some(asked) = asked(request) else {
         return plain(400, "this is answered over TLS alone; write https:// in place of http://\n");
     };
-    let port = asked.port.map_or_else(String::new, |port| format!(":{port}"));
+    // The same port speaks both, and without one it is that of HTTP.
+    let port = format!(":{}", asked.port.unwrap_or(80));
     let path = request.uri().path_and_query().map(|both| both.as_str()).filter(|path| path.starts_with('/')).unwrap_or("/");
     let to = format!("https://{}{port}{path}", asked.host);
     let mut reply = plain(307, format!("this is answered over TLS alone; write https://{}{port}/\n", asked.host));
@@ -78,10 +79,10 @@ mod tests {
             assert_eq!((to, reply.status), (expect, if expect.is_some() { 307 } else { 400 }), "{uri} {host}");
         };
         check("/", "cam.local:8080", Some("https://cam.local:8080/"));
-        check("/?camera=a&b", "CAM.local", Some("https://cam.local/?camera=a&b"));
+        check("/?camera=a&b", "CAM.local", Some("https://cam.local:80/?camera=a&b"));
         check("/cam/x", "[::1]:8080", Some("https://[::1]:8080/cam/x"));
         check("http://cam.lan:1/x", "cam.lan:1", Some("https://cam.lan:1/x"));
-        check("*", "cam.lan", Some("https://cam.lan/"));
+        check("*", "cam.lan", Some("https://cam.lan:80/"));
         check("/", "", None);
         check("/", "a b", None);
     }

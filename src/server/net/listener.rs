@@ -1,5 +1,7 @@
 //! The listening socket, taken early: an address that cannot be had is told before the camera is opened.
 
+#[cfg(target_os = "linux")]
+use super::systemd::{self, Inherited};
 use super::{
     place::{Bind, Place},
     socket::ListeningSocket,
@@ -18,11 +20,8 @@ use std::{
 };
 #[cfg(unix)]
 use {
-    super::{
-        systemd::{self, Inherited},
-        unix_socket::{self, SocketFile},
-    },
-    std::{os::unix::net::UnixListener, path::Path},
+    super::unix_socket::{self, SocketFile},
+    std::os::unix::net::UnixListener,
 };
 
 /// Connections that the system may keep until the accept loop takes them: a class of viewers that reloads at once.
@@ -168,25 +167,29 @@ pub fn bind(config: &ServerConfig) -> Result<Listener, BindError> {
             let (socket, file) = unix_socket::listen(path, BACKLOG)?;
             Ok(opened(Open::Unix(socket, Some(file)), Place::Unix(path.clone())))
         }
-        #[cfg(unix)]
-        Bind::Systemd => {
-            let unknown = |error: io::Error| BindError::Systemd(error.to_string());
-            match systemd::take()? {
-                Inherited::Tcp(socket) => {
-                    let local = socket.local_addr().map_err(unknown)?;
-                    Ok(opened(Open::Tcp(socket), Place::Network(local)))
-                }
-                Inherited::Unix(socket) => {
-                    let local = socket.local_addr().map_err(unknown)?;
-                    let path = local.as_pathname().unwrap_or(Path::new("of systemd"));
-                    Ok(opened(Open::Unix(socket, None), Place::Unix(path.to_owned())))
-                }
-            }
-        }
+        #[cfg(target_os = "linux")]
+        Bind::Systemd => inherited().map(|(socket, place)| opened(socket, place)),
         #[cfg(not(unix))]
         Bind::Unix(path) => Err(BindError::NotOnThisSystem(Place::Unix(path.clone()).to_string())),
-        #[cfg(not(unix))]
+        #[cfg(not(target_os = "linux"))]
         Bind::Systemd => Err(BindError::NotOnThisSystem("what systemd has opened".to_owned())),
+    }
+}
+
+/// What systemd has opened. Its files are its own, and stay.
+#[cfg(target_os = "linux")]
+fn inherited() -> Result<(Open, Place), BindError> {
+    let unknown = |error: io::Error| BindError::Systemd(error.to_string());
+    match systemd::take()? {
+        Inherited::Tcp(socket) => {
+            let local = socket.local_addr().map_err(unknown)?;
+            Ok((Open::Tcp(socket), Place::Network(local)))
+        }
+        Inherited::Unix(socket) => {
+            let local = socket.local_addr().map_err(unknown)?;
+            let path = local.as_pathname().map_or_else(|| PathBuf::from("of systemd"), Into::into);
+            Ok((Open::Unix(socket, None), Place::Unix(path)))
+        }
     }
 }
 

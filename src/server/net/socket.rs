@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    net::{IpAddr, Ipv4Addr, SocketAddr},
+    net::{IpAddr, SocketAddr},
 };
 use tokio::net::{TcpListener, TcpStream};
 #[cfg(unix)]
@@ -45,7 +45,7 @@ impl Incoming {
         match self {
             Incoming::Tcp(_, peer) => peer.ip(),
             #[cfg(unix)]
-            Incoming::Unix(_) => Ipv4Addr::LOCALHOST.into(),
+            Incoming::Unix(_) => std::net::Ipv4Addr::LOCALHOST.into(),
         }
     }
 

@@ -3,7 +3,13 @@
 
 use super::listener::BindError;
 use listenfd::ListenFd;
-use std::{net::TcpListener, os::unix::net::UnixListener};
+use std::{
+    net::TcpListener,
+    os::{
+        fd::{AsFd, BorrowedFd},
+        unix::net::UnixListener,
+    },
+};
 
 /// What is handed over.
 pub(in crate::server) enum Inherited {
@@ -23,10 +29,14 @@ pub(in crate::server) fn take() -> Result<Inherited, BindError> {
     }
     let neither =
         |error| BindError::Systemd(format!("it is no stream that listens ({error}); write ListenStream= into the .socket unit"));
+    // With Accept=yes a connection is handed over.
+    let listens = |fd: BorrowedFd<'_>| rustix::net::sockopt::socket_acceptconn(fd).unwrap_or(true);
+    let no_listener = || neither(std::io::Error::other("it does not listen"));
     if let Ok(Some(listener)) = handed.take_tcp_listener(0) {
-        return Ok(Inherited::Tcp(listener));
+        return if listens(listener.as_fd()) { Ok(Inherited::Tcp(listener)) } else { Err(no_listener()) };
     }
     match handed.take_unix_listener(0) {
+        Ok(Some(listener)) if !listens(listener.as_fd()) => Err(no_listener()),
         Ok(Some(listener)) => Ok(Inherited::Unix(listener)),
         Ok(None) => Err(neither(std::io::Error::from(std::io::ErrorKind::NotFound))),
         Err(error) => Err(neither(error)),

@@ -6,7 +6,7 @@ use std::{
     fs, io,
     os::unix::{
         fs::{FileTypeExt, MetadataExt, PermissionsExt},
-        net::{UnixListener, UnixStream},
+        net::UnixListener,
     },
     path::{Path, PathBuf},
 };
@@ -60,7 +60,8 @@ fn make_room(path: &Path) -> Result<(), BindError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(refused(error)),
         Ok(file) if !file.file_type().is_socket() => Err(BindError::NoSocket { path: path.to_owned() }),
-        Ok(_) => match UnixStream::connect(path) {
+        // Not to wait where the queue of one that stands still is full.
+        Ok(_) => match connect_at_once(path) {
             Ok(_) => Err(BindError::UnixInUse { path: path.to_owned() }),
             Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path).map_err(refused),
             // Its queue is full, so somebody listens.
@@ -70,9 +71,16 @@ fn make_room(path: &Path) -> Result<(), BindError> {
     }
 }
 
+fn connect_at_once(path: &Path) -> io::Result<()> {
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.set_nonblocking(true)?;
+    socket.connect(&SockAddr::unix(path)?)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::net::UnixStream;
 
     #[test]
     fn a_socket_is_for_owner_and_group_and_goes_with_its_server() {

@@ -40,12 +40,12 @@ pub(in crate::server) struct Trust {
 }
 
 /// `GET /trust`: the page.
-pub(in crate::server) fn page(Call { shared, request, .. }: Call) -> Answer {
+pub(in crate::server) fn page(Call { shared, client, request, .. }: Call) -> Answer {
     let Some(trust) = shared.trust.get() else { return not_found().into() };
     let Some(asset) = shared.file(PAGE) else { return plain(500, "the page is not there; please report this\n").into() };
     let asked = request.uri().authority().map(|authority| authority.as_str());
     let asked = asked.or_else(|| text_of(request.headers(), header::HOST)).and_then(Authority::parse);
-    let place = place(asked, trust.bound, &own_addresses());
+    let place = place((asked, client.is_tls), trust.bound, &own_addresses());
     let address = format!("http://{place}/trust");
     let system = system(text_of(request.headers(), header::USER_AGENT).unwrap_or_default());
     let text = String::from_utf8_lossy(asset.plain())
@@ -71,8 +71,10 @@ pub(in crate::server) fn certificate(Call { shared, .. }: Call) -> Answer {
 }
 
 /// Host and port under which another device reaches the server: as it was asked for, or, by who sits at this computer, its first address.
-fn place(asked: Option<Authority>, bound: SocketAddr, own: &[IpAddr]) -> String {
-    let port = asked.as_ref().map_or(Some(bound.port()), |asked| asked.port);
+fn place((asked, is_tls): (Option<Authority>, bool), bound: SocketAddr, own: &[IpAddr]) -> String {
+    // The same port speaks both, so that of the scheme by which it was asked is told, too.
+    let default = if is_tls { 443 } else { 80 };
+    let port = asked.as_ref().map_or(bound.port(), |asked| asked.port.unwrap_or(default));
     let is_here = |host: &Host| match host {
         Host::Name(name) => name == "localhost" || name.ends_with(".localhost"),
         Host::Address(address) => address.is_loopback(),
@@ -83,7 +85,7 @@ fn place(asked: Option<Authority>, bound: SocketAddr, own: &[IpAddr]) -> String 
         _ => own.iter().copied().find(|ip| ip.is_ipv4() && !ip.is_loopback()),
     };
     let host = if is_here(&host) { other.map_or(host, |ip| Host::Address(ip.to_canonical())) } else { host };
-    port.map_or_else(|| host.to_string(), |port| format!("{host}:{port}"))
+    format!("{host}:{port}")
 }
 
 fn own_addresses() -> Vec<IpAddr> {
@@ -130,14 +132,14 @@ mod tests {
     fn another_device_is_led_to_an_address_that_it_reaches() {
         let own: Vec<IpAddr> = ["127.0.0.1", "::1", "fd00::1", "192.168.1.5"].map(|text| text.parse().expect(text)).to_vec();
         let check = |asked: &str, bound: &str, expect: &str| {
-            let told = place(Authority::parse(asked), bound.parse().expect(bound), &own);
+            let told = place((Authority::parse(asked), true), bound.parse().expect(bound), &own);
             assert_eq!(told, expect, "{asked} {bound}");
         };
         check("localhost:8080", "0.0.0.0:8080", "192.168.1.5:8080");
         check("127.0.0.1:8080", "[::]:8080", "192.168.1.5:8080");
         check("localhost:8080", "192.168.1.7:8080", "192.168.1.7:8080");
         check("localhost:8080", "127.0.0.1:8080", "127.0.0.1:8080");
-        check("hlscam-pi4.local", "0.0.0.0:8080", "hlscam-pi4.local");
+        check("hlscam-pi4.local", "0.0.0.0:443", "hlscam-pi4.local:443");
         check("[fd00::1]:443", "[::]:8080", "[fd00::1]:443");
         check("", "0.0.0.0:8080", "0.0.0.0:8080");
     }

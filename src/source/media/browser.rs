@@ -149,14 +149,21 @@ struct BrowserSource {
     first: Option<Picture>,
 }
 
+impl Drop for BrowserSource {
+    fn drop(&mut self) {
+        // Whoever has left, or was told so before, is not in its place any more.
+        if !self.stop.is_raised() {
+            let why = "the camera's stream cannot take such pictures; its log says why".to_owned();
+            self.sender.inbox.refuse(self.sender.number, why);
+        }
+    }
+}
+
 impl BrowserSource {
     fn decode(&mut self) -> Result<Picture, SourceError> {
         loop {
             match self.player.next() {
-                Ok(Some(picture)) => {
-                    self.sender.inbox.note_shown(self.sender.number);
-                    return Ok(picture);
-                }
+                Ok(Some(picture)) => return Ok(picture),
                 Ok(None) => return Err(SourceError::Silent),
                 Err(player::Stuck::Damaged(why)) => return Err(SourceError::Damaged(why)),
                 Err(player::Stuck::Unreadable(why)) => return Err(self.sender.refused(&self.format.pixels, &why)),
@@ -181,10 +188,9 @@ impl BrowserSource {
 
 impl Source for BrowserSource {
     fn next(&mut self) -> Result<Picture, SourceError> {
-        match self.first.take() {
-            Some(first) => Ok(first),
-            None => self.decode(),
-        }
+        let picture = self.first.take().map_or_else(|| self.decode(), Ok)?;
+        self.sender.inbox.note_shown(self.sender.number);
+        Ok(picture)
     }
 
     fn format(&self) -> &SourceFormat {

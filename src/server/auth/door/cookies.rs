@@ -51,12 +51,23 @@ impl Door {
 
 impl Guarded {
     fn form_key(&self, headers: &HeaderMap) -> Option<SessionKey> {
-        credential::session(headers, &format!("{}{FORM}", self.cookie))
+        self.session(headers, FORM)
     }
 
     pub(super) fn cookie(&self, (of, value): (&str, &str), span: Span, is_tls: bool) -> String {
         let secure = if is_tls { "; Secure" } else { "" };
         // Without a path it is that of the page, also behind a proxy that puts it elsewhere (RFC 6265 §5.1.4).
-        format!("{}{of}={value}; HttpOnly; SameSite=Lax; Max-Age={}{secure}", self.cookie, span.as_s() as i64)
+        format!("{}={value}; HttpOnly; SameSite=Lax; Max-Age={}{secure}", self.cookie_name(of, is_tls), span.as_s() as i64)
+    }
+
+    /// Over TLS a cookie has another name: browsers let none without `Secure` take the place of one that has it, and so nobody could log in
+    /// without TLS who once has with it (RFC 6265bis §5.7). The prefix keeps others on the way from planting one (§4.1.3.1).
+    pub(super) fn cookie_name(&self, of: &str, is_tls: bool) -> String {
+        format!("{}{}{of}", if is_tls { "__Secure-" } else { "" }, self.cookie)
+    }
+
+    /// What a cookie holds, by whichever name it came.
+    pub(super) fn session(&self, headers: &HeaderMap, of: &str) -> Option<SessionKey> {
+        [true, false].into_iter().find_map(|is_tls| credential::session(headers, &self.cookie_name(of, is_tls)))
     }
 }

@@ -41,7 +41,7 @@ impl Fixture {
 
     fn door_of(&self, source: UsersSource) -> Result<Arc<Door>, UsersError> {
         let protection = Protection { users: Some(source), is_open: false };
-        Door::new(&protection, 8080, self.clock.clone()).map(Arc::new)
+        Door::new(&protection, "8080", self.clock.clone()).map(Arc::new)
     }
 }
 
@@ -81,7 +81,11 @@ async fn a_browser_that_has_logged_in_is_known_by_its_cookie_also_after_a_restar
     }
     let Look::In(visitor) = look(&door, &with_cookie(&cookie)) else { panic!("it was let in") };
     assert_eq!(door.role_now(&visitor), Some(Role::Viewer));
-    assert!(door.end_session(&visitor).expect("there is one").starts_with("hlscam_8080=; "));
+    // Browsers let no cookie from without TLS take the place of one from it.
+    let secure = door.session_cookie(&visitor, true).expect("there is one");
+    assert!(secure.starts_with("__Secure-hlscam_8080=") && secure.ends_with("; Secure"), "{secure}");
+    assert_eq!(role_of(&look(&door, &with_cookie(&secure))), Some(Role::Viewer));
+    assert!(door.end_session(&visitor, false).expect("there is one").starts_with("hlscam_8080=; "));
     assert!(matches!(look(&door, &with_cookie(&cookie)), Look::Out));
     assert_eq!(door.role_now(&visitor), None);
 }

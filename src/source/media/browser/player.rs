@@ -40,6 +40,9 @@ const PROBE_BYTES_MAX: u32 = 2 << 20;
 /// How much of a file FFmpeg may look at before it begins, in microseconds: all that counts stands before the first picture.
 const PROBE_US_MAX: u32 = 1;
 
+/// What is decoded. FFmpeg has many more decoders, for which a sender would have no use but harm.
+const CODECS: [codec::Id; 4] = [codec::Id::H264, codec::Id::VP8, codec::Id::VP9, codec::Id::AV1];
+
 /// A read that finds nothing looks this often whether it is still wanted.
 const LOOK: Duration = Duration::from_millis(100);
 
@@ -69,6 +72,8 @@ pub(super) struct Player {
     pool: PicturePool,
     watch: Watch,
     awaits_key: bool,
+    /// A frame has come.
+    has_begun: bool,
     has_shown: bool,
     damaged: u32,
 }
@@ -93,11 +98,14 @@ impl Player {
         let (input, decoder, display) = match take.coding {
             Coding::Frames(codec) => (Input::Frames, frame_decoder(codec)?, upright),
             Coding::Container(container) => {
-                let reader = Reader { inbox: inbox.clone(), number, rest: Bytes::new(), watch: watch.clone() };
+                let reader = Reader { inbox: inbox.clone(), number, rest: Bytes::new(), has_begun: false, watch: watch.clone() };
                 let demuxer = demuxer(reader, container, &watch).map_err(|error| told(error, &watch))?;
                 let stream = demuxer.streams().best(media::Type::Video).ok_or("it holds no video")?;
                 let display = Display { pixel_aspect: pixel_aspect(&stream), turn: rotation(&stream) };
                 let id = stream.parameters().id();
+                if !CODECS.contains(&id) {
+                    return Err(format!("it holds {}, and H.264, VP8, VP9 and AV1 are read", id.name()));
+                }
                 decoder::find(id).ok_or_else(|| format!("this FFmpeg has no decoder for {}", id.name()))?;
                 let decoder = decoder_of(codec::Context::from_parameters(stream.parameters()));
                 let decoder = decoder.map_err(|error| error.to_string())?;
@@ -119,6 +127,7 @@ impl Player {
             pool,
             watch,
             awaits_key: true,
+            has_begun: false,
             has_shown: false,
             damaged: 0,
         })
@@ -196,6 +205,7 @@ impl Player {
         loop {
             match self.inbox.take_same(self.number, NEXT_WAIT_MAX.to_duration()) {
                 Found::Item(Item::Frame(SentFrame { stamp_us, key, data })) => {
+                    self.has_begun = true;
                     let stamp = in_ticks(stamp_us, Rational(1, 1_000_000));
                     let mut packet = Packet::copy(&data);
                     packet.set_pts(Some(stamp));
@@ -207,7 +217,13 @@ impl Player {
                 }
                 // What is of no frame.
                 Found::Item(_) => {}
-                Found::Nothing => return Ok(None),
+                Found::Nothing => {
+                    // A page in the background sends nothing, and that can be read.
+                    if !self.has_begun {
+                        self.watch.renew(FIRST_MAX);
+                    }
+                    return Ok(None);
+                }
                 Found::Gone => return Err(Stuck::Over),
             }
         }
@@ -259,6 +275,8 @@ struct Reader {
     inbox: Arc<Inbox>,
     number: u64,
     rest: Bytes,
+    /// Bytes have come.
+    has_begun: bool,
     watch: Watch,
 }
 
@@ -270,8 +288,13 @@ impl Read for Reader {
         }
         if self.rest.is_empty() {
             match self.inbox.take_same(self.number, LOOK) {
-                Found::Item(Item::Bytes(bytes)) => self.rest = bytes,
-                Found::Item(_) | Found::Nothing => return Err(io::ErrorKind::Interrupted.into()),
+                Found::Item(Item::Bytes(bytes)) => (self.rest, self.has_begun) = (bytes, true),
+                Found::Item(_) | Found::Nothing => {
+                    if !self.has_begun {
+                        self.watch.renew(FIRST_MAX);
+                    }
+                    return Err(io::ErrorKind::Interrupted.into());
+                }
                 Found::Gone => return Ok(0),
             }
         }
