@@ -1,6 +1,6 @@
 //! This computer.
 
-use std::{env, path::PathBuf};
+use std::{env, net::IpAddr, path::PathBuf};
 
 /// What it calls itself; empty where it tells no name.
 #[cfg(unix)]
@@ -12,6 +12,15 @@ pub(crate) fn name() -> String {
 #[cfg(not(unix))]
 pub(crate) fn name() -> String {
     std::env::var("COMPUTERNAME").unwrap_or_default()
+}
+
+/// The addresses that it has now; none where the system does not tell them.
+pub(crate) fn addresses() -> Vec<IpAddr> {
+    let found = if_addrs::get_if_addrs().unwrap_or_else(|error| {
+        tracing::debug!(%error, "the addresses of this computer cannot be listed");
+        Vec::new()
+    });
+    found.iter().map(if_addrs::Interface::ip).collect()
 }
 
 /// The folder for what programs of this user keep from run to run; none where the system tells none. A service of systemd has one of its own.

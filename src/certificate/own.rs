@@ -11,7 +11,7 @@ use crate::{
     time::{Span, WallTime},
 };
 use rustls::sign::CertifiedKey;
-use std::{net::IpAddr, path::Path};
+use std::path::Path;
 
 /// Below the folder of `--storage`.
 const FOLDER: &str = "tls";
@@ -39,7 +39,7 @@ impl Own {
         })?;
         let node = host::name();
         let authority = authority::read_or_make(&folder, &node, now)?;
-        let (names, strange) = Names::of(&node, &authority.host, &addresses(), more);
+        let (names, strange) = Names::of(&node, &authority.host, &host::addresses(), more);
         for name in strange {
             tracing::warn!(
                 "the authority in {} does not vouch for {name}, which is not local; write --tls-cert with a certificate for it, or \
@@ -62,7 +62,7 @@ impl Own {
         if !self.looks.is_multiple_of(LOOKS_BETWEEN) {
             return None;
         }
-        let names = Names::of(&host::name(), &self.authority.host, &addresses(), &self.more).0;
+        let names = Names::of(&host::name(), &self.authority.host, &host::addresses(), &self.more).0;
         self.renew(names, now)
     }
 
@@ -90,14 +90,6 @@ impl Own {
     }
 }
 
-fn addresses() -> Vec<IpAddr> {
-    let found = if_addrs::get_if_addrs().unwrap_or_else(|error| {
-        tracing::debug!(%error, "the addresses of this computer cannot be listed");
-        Vec::new()
-    });
-    found.iter().map(if_addrs::Interface::ip).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -108,6 +100,7 @@ mod tests {
         crypto::ring,
         pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject},
     };
+    use std::net::IpAddr;
     use std::{sync::Arc, time::Duration};
 
     fn at(text: &str) -> WallTime {

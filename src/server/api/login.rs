@@ -11,7 +11,7 @@ use crate::{
         context::Shared,
         http::{
             answer::{Answer, Call},
-            reply::{json, later, no_content, plain, text_of},
+            reply::{escaped, json, later, no_content, plain, text_of},
         },
         origin::Reply,
     },
@@ -67,10 +67,6 @@ fn form(shared: &Shared, (asked, is_tls): (&HeaderMap, bool), (status, trouble):
         ("set-cookie", cookie),
     ];
     Reply { status, headers, body: vec![Bytes::from(body)], rest: None }
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 /// `POST /login`: the form. A right one begins a session and leads to the page.

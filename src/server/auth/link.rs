@@ -1,7 +1,7 @@
 //! Links that let whoever has one watch a camera, or have a stretch of it, until they expire: what they allow stands in the link, sealed with
 //! a key that only the server has (HMAC-SHA256, RFC 2104). Pure, but for the key's file.
 
-use super::sessions::hex;
+use super::sessions::{hex, unhex};
 use crate::{
     camera_name::CameraName,
     plain_file,
@@ -74,11 +74,8 @@ impl Link {
     /// Reads one that was sealed with that key, and has not expired.
     pub(in crate::server) fn open(sealed: &str, key: &Key, now: WallTime) -> Option<Link> {
         let (text, seal) = Some(sealed).filter(|sealed| sealed.len() <= TEXT_LEN_MAX)?.rsplit_once('.')?;
-        let is_whole = seal.len().is_multiple_of(2) && seal.is_ascii();
-        let bytes = (0..seal.len() / 2).map(|i| u8::from_str_radix(&seal[2 * i..2 * i + 2], 16));
-        let seal = is_whole.then(|| bytes.collect::<Result<Vec<u8>, _>>().ok())??;
         // In constant time.
-        hmac::verify(key, text.as_bytes(), &seal).ok()?;
+        hmac::verify(key, text.as_bytes(), &unhex(seal)?).ok()?;
         let fields: Vec<&str> = text.split('.').collect();
         let time = |text: &str| text.parse().ok().map(WallTime::from_unix_ms);
         let (until, camera, by, stretch) = match fields[..] {

@@ -64,11 +64,7 @@ fn names_of(node: &str) -> impl Iterator<Item = Host> {
 }
 
 fn addresses() -> impl Iterator<Item = Host> {
-    let found = if_addrs::get_if_addrs().unwrap_or_else(|error| {
-        tracing::debug!(%error, "the addresses of this computer cannot be listed");
-        Vec::new()
-    });
-    found.into_iter().map(|interface| Host::Address(interface.ip().to_canonical()))
+    host::addresses().into_iter().map(|address| Host::Address(address.to_canonical()))
 }
 
 #[cfg(test)]

@@ -74,6 +74,12 @@ pub(in crate::server) fn hex(bytes: &[u8]) -> String {
     })
 }
 
+/// The bytes of such a text; none where it is not one.
+pub(in crate::server) fn unhex(text: &str) -> Option<Vec<u8>> {
+    let digits = |at: usize| text.get(2 * at..2 * at + 2).and_then(|two| u8::from_str_radix(two, 16).ok());
+    (0..text.len().div_ceil(2)).map(digits).collect()
+}
+
 /// A browser that is logged in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::server) struct Session {

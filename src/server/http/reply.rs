@@ -49,6 +49,11 @@ pub(in crate::server) fn list_of(headers: &HeaderMap, name: HeaderName) -> Optio
     (!lines.is_empty()).then(|| lines.join(", "))
 }
 
+/// A text as it stands in HTML, within quotes, too.
+pub(in crate::server) fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
 /// A header's value, if it is there and text.
 pub(in crate::server) fn text_of(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
     headers.get(name)?.to_str().ok()

@@ -55,7 +55,7 @@ pub(in crate::server) fn is_public<B>(request: &Request<B>) -> bool {
 }
 
 /// What the client calls this server.
-fn asked<B>(request: &Request<B>) -> Option<Authority> {
+pub(in crate::server) fn asked<B>(request: &Request<B>) -> Option<Authority> {
     let target = request.uri().authority().map(|authority| authority.as_str());
     let host = || request.headers().get(header::HOST)?.to_str().ok();
     target.or_else(host).and_then(Authority::parse)

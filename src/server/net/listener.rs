@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     certificate::{Certificates, PublicAuthority},
+    host,
     server::ServerConfig,
 };
 use socket2::{Domain, Protocol, Socket, Type};
@@ -226,7 +227,7 @@ fn free_port_after(at: SocketAddr) -> Option<u16> {
 }
 
 fn own_addresses() -> Vec<IpAddr> {
-    let mut own: Vec<IpAddr> = if_addrs::get_if_addrs().unwrap_or_default().iter().map(if_addrs::Interface::ip).collect();
+    let mut own = host::addresses();
     own.sort();
     own.dedup();
     own

@@ -3,11 +3,13 @@
 
 use crate::{
     certificate::PublicAuthority,
+    host,
     server::{
         authority::{Authority, Host},
         http::{
             answer::{Answer, Call},
-            reply::{not_found, plain, text_of},
+            reply::{escaped, not_found, plain, text_of},
+            tls,
         },
         origin::Reply,
     },
@@ -43,9 +45,7 @@ pub(in crate::server) struct Trust {
 pub(in crate::server) fn page(Call { shared, client, request, .. }: Call) -> Answer {
     let Some(trust) = shared.trust.get() else { return not_found().into() };
     let Some(asset) = shared.file(PAGE) else { return plain(500, "the page is not there; please report this\n").into() };
-    let asked = request.uri().authority().map(|authority| authority.as_str());
-    let asked = asked.or_else(|| text_of(request.headers(), header::HOST)).and_then(Authority::parse);
-    let place = place((asked, client.is_tls), trust.bound, &own_addresses());
+    let place = place((tls::asked(&request), client.is_tls), trust.bound, &host::addresses());
     let address = format!("http://{place}/trust");
     let system = system(text_of(request.headers(), header::USER_AGENT).unwrap_or_default());
     let text = String::from_utf8_lossy(asset.plain())
@@ -88,10 +88,6 @@ fn place((asked, is_tls): (Option<Authority>, bool), bound: SocketAddr, own: &[I
     format!("{host}:{port}")
 }
 
-fn own_addresses() -> Vec<IpAddr> {
-    if_addrs::get_if_addrs().unwrap_or_default().iter().map(if_addrs::Interface::ip).collect()
-}
-
 /// The system of a browser, as the page names its sections. What an iPad calls itself is a Mac.
 fn system(agent: &str) -> &'static str {
     let known = [
@@ -118,10 +114,6 @@ fn code(text: &str) -> Option<String> {
         "<svg class=\"code\" viewBox=\"0 0 {side} {side}\" role=\"img\" aria-label=\"QR code of the address of this page\" \
          shape-rendering=\"crispEdges\"><path fill=\"#fff\" d=\"M0 0h{side}v{side}h-{side}z\"/><path fill=\"#000\" d=\"{path}\"/></svg>"
     ))
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use crate::{
     camera_name::CameraName,
     server::auth::{
-        sessions::{SessionKey, hex},
+        sessions::{SessionKey, hex, unhex},
         visitor::Visitor,
     },
     time::{Span, WallTime},
@@ -40,10 +40,8 @@ impl Tickets {
         let read = || {
             let (until_ms, seal) = Some(ticket).filter(|text| text.len() <= TEXT_LEN_MAX && text.is_ascii())?.split_once('.')?;
             let until_ms: i64 = until_ms.parse().ok().filter(|until_ms| *until_ms > now.0 / 1000)?;
-            let digits = |at: usize| seal.get(2 * at..2 * at + 2).and_then(|two| u8::from_str_radix(two, 16).ok());
-            let seal: Vec<u8> = (0..seal.len().div_ceil(2)).map(digits).collect::<Option<_>>()?;
             // In constant time.
-            hmac::verify(self.0.as_ref()?, sealed(until_ms, camera, visitor).as_bytes(), &seal).ok()
+            hmac::verify(self.0.as_ref()?, sealed(until_ms, camera, visitor).as_bytes(), &unhex(seal)?).ok()
         };
         read().is_some()
     }
