@@ -11,9 +11,11 @@ use std::{
     },
 };
 
+mod histogram;
 mod load;
 mod rate;
 
+pub use histogram::{BOUNDS_MS, Distribution, Histogram};
 pub use load::LoadMeter;
 pub use rate::RateMeter;
 
@@ -57,14 +59,19 @@ impl Gauge {
     }
 }
 
-/// The last [`SAMPLES_MAX`] lengths of something.
+/// The last [`SAMPLES_MAX`] lengths of something, and the distribution of all of them.
 #[derive(Debug, Default)]
-pub struct Samples(Mutex<VecDeque<Span>>);
+pub struct Samples {
+    recent: Mutex<VecDeque<Span>>,
+    /// Since the start.
+    pub all: Histogram,
+}
 
 impl Samples {
     /// One more; the oldest leaves.
     pub fn add(&self, span: Span) {
-        let mut samples = lock(&self.0);
+        self.all.add(span);
+        let mut samples = lock(&self.recent);
         if samples.len() == SAMPLES_MAX {
             samples.pop_front();
         }
@@ -73,7 +80,7 @@ impl Samples {
 
     /// Median and 95th percentile in milliseconds; zeros where there is no sample yet.
     pub fn percentiles(&self) -> Percentiles {
-        let mut sorted: Vec<Span> = lock(&self.0).iter().copied().collect();
+        let mut sorted: Vec<Span> = lock(&self.recent).iter().copied().collect();
         sorted.sort_unstable();
         let at = |percent: usize| sorted.get(sorted.len() * percent / 100).map_or(0.0, |span| round(span.as_ms(), 100.0));
         Percentiles { p50: at(50), p95: at(95) }

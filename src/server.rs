@@ -8,6 +8,7 @@
 mod api;
 mod auth;
 mod context;
+mod counts;
 mod http;
 mod net;
 pub mod origin;
@@ -148,6 +149,8 @@ impl Acceptor {
         // What is encrypted cannot be sent from a file, and a Unix socket copies it anyway.
         site.cache().set_files_max(if tls.is_some() || !is_tcp { 0 } else { budget.copies });
         let admission = Admission::new(budget.connections, limits.connections_per_address, site.proxies());
+        // It listens once.
+        site.counts().connections.set(admission.clone()).ok();
         Acceptor {
             site: Arc::new(site),
             tls,
@@ -165,20 +168,25 @@ impl Acceptor {
         failpoint::hit("accept");
         let peer = incoming.peer();
         match self.admission.admit(peer) {
-            Ok(permit) => match incoming {
-                Incoming::Tcp(stream, peer) => _ = tasks.spawn(self.serve_later(stream, peer, permit)),
-                #[cfg(unix)]
-                Incoming::Unix(stream) => _ = tasks.spawn(self.serve_unix(stream, permit)),
-            },
+            Ok(permit) => {
+                self.site.counts().accepted.bump();
+                match incoming {
+                    Incoming::Tcp(stream, peer) => _ = tasks.spawn(self.serve_later(stream, peer, permit)),
+                    #[cfg(unix)]
+                    Incoming::Unix(stream) => _ = tasks.spawn(self.serve_unix(stream, permit)),
+                }
+            }
             Err(refusal) => {
                 match refusal {
                     Refusal::AddressFull(_) => {
                         self.site.faults().note(Fault::TooMany, peer, self.site.now(), &refusal);
                     }
-                    Refusal::Full(_) if self.refused.allows(self.site.now()) => {
-                        tracing::warn!(%peer, "connections are refused: {refusal}");
+                    Refusal::Full(_) => {
+                        self.site.counts().full.bump();
+                        if self.refused.allows(self.site.now()) {
+                            tracing::warn!(%peer, "connections are refused: {refusal}");
+                        }
                     }
-                    Refusal::Full(_) => {}
                 }
                 if let Ok(rejection) = self.rejections.clone().try_acquire_owned() {
                     tasks.spawn(reject(incoming, refusal, rejection));
@@ -213,6 +221,7 @@ impl Acceptor {
                     serve_connection(stream, connection(carrier), site, protocols, limits, stopped).await;
                 }
                 Ok((Met::Tls(stream), _)) => {
+                    site.counts().handshakes.bump();
                     serve_connection(stream, connection(Carrier::Tls), site, protocols, limits, stopped).await;
                 }
                 Err(error) => note_handshake(&site, peer, &error),
@@ -251,6 +260,7 @@ fn note_handshake(site: &Site, peer: SocketAddr, error: &HandshakeError) {
         HandshakeError::Slow => Fault::TooSlow,
         HandshakeError::Untrusted(_) | HandshakeError::Failed(_) => Fault::Tls,
     };
+    site.counts().handshakes_failed.bump();
     site.faults().note(fault, peer.ip(), site.now(), error);
 }
 

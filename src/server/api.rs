@@ -6,6 +6,7 @@ pub(super) mod history;
 pub(super) mod links;
 pub(super) mod login;
 pub(super) mod markers;
+pub(super) mod metrics;
 pub(super) mod program;
 pub(super) mod recordings;
 pub(super) mod send;

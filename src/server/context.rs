@@ -3,6 +3,7 @@
 use super::{
     api::{controls, send::Tickets},
     auth::{door::Door, gate::Gate},
+    counts::ServerCounts,
     http::{reply::plain, token_bucket::TokenBucket},
     net::{
         admission::Admission, faults::Faults, in_flight::InFlight, log_throttle::LogThrottle, memfd_cache::MemfdCache,
@@ -83,6 +84,7 @@ pub(super) struct Shared {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) cache: Arc<MemfdCache>,
     pub(super) faults: Faults,
+    pub(super) counts: ServerCounts,
     /// Bugs of the accept loop and of connections.
     pub(super) panics: Panics,
     /// Panics of the tasks that render playlists ahead.
@@ -180,7 +182,11 @@ impl Shared {
 
     /// Whether one more change is let through now.
     pub(super) fn take_change(&self) -> bool {
-        lock(&self.changes).take(self.clock.now())
+        let is_let = lock(&self.changes).take(self.clock.now());
+        if !is_let {
+            self.counts.hasty.bump();
+        }
+        is_let
     }
 
     /// Whether one more failed login is told: a flood of them fills no log.
@@ -188,7 +194,9 @@ impl Shared {
         lock(&self.failures).take(self.clock.now())
     }
 
-    pub(super) fn log_crowd(&self) {
+    /// A request is refused, for too many wait.
+    pub(super) fn note_crowd(&self) {
+        self.counts.crowded.bump();
         if lock(&self.crowd).allows(self.clock.now()) {
             tracing::warn!("requests are refused: {WAITERS_MAX} wait for the stream already, the most");
         }

@@ -2,7 +2,7 @@
 //! in page and playlists, so a reverse proxy may put the whole under a path of its own.
 
 use super::{
-    api::{controls, events, history, links, login, markers, program, recordings, send},
+    api::{controls, events, history, links, login, markers, metrics, program, recordings, send},
     http::answer::{Answer, Call},
     origin::handler as stream,
     page::{self, trust},
@@ -29,6 +29,8 @@ pub(super) enum Route<'a> {
     /// The page that does so.
     SendPage,
     Status,
+    /// The same as numbers, for a server of metrics.
+    Metrics,
     History,
     Recordings,
     /// A recording, by its id, or its file, by the id and `.mp4`.
@@ -85,11 +87,12 @@ const PAGES: [&str; 2] = ["index.html", "grid.html"];
 const TRUST_FILES: [&str; 4] = ["style.css", "trust.css", "icon.svg", "favicon.ico"];
 
 /// The addresses in which nothing varies.
-const FIXED: [(&str, Route<'_>); 19] = [
+const FIXED: [(&str, Route<'_>); 20] = [
     ("/", Route::Page),
     ("/api/cameras", Route::Cameras),
     ("/send", Route::SendPage),
     ("/api/status", Route::Status),
+    ("/metrics", Route::Metrics),
     ("/api/history", Route::History),
     ("/api/recordings", Route::Recordings),
     ("/api/markers", Route::Markers),
@@ -151,6 +154,7 @@ impl<'a> Route<'a> {
             (Route::Send(_), &Method::GET) => (OPERATOR, send::send),
             (Route::SendPage, &Method::GET) => (OPERATOR, send::page),
             (Route::Status, &Method::GET) => (VIEWER, program::status),
+            (Route::Metrics, &Method::GET) => (VIEWER, metrics::metrics),
             (Route::History, &Method::GET) => (VIEWER, history::history),
             (Route::Recordings, &Method::GET) => (VIEWER, recordings::list),
             (Route::Recordings, &Method::POST) => (OPERATOR, recordings::add),
@@ -240,7 +244,7 @@ mod tests {
         for route in &all {
             match route {
                 Route::Page | Route::File(_) | Route::Stream(..) | Route::Cameras | Route::Controls(_) | Route::Status => {}
-                Route::Send(_) | Route::SendPage => {}
+                Route::Send(_) | Route::SendPage | Route::Metrics => {}
                 Route::History | Route::Recordings | Route::Recording(_) | Route::Markers => {}
                 Route::Marker(_) | Route::Events | Route::Detections | Route::Health | Route::Readiness | Route::Time => {}
                 Route::Trust

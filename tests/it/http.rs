@@ -8,6 +8,7 @@ mod growing;
 mod hooks;
 mod hostile;
 mod markers;
+mod metrics;
 mod pictures;
 mod proxies;
 mod running;

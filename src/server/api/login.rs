@@ -86,6 +86,7 @@ pub(in crate::server) fn log_in(call: Call) -> Answer {
         }
         match shared.door.check(typed, address).await {
             Ok(visitor) => {
+                shared.counts.logins.bump();
                 let who = visitor.name.as_ref().map_or("with the password", UserName::as_str).to_owned();
                 tracing::info!("login from {address}: {who}");
                 let agent = text_of(&headers, header::USER_AGENT).unwrap_or_default();
@@ -251,6 +252,7 @@ pub(in crate::server) fn forbidden(role: Role, needed: Role) -> Reply {
 
 /// A line in the log and an event. A name is told only where there is such a user: else it may be a password.
 fn note_failed(shared: &Shared, address: IpAddr, failed: &Failed) {
+    shared.counts.logins_failed.bump();
     // A wait was told of by the wrong password that it began with.
     if failed.refused != Refused::Wrong || !shared.takes_note_of_failure() {
         return;

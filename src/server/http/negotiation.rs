@@ -29,7 +29,7 @@ fn weight_of(accept: &str, wanted: &str) -> Option<u32> {
 }
 
 /// A qvalue of §12.4.2: from 0 to 1, with at most three decimals.
-fn thousandths(q: &str) -> Option<u32> {
+pub(in crate::server) fn thousandths(q: &str) -> Option<u32> {
     let (whole, fraction) = q.split_once('.').unwrap_or((q, ""));
     if !matches!(whole, "0" | "1") || fraction.len() > 3 || !fraction.bytes().all(|b| b.is_ascii_digit()) {
         return None;

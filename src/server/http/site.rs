@@ -19,6 +19,7 @@ use crate::{
             visitor::{SharedLink, Visitor},
         },
         context::{self, Shared},
+        counts::ServerCounts,
         net::{
             admission::Admission,
             body::{AnswerBody, Pieces},
@@ -71,6 +72,7 @@ impl Site {
             clock: cameras.first().clock.clone(),
             cache: Arc::default(),
             faults: Faults::default(),
+            counts: ServerCounts::default(),
             panics: Panics::default(),
             writers: Panics::default(),
             door: Arc::new(door),
@@ -117,7 +119,13 @@ impl Site {
         let is_open = route.is_some_and(Route::is_for_players);
         let grant = match self.shared.gate.admit(connection, &request, is_open, self.now()) {
             Ok(grant) => grant,
-            Err(told) => return pending((*told).into(), Tail::default()),
+            Err(told) => {
+                // Others are answers to who asks what it may.
+                if told.status().is_client_error() {
+                    self.shared.counts.strange.bump();
+                }
+                return pending((*told).into(), Tail::default());
+            }
         };
         if connection.carrier == Carrier::PlainBesideTls
             && !route.is_some_and(Route::is_for_strangers)
@@ -148,6 +156,16 @@ impl Site {
 
     /// Counts a response in flight until it is sent, or refuses it with 503 if there is no room.
     pub(in crate::server) fn track(
+        &self,
+        answer: Response<AnswerBody>,
+        cancellation: &Arc<Cancellation>,
+    ) -> (Response<AnswerBody>, Option<Arc<InFlightGuard>>) {
+        let (answer, guard) = self.held(answer, cancellation);
+        self.shared.counts.note_answer(answer.status());
+        (answer, guard)
+    }
+
+    fn held(
         &self,
         answer: Response<AnswerBody>,
         cancellation: &Arc<Cancellation>,
@@ -208,6 +226,11 @@ impl Site {
     /// Reverse proxies whose word counts.
     pub(in crate::server) fn proxies(&self) -> TrustedProxies {
         self.shared.gate.proxies()
+    }
+
+    /// What the server has done.
+    pub(in crate::server) fn counts(&self) -> &ServerCounts {
+        &self.shared.counts
     }
 
     /// What peers do wrong.
@@ -310,7 +333,10 @@ fn let_in(mut call: Call, (needed, handler): (Role, Handler), is_page: bool) -> 
         Look::Out => login::unauthorized(call.request.headers(), is_page, next_of(&asked).as_deref()).into(),
         Look::Check(typed) => Answer::Held(Box::pin(async move {
             match call.shared.door.check(typed, from).await {
-                Ok(visitor) => serve(call, visitor).await,
+                Ok(visitor) => {
+                    call.shared.counts.logins.bump();
+                    serve(call, visitor).await
+                }
                 Err(failed) => respond(login::refused(&call.shared, from, &failed)),
             }
         })),

@@ -1,14 +1,23 @@
 //! What moves on a connection, so that one on which nothing does is noticed.
 
+use crate::counter::Counter;
 use std::sync::{
     Arc,
     atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
+/// Bytes that went over all connections.
+#[derive(Debug, Default)]
+pub(in crate::server) struct Traffic {
+    pub(in crate::server) sent: Counter,
+    pub(in crate::server) received: Counter,
+}
+
 /// What has moved on a connection so far.
 #[derive(Debug, Default)]
 pub(in crate::server) struct Activity {
     bytes: AtomicU64,
+    all: Arc<Traffic>,
     requests: AtomicU64,
     answered: AtomicU64,
     /// Bytes read since the last request began.
@@ -26,6 +35,11 @@ pub(in crate::server) struct ActivityCounts {
 }
 
 impl Activity {
+    /// That of a connection that has just begun, of those that `all` is of.
+    pub(in crate::server) fn of(all: &Arc<Traffic>) -> Activity {
+        Activity { all: all.clone(), ..Activity::default() }
+    }
+
     pub(in crate::server) fn request(self: &Arc<Self>) -> OpenRequest {
         self.requests.fetch_add(1, Ordering::Relaxed);
         self.unasked.store(0, Ordering::Relaxed);
@@ -37,10 +51,12 @@ impl Activity {
             self.may_be_http_2.store(bytes.first() == Some(&b'P'), Ordering::Relaxed);
         }
         self.unasked.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        self.all.received.add(bytes.len() as u64);
     }
 
     pub(in crate::server) fn wrote(&self, n: usize) {
         self.bytes.fetch_add(n as u64, Ordering::Relaxed);
+        self.all.sent.add(n as u64);
     }
 
     /// Whether a request of HTTP/1 was begun and not ended, and nothing else is under way.

@@ -111,7 +111,7 @@ pub(in crate::server) async fn serve_connection<I>(
 ) where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let activity = Arc::new(Activity::default());
+    let activity = Arc::new(Activity::of(&site.counts().traffic));
     let (back, mut returned) = oneshot::channel();
     let io = PrefacedIo::new(io, activity.clone(), back);
     let peer = connection.peer;

@@ -42,10 +42,10 @@ pub(in crate::server) struct Faults {
 /// The faults in `GET /api/status`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub(in crate::server) struct FaultsReport {
-    protocol: u64,
-    too_slow: u64,
-    tls: u64,
-    too_many: u64,
+    pub(in crate::server) protocol: u64,
+    pub(in crate::server) too_slow: u64,
+    pub(in crate::server) tls: u64,
+    pub(in crate::server) too_many: u64,
 }
 
 impl Faults {

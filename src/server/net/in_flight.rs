@@ -143,15 +143,15 @@ impl Drop for InFlightGuard {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 pub(in crate::server) struct InFlightReport {
     /// Responses in flight.
-    under_way: usize,
+    pub(in crate::server) under_way: usize,
     /// Counted bytes.
-    bytes: usize,
+    pub(in crate::server) bytes: usize,
     /// Their limit.
-    bytes_max: usize,
+    pub(in crate::server) bytes_max: usize,
     /// Responses ended since the start because their readers were too slow.
-    slow: u64,
+    pub(in crate::server) slow: u64,
     /// Responses refused since the start because there was no room.
-    refused: u64,
+    pub(in crate::server) refused: u64,
 }
 
 impl InFlight {

@@ -212,13 +212,13 @@ fn finish(shared: &Shared, served: &Served, (peer, is_media): (IpAddr, bool), mu
         served.note_media(peer, reply.status < 400);
     }
     if reply.status == 503 && served.camera.window.waiters() >= WAITERS_MAX {
-        shared.log_crowd();
+        shared.note_crowd();
     }
     match reply.rest.take() {
         Some(Rest::SegmentTail(tail)) => match TailReader::new(served.camera.window.clone(), tail) {
             Some(reader) => respond(reply).map(|_| AnswerBody::stream(ChunkedBody::new(reader))),
             None => {
-                shared.log_crowd();
+                shared.note_crowd();
                 respond(Reply::crowded())
             }
         },
