@@ -73,7 +73,7 @@ async function seek(page, ms) {
   }, NOTICE_MS).then(({ tookMs }) => tookMs);
 }
 
-test('what_the_playlists_list_no_longer_is_in_the_archive', { timeout: 60_000 }, async () => {
+test('what_the_playlists_list_no_longer_is_in_the_archive', { timeout: 120_000 }, async () => {
   const { footage, listed_from: listedFrom, disk } = await (await get('api/history')).json();
   assert.ok(Math.abs(Date.parse(footage[0].from) - old.from) < 1000 && Math.abs(Date.parse(footage[0].to) - old.to) < 1000, JSON.stringify(footage));
   assert.equal(disk.window_s, 7 * 24 * 3600);
@@ -104,7 +104,7 @@ test('what_the_playlists_list_no_longer_is_in_the_archive', { timeout: 60_000 },
   assert.deepEqual([clip.status, (await clip.arrayBuffer()).byteLength], [200, Number(clip.headers.get('content-length'))]);
 });
 
-test('a_link_to_an_archived_moment_opens_it', { timeout: 60_000 }, async () => {
+test('a_link_to_an_archived_moment_opens_it', { timeout: 120_000 }, async () => {
   const asked = old.from + 123_400;
   await onPage({ name: 'archive-link', browser, server, url: `${server.url}#t=${iso(asked)}` }, async ({ page, seen }) => {
     await until('the page shows the moment of its link', async () => {
@@ -122,7 +122,7 @@ function zoneOfMorning() {
   return ahead === 0 ? 'Etc/GMT' : `Etc/GMT${ahead > 0 ? '-' : '+'}${Math.abs(ahead)}`;
 }
 
-test('the_days_are_listed_with_what_there_is_of_them_and_lead_to_their_footage', { timeout: 60_000 }, async () => {
+test('the_days_are_listed_with_what_there_is_of_them_and_lead_to_their_footage', { timeout: 120_000 }, async () => {
   await onPage({ name: 'days', browser, server, url: server.url, timezoneId: zoneOfMorning(), acceptDownloads: true }, async ({ page, seen }) => {
     await untilState(page, ['live'], LIVE_MS);
     const days = page.locator('#days li');

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { fileURLToPath } from 'node:url';
-import { FOREIGN_PLAYER, pageTests, readStrip, until, untilNewer } from './support.mjs';
+import { FOREIGN_PLAYER, FULL, pageTests, readStrip, until, untilNewer } from './support.mjs';
 
 const { pageTest } = pageTests();
 const DASH_JS = fileURLToPath(new URL('node_modules/dashjs/dist/modern/umd/dash.mediaplayer.min.js', import.meta.url));
@@ -25,7 +25,7 @@ function play(url) {
   player.initialize(video, url, true);
 }
 
-pageTest('dash_js_plays_with_low_latency_and_the_picture_advances', { ...FOREIGN_PLAYER }, async ({ page, seen, running }) => {
+pageTest('dash_js_plays_with_low_latency_and_the_picture_advances', { ...FOREIGN_PLAYER, server: { options: FULL } }, async ({ page, seen, running }) => {
   const refused = [];
   page.on('response', (answer) => answer.status() >= 400 && refused.push(`${answer.status()} ${answer.url()}`));
   await page.addScriptTag({ path: DASH_JS });
@@ -48,6 +48,24 @@ pageTest('dash_js_plays_with_low_latency_and_the_picture_advances', { ...FOREIGN
   assert.deepEqual([...seen.hosts], [new URL(running.server.url).host], 'no request to another host, for the time neither');
 });
 
+/** Of the stream, by default. */
+const SEGMENT_MS = 2000;
+
+/** The media sequence number of the newest whole segment. */
+async function newestSegment({ url }) {
+  const playlist = await (await fetch(new URL('cam/video.m3u8', url))).text();
+  return Number(playlist.match(/^seg-.*-(\d+)\.m4s$/gm).at(-1).match(/(\d+)\.m4s$/)[1]);
+}
+
+/**
+ * Whether what could not be had is a segment of the time in which none were made: the player counts segments by the clock, so it asks for
+ * one of them if the manifest with the new Period comes after its turn.
+ */
+function isOfNoTime(failure, newest, stoodMs) {
+  const later = Number(failure.match(/-(\d+)\.m4s is not available$/)?.[1]) - newest;
+  return later > 0 && later <= Math.ceil(stoodMs / SEGMENT_MS) + 1;
+}
+
 /** Longer than the stream may fall behind before it begins anew behind a discontinuity. */
 const HELD_MS = 5000;
 
@@ -58,6 +76,7 @@ pageTest('dash_js_plays_on_over_a_discontinuity', { ...FOREIGN_PLAYER, timeout: 
   const first = await untilNewer(page, 0, LIVE_MS);
   await untilNewer(page, first.capturedMs + WATCHED_MS / 2, WATCHED_MS * 2);
   // As a computer that slept.
+  const [newest, heldMs] = [await newestSegment(running.server), Date.now()];
   running.server.child.kill('SIGSTOP');
   await until(
     'the picture stands for so long',
@@ -79,5 +98,6 @@ pageTest('dash_js_plays_on_over_a_discontinuity', { ...FOREIGN_PLAYER, timeout: 
   );
   assert.equal(periods, 2);
   await untilNewer(page, woken + WATCHED_MS, WATCHED_MS + LIVE_MS);
-  assert.deepEqual(await page.evaluate(() => window.failures), []);
+  const failures = await page.evaluate(() => window.failures);
+  assert.deepEqual(failures.filter((failure) => !isOfNoTime(failure, newest, woken - heldMs)), []);
 });

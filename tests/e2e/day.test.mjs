@@ -68,7 +68,7 @@ function dayTest(name, { timeout = 120_000, ...options }, body) {
     }));
 }
 
-dayTest('a_window_of_a_day_is_quick_to_rewind_and_the_heap_stays_flat', { timeout: 120_000 + 2 * SCRUB_MS }, async ({ page, seen }) => {
+dayTest('a_window_of_a_day_is_quick_to_rewind_and_the_heap_stays_flat', { timeout: 240_000 + 2 * SCRUB_MS }, async ({ page, seen }) => {
   await page.getByText('24 h', { exact: true }).waitFor();
   const session = await page.context().newCDPSession(page);
   await session.send('Performance.enable');

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import {
-  FOREIGN_NAME, LIVE_MS, NOTICE_MS, RETURN_MS, endServer, openPage, pageSays, pageTests, readStrip, screenshot, startProxy, startServer,
+  FOREIGN_NAME, LIGHT, LIVE_MS, NOTICE_MS, RETURN_MS, endServer, openPage, pageSays, pageTests, readStrip, screenshot, startProxy, startServer,
   startSite, until, untilNewer, untilState,
 } from './support.mjs';
 
@@ -125,7 +125,7 @@ pageTest('a_page_of_another_origin_may_show_the_picture_but_not_the_controls', {
   }
 });
 
-pageTest('a_page_of_another_origin_gets_no_byte', { open: false, server: { options: ['--host-name', FOREIGN_NAME] } }, async ({ running, browser }) => {
+pageTest('a_page_of_another_origin_gets_no_byte', { open: false, server: { options: [...LIGHT, '--host-name', FOREIGN_NAME] } }, async ({ running, browser }) => {
   const site = await startSite('<!doctype html><title>Elsewhere</title>');
   const page = await browser.newPage();
   try {
@@ -192,7 +192,7 @@ pageTest('a_kiosk_that_shows_nothing_for_two_minutes_loads_itself_anew', { query
   await untilState(page, ['live'], LIVE_MS);
 });
 
-pageTest('warns_on_a_network_when_no_password_is_set', { open: false, server: { options: ['--host-name', FOREIGN_NAME] } }, async ({ running, browser }) => {
+pageTest('warns_on_a_network_when_no_password_is_set', { open: false, server: { options: [...LIGHT, '--host-name', FOREIGN_NAME] } }, async ({ running, browser }) => {
   const warning = (page) => page.getByText('no password is set');
   const own = await openPage(browser, running.server.url);
   await untilState(own.page, ['live'], LIVE_MS);

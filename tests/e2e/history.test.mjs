@@ -77,7 +77,7 @@ test('what_a_killed_server_has_shown_is_watched_after_it_is_back', { timeout: 18
   });
 });
 
-test('a_key_saves_what_just_happened_over_the_restart_too', { timeout: 120_000 }, async () => {
+test('a_key_saves_what_just_happened_over_the_restart_too', { timeout: 240_000 }, async () => {
   await untilPast(server, 2 * RUN_MS);
   await onPage({ name: 'clip', browser, server, url: server.url, acceptDownloads: true }, async ({ page, seen }) => {
     await untilState(page, ['live'], LIVE_MS);
@@ -95,7 +95,7 @@ test('a_key_saves_what_just_happened_over_the_restart_too', { timeout: 120_000 }
   });
 });
 
-test('a_recording_is_made_of_what_was_told_as_an_event_and_served_as_a_file', { timeout: 60_000 }, async () => {
+test('a_recording_is_made_of_what_was_told_as_an_event_and_served_as_a_file', { timeout: 120_000 }, async () => {
   await untilPast(server, 2 * RUN_MS);
   const ask = (path, method = 'GET', body = undefined) =>
     fetch(new URL(`api/recordings${path}`, server.url), { method, body: body && JSON.stringify(body), headers: { 'content-type': 'application/json' } });
@@ -134,7 +134,7 @@ test('a_recording_is_made_of_what_was_told_as_an_event_and_served_as_a_file', { 
   assert.deepEqual([(await ask(`/${recording.id}`)).status, (await ask(`/${recording.id}.mp4`)).status], [404, 404]);
 });
 
-test('a_marker_makes_a_recording_with_what_came_before_and_after', { timeout: 60_000 }, async () => {
+test('a_marker_makes_a_recording_with_what_came_before_and_after', { timeout: 120_000 }, async () => {
   const ask = (path, method = 'GET', body = undefined) =>
     fetch(new URL(path, server.url), { method, body: body && JSON.stringify(body), headers: { 'content-type': 'application/json' } });
   const made = async () => (await (await ask('api/recordings')).json()).recordings;
@@ -148,7 +148,7 @@ test('a_marker_makes_a_recording_with_what_came_before_and_after', { timeout: 60
   await ask(`api/recordings/${ended.id}`, 'DELETE');
 });
 
-test('a_stretch_that_is_dragged_out_is_saved_kept_and_played', { timeout: 60_000 }, async () => {
+test('a_stretch_that_is_dragged_out_is_saved_kept_and_played', { timeout: 120_000 }, async () => {
   await onPage({ name: 'stretch', browser, server, url: server.url, acceptDownloads: true }, async ({ page, seen }) => {
     await untilState(page, ['live'], LIVE_MS);
     const panel = page.locator('#stretch');
@@ -185,7 +185,7 @@ test('a_stretch_that_is_dragged_out_is_saved_kept_and_played', { timeout: 60_000
   });
 });
 
-test('a_key_keeps_what_just_happened_and_the_list_names_finds_and_deletes_it', { timeout: 120_000 }, async () => {
+test('a_key_keeps_what_just_happened_and_the_list_names_finds_and_deletes_it', { timeout: 240_000 }, async () => {
   // More than is kept: the player stands back from what the window is about to lose.
   await untilPast(server, 4 * RUN_MS);
   const served = async () => (await (await fetch(new URL('api/recordings', server.url))).json()).recordings;
@@ -248,7 +248,7 @@ test('a_key_keeps_what_just_happened_and_the_list_names_finds_and_deletes_it', {
   });
 });
 
-test('on_a_phone_the_recordings_are_below_the_picture_and_nothing_is_cut_off', { timeout: 60_000 }, async () => {
+test('on_a_phone_the_recordings_are_below_the_picture_and_nothing_is_cut_off', { timeout: 120_000 }, async () => {
   const ask = (path, method, body) =>
     fetch(new URL(`api/recordings${path}`, server.url), { method, body: body && JSON.stringify(body), headers: { 'content-type': 'application/json' } });
   const names = ['a', 'x'.repeat(200), 'the front door, and who stood before it when it rang', 'd'];

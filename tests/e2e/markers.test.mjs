@@ -17,7 +17,7 @@ withOneServer((started) => ({ browser, server } = started));
 
 /** A test with a page of its own that is live. */
 function markersTest(name, options, body) {
-  test(name, { timeout: 120_000 }, () =>
+  test(name, { timeout: 240_000 }, () =>
     onPage({ name, browser, server, url: server.url, ...options }, async (opened) => {
       await untilState(opened.page, ['live'], LIVE_MS);
       await body(opened);

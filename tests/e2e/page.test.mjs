@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import {
-  LATENCY_MAX_MS, LIVE_MS, NOTICE_MS, PHONE, RETURN_MS, endServer, openPage, pageSays, pageTests, readStrip, screenshot, startServer, until,
+  FULL, LATENCY_MAX_MS, LIGHT, LIVE_MS, NOTICE_MS, PHONE, RETURN_MS, endServer, openPage, pageSays, pageTests, readStrip, screenshot, startServer, until,
   untilAge, untilNewer, untilState,
 } from './support.mjs';
 
@@ -27,7 +27,7 @@ const PAUSE_ERROR_FRAMES = 2;
 
 const { pageTest, shared } = pageTests();
 
-pageTest('plays_live_by_itself_and_shows_its_true_latency', {}, async ({ page, seen, running }) => {
+pageTest('plays_live_by_itself_and_shows_its_true_latency', { server: { options: FULL } }, async ({ page, seen, running }) => {
   await untilState(page, ['live'], LIVE_MS);
   const first = await untilNewer(page, 0, NOTICE_MS);
   const later = await untilNewer(page, first.capturedMs + 1000, NOTICE_MS);
@@ -50,7 +50,7 @@ pageTest('plays_live_by_itself_and_shows_its_true_latency', {}, async ({ page, s
   assert.deepEqual([...seen.hosts], [new URL(running.server.url).host], 'no request to another host');
 });
 
-pageTest('the_picture_is_half_a_second_old_and_stays_so', {}, async ({ page }) => {
+pageTest('the_picture_is_half_a_second_old_and_stays_so', { server: { options: FULL } }, async ({ page }) => {
   await untilState(page, ['live'], LIVE_MS);
   console.log(`latency p50 ${await untilAge(page, LATENCY_P50_MAX_MS)} ms`);
 });
@@ -126,8 +126,9 @@ async function pauseForLong(page) {
 }
 
 // They wait for most of their time, each with a page and a server of its own.
+const UNSEARCHED = { options: [...LIGHT, '--detect', 'none'] };
 describe('a_page_that_is_left_for_long', { concurrency: true }, () => {
-  pageTest('a_long_pause_is_not_taken_for_a_player_that_stands_still', {}, async ({ page }) => {
+  pageTest('a_long_pause_is_not_taken_for_a_player_that_stands_still', { server: UNSEARCHED }, async ({ page }) => {
     const held = await pauseForLong(page);
     const loaded = [];
     page.on('request', (request) => request.url().endsWith('/index.m3u8') && loaded.push(request.url()));
@@ -151,7 +152,7 @@ describe('a_page_that_is_left_for_long', { concurrency: true }, () => {
     };
   }
 
-  pageTest('a_picture_that_is_held_is_held_by_the_next_player_too', {}, async ({ page }) => {
+  pageTest('a_picture_that_is_held_is_held_by_the_next_player_too', { server: UNSEARCHED }, async ({ page }) => {
     const held = await pauseForLong(page);
     const mend = await breakPlayer(page);
     await mend();
@@ -165,7 +166,7 @@ describe('a_page_that_is_left_for_long', { concurrency: true }, () => {
     await untilState(page, ['behind'], NOTICE_MS);
   });
 
-  pageTest('what_is_wanted_while_the_player_is_broken_is_what_the_next_one_does', {}, async ({ page }) => {
+  pageTest('what_is_wanted_while_the_player_is_broken_is_what_the_next_one_does', { server: UNSEARCHED }, async ({ page }) => {
     await untilState(page, ['live'], LIVE_MS);
     const { capturedMs } = await untilNewer(page, 0, NOTICE_MS);
     await untilNewer(page, capturedMs + LONG_PAUSE_MS, LONG_PAUSE_MS + NOTICE_MS);
@@ -206,7 +207,7 @@ describe('a_page_that_is_left_for_long', { concurrency: true }, () => {
     await cdp.detach();
   }
 
-  pageTest('a_hidden_page_is_live_again_when_looked_at_but_only_if_it_was', {}, async ({ page }) => {
+  pageTest('a_hidden_page_is_live_again_when_looked_at_but_only_if_it_was', { server: UNSEARCHED }, async ({ page }) => {
     await untilState(page, ['live'], LIVE_MS);
     await setHidden(page, true);
     const { capturedMs } = await untilNewer(page, 0, NOTICE_MS);
@@ -272,7 +273,7 @@ function isSeeking(page) {
   return page.evaluate(() => document.getElementById('video').seeking);
 }
 
-test('a_page_opened_before_the_stream_is_ready_waits_and_then_plays', { timeout: 120_000 }, async () => {
+test('a_page_opened_before_the_stream_is_ready_waits_and_then_plays', { timeout: 240_000 }, async () => {
   const server = await startServer();
   const context = await shared.browser.newContext();
   try {

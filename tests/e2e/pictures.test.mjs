@@ -34,7 +34,7 @@ function untilShown(page, id, wanted, deadlineMs) {
   }, deadlineMs);
 }
 
-test('an_image_shows_the_stream_of_pictures_moving', { timeout: 60_000 }, async () => {
+test('an_image_shows_the_stream_of_pictures_moving', { timeout: 120_000 }, async () => {
   await onPage({ name: 'mjpeg', browser, server, url: new URL('healthz', server.url).href }, async ({ page, seen }) => {
     await show(page, 'moving', '/cam/stream.mjpg');
     let { capturedMs } = await untilShown(page, 'moving', () => true, LIVE_MS);
@@ -48,7 +48,7 @@ test('an_image_shows_the_stream_of_pictures_moving', { timeout: 60_000 }, async 
   });
 });
 
-test('an_image_shows_a_snapshot_of_now_and_of_a_moment', { timeout: 60_000 }, async () => {
+test('an_image_shows_a_snapshot_of_now_and_of_a_moment', { timeout: 120_000 }, async () => {
   await onPage({ name: 'snapshot', browser, server, url: new URL('healthz', server.url).href }, async ({ page, seen }) => {
     await show(page, 'now', '/cam/snapshot.jpg');
     const now = await untilShown(page, 'now', () => true, LIVE_MS);

@@ -14,7 +14,7 @@ withOneServer((started) => ({ browser, server } = started));
 
 /** A test with a page of its own that is live and has its timeline and markers. */
 function screenTest(name, options, body) {
-  test(name, { timeout: 120_000 }, () =>
+  test(name, { timeout: 240_000 }, () =>
     onPage({ name, browser, server, url: server.url, ...options }, async ({ page }) => {
       await untilState(page, ['live'], LIVE_MS);
       await page.locator('#seek').waitFor();
@@ -142,7 +142,7 @@ screenTest('in_fullscreen_a_tap_brings_the_controls_and_presses_none', SIDEWAYS,
   await untilState(page, ['paused'], NOTICE_MS);
 });
 
-test('where_no_script_runs_the_page_says_so_and_nothing_turns_for_ever', { timeout: 60_000 }, async () => {
+test('where_no_script_runs_the_page_says_so_and_nothing_turns_for_ever', { timeout: 120_000 }, async () => {
   const frames = ['allow-scripts', '', 'allow-same-origin'].map((allowed) => `<iframe sandbox="${allowed}" src="${server.url}?embed" width="600" height="400"></iframe>`);
   const site = await startSite(`<!doctype html><title>site</title>${frames.join('')}`);
   const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });

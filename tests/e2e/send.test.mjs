@@ -63,7 +63,7 @@ function drawStrip() {
   navigator.mediaDevices.getUserMedia = () => Promise.resolve(canvas.captureStream(30));
 }
 
-test('what_a_browser_sends_is_seen_live_by_either_way_and_resumes', { timeout: 120_000 }, async () => {
+test('what_a_browser_sends_is_seen_live_by_either_way_and_resumes', { timeout: 240_000 }, async () => {
   const server = await startServer({ device: 'browser', options: ['--detect', 'none'] });
   const { page, seen } = await openPage(browser, `${server.url}send`);
   try {
@@ -122,7 +122,7 @@ test('what_a_browser_sends_is_seen_live_by_either_way_and_resumes', { timeout: 1
 });
 
 for (const way of ['frames', 'file']) {
-  test(`the_picture_of_a_browser_is_young_by_${way}`, { timeout: 120_000 }, async (t) => {
+  test(`the_picture_of_a_browser_is_young_by_${way}`, { timeout: 240_000 }, async (t) => {
     const server = await startServer({ device: 'browser', options: ['--detect', 'none', '--overlay', 'none', '--size', '640x480'] });
     const context = await browser.newContext();
     const page = await context.newPage();

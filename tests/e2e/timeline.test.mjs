@@ -31,7 +31,7 @@ after(async () => {
 
 /** A test with a page of its own that is live. */
 function timelineTest(name, { hash = '', ...options }, body) {
-  test(name, { timeout: 120_000 }, () =>
+  test(name, { timeout: 240_000 }, () =>
     onPage({ name, browser, server, url: new URL(hash, server.url).href, ...options }, async (opened) => {
       await untilState(opened.page, hash ? ['behind'] : ['live'], LIVE_MS);
       await body(opened);

@@ -19,7 +19,7 @@ function homeThatTrusts(folder, certificate) {
   execFileSync('certutil', ['-d', `sql:${database}`, '-A', '-t', 'C,,', '-n', 'hlscam', '-i', path.join(folder, 'hlscam.crt')]);
 }
 
-test('a_browser_that_trusts_the_authority_plays_over_tls', { skip, timeout: 120_000 }, async () => {
+test('a_browser_that_trusts_the_authority_plays_over_tls', { skip, timeout: 240_000 }, async () => {
   const folder = mkdtempSync(path.join(tmpdir(), 'hlscam-tls-'));
   const server = await startServer({ options: [...LIGHT, '--detect', 'none', '--tls'], env: { XDG_STATE_HOME: folder, STATE_DIRECTORY: undefined } });
   let browser;
