@@ -1,16 +1,20 @@
 //! The certificate that the server shows over TLS: where it comes from, whether it is good, and the next one when it changes. How connections
 //! are encrypted with it is in `server/net/tls.rs`.
 
+mod acme;
+mod acme_http;
 mod authority;
 mod der;
 mod files;
 mod names;
 mod own;
 
+pub use acme::AcmeConfig;
 pub use authority::PublicAuthority;
 pub use names::mdns_name;
 
-use crate::{sync::lock, time::Clock};
+use crate::{host, sync::lock, time::Clock};
+use acme::Acme;
 use files::Files;
 use own::Own;
 use rustls::{
@@ -19,7 +23,7 @@ use rustls::{
 };
 use std::{
     fmt,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
@@ -43,6 +47,19 @@ pub enum CertificateSource {
         /// Names of this computer that it does not know of itself.
         names: Vec<String>,
     },
+    /// One of a public authority, ordered by ACME.
+    Acme(AcmeConfig),
+}
+
+/// Below the folder of `--storage`.
+const FOLDER: &str = "tls";
+
+/// The folder of what is kept for TLS.
+fn folder_of(storage: Option<&Path>) -> Result<PathBuf, CertificateError> {
+    storage
+        .map(|storage| storage.join(FOLDER))
+        .or_else(host::state_folder)
+        .ok_or_else(|| CertificateError("there is no folder to keep what TLS needs; write --storage DIR".to_owned()))
 }
 
 /// Why there is no certificate to show: one sentence.
@@ -55,15 +72,16 @@ pub struct CertificateError(pub String);
 pub struct Certificates {
     clock: Arc<dyn Clock>,
     current: Mutex<Arc<CertifiedKey>>,
-    keeper: Mutex<Keeper>,
+    keeper: Keeper,
     authority: Option<PublicAuthority>,
     is_looked_after: AtomicBool,
 }
 
 /// Who knows of the next one.
 enum Keeper {
-    Files(Box<Files>),
-    Own(Box<Own>),
+    Files(Mutex<Files>),
+    Own(Mutex<Own>),
+    Acme(Acme),
 }
 
 impl Certificates {
@@ -73,15 +91,19 @@ impl Certificates {
         let (keeper, key, authority) = match source {
             CertificateSource::Files { certificate, key } => {
                 let (files, key) = Files::open(certificate, key, now)?;
-                (Keeper::Files(Box::new(files)), key, None)
+                (Keeper::Files(Mutex::new(files)), key, None)
             }
             CertificateSource::Own { folder, names } => {
                 let (own, key) = Own::open(folder.as_deref(), names, now)?;
                 let authority = own.authority().clone();
-                (Keeper::Own(Box::new(own)), key, Some(authority))
+                (Keeper::Own(Mutex::new(own)), key, Some(authority))
+            }
+            CertificateSource::Acme(config) => {
+                let (acme, key) = Acme::open(config, &folder_of(config.folder.as_deref())?)?;
+                (Keeper::Acme(acme), key, None)
             }
         };
-        let (current, keeper) = (Mutex::new(Arc::new(key)), Mutex::new(keeper));
+        let current = Mutex::new(Arc::new(key));
         Ok(Arc::new(Certificates { clock, current, keeper, authority, is_looked_after: AtomicBool::default() }))
     }
 
@@ -90,32 +112,47 @@ impl Certificates {
         self.authority.as_ref()
     }
 
-    /// What is due each second; it is done on a thread that may wait for a disk.
+    /// What is spoken by an authority that looks whether a name leads here, if one does.
+    pub(crate) fn proof_protocol(&self) -> Option<&'static [u8]> {
+        matches!(self.keeper, Keeper::Acme(_)).then_some(acme::PROTOCOL)
+    }
+
+    /// What is due each second; it keeps nobody waiting.
     pub(crate) fn tick(self: &Arc<Certificates>) {
         if !self.is_looked_after.swap(true, Ordering::AcqRel) {
             let certificates = self.clone();
-            tokio::task::spawn_blocking(move || {
-                certificates.look_after();
+            tokio::spawn(async move {
+                if let Some(next) = certificates.clone().next().await {
+                    *lock(&certificates.current) = Arc::new(next);
+                }
                 certificates.is_looked_after.store(false, Ordering::Release);
             });
         }
     }
 
-    fn look_after(&self) {
+    /// The next certificate, if there is one. What is in files is looked for on a thread that may wait for a disk.
+    async fn next(self: Arc<Certificates>) -> Option<CertifiedKey> {
         let now = self.clock.wall();
-        let next = match &mut *lock(&self.keeper) {
-            Keeper::Files(files) => files.look(now),
-            Keeper::Own(own) => own.look(now),
-        };
-        if let Some(next) = next {
-            *lock(&self.current) = Arc::new(next);
+        if let Keeper::Acme(acme) = &self.keeper {
+            return acme.look(now).await;
         }
+        let looked = tokio::task::spawn_blocking(move || match &self.keeper {
+            Keeper::Files(files) => lock(files).look(now),
+            Keeper::Own(own) => lock(own).look(now),
+            Keeper::Acme(_) => None,
+        });
+        looked.await.ok().flatten()
     }
 }
 
-/// The one certificate, whatever name is asked for.
+/// The one certificate, whatever name is asked for; and what proves a name, to an authority that looks for it.
 impl ResolvesServerCert for Certificates {
-    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        if let Keeper::Acme(acme) = &self.keeper
+            && hello.alpn().is_some_and(|mut offered| offered.any(|name| name == acme::PROTOCOL))
+        {
+            return acme.proof(hello.server_name()?);
+        }
         Some(lock(&self.current).clone())
     }
 }

@@ -97,19 +97,24 @@ pub fn parse_address(text: &str) -> Result<Address, String> {
     url::parse(text, "http")
 }
 
+/// What opens connections to the server of that address.
+pub(crate) fn connector(address: &Address) -> Result<HttpsConnector<HttpConnector>, rustls::Error> {
+    let mut connector = HttpConnector::new();
+    connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
+    connector.enforce_http(false);
+    connector.set_nodelay(true);
+    let builder = HttpsConnectorBuilder::new().with_tls_config(tls::client_config(address)?);
+    Ok(builder.https_or_http().enable_http1().wrap_connector(connector))
+}
+
 impl HttpClient {
     /// A client of the server of that address; nothing is connected yet.
     pub fn new(address: &Address) -> Result<HttpClient, ClientError> {
         let scheme = if address.is_tls { "https" } else { "http" };
         let port = address.port.map_or_else(String::new, |port| format!(":{port}"));
         let origin = format!("{scheme}://{}{port}", address.host);
-        let tls = tls::client_config(address)
-            .map_err(|error| ClientError::Unreachable { server: origin.clone(), why: error.to_string() })?;
-        let mut connector = HttpConnector::new();
-        connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
-        connector.enforce_http(false);
-        connector.set_nodelay(true);
-        let connector = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().wrap_connector(connector);
+        let connector =
+            connector(address).map_err(|error| ClientError::Unreachable { server: origin.clone(), why: error.to_string() })?;
         let client = Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build(connector);
         let credentials = address.credentials.as_ref();
         let authorization =

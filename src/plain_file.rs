@@ -36,6 +36,18 @@ pub(crate) fn replace_secret(path: &Path, bytes: &[u8]) -> io::Result<()> {
     put(path, bytes, (file, &beside))
 }
 
+/// Makes a folder that only its owner may open, where it is not there. Those above it are as others are.
+pub(crate) fn make_secret_folder(folder: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::DirBuilderExt;
+        folder.parent().map_or(Ok(()), fs::create_dir_all)?;
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
+    }
+    #[cfg(not(unix))]
+    fs::create_dir_all(folder)
+}
+
 /// A file that takes the place of another is its owner's and its group's, as far as this process may say so: who runs the server and who
 /// manages its users need not be one.
 #[cfg(unix)]

@@ -28,6 +28,7 @@ pub use auth::{
 };
 pub use http::{
     site::{BODY_LEN_MAX, Site, URI_LEN_MAX},
+    tls::is_public_name,
     token_bucket::{CHANGES_BURST, CHANGES_PER_S},
 };
 pub use net::{

@@ -62,26 +62,13 @@ pub(super) fn read_or_make(folder: &Path, host: &str, now: WallTime) -> Result<A
     let path = folder.join(FILE_NAME);
     if !fs::exists(&path).unwrap_or(true) {
         let told = |why: String| CertificateError(format!("cannot make an authority for --tls: {why}"));
-        make_folder(folder).map_err(|error| told(format!("{}: {error}", folder.display())))?;
+        plain_file::make_secret_folder(folder).map_err(|error| told(format!("{}: {error}", folder.display())))?;
         let text = make(host, now).map_err(|error| told(error.to_string()))?;
         plain_file::replace_secret(&path, text.as_bytes()).map_err(|error| told(format!("{}: {error}", path.display())))?;
         tracing::info!("made an authority for the certificates of this computer: {}", path.display());
     }
     // Also what was just written: another run may have been faster.
     read(&path)
-}
-
-#[cfg(unix)]
-fn make_folder(folder: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-    // Those above it are as others are.
-    folder.parent().map_or(Ok(()), fs::create_dir_all)?;
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
-}
-
-#[cfg(not(unix))]
-fn make_folder(folder: &Path) -> std::io::Result<()> {
-    fs::create_dir_all(folder)
 }
 
 fn read(path: &Path) -> Result<Authority, CertificateError> {

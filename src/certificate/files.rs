@@ -139,18 +139,29 @@ fn stamps(certificate: &Path, key: &Path) -> Stamps {
 }
 
 /// Reads the certificate with its chain, and the private key, which nobody but its owner and its group may open.
-fn read(certificate: &Path, key: &Path) -> Result<(CertifiedKey, Option<Facts>), CertificateError> {
+pub(super) fn read(certificate: &Path, key: &Path) -> Result<(CertifiedKey, Option<Facts>), CertificateError> {
+    let shown = certificate.display();
+    let bytes = plain_file::read(certificate, FILE_LEN_MAX);
+    let bytes = bytes.map_err(|error| CertificateError(format!("cannot read {shown}: {error}")))?;
+    let text = read_secret(key, FILE_LEN_MAX).map_err(|error| CertificateError(error.to_string()))?;
+    parse(&bytes, &text, (certificate, key))
+}
+
+/// The same of what the files of these names hold.
+pub(super) fn parse(
+    bytes: &[u8],
+    text: &str,
+    (certificate, key): (&Path, &Path),
+) -> Result<(CertifiedKey, Option<Facts>), CertificateError> {
     let (shown, shown_key) = (certificate.display(), key.display());
     let told = |text: String| CertificateError(text);
-    let bytes = plain_file::read(certificate, FILE_LEN_MAX).map_err(|error| told(format!("cannot read {shown}: {error}")))?;
-    let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(&bytes)
+    let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(bytes)
         .collect::<Result<_, _>>()
         .map_err(|error| told(format!("{shown} is no file of certificates in PEM: {error}")))?;
     let Some(first) = chain.first() else {
         return Err(told(format!("{shown} holds no certificate in PEM, which begins with -----BEGIN CERTIFICATE-----")));
     };
     let facts = facts(first);
-    let text = read_secret(key, FILE_LEN_MAX).map_err(|error| told(error.to_string()))?;
     if ENCRYPTED.iter().any(|head| text.contains(head)) {
         return Err(told(format!("the key in {shown_key} needs a password; write it without one: openssl pkey -in {shown_key}")));
     }

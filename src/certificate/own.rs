@@ -4,6 +4,7 @@
 use super::{
     CertificateError,
     authority::{self, Authority, LEAF_SPAN, PublicAuthority},
+    folder_of,
     names::Names,
 };
 use crate::{
@@ -13,8 +14,6 @@ use crate::{
 use rustls::sign::CertifiedKey;
 use std::path::Path;
 
-/// Below the folder of `--storage`.
-const FOLDER: &str = "tls";
 /// A certificate that is so old is replaced: long before its end, for a browser may stay connected for days.
 const RENEWED_AFTER: Span = Span(LEAF_SPAN.0 / 12 * 11);
 /// So many looks, one a second, go by between two questions for addresses.
@@ -34,9 +33,7 @@ pub(super) struct Own {
 impl Own {
     /// Reads the authority that the folder keeps, or makes one, and a certificate of it.
     pub(super) fn open(storage: Option<&Path>, more: &[String], now: WallTime) -> Result<(Own, CertifiedKey), CertificateError> {
-        let folder = storage.map(|storage| storage.join(FOLDER)).or_else(host::state_folder).ok_or_else(|| {
-            CertificateError("there is no folder to keep the authority of --tls in; write --storage DIR".to_owned())
-        })?;
+        let folder = folder_of(storage)?;
         let node = host::name();
         let authority = authority::read_or_make(&folder, &node, now)?;
         let (names, strange) = Names::of(&node, &authority.host, &host::addresses(), more);

@@ -13,6 +13,7 @@ use crate::{
     camera::CameraConfig,
     camera_name::{self, CameraName},
     capture::{OnLoss, demand::Unwatched},
+    certificate::CertificateSource,
     cli::{
         BenchArgs, Cli, CommandArgs, CutArgs, DetectFilesArgs, EncodeArgs, EventsArgs, PictureArgs, PipelineArgs, RecordArgs,
         SearchArgs, SearchPaceArgs, SourceArgs, StreamArgs, UsageError, WindowArgs, server::ServerArgs,
@@ -408,10 +409,13 @@ fn server(args: &ServerArgs, storage: Option<&Path>) -> Result<ServerConfig, Usa
         let port = quantity::whole(text).and_then(|port| u16::try_from(port).ok());
         port.ok_or_else(|| "a port is 0 to 65535; write 8080, or 0 for any free one".to_owned())
     })?;
-    let (access, protection) = (access(args)?, users::protection(&args.users, &bind, storage)?);
+    let (mut access, protection) = (access(args)?, users::protection(&args.users, &bind, storage)?);
     let certificate = tls::certificate(&args.tls, &access.host_names, storage)?;
     if let (Bind::Unix(_), Some(_)) = (&bind, &certificate) {
         return refuse("--bind", &args.bind, "no TLS is spoken on a Unix socket, which crosses no network; leave --tls out");
+    }
+    if let Some(CertificateSource::Acme(config)) = &certificate {
+        access.host_names.extend(config.names.iter().cloned().map(Host::Name));
     }
     Ok(ServerConfig { bind, port, access, protection, certificate, is_announced: !args.tls.no_mdns })
 }

@@ -1,10 +1,11 @@
 //! What was said about TLS.
 
-use super::check::refuse;
+use super::check::{asked, refuse};
 use crate::{
-    certificate::CertificateSource,
+    certificate::{AcmeConfig, CertificateSource},
     cli::{UsageError, tls::TlsArgs},
-    server::authority::Host,
+    http_client::parse_address,
+    server::{authority::Host, is_public_name},
 };
 use std::path::Path;
 
@@ -15,6 +16,16 @@ pub(super) fn certificate(
     storage: Option<&Path>,
 ) -> Result<Option<CertificateSource>, UsageError> {
     let shown = |path: &Path| path.display().to_string();
+    if let Some(config) = acme(args, storage)? {
+        return match (args.tls, &args.tls_cert, &args.tls_key) {
+            (false, None, None) => Ok(Some(CertificateSource::Acme(config))),
+            _ => refuse(
+                "--acme-domain",
+                &config.names[0],
+                "the certificate comes from one place; leave --tls, --tls-cert and --tls-key out",
+            ),
+        };
+    }
     match (&args.tls_cert, &args.tls_key) {
         (Some(certificate), _) if args.tls => {
             refuse("--tls-cert", &shown(certificate), "--tls makes a certificate of its own; leave one of them out")
@@ -35,6 +46,51 @@ pub(super) fn certificate(
     }
 }
 
+/// What is ordered of a public authority.
+fn acme(args: &TlsArgs, storage: Option<&Path>) -> Result<Option<AcmeConfig>, UsageError> {
+    let names = args.acme_domain.iter().map(|text| asked("--acme-domain", text.trim(), public_name));
+    let mut names = names.collect::<Result<Vec<_>, _>>()?;
+    let email = args.acme_email.as_deref().map(|text| asked("--acme-email", text.trim(), email)).transpose()?;
+    let server = asked("--acme-server", args.acme_server.trim(), |text| match parse_address(text)? {
+        address if !address.is_tls => Err("an authority is spoken to over TLS; write https://".to_owned()),
+        address if address.credentials.is_some() => Err("an authority takes no password; leave it out".to_owned()),
+        address => Ok(address),
+    })?;
+    if names.is_empty() {
+        return match &args.acme_email {
+            Some(text) => refuse("--acme-email", text, "no certificate is ordered; write --acme-domain NAME, too"),
+            None => Ok(None),
+        };
+    }
+    names.sort();
+    names.dedup();
+    let (directory, folder) = (args.acme_server.trim().to_owned(), storage.map(Path::to_owned));
+    Ok(Some(AcmeConfig { names, directory, server, email, folder }))
+}
+
+/// A name that public authorities vouch for.
+fn public_name(text: &str) -> Result<String, String> {
+    if text.contains('*') {
+        return Err("a certificate for all names below one is given for proofs in the DNS alone; write each name".to_owned());
+    }
+    match Host::parse(text) {
+        Some(Host::Name(name)) if is_public_name(&name) => Ok(name.trim_end_matches('.').to_owned()),
+        Some(Host::Name(_)) => Err("no public authority vouches for a name of one's own network; write --tls".to_owned()),
+        Some(Host::Address(_)) => Err("an address is no name; write the name that leads to it, or --tls".to_owned()),
+        None => Err("this is no name; write it like cam.example.org".to_owned()),
+    }
+}
+
+fn email(text: &str) -> Result<String, String> {
+    let is_one = text.split_once('@').is_some_and(|(user, host)| !user.is_empty() && host.contains('.'));
+    // It becomes an address of its own (RFC 6068), where these say something else.
+    if is_one && text.matches('@').count() == 1 && !text.contains(|c: char| c.is_whitespace() || "?&,%<>".contains(c)) {
+        Ok(text.to_owned())
+    } else {
+        Err("this is no mail address; write it like me@example.org".to_owned())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -45,6 +101,43 @@ mod tests {
             Command::Stream(_, server, _) => Ok(server.certificate),
             other => panic!("{other:?}"),
         }
+    }
+
+    #[test]
+    fn a_public_authority_is_asked_for_public_names_alone() {
+        let of = |line: &str| match read(line) {
+            Ok(Some(CertificateSource::Acme(config))) => Ok(config),
+            Ok(other) => panic!("{other:?}"),
+            Err(why) => Err(why),
+        };
+        let config = of("--acme-domain Cam.example.org --acme-domain b.example.org --acme-email me@example.org --storage kept");
+        let config = config.expect("it is sound");
+        assert_eq!(config.names, ["b.example.org", "cam.example.org"]);
+        assert_eq!((config.email.as_deref(), config.folder.as_deref()), (Some("me@example.org"), Some(Path::new("kept"))));
+        assert_eq!(config.directory, "https://acme-v02.api.letsencrypt.org/directory");
+        let check = |line: &str, expect: &str| assert_eq!(of(line).expect_err(line), expect);
+        check(
+            "--acme-domain cam.local",
+            "--acme-domain cam.local: no public authority vouches for a name of one's own network; write --tls",
+        );
+        check(
+            "--acme-domain 192.0.2.1",
+            "--acme-domain 192.0.2.1: an address is no name; write the name that leads to it, or --tls",
+        );
+        check(
+            "--acme-domain *.a.org",
+            "--acme-domain *.a.org: a certificate for all names below one is given for proofs in the DNS alone; write each name",
+        );
+        check("--acme-email me@a.org", "--acme-email me@a.org: no certificate is ordered; write --acme-domain NAME, too");
+        check("--acme-domain a.org --acme-email me", "--acme-email me: this is no mail address; write it like me@example.org");
+        check(
+            "--acme-domain a.org --acme-server http://a.org/dir",
+            "--acme-server http://a.org/dir: an authority is spoken to over TLS; write https://",
+        );
+        check(
+            "--acme-domain a.org --tls",
+            "--acme-domain a.org: the certificate comes from one place; leave --tls, --tls-cert and --tls-key out",
+        );
     }
 
     #[test]

@@ -51,6 +51,11 @@ pub(in crate::server) fn redirect<B>(request: &Request<B>) -> Reply {
 /// is TLS; what is only called so in this network may be another host in the next.
 pub(in crate::server) fn is_public<B>(request: &Request<B>) -> bool {
     let Some(Authority { host: Host::Name(name), .. }) = asked(request) else { return false };
+    is_public_name(&name)
+}
+
+/// The same of a name in lower case.
+pub fn is_public_name(name: &str) -> bool {
     name.rsplit_once('.').is_some_and(|(_, last)| !LOCAL.contains(&last))
 }
 

@@ -3,7 +3,7 @@
 use crate::certificate::Certificates;
 use rustls::{AlertDescription, ServerConfig, crypto::ring};
 use std::{io, sync::Arc, time::Duration};
-use tokio::{net::TcpStream, time::timeout};
+use tokio::{io::AsyncWriteExt, net::TcpStream, time::timeout};
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
 /// What is spoken over TLS, the better one first (RFC 7301).
@@ -51,7 +51,8 @@ impl Tls {
         let builder = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()));
         let mut config =
             builder.with_safe_default_protocol_versions()?.with_no_client_auth().with_cert_resolver(certificates.clone());
-        config.alpn_protocols = PROTOCOLS.map(<[u8]>::to_vec).into();
+        let spoken = PROTOCOLS.into_iter().chain(certificates.proof_protocol());
+        config.alpn_protocols = spoken.map(<[u8]>::to_vec).collect();
         // Who comes back need not pay for another handshake, and no table is kept of all that have been here.
         config.ticketer = ring::Ticketer::new()?;
         Ok(Tls { acceptor: TlsAcceptor::from(Arc::new(config)), certificates })
@@ -72,7 +73,14 @@ impl Tls {
                 Ok(_) if first[0] != HANDSHAKE => return Ok(Met::Plain(stream)),
                 Ok(_) => has_spoken = true,
             }
-            self.acceptor.accept(stream).await.map(|stream| Met::Tls(Box::new(stream))).map_err(HandshakeError::of)
+            let mut stream = self.acceptor.accept(stream).await.map_err(HandshakeError::of)?;
+            let spoken = stream.get_ref().1.alpn_protocol();
+            if spoken.is_some() && spoken == self.certificates.proof_protocol() {
+                // The authority has seen what it wanted, and says nothing more (RFC 8737 §3).
+                _ = stream.shutdown().await;
+                return Err(HandshakeError::Gone);
+            }
+            Ok(Met::Tls(Box::new(stream)))
         });
         match met.await {
             Ok(met) => met,
