@@ -27,6 +27,9 @@ use std::io;
 /// Dates of segments are cut to whole milliseconds, so between two that follow each other may seem to be a hole of as much.
 const ROUNDING: Span = Span::from_ms(2);
 
+/// A picture that is so much later is near a moment in a hole: one of a restart, or of a camera that was away for a while.
+const NEAR: Span = Span::from_ms(60_000);
+
 /// Which picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Moment {
@@ -108,6 +111,17 @@ impl Moment {
         };
         TimeRange { from: at + Span(-ROUNDING.0), to: WallTime(at.0.saturating_add(1)) }
     }
+}
+
+/// The time whose footage [`first_after`] needs, for a moment in a hole.
+pub fn soon_after(at: WallTime) -> TimeRange {
+    TimeRange { from: at, to: at + NEAR }
+}
+
+/// The first moment in that footage of which there are pictures.
+pub fn first_after(footage: &Footage) -> Option<WallTime> {
+    let mut there = footage.segments.iter().map(AsRef::as_ref).chain(&footage.growing);
+    there.find(|segment| !segment.is_gone() && !clip::is_lost(segment)).map(|segment| segment.start.wall)
 }
 
 /// Finds the picture of a moment in the footage of its time. Whoever calls waits for the disk.

@@ -54,6 +54,11 @@ fn where_there_is_no_picture_the_sentence_says_what_there_is() {
     let expect = "there is no picture of that time: the stream had a hole then; there are some from 2026-11-20T16:19:12.000Z to \
                   2026-11-20T16:19:18.000Z";
     assert_eq!(error, expect);
+    let mut soon = window.footage(soon_after(after_ms(2500)));
+    Arc::make_mut(&mut soon.segments[0]).parts.clear();
+    assert_eq!(first_after(&soon), Some(after_ms(4000)), "the first after the hole");
+    soon.segments.iter_mut().for_each(|segment| Arc::make_mut(segment).parts.clear());
+    assert_eq!(first_after(&Footage { growing: None, ..soon }), None);
     let empty = Window::new(config(), Arc::new(ManualClock::at(BEGIN)));
     assert!(matches!(find(&footage_of(&empty, Moment::Newest), Moment::Newest, Accuracy::Frame), Err(SnapshotError::Empty)));
 }

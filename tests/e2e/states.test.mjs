@@ -51,7 +51,7 @@ pageTest('live_with_help_and_statistics', {}, async ({ page }) => {
   await page.keyboard.press('i');
   await until('the statistics are told', async () => {
     const seen = await page.locator('#stats').innerText();
-    return { done: /\d+ ms[^]*hls\.js[^]*Mbit\/s[^]*hlscam \d/.test(seen) && /\d per s/.test(seen), seen };
+    return { done: /\d+ ms[^]*hls\.js[^]*[kM]bit\/s[^]*hlscam \d/.test(seen) && /\d per s/.test(seen), seen };
   }, NOTICE_MS);
   await audit(page, 'statistics');
   await page.keyboard.press('i');

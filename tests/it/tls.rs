@@ -1,5 +1,6 @@
 //! TLS: what is spoken, what is shown, and what becomes of those who speak HTTP without it. The real binary, asked by rustls and by OpenSSL.
 
+mod acme;
 mod own;
 
 use crate::support::{Answer, Deadline, Running, send_with};

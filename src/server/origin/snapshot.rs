@@ -179,8 +179,19 @@ fn tag(found: &Found, asked: Asked) -> Option<String> {
 
 fn find(camera: &Camera, asked: Asked) -> Result<Found, PictureError> {
     let newest = camera.window.newest_wall().unwrap_or(WallTime(0));
-    let footage = camera.footage(asked.moment.time(newest)).map_err(|error| PictureError::History(error.to_string()))?;
-    Ok(snapshot::find(&footage, asked.moment, asked.accuracy)?)
+    let footage = |range| camera.footage(range).map_err(|error| PictureError::History(error.to_string()));
+    let find = |moment: Moment| Ok(snapshot::find(&footage(moment.time(newest))?, moment, asked.accuracy)?);
+    match (find(asked.moment), asked) {
+        // A recording may begin in a hole: its small picture is the first that it has.
+        (
+            Err(PictureError::Snapshot(error @ SnapshotError::Hole { .. })),
+            Asked { moment: Moment::At(at), accuracy: Accuracy::KeyFrame, .. },
+        ) => {
+            let first = snapshot::first_after(&footage(snapshot::soon_after(at))?).ok_or(error)?;
+            find(Moment::At(first))
+        }
+        (found, _) => found,
+    }
 }
 
 /// A picture in full accuracy: the next one of the stream, or one out of the window.
