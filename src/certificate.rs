@@ -122,26 +122,33 @@ impl Certificates {
         if !self.is_looked_after.swap(true, Ordering::AcqRel) {
             let certificates = self.clone();
             tokio::spawn(async move {
-                if let Some(next) = certificates.clone().next().await {
-                    *lock(&certificates.current) = Arc::new(next);
+                if let Keeper::Acme(acme) = &certificates.keeper {
+                    certificates.show(acme.look(certificates.clock.wall()).await);
+                } else {
+                    // On a thread that may wait for a disk.
+                    let on_disk = certificates.clone();
+                    _ = tokio::task::spawn_blocking(move || on_disk.look_after()).await;
                 }
                 certificates.is_looked_after.store(false, Ordering::Release);
             });
         }
     }
 
-    /// The next certificate, if there is one. What is in files is looked for on a thread that may wait for a disk.
-    async fn next(self: Arc<Certificates>) -> Option<CertifiedKey> {
+    /// Looks whether a next one is there, or due.
+    fn look_after(&self) {
         let now = self.clock.wall();
-        if let Keeper::Acme(acme) = &self.keeper {
-            return acme.look(now).await;
-        }
-        let looked = tokio::task::spawn_blocking(move || match &self.keeper {
+        self.show(match &self.keeper {
             Keeper::Files(files) => lock(files).look(now),
             Keeper::Own(own) => lock(own).look(now),
             Keeper::Acme(_) => None,
         });
-        looked.await.ok().flatten()
+    }
+
+    /// Shows the next one from now on, if there is one.
+    fn show(&self, next: Option<CertifiedKey>) {
+        if let Some(next) = next {
+            *lock(&self.current) = Arc::new(next);
+        }
     }
 }
 

@@ -195,9 +195,13 @@ impl Acme {
             Err(error) => return Err(told(error)),
         };
         self.prove(&mut order).await?;
-        let status = order.poll_ready(&POLLING).await.map_err(told)?;
-        if status != OrderStatus::Ready {
-            return Err(refusal(&mut order).await.unwrap_or_else(|| format!("the order is {status:?}")));
+        let why = match order.poll_ready(&POLLING).await {
+            Ok(OrderStatus::Ready) => None,
+            Ok(status) => Some(format!("the order is {status:?}")),
+            Err(error) => Some(told(error)),
+        };
+        if let Some(why) = why {
+            return Err(refusal(&mut order).await.unwrap_or(why));
         }
         let key = KeyPair::generate().map_err(|error| error.to_string())?;
         let params = CertificateParams::new(self.config.names.clone()).map_err(|error| error.to_string())?;
