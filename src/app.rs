@@ -3,6 +3,7 @@
 mod bench;
 mod cgroup;
 mod detect;
+mod doctor;
 mod interrupt;
 mod kept;
 mod limits;
@@ -58,6 +59,7 @@ pub fn run(command: Command, console: &Console) -> Result<(), Failure> {
         Command::Export(config) => kept::export(config, console),
         Command::Storage(config) => storage::run(&config),
         Command::Detect(config) => detect::run(&config),
+        Command::Doctor(config) => doctor::run(&config),
         Command::User(config) => users::run(&config),
     }
 }

@@ -5,6 +5,7 @@
 mod cameras;
 mod complaint;
 pub mod demand;
+pub mod doctor;
 pub mod framing;
 pub mod kept;
 pub mod rules;
@@ -25,6 +26,7 @@ use crate::{
 use clap::{Args, Parser, Subcommand, error::ErrorKind};
 use complaint::{command_of, sentence};
 use demand::DemandArgs;
+use doctor::DoctorArgs;
 use framing::FramingArgs;
 use kept::{ExportArgs, SnapshotArgs, StorageArgs};
 use rules::RulesArgs;
@@ -64,6 +66,12 @@ pub struct Cli {
     /// Log more: -v for decisions, -vv for everything
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
+    /// How lines of the log are written: text, or json, an object a line
+    #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
+    pub log_format: String,
+    /// What is logged: off, error, warn, info, debug or trace; MODULE=LEVEL for a part of the program, with commas between
+    #[arg(long, global = true, value_name = "LEVEL,...")]
+    pub log: Option<String>,
     /// What to do; streaming when none is given.
     #[command(subcommand)]
     pub command: Option<CommandArgs>,
@@ -101,6 +109,8 @@ pub enum CommandArgs {
         #[command(subcommand)]
         action: StorageArgs,
     },
+    /// Find out what is wrong on this host, and what mends it
+    Doctor(DoctorArgs),
     /// Find faces in files, frame by frame
     Detect(DetectFilesArgs),
     /// Say who may watch, and do more

@@ -4,7 +4,7 @@
 
 use crate::{
     camera::CameraConfig,
-    console::Verbosity,
+    console::LogConfig,
     detect::DetectConfig,
     hooks::{HooksConfig, url::Address},
     picture::Framing,
@@ -18,8 +18,10 @@ use std::{fmt, path::PathBuf};
 mod bind;
 mod check;
 mod demand;
+pub mod doctor;
 mod framing;
 pub mod kept;
+mod logging;
 mod passing;
 mod record;
 mod rules;
@@ -34,8 +36,8 @@ pub use check::read;
 pub struct Invocation {
     /// What to do.
     pub command: Command,
-    /// How much to log.
-    pub verbosity: Verbosity,
+    /// How the log is written.
+    pub log: LogConfig,
 }
 
 /// What to do.
@@ -55,6 +57,8 @@ pub enum Command {
     Export(kept::ExportConfig),
     /// Look after the folder of a stream.
     Storage(kept::StorageConfig),
+    /// Find out what is wrong on this host.
+    Doctor(doctor::DoctorConfig),
     /// Search files frame by frame.
     Detect(DetectFilesConfig),
     /// Say who may do what.

@@ -6,18 +6,21 @@
 //! written around it; without one everything is a plain log line. What the texts say is made by pure functions in the submodules.
 
 pub mod addresses;
+mod json_line;
 pub mod line;
 pub mod listing;
 mod log;
+mod log_config;
 pub mod secret;
 mod stderr;
 mod terminal;
 
+pub use log_config::{LogConfig, LogFormat, Verbosity};
 pub use stderr::{QUEUE_MAX, flush};
 
 use crate::time::{Span, Ticks};
 use addresses::Address;
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::{
     backtrace::{Backtrace, BacktraceStatus},
     fmt::Display,
@@ -26,6 +29,7 @@ use std::{
     panic,
     process::ExitCode,
 };
+use tracing::Level;
 
 /// How often the live line is renewed: twice a second reads as live and does not flicker.
 pub const STATUS_PERIOD: Span = Span::from_ms(500);
@@ -36,17 +40,6 @@ pub const EXIT_FAILED: u8 = 1;
 /// Exit code when the command line is wrong.
 pub const EXIT_USAGE: u8 = 2;
 
-/// How much to log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verbosity {
-    /// What a user should know.
-    Normal,
-    /// And how things are decided.
-    Verbose,
-    /// And everything, from libraries too.
-    Everything,
-}
-
 /// The terminal, or the log that stands for it. One per process.
 pub struct Console {
     bars: MultiProgress,
@@ -54,9 +47,14 @@ pub struct Console {
 
 impl Console {
     /// Takes stderr, and sends the log there.
-    pub fn start(verbosity: Verbosity) -> Console {
-        let bars = MultiProgress::with_draw_target(terminal::target());
-        log::start(verbosity, bars.clone());
+    pub fn start(config: &LogConfig) -> Console {
+        let target = match config.format {
+            LogFormat::Text => terminal::target(),
+            // Nothing stands between the objects.
+            LogFormat::Json => ProgressDrawTarget::hidden(),
+        };
+        let bars = MultiProgress::with_draw_target(target);
+        log::start(config, bars.clone());
         Console { bars }
     }
 
@@ -94,7 +92,10 @@ impl Console {
 
     /// Writes a text to stderr, above the live line.
     pub fn print(&self, text: &str) {
-        self.bars.suspend(|| say(text));
+        match log::format() {
+            LogFormat::Text => self.bars.suspend(|| say(text)),
+            LogFormat::Json => tracing::info!("{text}"),
+        }
     }
 }
 
@@ -197,7 +198,8 @@ pub fn answer(text: &str) -> ExitCode {
 pub fn error(sentence: &dyn Display, code: u8) -> ExitCode {
     let sentence = format!("{sentence:#}");
     // What is wrong with what was typed may be told in several lines; a failure is told in one, whatever the name of a file has in it.
-    say(&format!("error: {}", if code == EXIT_FAILED { one_line(&sentence) } else { sentence }));
+    let sentence = if code == EXIT_FAILED { one_line(&sentence) } else { sentence };
+    say(&log::told(Level::ERROR, "error: ", &sentence));
     ExitCode::from(code)
 }
 
@@ -213,10 +215,10 @@ pub fn explain_panics() {
         let text = payload.downcast_ref::<&str>().copied().or_else(|| payload.downcast_ref::<String>().map(String::as_str));
         let place = info.location().map_or_else(String::new, |place| format!(" at {place}"));
         let thread = std::thread::current();
-        say(&bug(text.unwrap_or("no message"), &place, thread.name().unwrap_or("unnamed")));
+        say(&log::told(Level::ERROR, "error: ", &bug(text.unwrap_or("no message"), &place, thread.name().unwrap_or("unnamed"))));
         let trace = Backtrace::capture();
         if trace.status() == BacktraceStatus::Captured {
-            say(&trace.to_string());
+            say(&log::told(Level::ERROR, "", &trace.to_string()));
         }
     }));
 }
@@ -224,7 +226,7 @@ pub fn explain_panics() {
 fn bug(text: &str, place: &str, thread: &str) -> String {
     let version = env!("CARGO_PKG_VERSION");
     format!(
-        "error: hlscam {version} has a bug ({}{place}, thread {thread}); please report this line, with RUST_BACKTRACE=1 if it \
+        "hlscam {version} has a bug ({}{place}, thread {thread}); please report this line, with RUST_BACKTRACE=1 if it \
          happens again",
         shown(text)
     )
@@ -263,7 +265,7 @@ mod tests {
     #[test]
     fn a_panic_is_told_in_one_sentence() {
         let expect = format!(
-            "error: hlscam {} has a bug (index\\n9 at src/a.rs:1:2, thread encode); please report this line, with \
+            "hlscam {} has a bug (index\\n9 at src/a.rs:1:2, thread encode); please report this line, with \
              RUST_BACKTRACE=1 if it happens again",
             env!("CARGO_PKG_VERSION")
         );

@@ -121,6 +121,9 @@ pub mod mdns;
 // The server.
 pub mod server;
 
+// What is wrong with this host.
+pub mod doctor;
+
 // The program: what it shows.
 pub mod console;
 

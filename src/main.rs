@@ -26,7 +26,7 @@ fn run() -> ExitCode {
         Err(Stop::Answer(text)) => return console::answer(&text),
         Err(Stop::Usage(error)) => return console::error(&error, EXIT_USAGE),
     };
-    let console = Console::start(invocation.verbosity);
+    let console = Console::start(&invocation.log);
     match catch_unwind(AssertUnwindSafe(|| app::run(invocation.command, &console))) {
         Ok(Ok(())) => ExitCode::SUCCESS,
         Ok(Err(error)) => console::error(&error, EXIT_FAILED),

@@ -10,9 +10,15 @@ use tracing::Span;
 /// The span that names a camera, of several, in the log.
 pub(crate) const CAMERA_SPAN: &str = "camera";
 
+/// The span that names a request, by its number, and its target, by which a log leaves it out.
+pub(crate) const REQUEST_SPAN: &str = "request";
+/// Of that span alone.
+pub(crate) const REQUEST_TARGET: &str = "hlscam::request";
+
 /// What is logged inside is of that camera.
 pub(crate) fn of_camera(name: &CameraName) -> Span {
-    tracing::info_span!(CAMERA_SPAN, message = %name)
+    // Of the highest level: a log of errors alone names it too.
+    tracing::error_span!(CAMERA_SPAN, message = %name)
 }
 
 /// Starts a thread of that name. What it logs is of the camera that this thread's lines are of.

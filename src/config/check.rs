@@ -3,8 +3,8 @@
 //! Pure: whether a file, a camera or a port exists is found out by the stage that opens it.
 
 use super::{
-    Command, DetectFilesConfig, DevicesConfig, EventsConfig, Invocation, Listing, bind, demand, framing, kept, passing, record,
-    rules,
+    Command, DetectFilesConfig, DevicesConfig, EventsConfig, Invocation, Listing, bind, demand, doctor, framing, kept, logging,
+    passing, record, rules,
     source::{controls, refuse_addresses, refuse_browser, source},
     tls, users,
 };
@@ -20,7 +20,7 @@ use crate::{
     },
     compose::Overlay,
     compose::redaction::BLUR_DELAY_MAX,
-    console::{Verbosity, shown},
+    console::shown,
     detect::{self, CascadeSpec, DetectConfig, DetectorChoice},
     encode::{ENCODER_DEFAULT, EncodeConfig, X264_PRESETS},
     grid::{Lengths, PART_MIN},
@@ -70,11 +70,6 @@ const OVERLAYS: &str = "boxes, labels, clock, blur";
 
 /// What a command line means.
 pub fn read(cli: &Cli) -> Result<Invocation, UsageError> {
-    let verbosity = match cli.verbose {
-        0 => Verbosity::Normal,
-        1 => Verbosity::Verbose,
-        _ => Verbosity::Everything,
-    };
     let command = match &cli.command {
         None => streams(&cli.stream, &cli.others)?,
         Some(CommandArgs::Devices { controls, json }) => {
@@ -86,9 +81,10 @@ pub fn read(cli: &Cli) -> Result<Invocation, UsageError> {
         Some(CommandArgs::Export(args)) => kept::export(args)?,
         Some(CommandArgs::Storage { action }) => kept::storage(action),
         Some(CommandArgs::Detect(args)) => detect_files(args)?,
+        Some(CommandArgs::Doctor(args)) => Command::Doctor(doctor::config(args, listing(args.json))?),
         Some(CommandArgs::User { action }) => users::command(action)?,
     };
-    Ok(Invocation { command, verbosity })
+    Ok(Invocation { command, log: logging::log(cli)? })
 }
 
 fn streams(first: &StreamArgs, others: &[StreamArgs]) -> Result<Command, UsageError> {

@@ -1,10 +1,13 @@
 //! The log on stderr: time, level, text. It never tears the live line.
 
-use super::stderr;
+use super::{
+    LogConfig, LogFormat, Verbosity,
+    json_line::{self, JsonLine},
+    stderr,
+};
 use crate::{
-    console::Verbosity,
     sync::lock,
-    threads::CAMERA_SPAN,
+    threads::{CAMERA_SPAN, REQUEST_TARGET},
     time::{Clock, Span, SystemClock, WallTime},
 };
 use indicatif::MultiProgress;
@@ -12,7 +15,10 @@ use std::{
     collections::HashMap,
     env, fmt,
     io::{self, Write},
-    sync::Mutex,
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 use tracing::{Event, Level, Subscriber, callsite::Identifier, level_filters::LevelFilter};
 use tracing_subscriber::{
@@ -32,30 +38,65 @@ const DIM: &str = "2";
 /// What a library says at one place of its code is told again after this.
 const LIBRARY_TOLD_AGAIN: Span = Span::from_ms(60_000);
 
-/// Starts the log of the process. A second call changes nothing.
-pub(super) fn start(verbosity: Verbosity, bars: MultiProgress) {
-    let (ours, theirs) = match verbosity {
+/// Whether each line is a JSON object.
+static IS_JSON: AtomicBool = AtomicBool::new(false);
+
+/// The form of the log.
+pub(super) fn format() -> LogFormat {
+    if IS_JSON.load(Ordering::Relaxed) { LogFormat::Json } else { LogFormat::Text }
+}
+
+/// What is told past the log, in its form; as text it begins with a prefix.
+pub(super) fn told(level: Level, prefix: &str, text: &str) -> String {
+    match format() {
+        LogFormat::Text => format!("{prefix}{text}"),
+        LogFormat::Json => json_line::of_text(level, text),
+    }
+}
+
+/// The time of a line.
+pub(super) fn now() -> String {
+    SystemClock::start().wall().to_string()
+}
+
+/// What is logged of which target.
+fn targets(config: &LogConfig) -> Targets {
+    let (ours, theirs) = match config.verbosity {
         Verbosity::Normal => (LevelFilter::INFO, LevelFilter::WARN),
         Verbosity::Verbose => (LevelFilter::DEBUG, LevelFilter::WARN),
         Verbosity::Everything => (LevelFilter::TRACE, LevelFilter::DEBUG),
     };
-    // https://no-color.org: any value but the empty one.
-    let colour = !bars.is_hidden() && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let mut targets = Targets::new().with_target(OURS, ours).with_default(theirs);
-    if verbosity != Verbosity::Everything {
+    if config.verbosity != Verbosity::Everything {
         // What they warn of is what peers do wrong: the server counts it and tells whose fault it is.
         targets = targets.with_targets(["h2", "hyper", "rustls"].map(|library| (library, LevelFilter::ERROR)));
     }
-    let log = tracing_subscriber::fmt()
-        .with_max_level(LevelFilter::TRACE)
-        .with_ansi(colour)
-        .event_format(Line { has_target: verbosity != Verbosity::Normal })
-        .with_writer(AroundBars(bars))
-        .finish()
-        .with(targets)
-        .with(LibraryPace { is_off: verbosity == Verbosity::Everything, ..LibraryPace::default() });
+    if config.format == LogFormat::Text {
+        targets = targets.with_target(REQUEST_TARGET, LevelFilter::OFF);
+    }
+    targets.with_targets(config.filter.iter().cloned())
+}
+
+/// Starts the log of the process. A second call changes nothing.
+pub(super) fn start(config: &LogConfig, bars: MultiProgress) {
+    let is_everything = config.verbosity == Verbosity::Everything;
+    let pace = LibraryPace { is_off: is_everything, ..LibraryPace::default() };
+    let log = tracing_subscriber::fmt().with_max_level(LevelFilter::TRACE);
     // The only error is that there is a log already, as in tests.
-    let _ = tracing::subscriber::set_global_default(log);
+    let _ = match config.format {
+        LogFormat::Text => {
+            // https://no-color.org: any value but the empty one.
+            let colour = !bars.is_hidden() && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+            let line = Line { has_target: config.verbosity != Verbosity::Normal };
+            let log = log.with_ansi(colour).event_format(line).with_writer(AroundBars(bars)).finish();
+            tracing::subscriber::set_global_default(log.with(targets(config)).with(pace))
+        }
+        LogFormat::Json => {
+            IS_JSON.store(true, Ordering::Relaxed);
+            let log = log.with_ansi(false).event_format(JsonLine).with_writer(AroundBars(bars)).finish();
+            tracing::subscriber::set_global_default(log.with(targets(config)).with(pace))
+        }
+    };
 }
 
 /// Lets a library say the same once a minute: it does not know how often it is called.
@@ -106,7 +147,7 @@ where
         };
         let has_colours = writer.has_ansi_escapes();
         let in_colour = |colour, text: String| if has_colours { format!("\x1b[{colour}m{text}\x1b[0m") } else { text };
-        let time = in_colour(DIM, SystemClock::start().wall().to_string());
+        let time = in_colour(DIM, now());
         write!(writer, "{time} {} ", in_colour(level_colour, format!("{:>5}", about.level().as_str())))?;
         if self.has_target {
             write!(writer, "{} ", in_colour(DIM, format!("{}:", about.target())))?;

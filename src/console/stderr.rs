@@ -4,6 +4,7 @@
 //! block a thread that logs: a line is dropped and counted when the queue is full, and lost when it cannot be written. The count is logged as
 //! soon as there is room again.
 
+use super::log;
 use crate::{failpoint, time::Span};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use std::{
@@ -16,6 +17,7 @@ use std::{
     thread,
     time::Duration,
 };
+use tracing::Level;
 
 /// Entries that wait to be written: some 200 KB of log, which is hours of a quiet stream and a second of `-vv`.
 pub const QUEUE_MAX: usize = 2048;
@@ -116,7 +118,8 @@ fn serve(entries: &Receiver<Entry>, dropped: impl Fn() -> u64, mut write: impl F
         }
         let dropped = dropped();
         if dropped > 0 {
-            write(format!("{dropped} lines of the log were dropped here, for nobody read them\n").as_bytes()).ok();
+            let told = log::told(Level::WARN, "", &format!("{dropped} lines of the log were dropped here, for nobody read them"));
+            write(format!("{told}\n").as_bytes()).ok();
         }
     }
 }

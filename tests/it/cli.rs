@@ -83,6 +83,7 @@ fn help_is_complete() {
     hlscam("snapshot --help").exits(0).says_nothing().writes_golden("help-snapshot.txt");
     hlscam("storage --help").exits(0).says_nothing().writes_golden("help-storage.txt");
     hlscam("export --help").exits(0).says_nothing().writes_golden("help-export.txt");
+    hlscam("doctor --help").exits(0).says_nothing().writes_golden("help-doctor.txt");
     hlscam("detect --help").exits(0).says_nothing().writes_golden("help-detect.txt");
     hlscam("user --help").exits(0).says_nothing().writes_golden("help-user.txt");
     hlscam("user add --help").exits(0).says_nothing().writes_golden("help-user-add.txt");

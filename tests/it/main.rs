@@ -28,6 +28,8 @@ mod on_camera_lost;
 #[cfg(all(feature = "ffmpeg", feature = "opencv"))]
 mod on_demand;
 #[cfg(all(target_os = "linux", feature = "ffmpeg", feature = "opencv"))]
+mod operating;
+#[cfg(all(target_os = "linux", feature = "ffmpeg", feature = "opencv"))]
 mod pictures;
 #[cfg(all(feature = "ffmpeg", feature = "opencv"))]
 mod pipeline;

@@ -1,6 +1,7 @@
 use super::*;
 use crate::{
     cli,
+    console::Verbosity,
     encode::{BITRATE_DEFAULT, PRESET_DEFAULT},
     picture::{
         Crop, Framing, Rotation,
@@ -471,7 +472,7 @@ fn files_are_benched_and_searched() {
 
 #[test]
 fn verbosity_counts_to_two() {
-    let verbosity = |line| meaning(line).map(|invocation| invocation.verbosity);
+    let verbosity = |line| meaning(line).map(|invocation| invocation.log.verbosity);
     assert_eq!(verbosity(""), Ok(Verbosity::Normal));
     assert_eq!(verbosity("-v"), Ok(Verbosity::Verbose));
     assert_eq!(verbosity("devices -vvv"), Ok(Verbosity::Everything));

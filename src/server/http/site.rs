@@ -3,6 +3,7 @@
 use super::{
     answer::{Answer, Call},
     reply::{EMBED_POLICY, SECURITY_HEADERS, later, not_found, plain, respond},
+    request_log::RequestLog,
     tls,
 };
 use crate::{
@@ -111,9 +112,15 @@ impl Site {
 
     /// Answers one request that came over `connection`.
     pub(in crate::server) fn answer(self: &Arc<Self>, connection: ConnectionInfo, request: Request<Incoming>) -> Pending {
-        let pending = |answer: Answer, tail: Tail| Pending { answer, tail, site: self.clone() };
+        let log = RequestLog::begin(request.method(), request.uri());
+        let (answer, tail) = log.within(|| self.begin(connection, request));
+        Pending { answer, tail, log, site: self.clone() }
+    }
+
+    /// An answer, there or to come, and what is left to do with it.
+    fn begin(&self, connection: ConnectionInfo, request: Request<Incoming>) -> (Answer, Tail) {
         if let Some(refused) = refusal(&request) {
-            return pending(refused.into(), Tail::default());
+            return (refused.into(), Tail::default());
         }
         let route = Route::parse(request.uri().path()).filter(|route| self.shared.has(*route));
         let is_open = route.is_some_and(Route::is_for_players);
@@ -124,14 +131,14 @@ impl Site {
                 if told.status().is_client_error() {
                     self.shared.counts.strange.bump();
                 }
-                return pending((*told).into(), Tail::default());
+                return ((*told).into(), Tail::default());
             }
         };
         if connection.carrier == Carrier::PlainBesideTls
             && !route.is_some_and(Route::is_for_strangers)
             && !self.shared.gate.client(connection, request.headers()).is_tls
         {
-            return pending(tls::redirect(&request).into(), Tail::default());
+            return (tls::redirect(&request).into(), Tail::default());
         }
         let is_of_stream = matches!(route, Some(Route::Stream(..)));
         let tail = Tail {
@@ -149,8 +156,8 @@ impl Site {
         let client = self.shared.gate.client(connection, request.headers());
         let call = |visitor| Call { shared: self.shared.clone(), client, visitor, request };
         match audience {
-            Audience::Everybody => pending(handler(call(Visitor::nobody())), tail),
-            Audience::From(needed) => pending(let_in(call(Visitor::nobody()), (needed, handler), is_page), tail),
+            Audience::Everybody => (handler(call(Visitor::nobody())), tail),
+            Audience::From(needed) => (let_in(call(Visitor::nobody()), (needed, handler), is_page), tail),
         }
     }
 
@@ -272,6 +279,7 @@ struct Tail {
 pub(in crate::server) struct Pending {
     answer: Answer,
     tail: Tail,
+    log: RequestLog,
     site: Arc<Site>,
 }
 
@@ -279,7 +287,9 @@ impl Future for Pending {
     type Output = Response<AnswerBody>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Response<AnswerBody>> {
-        let mut response = secured(ready!(Pin::new(&mut self.answer).poll(cx)));
+        let Pending { answer, log, .. } = &mut *self;
+        let mut response = secured(ready!(log.within(|| Pin::new(answer).poll(cx))));
+        log.answered(response.status());
         let tail = std::mem::take(&mut self.tail);
         self.site.shared.gate.add_cors_headers(response.headers_mut(), tail.grant);
         if self.site.shared.door.is_guarded() {
