@@ -92,10 +92,7 @@ impl Console {
 
     /// Writes a text to stderr, above the live line.
     pub fn print(&self, text: &str) {
-        match log::format() {
-            LogFormat::Text => self.bars.suspend(|| say(text)),
-            LogFormat::Json => tracing::info!("{text}"),
-        }
+        self.bars.suspend(|| say(&log::told(Level::INFO, "", text)));
     }
 }
 

@@ -70,6 +70,14 @@ mod tests {
     }
 
     #[test]
+    fn verbosity_counts_to_two() {
+        let verbosity = |line: &str| read(line).map(|config| config.verbosity);
+        assert_eq!(verbosity(""), Ok(Verbosity::Normal));
+        assert_eq!(verbosity("-v"), Ok(Verbosity::Verbose));
+        assert_eq!(verbosity("devices -vvv"), Ok(Verbosity::Everything));
+    }
+
+    #[test]
     fn a_line_is_text_or_json() {
         assert_eq!(read("").map(|config| config.format), Ok(LogFormat::Text));
         assert_eq!(

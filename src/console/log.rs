@@ -41,17 +41,9 @@ const LIBRARY_TOLD_AGAIN: Span = Span::from_ms(60_000);
 /// Whether each line is a JSON object.
 static IS_JSON: AtomicBool = AtomicBool::new(false);
 
-/// The form of the log.
-pub(super) fn format() -> LogFormat {
-    if IS_JSON.load(Ordering::Relaxed) { LogFormat::Json } else { LogFormat::Text }
-}
-
 /// What is told past the log, in its form; as text it begins with a prefix.
 pub(super) fn told(level: Level, prefix: &str, text: &str) -> String {
-    match format() {
-        LogFormat::Text => format!("{prefix}{text}"),
-        LogFormat::Json => json_line::of_text(level, text),
-    }
+    if IS_JSON.load(Ordering::Relaxed) { json_line::of_text(level, text) } else { format!("{prefix}{text}") }
 }
 
 /// The time of a line.
@@ -198,6 +190,23 @@ mod tests {
         fn on_event(&self, _: &Event<'_>, _: Context<'_, S>) {
             self.0.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    #[test]
+    fn a_filter_counts_more_than_the_verbosity_and_the_longest_name_most() {
+        let rules = [("hlscam", LevelFilter::WARN), ("hlscam::server", LevelFilter::TRACE), ("rustls", LevelFilter::OFF)];
+        let filter = rules.map(|(target, level)| (target.to_owned(), level)).to_vec();
+        let told = targets(&LogConfig { verbosity: Verbosity::Verbose, filter, ..LogConfig::default() });
+        let check = |target: &str, level: Level, expect| assert_eq!(told.would_enable(target, &level), expect, "{target} {level}");
+        check("hlscam::capture", Level::INFO, false);
+        check("hlscam::capture", Level::WARN, true);
+        check("hlscam::server::http", Level::TRACE, true);
+        check("rustls::conn", Level::ERROR, false);
+        check("somebody::elses", Level::WARN, true);
+        check("somebody::elses", Level::INFO, false);
+        check(REQUEST_TARGET, Level::ERROR, false);
+        let json = targets(&LogConfig { format: LogFormat::Json, ..LogConfig::default() });
+        assert!(json.would_enable(REQUEST_TARGET, &Level::ERROR), "a log for programs has the numbers of requests");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use super::{
     programs::{self, Holder},
     usb::{self, UsbCamera},
 };
-use std::{env, fs, path::Path};
+use std::{fs, path::Path};
 
 /// Where the kernel lists what gives pictures.
 const CLASS: &str = "/sys/class/video4linux";
@@ -103,7 +103,7 @@ fn told(node: &str, what: &str) -> Option<String> {
 #[cfg(unix)]
 fn access(path: &Path) -> (bool, Option<String>, bool) {
     use rustix::fs::{Access, access};
-    use std::os::unix::fs::MetadataExt;
+    use std::{env, os::unix::fs::MetadataExt};
     let is_allowed = access(path, Access::READ_OK | Access::WRITE_OK).is_ok();
     let groups = fs::read_to_string("/etc/group").unwrap_or_default();
     let group = fs::metadata(path).ok().and_then(|about| group_of(&groups, about.gid()));

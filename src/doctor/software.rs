@@ -13,8 +13,8 @@ use crate::{
 pub(super) struct Software {
     /// The detector of faces.
     faces: Result<(), String>,
-    /// OpenCV's cascades that are not there, by our names.
-    missing: Vec<&'static str>,
+    /// OpenCV's cascades that are not there, by our names; none where the build is without OpenCV.
+    missing: Option<Vec<&'static str>>,
     /// The encoder, or the one in its place and why.
     encoder: Result<Option<String>, String>,
 }
@@ -31,7 +31,8 @@ pub(super) fn read() -> Software {
     let open = |cascade| detect::open(&detect_with(cascade)).map(drop).map_err(|error| error.to_string());
     let faces = open(CascadeSpec::Face);
     let names = SYSTEM_CASCADES.iter().map(|(name, _)| *name);
-    let missing = names.filter(|name| open(CascadeSpec::System(name)).is_err()).collect();
+    let missing = || names.filter(|name| open(CascadeSpec::System(name)).is_err()).collect();
+    let missing = cfg!(feature = "opencv").then(missing);
     let encoder = Size::new(640, 480).ok_or_else(|| "no size".to_owned()).and_then(|size| {
         let encode = EncodeConfig {
             encoder: encode::ENCODER_DEFAULT.to_owned(),
@@ -50,11 +51,16 @@ pub(super) fn judge(software: &Software) -> Vec<Finding> {
         Ok(()) => Finding::ok("detection", "faces can be found"),
         Err(why) => Finding::failed("detection", one_sentence(why), "make setup && make, or stream with --detect none"),
     };
-    let cascades = match software.missing[..] {
-        [] => Finding::ok("detection", "all cascades of OpenCV are there"),
-        _ => Finding::warning(
+    let cascades = match software.missing.as_deref() {
+        None => Finding::warning(
             "detection",
-            format!("--detect {} cannot be had: these cascades of OpenCV are not on this system", software.missing.join(", ")),
+            "this build is without OpenCV, and finds nothing but faces",
+            "build it with the feature opencv",
+        ),
+        Some([]) => Finding::ok("detection", "all cascades of OpenCV are there"),
+        Some(missing) => Finding::warning(
+            "detection",
+            format!("--detect {} cannot be had: these cascades of OpenCV are not on this system", missing.join(", ")),
             "sudo apt install opencv-data",
         ),
     };
@@ -80,15 +86,20 @@ mod tests {
 
     #[test]
     fn what_cannot_be_opened_is_told_with_its_reason() {
-        let all = Software { faces: Ok(()), missing: vec![], encoder: Ok(None) };
+        let all = Software { faces: Ok(()), missing: Some(vec![]), encoder: Ok(None) };
         let verdicts = |software: &Software| judge(software).iter().map(|finding| finding.verdict).collect::<Vec<_>>();
         assert_eq!(verdicts(&all), [Verdict::Ok; 3]);
-        let none =
-            Software { faces: Err("no\nOpenCV".to_owned()), missing: vec!["eye", "cat"], encoder: Err("no FFmpeg".to_owned()) };
+        let none = Software {
+            faces: Err("no\nOpenCV".to_owned()),
+            missing: Some(vec!["eye", "cat"]),
+            encoder: Err("no FFmpeg".to_owned()),
+        };
         assert_eq!(verdicts(&none), [Verdict::Failed, Verdict::Warning, Verdict::Failed]);
         let told = judge(&none);
         assert_eq!(told[0].what, "no OpenCV");
         assert_eq!(told[1].what, "--detect eye, cat cannot be had: these cascades of OpenCV are not on this system");
+        let without = Software { missing: None, ..all.clone() };
+        assert_eq!(verdicts(&without), [Verdict::Ok, Verdict::Warning, Verdict::Ok]);
         let another = Software { encoder: Ok(Some("libx264 is not there".to_owned())), ..all };
         assert_eq!(verdicts(&another), [Verdict::Ok, Verdict::Ok, Verdict::Warning]);
     }

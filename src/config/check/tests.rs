@@ -1,7 +1,6 @@
 use super::*;
 use crate::{
     cli,
-    console::Verbosity,
     encode::{BITRATE_DEFAULT, PRESET_DEFAULT},
     picture::{
         Crop, Framing, Rotation,
@@ -468,14 +467,6 @@ fn files_are_benched_and_searched() {
     let devices = |with_controls, listing| Ok(Command::Devices(DevicesConfig { with_controls, listing }));
     assert_eq!(command("devices --json"), devices(false, Listing::Json));
     assert_eq!(command("devices --controls"), devices(true, Listing::Text));
-}
-
-#[test]
-fn verbosity_counts_to_two() {
-    let verbosity = |line| meaning(line).map(|invocation| invocation.log.verbosity);
-    assert_eq!(verbosity(""), Ok(Verbosity::Normal));
-    assert_eq!(verbosity("-v"), Ok(Verbosity::Verbose));
-    assert_eq!(verbosity("devices -vvv"), Ok(Verbosity::Everything));
 }
 
 #[test]
