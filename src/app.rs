@@ -12,6 +12,7 @@ mod live;
 mod memory;
 mod record;
 mod retry;
+mod service_manager;
 #[cfg(unix)]
 mod signal;
 mod storage;
@@ -19,6 +20,7 @@ mod users;
 
 use crate::{
     capture::{self, Capture, CaptureParts, Opened, SourceState},
+    cli::completions,
     config::{Command, DevicesConfig, Listing},
     console::{
         self, Console,
@@ -61,6 +63,7 @@ pub fn run(command: Command, console: &Console) -> Result<(), Failure> {
         Command::Detect(config) => detect::run(&config),
         Command::Doctor(config) => doctor::run(&config),
         Command::User(config) => users::run(&config),
+        Command::Completions(shell) => out(completions::script(shell).trim_end()).map(drop),
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod cameras;
 mod complaint;
+pub mod completions;
 pub mod demand;
 pub mod doctor;
 pub mod framing;
@@ -25,6 +26,7 @@ use crate::{
 };
 use clap::{Args, Parser, Subcommand, error::ErrorKind};
 use complaint::{command_of, sentence};
+use completions::Shell;
 use demand::DemandArgs;
 use doctor::DoctorArgs;
 use framing::FramingArgs;
@@ -113,6 +115,11 @@ pub enum CommandArgs {
     Doctor(DoctorArgs),
     /// Find faces in files, frame by frame
     Detect(DetectFilesArgs),
+    /// Print what a shell needs to complete commands and options: hlscam completions bash > /etc/bash_completion.d/hlscam
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
     /// Say who may watch, and do more
     User {
         /// What to do.

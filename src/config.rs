@@ -4,6 +4,7 @@
 
 use crate::{
     camera::CameraConfig,
+    cli::completions::Shell,
     console::LogConfig,
     detect::DetectConfig,
     hooks::{HooksConfig, url::Address},
@@ -63,6 +64,8 @@ pub enum Command {
     Detect(DetectFilesConfig),
     /// Say who may do what.
     User(users::UserConfig),
+    /// Print what a shell needs to complete what is typed.
+    Completions(Shell),
 }
 
 /// What is told of the cameras.

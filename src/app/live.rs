@@ -2,7 +2,7 @@
 
 mod stream_thread;
 
-use super::{Failure, OPENING_LOOK, failed, interrupt::Interrupt, limits};
+use super::{Failure, OPENING_LOOK, failed, interrupt::Interrupt, limits, service_manager::ServiceManager};
 use crate::{
     camera::{Camera, CameraConfig, Cameras, PendingCamera},
     capture::{CaptureParts, SourceState},
@@ -70,12 +70,14 @@ pub(super) fn run(
         Place::Unix(_) => None,
     };
     let streaming = Streaming { serving, cameras, supervision, place, offer };
+    let mut manager = ServiceManager::start();
     // A bug here too is told to the viewers before the program ends.
     let watched = catch_unwind(AssertUnwindSafe(|| {
         if threads.is_ok() {
-            streaming.watch(&interrupt, console, configs, announcement.as_mut());
+            streaming.watch(&interrupt, console, configs, (announcement.as_mut(), &mut manager));
         }
     }));
+    manager.end();
     drop(announcement);
     let ended = streaming.end(&interrupt, threads);
     watched.map_err(|_| Failure("the program's main thread ended by a bug".to_owned())).and(ended)
@@ -183,11 +185,12 @@ impl Streaming {
         interrupt: &Interrupt,
         console: &Console,
         configs: &[CameraConfig],
-        mut announcement: Option<&mut Announcement>,
+        (mut announcement, manager): (Option<&mut Announcement>, &mut ServiceManager),
     ) {
         let mut display = None;
         while !interrupt.wait(if display.is_some() { STATUS_PERIOD } else { OPENING_LOOK }) && !self.has_ended() {
             failpoint::hit("main");
+            manager.look(&self.cameras);
             if let Some(why) = announcement.as_mut().and_then(|announcement| announcement.trouble()) {
                 tracing::warn!("the network may not know the name of this computer: {why}");
             }

@@ -83,6 +83,7 @@ pub fn read(cli: &Cli) -> Result<Invocation, UsageError> {
         Some(CommandArgs::Detect(args)) => detect_files(args)?,
         Some(CommandArgs::Doctor(args)) => Command::Doctor(doctor::config(args, listing(args.json))?),
         Some(CommandArgs::User { action }) => users::command(action)?,
+        Some(CommandArgs::Completions { shell }) => Command::Completions(*shell),
     };
     Ok(Invocation { command, log: logging::log(cli)? })
 }

@@ -85,6 +85,7 @@ fn help_is_complete() {
     hlscam("export --help").exits(0).says_nothing().writes_golden("help-export.txt");
     hlscam("doctor --help").exits(0).says_nothing().writes_golden("help-doctor.txt");
     hlscam("detect --help").exits(0).says_nothing().writes_golden("help-detect.txt");
+    hlscam("completions --help").exits(0).says_nothing().writes_golden("help-completions.txt");
     hlscam("user --help").exits(0).says_nothing().writes_golden("help-user.txt");
     hlscam("user add --help").exits(0).says_nothing().writes_golden("help-user-add.txt");
     hlscam("user list --help").exits(0).says_nothing().writes_golden("help-user-list.txt");

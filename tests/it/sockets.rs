@@ -130,3 +130,26 @@ fn without_a_socket_of_systemd_or_with_one_for_all_it_is_said_what_to_do() {
     let (code, told) = refused(activated(TcpListener::bind("0.0.0.0:0").expect("a port")));
     assert!(code == Some(1) && told.contains("everybody on the network could watch"), "{code:?} {told}");
 }
+
+/// What systemd hears: that the server answers, that pictures go on, that the end has begun.
+#[cfg(target_os = "linux")]
+#[test]
+fn systemd_is_told_that_it_is_ready_that_it_lives_and_that_it_ends() {
+    use std::os::unix::net::UnixDatagram;
+    let folder = tempfile::tempdir().expect("a folder");
+    let heard = UnixDatagram::bind(folder.path().join("notify")).expect("a socket");
+    heard.set_read_timeout(Some(Duration::from_secs(30))).expect("it is set");
+    let next = || {
+        let mut bytes = [0; 1024];
+        let len = heard.recv(&mut bytes).expect("systemd is told");
+        String::from_utf8_lossy(&bytes[..len]).trim_end().to_owned()
+    };
+    let mut command = hlscam(&folder.path().join("hlscam.sock"));
+    command.env("NOTIFY_SOCKET", folder.path().join("notify"));
+    let started = Started(command.spawn().expect("the binary is built with the tests"));
+    assert_eq!(next(), "READY=1");
+    assert_eq!([next(), next(), next()], ["WATCHDOG=1"; 3]);
+    assert_eq!(started.end(), Some(0));
+    let last = std::iter::repeat_with(next).find(|word| word != "WATCHDOG=1");
+    assert_eq!(last.as_deref(), Some("STOPPING=1"));
+}
