@@ -21,7 +21,7 @@ mod users;
 use crate::{
     capture::{self, Capture, CaptureParts, Opened, SourceState},
     cli::completions,
-    config::{Command, DevicesConfig, Listing},
+    config::{Command, DevicesConfig, Invocation, Listing},
     console::{
         self, Console,
         listing::{self, ListedDevice},
@@ -42,7 +42,8 @@ fn failed(error: impl std::fmt::Display) -> Failure {
 }
 
 /// Does what was asked.
-pub fn run(command: Command, console: &Console) -> Result<(), Failure> {
+pub fn run(invocation: Invocation, console: &Console) -> Result<(), Failure> {
+    let Invocation { command, options, file, .. } = invocation;
     // The one clock of the program; all below take any.
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
     #[cfg(unix)]
@@ -53,7 +54,9 @@ pub fn run(command: Command, console: &Console) -> Result<(), Failure> {
         _ => {}
     }
     match command {
-        Command::Stream(configs, server, events) => live::run(&configs, (&server, &events), clock, console),
+        Command::Stream(configs, server, events) => {
+            live::run(&configs, (&server, &events), (options, file.is_some()), clock, console)
+        }
         Command::Devices(config) => devices(config),
         Command::Bench(config, form) => bench::run(&config, clock, form),
         Command::Record(config, record) => record::run(&config, &record, &clock, console),
@@ -64,6 +67,7 @@ pub fn run(command: Command, console: &Console) -> Result<(), Failure> {
         Command::Doctor(config) => doctor::run(&config),
         Command::User(config) => users::run(&config),
         Command::Completions(shell) => out(completions::script(shell).trim_end()).map(drop),
+        Command::Config(text) => out(&text).map(drop),
     }
 }
 

@@ -9,6 +9,7 @@ mod live;
 mod markers;
 mod passing;
 mod rules;
+pub mod tuning;
 
 pub use config::CameraConfig;
 pub use live::{LiveCamera, PendingCamera};
@@ -30,6 +31,7 @@ use crate::{
     },
 };
 use std::{fmt, sync::Arc};
+use tuning::Tuning;
 
 /// Why a camera cannot start, or why it ended: one sentence.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -73,6 +75,8 @@ pub struct Camera {
     pub controls: Arc<ControlBoard>,
     /// Where a browser sends to, if that is its source.
     pub inbox: Option<Arc<Inbox>>,
+    /// What of it can be changed.
+    pub tuning: Tuning,
 }
 
 impl Camera {
@@ -101,6 +105,7 @@ impl Camera {
             bus: Bus::default(),
             controls: Arc::default(),
             inbox: None,
+            tuning: Tuning::default(),
         }
     }
 }

@@ -10,6 +10,7 @@ mod absence;
 mod coded;
 mod delivery;
 pub mod demand;
+mod masks;
 mod opening;
 mod source_thread;
 mod state_changes;
@@ -21,9 +22,10 @@ pub use coded::Passed;
 pub use status::{CaptureStatus, SourceState};
 
 use crate::{
+    changeable::Changeable,
     failpoint,
     picture::{
-        Area, Picture, PicturePool, Size, fit,
+        Picture, PicturePool, Size, fit,
         mask::{self, Mask},
     },
     source::{Losses, NEXT_WAIT_MAX, OpenError, Source, SourceFormat, Stop},
@@ -33,6 +35,7 @@ use crate::{
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
 use delivery::Delivery;
 use demand::Demand;
+use masks::Masks;
 use source_thread::{SourceMessage, SourceThread};
 use std::{sync::Arc, thread};
 
@@ -88,7 +91,7 @@ pub struct CaptureParts {
     /// Sees every picture.
     pub tap: Tap,
     /// Drawn on every picture before anybody sees it.
-    pub masks: Vec<Mask>,
+    pub masks: Changeable<Vec<Mask>>,
     /// What happens when the source is lost.
     pub on_loss: OnLoss,
     /// Whether it is told when fewer pictures come than the source has said: of a camera, whose pictures are to come evenly.
@@ -226,7 +229,7 @@ fn run(
     let outcome = opening::first(&source, (&demand, &status, &*clock), &stop);
     let outcome = outcome.map(|outcome| {
         let (format, opening) = outcome?;
-        let masks = mask::areas(&masks, format.size).map_err(|error| OpenError(error.to_string()))?;
+        let masks = Masks::of(masks, format.size).map_err(|error| OpenError(error.to_string()))?;
         Ok((format, opening, masks))
     });
     let mut name = String::new();
@@ -307,7 +310,7 @@ struct CaptureLoop {
     /// The stream's size.
     size: Size,
     /// What is hidden, in pixels of that size.
-    masks: Vec<Area>,
+    masks: Masks,
     /// What the source said last that it lost.
     losses: Losses,
     /// How many pictures come, where that is watched.
@@ -329,6 +332,7 @@ impl CaptureLoop {
     fn run(mut self, source: &SourceThread) {
         while !self.stop.is_raised() && !self.is_given_up() {
             failpoint::hit("capture");
+            self.masks.look(self.size);
             if self.demand.is_to_rest() {
                 if !self.rest(source) {
                     return;
@@ -389,7 +393,7 @@ impl CaptureLoop {
     /// A picture as it is handed on, which the tap has seen.
     fn prepared(&mut self, picture: Picture) -> Arc<Picture> {
         let mut picture = self.fitted(picture);
-        mask::draw_masks(&mut picture, &self.masks);
+        mask::draw_masks(&mut picture, self.masks.areas());
         let picture = Arc::new(picture);
         (self.tap)(&picture);
         picture

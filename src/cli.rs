@@ -3,20 +3,28 @@
 //! Values are not checked here, because clap's own complaints are paragraphs; ours are one sentence each.
 
 mod cameras;
+pub mod catalog;
 mod complaint;
 pub mod completions;
+pub mod config;
 pub mod demand;
 pub mod doctor;
+mod environment;
+pub mod file;
 pub mod framing;
 pub mod kept;
+mod parse;
 pub mod rules;
 pub mod server;
 mod source;
 pub mod tls;
 pub mod users;
+mod written;
 
 pub use cameras::CAMERAS_MAX;
+pub use parse::{Surroundings, parse, parse_in, without};
 pub use source::SourceArgs;
+pub use written::{Place, Written};
 
 use crate::{
     camera_name::NAME_DEFAULT,
@@ -24,16 +32,16 @@ use crate::{
     quantity::{bits_text, bytes_text, span_text},
     window,
 };
-use clap::{Args, Parser, Subcommand, error::ErrorKind};
-use complaint::{command_of, sentence};
+use clap::{Args, Parser, Subcommand};
 use completions::Shell;
+use config::ConfigArgs;
 use demand::DemandArgs;
 use doctor::DoctorArgs;
 use framing::FramingArgs;
 use kept::{ExportArgs, SnapshotArgs, StorageArgs};
 use rules::RulesArgs;
 use server::ServerArgs;
-use std::{ffi::OsString, path::PathBuf};
+use std::path::PathBuf;
 use users::UserArgs;
 
 const EXAMPLES: &str = "\
@@ -43,12 +51,14 @@ Examples:
   hlscam --device Brio --bind 0.0.0.0 --size 1280x720 a camera by its name, for the whole network
   hlscam --device 0 --name desk --device 1 --name door --fps 15
                                                       two cameras, the second at 15 fps
+  hlscam config example > hlscam.toml                 every option, to be set in a file: --config hlscam.toml
   hlscam record --duration 30s --output out.mp4       half a minute of the first camera
   hlscam export --last 30s --output door.mp4          what a running hlscam has just shown
 
 Lengths of time are a number and a unit: 200ms, 2s, 5m, 24h, 7d.
 Bit rates count in thousands (2M is 2,000,000 bit/s), bytes in 1024s (1G is 1,073,741,824 bytes).
 The last of repeated options counts, but every --mask, --control, --host-name and --allow-origin does.
+Options may stand in a file, too, and in variables like HLSCAM_FPS=25: `hlscam config example`.
 With several --device, options before the first hold for all, and those behind one for that camera;
 the server, hooks, --storage and --min-free are one for all, wherever they stand.";
 
@@ -74,6 +84,9 @@ pub struct Cli {
     /// What is logged: off, error, warn, info, debug or trace; MODULE=LEVEL for a part of the program, with commas between
     #[arg(long, global = true, value_name = "LEVEL,...")]
     pub log: Option<String>,
+    /// The config file.
+    #[arg(long, value_name = "FILE", help = config::FILE_HELP)]
+    pub config: Option<PathBuf>,
     /// What to do; streaming when none is given.
     #[command(subcommand)]
     pub command: Option<CommandArgs>,
@@ -83,6 +96,15 @@ pub struct Cli {
     /// The same of the further cameras.
     #[arg(skip)]
     pub others: Vec<StreamArgs>,
+    /// Where the options of each of them were written; empty for other commands.
+    #[arg(skip)]
+    pub written: Vec<Vec<Written>>,
+    /// The config file that was read.
+    #[arg(skip)]
+    pub file: Option<PathBuf>,
+    /// What is to be warned of.
+    #[arg(skip)]
+    pub warnings: Vec<String>,
 }
 
 /// The commands beside streaming.
@@ -125,6 +147,12 @@ pub enum CommandArgs {
         /// What to do.
         #[command(subcommand)]
         action: UserArgs,
+    },
+    /// Check the config file, show what it means, or write an example of one
+    Config {
+        /// What to do.
+        #[command(subcommand)]
+        action: ConfigArgs,
     },
 }
 
@@ -414,69 +442,5 @@ pub enum Stop {
 impl From<UsageError> for Stop {
     fn from(error: UsageError) -> Stop {
         Stop::Usage(error)
-    }
-}
-
-/// Reads a command line; the first argument is the program's name.
-pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Cli, Stop> {
-    let args: Vec<OsString> = args.into_iter().collect();
-    let mut cli = parse_one(&args)?;
-    let words = args.get(1..).unwrap_or_default();
-    match &cli.command {
-        None if cameras::count(words) > 1 => {
-            let of_camera = |words: Vec<OsString>| Ok(parse_one(&[args[..1].to_vec(), words].concat())?.stream);
-            let mut streams = cameras::split(words)?.into_iter().map(of_camera).collect::<Result<Vec<_>, Stop>>()?;
-            cli.stream = streams.remove(0);
-            cli.others = streams;
-        }
-        Some(CommandArgs::Record(_)) if cameras::count(words) > 1 => {
-            let why = "one camera is recorded at a time; write --device once, or stream them all and record each by --from";
-            return Err(UsageError(why.to_owned()).into());
-        }
-        _ => {}
-    }
-    Ok(cli)
-}
-
-fn parse_one(args: &[OsString]) -> Result<Cli, Stop> {
-    Cli::try_parse_from(args).map_err(|error| match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-            Stop::Answer(error.render().to_string())
-        }
-        _ => Stop::Usage(UsageError(sentence(&error, &command_of(args)))),
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use clap::CommandFactory;
-
-    #[test]
-    fn clap_finds_no_fault_in_the_definition() {
-        Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn the_last_of_two_counts() {
-        let cli = parse(["hlscam", "--port", "1", "--port", "2", "-vv"].map(OsString::from)).expect("it is well formed");
-        assert_eq!((cli.stream.server.port.as_str(), cli.verbose), ("2", 2));
-    }
-
-    #[test]
-    fn several_cameras_share_what_stands_before_them() {
-        let line = "--fps 9 --device a --storage kept --device b --fps 8 --history-bytes 1G -v --name porch";
-        let cli = parse(std::iter::once("hlscam").chain(line.split_whitespace()).map(OsString::from)).expect("it is well formed");
-        let told = |stream: &StreamArgs| {
-            let StreamArgs { source, name, pipeline, window, .. } = stream;
-            assert_eq!(window.storage.as_deref(), Some(std::path::Path::new("kept")));
-            (source.device.clone(), name.clone(), pipeline.picture.fps.clone(), window.history_bytes.clone())
-        };
-        let of = |device: &str, name: Option<&str>, fps: &str, bytes: Option<&str>| {
-            (device.to_owned(), name.map(str::to_owned), Some(fps.to_owned()), bytes.map(str::to_owned))
-        };
-        assert_eq!(told(&cli.stream), of("a", None, "9", None));
-        assert_eq!(cli.others.iter().map(told).collect::<Vec<_>>(), [of("b", Some("porch"), "8", Some("1G"))]);
-        assert_eq!(cli.verbose, 1);
     }
 }

@@ -4,7 +4,7 @@
 
 use crate::{
     camera::CameraConfig,
-    cli::completions::Shell,
+    cli::{catalog, completions::Shell},
     console::LogConfig,
     detect::DetectConfig,
     hooks::{HooksConfig, url::Address},
@@ -20,17 +20,22 @@ mod bind;
 mod check;
 mod demand;
 pub mod doctor;
+mod effective;
 mod framing;
 pub mod kept;
+mod located;
 mod logging;
 mod passing;
 mod record;
 mod rules;
+mod show;
 mod source;
+mod streams;
 mod tls;
 pub mod users;
 
 pub use check::read;
+pub use effective::{Options, changed};
 
 /// A whole command line.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,6 +44,27 @@ pub struct Invocation {
     pub command: Command,
     /// How the log is written.
     pub log: LogConfig,
+    /// The config file that was read.
+    pub file: Option<String>,
+    /// What each option is, of each camera that is streamed.
+    pub options: Vec<Options>,
+    /// What is to be warned of.
+    pub warnings: Vec<String>,
+}
+
+/// Whether all cameras share an option.
+pub fn is_shared(option: &str) -> bool {
+    catalog::options().iter().any(|known| known.name == option && known.is_shared)
+}
+
+impl Invocation {
+    /// Logs where options come from that nobody typed.
+    pub fn tell(&self) {
+        if let (Command::Stream(..), Some(file)) = (&self.command, &self.file) {
+            tracing::info!("options are read from {file}, too");
+        }
+        self.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+    }
 }
 
 /// What to do.
@@ -66,6 +92,8 @@ pub enum Command {
     User(users::UserConfig),
     /// Print what a shell needs to complete what is typed.
     Completions(Shell),
+    /// Print this about the config file.
+    Config(String),
 }
 
 /// What is told of the cameras.

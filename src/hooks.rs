@@ -100,8 +100,8 @@ impl HookCounts {
     }
 }
 
-/// What all hooks have done.
-#[derive(Debug, Default)]
+/// What all hooks have done; clones are the same counts.
+#[derive(Clone, Debug, Default)]
 pub struct HooksCounts {
     /// The webhook.
     pub webhook: Arc<HookCounts>,
@@ -157,9 +157,27 @@ impl HooksCounts {
 }
 
 /// Running hooks.
-#[derive(Debug)]
 pub struct Hooks {
-    tasks: JoinSet<()>,
+    config: HooksConfig,
+    parts: HooksParts,
+    webhook: JoinSet<()>,
+    exec: JoinSet<()>,
+    broker: JoinSet<()>,
+}
+
+/// What hooks work with.
+struct HooksParts {
+    markers: Arc<MarkerService>,
+    counts: HooksCounts,
+    kinds: Vec<Kind>,
+    keep: Option<Keep>,
+}
+
+/// From when on a hook is told what happens.
+#[derive(Clone, Copy)]
+enum Since {
+    Beginning,
+    Now,
 }
 
 impl Hooks {
@@ -171,45 +189,83 @@ impl Hooks {
         counts: &HooksCounts,
         (kinds, keep): (Vec<Kind>, Option<Keep>),
     ) -> Hooks {
-        let mut tasks = JoinSet::new();
-        if let Some(target) = config.webhook {
-            let (events, counts) = (markers.events.clone(), counts.webhook.clone());
-            let told = kept(events, counts.clone(), move |heard| webhook::run(target.clone(), heard, counts.clone()));
-            tasks.spawn(told.in_current_span());
+        let parts = HooksParts { markers: markers.clone(), counts: counts.clone(), kinds, keep };
+        let webhook = config.webhook.clone().map(|target| parts.webhook(target, Since::Beginning)).unwrap_or_default();
+        let exec = config.exec.clone().map(|command| parts.exec(command, Since::Beginning)).unwrap_or_default();
+        let broker = config.broker.clone().map(|target| parts.broker(target, Since::Beginning)).unwrap_or_default();
+        Hooks { config, parts, webhook, exec, broker }
+    }
+
+    /// Those that are asked for now, from now on; must be called inside a runtime. A hook that stays the same goes on; of one that is
+    /// replaced, what it was telling is given up.
+    pub async fn change(&mut self, config: HooksConfig) {
+        let (before, parts) = (std::mem::replace(&mut self.config, config.clone()), &self.parts);
+        if config.webhook != before.webhook {
+            self.webhook.shutdown().await;
+            self.webhook = config.webhook.map(|target| parts.webhook(target, Since::Now)).unwrap_or_default();
         }
-        if let Some(command) = config.exec {
-            let (events, counts) = (markers.events.clone(), counts.exec.clone());
-            let told = kept(events, counts.clone(), move |heard| exec::run(command.clone(), exec::TIMEOUT, heard, counts.clone()));
-            tasks.spawn(told.in_current_span());
+        if config.exec != before.exec {
+            self.exec.shutdown().await;
+            self.exec = config.exec.map(|command| parts.exec(command, Since::Now)).unwrap_or_default();
         }
-        if let Some(target) = config.broker {
-            let (counts, shared) = (counts.broker.clone(), counts.topic_shared.clone());
-            let (markers, events) = (markers.clone(), markers.events.clone());
-            let told = kept(events, counts.clone(), move |(_, listener)| {
-                let ours = (kinds.clone(), keep.clone());
-                broker::run(target.clone(), markers.clone(), listener, (counts.clone(), shared.clone()), ours)
-            });
-            tasks.spawn(told.in_current_span());
+        if config.broker != before.broker {
+            self.broker.shutdown().await;
+            self.broker = config.broker.map(|target| parts.broker(target, Since::Now)).unwrap_or_default();
         }
-        Hooks { tasks }
     }
 
     /// Waits until the last events are told, but not for long. The markers must have ended.
     pub async fn end(mut self) {
-        if timeout(END_GRACE, async { while self.tasks.join_next().await.is_some() {} }).await.is_err() {
+        let all = async {
+            for tasks in [&mut self.webhook, &mut self.exec, &mut self.broker] {
+                while tasks.join_next().await.is_some() {}
+            }
+        };
+        if timeout(END_GRACE, all).await.is_err() {
             tracing::warn!("a hook did not end within {} s, and is aborted", END_GRACE.as_secs());
         }
     }
 }
 
-/// Runs a hook on what happens from the run's beginning on. One that ends by a bug begins anew with what happens after it: the event that it
+impl HooksParts {
+    fn webhook(&self, target: webhook::Endpoint, since: Since) -> JoinSet<()> {
+        let (events, counts) = (self.markers.events.clone(), self.counts.webhook.clone());
+        task(kept((events, since), counts.clone(), move |heard| webhook::run(target.clone(), heard, counts.clone())))
+    }
+
+    fn exec(&self, command: String, since: Since) -> JoinSet<()> {
+        let (events, counts) = (self.markers.events.clone(), self.counts.exec.clone());
+        task(kept((events, since), counts.clone(), move |heard| exec::run(command.clone(), exec::TIMEOUT, heard, counts.clone())))
+    }
+
+    fn broker(&self, target: broker::BrokerAddress, since: Since) -> JoinSet<()> {
+        let (counts, shared) = (self.counts.broker.clone(), self.counts.topic_shared.clone());
+        let (markers, events) = (self.markers.clone(), self.markers.events.clone());
+        let (kinds, keep) = (self.kinds.clone(), self.keep.clone());
+        task(kept((events, since), counts.clone(), move |(_, listener)| {
+            let ours = (kinds.clone(), keep.clone());
+            broker::run(target.clone(), markers.clone(), listener, (counts.clone(), shared.clone()), ours)
+        }))
+    }
+}
+
+fn task(hook: impl Future<Output = ()> + Send + 'static) -> JoinSet<()> {
+    let mut tasks = JoinSet::new();
+    tasks.spawn(hook.in_current_span());
+    tasks
+}
+
+/// Runs a hook on what happens from the run's beginning on, or from now on. One that ends by a bug begins anew with what happens after it: the event that it
 /// died of might kill the next one, too.
 async fn kept<Hook: Future<Output = ()> + Send + 'static>(
-    events: Arc<Events>,
+    (events, since): (Arc<Events>, Since),
     counts: Arc<HookCounts>,
     run: impl Fn((Arc<Events>, Listener)) -> Hook,
 ) {
-    let mut first = Some(events.listen_after(""));
+    let mut first = Some(match since {
+        Since::Beginning => events.listen_after(""),
+        Since::Now => events.listen(),
+    });
     let begin = || {
         let listener = first.take().unwrap_or_else(|| {
             counts.failed.bump();

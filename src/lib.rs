@@ -21,6 +21,7 @@ mod threads;
 pub mod time;
 
 // What is made of it.
+pub mod changeable;
 pub mod counter;
 pub mod grid;
 pub mod panics;

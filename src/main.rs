@@ -2,7 +2,7 @@
 
 use hlscam::{
     app,
-    cli::{self, Stop},
+    cli::{self, Stop, Surroundings},
     config,
     console::{self, Console, EXIT_FAILED, EXIT_USAGE},
 };
@@ -21,13 +21,15 @@ fn main() -> ExitCode {
 /// All but the last words.
 fn run() -> ExitCode {
     console::explain_panics();
-    let invocation = match cli::parse(env::args_os()).and_then(|cli| Ok(config::read(&cli)?)) {
+    let read = cli::parse_in(env::args_os(), &Surroundings::of_process()).and_then(|cli| Ok(config::read(&cli)?));
+    let invocation = match read {
         Ok(invocation) => invocation,
         Err(Stop::Answer(text)) => return console::answer(&text),
         Err(Stop::Usage(error)) => return console::error(&error, EXIT_USAGE),
     };
     let console = Console::start(&invocation.log);
-    match catch_unwind(AssertUnwindSafe(|| app::run(invocation.command, &console))) {
+    invocation.tell();
+    match catch_unwind(AssertUnwindSafe(|| app::run(invocation, &console))) {
         Ok(Ok(())) => ExitCode::SUCCESS,
         Ok(Err(error)) => console::error(&error, EXIT_FAILED),
         // The hook has told it already.

@@ -176,6 +176,9 @@ impl Pipeline {
             tracing::warn!("the wall clock was stepped; dates begin anew behind a discontinuity");
             self.close()?;
         }
+        if self.frame_in_segment(frame.number) == 0 {
+            self.take_bitrates()?;
+        }
         let begins = !self.is_open();
         if begins {
             self.open(ready.picture.size(), frame)?;
@@ -196,6 +199,14 @@ impl Pipeline {
             }
         }
         Ok(())
+    }
+
+    /// Encoders with another bit rate are others, and what they give stands behind a discontinuity.
+    fn take_bitrates(&mut self) -> Result<(), PipelineError> {
+        let taken = self.renditions.iter_mut().filter_map(Rendition::take_bitrate).last();
+        let Some(bitrate) = taken.filter(|_| self.is_open()) else { return Ok(()) };
+        tracing::info!("the encoder begins anew, with {} kbit/s", bitrate / 1000);
+        self.close()
     }
 
     fn compose(&mut self, ready: ReadyFrame) -> Result<Arc<Picture>, PipelineError> {

@@ -3,6 +3,7 @@
 
 use crate::{
     bus::{Encoded, Publisher, SubscriberEnded},
+    changeable::Changeable,
     encode::{self, EncodeConfig, EncodeError, EncodedFrame, Encoder, EncoderInput},
     grid::Grid,
     pacer::{PacedFrame, Shown},
@@ -34,6 +35,8 @@ pub struct RenditionParts {
     pub size: Option<Size>,
     /// Encoder, preset, bit rate.
     pub encode: EncodeConfig,
+    /// The bit rate, once it is set: from the next segment on.
+    pub bitrate: Changeable<u32>,
     /// The frame grid, and where it is cut.
     pub grid: Grid,
     /// How the first segment is numbered.
@@ -90,6 +93,8 @@ pub struct Rendition {
     /// Where what was published ends.
     reached: Option<Ticks>,
     spent: RenditionTimes,
+    /// How often the bit rate had been set when the encoder was asked last.
+    bitrate_version: u64,
 }
 
 /// Time spent so far, on the calling thread.
@@ -116,6 +121,7 @@ impl Rendition {
             passing: None,
             reached: None,
             spent: RenditionTimes::default(),
+            bitrate_version: 0,
         }
     }
 
@@ -127,6 +133,13 @@ impl Rendition {
     /// Time spent so far.
     pub fn spent(&self) -> RenditionTimes {
         self.spent
+    }
+
+    /// Takes another bit rate, if one was set since the last time; an encoder that is open then does not have it.
+    pub fn take_bitrate(&mut self) -> Option<u32> {
+        let bitrate = self.parts.bitrate.newer_than(&mut self.bitrate_version)?;
+        self.parts.encode.bitrate = bitrate;
+        Some(bitrate)
     }
 
     /// Opens an encoder for pictures of that size. Its first frame begins a run of segments, whose dates have that anchor.

@@ -16,6 +16,7 @@ mod page;
 mod routes;
 
 pub use api::{
+    config::{Reload, Reloaded},
     events::{HEARTBEAT, RETRY_MS, SUBSCRIBERS_MAX, SUBSCRIBERS_OF_PROXY_MAX, SUBSCRIBERS_PER_ADDRESS_MAX},
     markers::{BODY_TIMEOUT, LIMIT_DEFAULT},
 };

@@ -2,8 +2,9 @@
 
 use crate::{
     capture::{CaptureStatus, SourceState},
+    changeable::Changeable,
     counter::{Gauge, Percentiles, Samples, round},
-    detect::kind::Kind,
+    detect::{kind::Kind, watcher::Pace},
     governor::MachineReport,
     pacer::PacerCounts,
     stream::StreamStatus,
@@ -36,14 +37,14 @@ pub struct Status {
 pub struct StatusParts {
     /// When it began.
     pub started: WallTime,
-    /// Detector runs per second, at most; zero when nothing is searched.
-    pub detect_fps: f64,
+    /// How it is searched; at no rate where nothing is.
+    pub pace: Changeable<Pace>,
     /// What is searched, by name.
     pub cascade: String,
     /// The kinds of what may be found.
     pub kinds: Vec<Kind>,
     /// Bit rate, bit/s.
-    pub bitrate: u32,
+    pub bitrate: Changeable<u32>,
 }
 
 impl Status {
@@ -88,7 +89,7 @@ impl Status {
             },
             detection: DetectionReport {
                 cascade: self.asked.cascade.clone(),
-                fps: self.asked.detect_fps,
+                fps: self.asked.pace.get().rate(),
                 faces: kinds.values().sum(),
                 kinds,
                 runs: detector.runs.get(),
@@ -102,7 +103,7 @@ impl Status {
             encoder: EncoderReport {
                 name: encoder.name,
                 codecs: encoder.codecs,
-                bitrate: self.asked.bitrate,
+                bitrate: self.asked.bitrate.get(),
                 load: self.stream.load.share(now),
             },
             machine: self.stream.machine(),

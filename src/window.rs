@@ -151,6 +151,14 @@ pub struct Window {
     state: Mutex<State>,
     version: watch::Sender<u64>,
     waiter_permits: Arc<Semaphore>,
+    /// Its length and its bytes, where they were changed.
+    limits: Mutex<Option<(Span, u64)>>,
+}
+
+fn limit(state: &mut State, limits: Option<(Span, u64)>) {
+    if let Some((span, bytes_max)) = limits {
+        state.config = Arc::new(WindowConfig { span, bytes_max, ..(*state.config).clone() });
+    }
 }
 
 impl Window {
@@ -158,16 +166,32 @@ impl Window {
     pub fn new(config: WindowConfig, clock: Arc<dyn Clock>) -> Window {
         let state = Mutex::new(State::new(config.clone()));
         let waiter_permits = Arc::new(Semaphore::new(WAITERS_MAX));
-        Window { expected: config, settled: OnceLock::new(), clock, state, version: watch::Sender::new(0), waiter_permits }
+        Window {
+            expected: config,
+            settled: OnceLock::new(),
+            clock,
+            state,
+            version: watch::Sender::new(0),
+            waiter_permits,
+            limits: Mutex::default(),
+        }
     }
 
     /// The source is open, and the window is what it says: once, before the first part. What earlier runs have left is listed from then on.
     pub fn settle(&self, config: WindowConfig, past: Option<Past>) {
         self.change(|state| {
             state.config = Arc::new(self.settled.get_or_init(|| config).clone());
+            limit(state, *lock(&self.limits));
             let past = past.filter(|past| !past.segments.is_empty());
             past.map(|past| state.restore(past)).is_some()
         });
+    }
+
+    /// Another length, and other bytes, from the next part on: what is too much then is listed no more. For windows in memory.
+    pub fn set_limits(&self, span: Span, bytes_max: u64) {
+        let mut state = lock(&self.state);
+        *lock(&self.limits) = Some((span, bytes_max));
+        limit(&mut state, Some((span, bytes_max)));
     }
 
     /// The disk has a segment, or could not take it. No new version: what is listed stays the same.

@@ -1,7 +1,7 @@
 //! Ctrl-C and the termination signals: the first ends the stream properly, the second ends the process at once.
 //!
 //! On Unix all is done inside the signal's handler, by a flag and a pipe: no thread, no lock and no line of the log stands between a second
-//! signal and the end. What was ignored when the program began stays ignored: `nohup` and the background jobs of a shell mean it.
+//! signal and the end. Where there is a config file, a SIGHUP that another process sends has it read again. What was ignored when the program began stays ignored: `nohup` and the background jobs of a shell mean it.
 
 use super::Failure;
 use crate::time::Span;
@@ -34,28 +34,59 @@ mod system {
         /// The other end. With all signals ignored nobody else has it, and a closed bell would ring for ever.
         _rope: UnixStream,
         told: AtomicBool,
+        /// The config file is to be read again.
+        reloads: Arc<AtomicBool>,
+    }
+
+    /// A terminal belongs to this process: what its shell sends when it closes is meant for the end.
+    fn has_terminal() -> bool {
+        std::fs::File::open("/dev/tty").is_ok()
     }
 
     impl Interrupt {
         /// Listens from now on; once per process.
         pub(in crate::app) fn install() -> Result<Interrupt, Failure> {
-            Interrupt::listen().map_err(|error| Failure(format!("cannot listen for signals: {error}")))
+            Interrupt::listen_or_say(|_| false)
         }
 
-        fn listen() -> io::Result<Interrupt> {
+        /// The same, and SIGHUP asks that the config file is read again, unless a terminal has closed.
+        pub(in crate::app) fn install_with_reload() -> Result<Interrupt, Failure> {
+            let has_terminal = has_terminal();
+            Interrupt::listen_or_say(move |sender| match sender {
+                Sender::System => false,
+                Sender::Parent => !has_terminal,
+                Sender::Process => true,
+            })
+        }
+
+        /// Whether the config file is to be read again; true once each time.
+        pub(in crate::app) fn is_to_reload(&self) -> bool {
+            self.reloads.swap(false, Ordering::Relaxed)
+        }
+
+        fn listen_or_say(is_reload: impl Fn(Sender) -> bool + Copy + Send + Sync + 'static) -> Result<Interrupt, Failure> {
+            Interrupt::listen(is_reload).map_err(|error| Failure(format!("cannot listen for signals: {error}")))
+        }
+
+        fn listen(is_reload: impl Fn(Sender) -> bool + Copy + Send + Sync + 'static) -> io::Result<Interrupt> {
             let (bell, rope) = UnixStream::pair()?;
             // A handler that waited for room would hang the thread that it interrupts.
             rope.set_nonblocking(true)?;
-            let asked = Arc::new(AtomicBool::new(false));
+            let (asked, reloads) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
             for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP] {
                 let ignored = is_ignored(signal)?;
                 if ignored && signal != libc::SIGINT {
                     continue;
                 }
-                let (asked, rope) = (asked.clone(), rope.try_clone()?);
+                let (asked, reloads, rope) = (asked.clone(), reloads.clone(), rope.try_clone()?);
                 on_signal(signal, move |sender| {
                     // Shells have their background jobs ignore Ctrl-C; a script that ends its own job by `kill -INT` means it.
                     if ignored && sender != Sender::Parent {
+                        return;
+                    }
+                    if signal == libc::SIGHUP && is_reload(sender) {
+                        // Looked at within the wait of the caller, who may be at its end by now.
+                        reloads.store(true, Ordering::Relaxed);
                         return;
                     }
                     // A terminal that closes, and systemd after SIGTERM, send SIGHUP behind another signal: that is not somebody who
@@ -67,7 +98,7 @@ mod system {
                     (&rope).write_all(&[1]).ok();
                 })?;
             }
-            Ok(Interrupt { bell, _rope: rope, told: AtomicBool::new(false) })
+            Ok(Interrupt { bell, _rope: rope, told: AtomicBool::new(false), reloads })
         }
 
         /// Waits that long; true as soon as the user wants to end.
@@ -110,6 +141,16 @@ mod system {
             })
             .map_err(|error| Failure(error.to_string()))?;
             Ok(Interrupt(receiver, AtomicBool::new(false)))
+        }
+
+        /// The same: there is no signal that asks for the config file.
+        pub(in crate::app) fn install_with_reload() -> Result<Interrupt, Failure> {
+            Interrupt::install()
+        }
+
+        /// Whether the config file is to be read again.
+        pub(in crate::app) fn is_to_reload(&self) -> bool {
+            false
         }
 
         /// Waits that long; true as soon as the user wants to end.

@@ -1,5 +1,6 @@
 //! The default command: stream one source or several, until the last ends or the user ends them.
 
+mod reload;
 mod stream_thread;
 
 use super::{Failure, OPENING_LOOK, failed, interrupt::Interrupt, limits, service_manager::ServiceManager};
@@ -7,7 +8,8 @@ use crate::{
     camera::{Camera, CameraConfig, Cameras, PendingCamera},
     capture::{CaptureParts, SourceState},
     certificate::Certificates,
-    config::EventsConfig,
+    changeable::Changeable,
+    config::{EventsConfig, Options},
     console::{
         Console, STATUS_PERIOD,
         addresses::{self, Offer},
@@ -16,12 +18,13 @@ use crate::{
     detect::CascadeSpec,
     failpoint, host,
     mdns::{Announcement, Service},
-    server::{self, AccessConfig, Door, Limits, Listener, Place, Protection, ServerConfig, Site},
+    server::{self, Door, Limits, Listener, Place, Protection, ServerConfig, Site},
     source::SourceFormat,
     store::{SharedStore, Store, last_run::LastRun},
     time::{Clock, Span},
     window::History,
 };
+use reload::Reloader;
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
@@ -42,10 +45,11 @@ const SERVER_THREADS: usize = 2;
 pub(super) fn run(
     configs: &[CameraConfig],
     (server, events): (&ServerConfig, &EventsConfig),
+    (options, has_file): (Vec<Options>, bool),
     clock: Arc<dyn Clock>,
     console: &Console,
 ) -> Result<(), Failure> {
-    let interrupt = Interrupt::install()?;
+    let interrupt = if has_file { Interrupt::install_with_reload()? } else { Interrupt::install()? };
     let listener = over_tls(server::bind(server).map_err(failed)?, server, &clock)?;
     let fingerprint = listener.authority().map(|authority| authority.fingerprint.clone());
     let place = listener.place().clone();
@@ -57,10 +61,16 @@ pub(super) fn run(
     let store = Store::open_shared(&events.location, clock.wall()).map_err(failed)?;
     let (pending, sources): (Vec<_>, Vec<_>) = start_all(configs, &store, &place.key(), &clock)?.into_iter().unzip();
     let cameras: Vec<Arc<Camera>> = pending.iter().map(|pending| pending.camera.clone()).collect();
-    let serving = Serving::start(&all_of(&cameras)?, listener, (server.access.clone(), door))?;
+    let hooks = Changeable::new(events.hooks.clone());
+    let reloader = Arc::new(Reloader::new(options, cameras.clone(), hooks.clone()));
+    let site = Site::new(&all_of(&cameras)?, server.access.clone(), door).reloads_by({
+        let reloader = reloader.clone();
+        Arc::new(move || reloader.reload())
+    });
+    let serving = Serving::start(site, listener)?;
     let (supervision, supervised) = stream_thread::supervision(configs.len(), serving.runtime.handle().clone());
     let parts = configs.iter().zip(pending.into_iter().zip(sources));
-    let threads = parts.map(|(config, started)| StreamThread::start(config, events.hooks.clone(), started, supervised.clone()));
+    let threads = parts.map(|(config, started)| StreamThread::start(config, hooks.clone(), started, supervised.clone()));
     let threads = threads.collect::<Result<Vec<_>, _>>();
     drop(supervised);
     let mut announcement = announced(server, &place);
@@ -69,7 +79,7 @@ pub(super) fn run(
         Place::Network(at) => Some(Offer { at: *at, scheme: server.scheme(), is_guarded, fingerprint, name }),
         Place::Unix(_) => None,
     };
-    let streaming = Streaming { serving, cameras, supervision, place, offer };
+    let streaming = Streaming { serving, cameras, supervision, place, offer, reloader };
     let mut manager = ServiceManager::start();
     // A bug here too is told to the viewers before the program ends.
     let watched = catch_unwind(AssertUnwindSafe(|| {
@@ -159,10 +169,9 @@ struct Serving {
 
 impl Serving {
     /// Answers from now on, however long a source takes to open.
-    fn start(cameras: &Cameras, listener: Listener, (access, door): (AccessConfig, Door)) -> Result<Serving, Failure> {
+    fn start(site: Site, listener: Listener) -> Result<Serving, Failure> {
         let runtime = runtime::Builder::new_multi_thread().worker_threads(SERVER_THREADS).enable_all().build().map_err(failed)?;
         let (shutdown, wanted) = oneshot::channel();
-        let site = Site::new(cameras, access, door);
         let served = runtime.spawn(server::serve(listener, site, Limits::default(), async { wanted.await.unwrap_or(()) }));
         Ok(Serving { runtime, served, shutdown })
     }
@@ -176,6 +185,7 @@ struct Streaming {
     place: Place,
     /// What browsers can open; not a Unix socket.
     offer: Option<Offer>,
+    reloader: Arc<Reloader>,
 }
 
 impl Streaming {
@@ -191,6 +201,10 @@ impl Streaming {
         while !interrupt.wait(if display.is_some() { STATUS_PERIOD } else { OPENING_LOOK }) && !self.has_ended() {
             failpoint::hit("main");
             manager.look(&self.cameras);
+            if interrupt.is_to_reload() {
+                // The log has it.
+                self.reloader.reload().ok();
+            }
             if let Some(why) = announcement.as_mut().and_then(|announcement| announcement.trouble()) {
                 tracing::warn!("the network may not know the name of this computer: {why}");
             }

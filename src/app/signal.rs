@@ -19,8 +19,10 @@ pub(super) fn is_ignored(signal: i32) -> io::Result<bool> {
 pub(super) enum Sender {
     /// The process that began this one.
     Parent,
-    /// The terminal, or another process.
-    Other,
+    /// Another process.
+    Process,
+    /// The system, for a terminal.
+    System,
 }
 
 /// Calls `action` at each such signal from now on, on whatever thread it interrupts. The action may do only what a signal handler may: set
@@ -31,7 +33,11 @@ pub(super) fn on_signal(signal: i32, action: impl Fn(Sender) + Send + Sync + 'st
         // SAFETY: the system fills in the sender of what a process sends, and says in the code that it is one; asking for the parent is
         // allowed in a handler and touches no memory.
         let is_parent = unsafe { info.si_code == libc::SI_USER && info.si_pid() == libc::getppid() };
-        action(if is_parent { Sender::Parent } else { Sender::Other });
+        action(match info.si_code {
+            libc::SI_USER if is_parent => Sender::Parent,
+            libc::SI_USER => Sender::Process,
+            _ => Sender::System,
+        });
     };
     // SAFETY: the two callers, in this file and in `interrupt`, do only what is listed above: no lock, no memory, no panic.
     unsafe { signal_hook_registry::register_sigaction(signal, handler) }.map(drop)

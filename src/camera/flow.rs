@@ -1,13 +1,14 @@
 //! Assembles the flow of one camera: source, capture, detector, pipeline. Consumers of its output, such as a window or a recording, subscribe
 //! to its bus.
 
-use super::{CameraConfig, CameraError, passing};
+use super::{CameraConfig, CameraError, passing, tuning::Tuning};
 use crate::{
     bus::{Bus, Publishers},
     capture::{
         Capture, CaptureParts, CaptureStatus, Opener, Tap,
         demand::{Demand, Unwatched},
     },
+    changeable::Changeable,
     compose::compositor::{ClockStrip, CompositorParts, Detections, Hiding},
     detect::{
         self as detection, CascadeSpec, Detection,
@@ -48,6 +49,8 @@ pub struct Flow {
     pub controls: Arc<ControlBoard>,
     /// Where a browser sends to, if that is its source.
     pub inbox: Option<Arc<Inbox>>,
+    /// What of it can be changed.
+    pub tuning: Tuning,
     publishers: Publishers,
     detections: Detections,
     /// Ends with the stream.
@@ -100,12 +103,13 @@ impl Flow {
         (clock, demand): (Arc<dyn Clock>, Arc<Demand>),
         and_run: OnRun,
     ) -> Result<(Flow, CaptureParts), CameraError> {
+        let tuning = Tuning::new(config);
         let status = Arc::new(Status::new(StatusParts {
             started: clock.wall(),
-            detect_fps: config.detect_fps().unwrap_or_default(),
+            pace: if config.detect_fps().is_some() { tuning.pace.clone() } else { Changeable::default() },
             cascade: config.detect.what(),
             kinds: config.detect.cascades.iter().map(CascadeSpec::kind).collect(),
-            bitrate: config.encode.bitrate,
+            bitrate: tuning.bitrate.clone(),
         }));
         let controls = Arc::new(ControlBoard::new(config.controls.clone()));
         let pass = passing::switch(config);
@@ -118,7 +122,7 @@ impl Flow {
         let watcher = match detection::open(&config.detect).map_err(CameraError::new)? {
             Some(detector) => {
                 let (counts, on_run) = (status.stream.detector.clone(), on_run(status.clone(), run_sender, and_run));
-                let watcher = Watcher::start(detector, config.detect.fps, clock.clone(), counts, on_run);
+                let watcher = Watcher::start(detector, tuning.pace.clone(), clock.clone(), counts, on_run);
                 Some(Arc::new(watcher.map_err(CameraError::new)?))
             }
             None => None,
@@ -134,14 +138,17 @@ impl Flow {
                 Box::new(move || nothing.clone())
             }
         };
-        let (masks, on_loss, status_of_capture) = (config.masks.clone(), config.on_loss, status.stream.capture.clone());
+        let (masks, on_loss, status_of_capture) = (tuning.masks.clone(), config.on_loss, status.stream.capture.clone());
         // Pictures of a file come as they were made, and those of a browser as its camera and its network let them.
         let is_rate_watched = !matches!(config.source, SourceSpec::File(_) | SourceSpec::Browser);
         let parts =
             CaptureParts { opener, tap, masks, on_loss, is_rate_watched, demand, clock: clock.clone(), status: status_of_capture };
         let detections = Detections { newest, hiding };
         let (bus, publishers) = Bus::open();
-        Ok((Flow { config: config.clone(), clock, status, bus, controls, inbox, publishers, detections, watcher, pass }, parts))
+        Ok((
+            Flow { config: config.clone(), clock, status, bus, controls, inbox, tuning, publishers, detections, watcher, pass },
+            parts,
+        ))
     }
 
     /// The rate of its frames, from a source of that format.
@@ -154,9 +161,10 @@ impl Flow {
         log_format(&capture.format);
         let (rate, detect_fps) = (self.rate(&capture.format), self.config.detect_fps());
         let pass = passing::begin(&self, &capture.format)?;
-        let Flow { config, clock, status, publishers, detections, watcher, .. } = self;
+        let Flow { config, clock, status, tuning, publishers, detections, watcher, .. } = self;
         let FlowLimits { first, frames_max } = extent;
-        let pipeline = pipeline_parts(&config, (rate, first), (detections, publishers), &clock, &status);
+        let mut pipeline = pipeline_parts(&config, (rate, first), (detections, publishers), &clock, &status);
+        (pipeline.compositor.overlay, pipeline.compositor.masks) = (tuning.overlay, tuning.masks);
         let parts = StreamParts { pipeline, frames_max, clock, detect_fps, pass, status: status.stream.clone() };
         let stream = stream::start(capture, parts).map_err(CameraError::new)?;
         Ok(RunningFlow { stream, watcher, capture: status.stream.capture.clone() })
@@ -192,12 +200,14 @@ pub(crate) fn pipeline_parts(
     clock: &Arc<dyn Clock>,
     status: &Arc<Status>,
 ) -> PipelineParts {
-    let (grid, status) = (Grid::new(rate, config.lengths), &status.stream.pipeline);
+    let (bitrate, status) = (status.asked.bitrate.clone(), &status.stream.pipeline);
+    let grid = Grid::new(rate, config.lengths);
     let grid = if config.unwatched == Unwatched::Close { grid.with_short_lead() } else { grid };
     let Publishers { pictures, frames, events } = publishers;
     let rendition = RenditionParts {
         size: None,
         encode: config.encode.clone(),
+        bitrate,
         grid,
         first,
         opener: encoder_opener(),
@@ -207,7 +217,8 @@ pub(crate) fn pipeline_parts(
         events,
     };
     let compositor = CompositorParts {
-        overlay: config.overlay,
+        overlay: Changeable::new(config.overlay),
+        masks: Changeable::default(),
         clock_strip: clock_strip(config),
         rate,
         detections,

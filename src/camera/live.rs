@@ -68,6 +68,7 @@ impl Camera {
             bus,
             controls,
             inbox,
+            tuning: flow.tuning.clone(),
             demand,
             history,
             catalog,

@@ -3,9 +3,13 @@
 //! Options before the first `--device` hold for all cameras, those behind a `--device` for its camera. What all cameras share, like the
 //! server, stands for all wherever it is written. Each camera is then read as a command line of its own.
 
-use super::UsageError;
+use super::{
+    UsageError,
+    catalog::{self, Kind, OptionInfo},
+    written::{Layer, Place, Written},
+};
 use crate::console::shown;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 
 /// Most cameras of one process: more than that are a matter of several machines, and of a grid of pictures nobody can look at.
 pub const CAMERAS_MAX: usize = 16;
@@ -15,48 +19,26 @@ pub(super) const DEVICE: &str = "--device";
 const NAME: &str = "--name";
 /// The one option whose value may begin with a hyphen.
 const MASK: &str = "--mask";
-/// What all cameras share: it is one value.
-const SHARED: [&str; 10] = [
-    "--bind",
-    "--port",
-    "--on-event",
-    "--on-event-exec",
-    "--mqtt",
-    "--storage",
-    "--min-free",
-    "--users",
-    "--password-file",
-    "--open",
-];
-/// The same, and each of its values counts.
-const SHARED_LISTS: [&str; 2] = ["--host-name", "--allow-origin"];
-
-/// An option as it was typed: its name, and its words.
-struct Typed {
-    name: String,
-    words: Vec<OsString>,
-}
-
-impl Typed {
-    /// Its value, where it has one.
-    fn value(&self) -> &OsStr {
-        let first = || self.words[0].to_str().and_then(|word| word.split_once('=')).map_or("", |(_, value)| value);
-        self.words.get(1).map_or_else(|| OsStr::new(first()), OsString::as_os_str)
-    }
-}
+/// Names the config file, which is not an option of a camera.
+const CONFIG: &str = "--config";
 
 /// How many cameras the words of a command line ask for.
 pub(super) fn count(words: &[OsString]) -> usize {
     options(words).iter().filter(|option| option.name == DEVICE).count()
 }
 
-/// The words of each camera, without the program's name. They are known to be a command line.
-pub(super) fn split(words: &[OsString]) -> Result<Vec<Vec<OsString>>, UsageError> {
-    let (mut of_all, mut shared, mut cameras) = (Vec::new(), Vec::<Typed>::new(), Vec::<Vec<Typed>>::new());
-    for option in options(words) {
+/// What holds for all cameras and for each. The words, without the program's name, are known to be a command line. With one `--device` the
+/// order does not matter, and all of it holds for all.
+pub(super) fn layer(words: &[OsString]) -> Result<Layer, UsageError> {
+    let all = options(words).into_iter().filter(|option| option.name != CONFIG);
+    if count(words) <= 1 {
+        return Ok(Layer { of_all: all.collect(), cameras: Vec::new() });
+    }
+    let (mut of_all, mut shared, mut cameras) = (Vec::new(), Vec::<Written>::new(), Vec::<Vec<Written>>::new());
+    for option in all {
         let name = option.name.as_str();
-        if SHARED.contains(&name) || SHARED_LISTS.contains(&name) {
-            refuse_second(&shared, &option)?;
+        if let Some(info) = info(name).filter(|info| info.is_shared) {
+            refuse_second(&shared, &option, info)?;
             shared.push(option);
         } else if name == DEVICE {
             cameras.push(vec![option]);
@@ -79,39 +61,45 @@ pub(super) fn split(words: &[OsString]) -> Result<Vec<Vec<OsString>>, UsageError
         let n = cameras.len();
         return Err(UsageError(format!("{n} cameras are too many for one hlscam; write {DEVICE} at most {CAMERAS_MAX} times")));
     }
-    let common: Vec<OsString> = of_all.into_iter().chain(shared).flat_map(|option| option.words).collect();
-    let own = |camera: Vec<Typed>| camera.into_iter().flat_map(|option| option.words);
-    Ok(cameras.into_iter().map(|camera| common.iter().cloned().chain(own(camera)).collect()).collect())
+    of_all.extend(shared);
+    Ok(Layer { of_all, cameras })
+}
+
+fn info(name: &str) -> Option<&'static OptionInfo> {
+    catalog::option(name.strip_prefix("--")?)
 }
 
 /// What cameras share has one value: one behind each camera would mean what there is not.
-fn refuse_second(shared: &[Typed], option: &Typed) -> Result<(), UsageError> {
-    let is_other = |before: &&Typed| before.name == option.name && before.value() != option.value();
-    if SHARED_LISTS.contains(&option.name.as_str()) || !shared.iter().any(|before| is_other(&before)) {
+fn refuse_second(shared: &[Written], option: &Written, info: &OptionInfo) -> Result<(), UsageError> {
+    let is_other = |before: &Written| before.name == option.name && before.value() != option.value();
+    if info.kind != Kind::Value || !shared.iter().any(is_other) {
         return Ok(());
     }
     Err(UsageError(format!("{} is one for all cameras, and is given two values; write it once", option.name)))
 }
 
-fn text(option: &Typed) -> String {
+fn text(option: &Written) -> String {
     shown(&option.value().to_string_lossy())
 }
 
 /// The options with their values. A word without a hyphen belongs to what is before it.
-fn options(words: &[OsString]) -> Vec<Typed> {
-    let mut options: Vec<Typed> = Vec::new();
+fn options(words: &[OsString]) -> Vec<Written> {
+    let mut options: Vec<Written> = Vec::new();
     for word in words {
         let typed = word.to_string_lossy();
-        let is_value = |last: &Typed| last.words.len() == 1 && last.name == MASK && last.words[0] == MASK;
+        let is_value = |last: &Written| last.words.len() == 1 && last.name == MASK && last.words[0] == MASK;
         match options.last_mut() {
             Some(last) if is_value(last) || !is_option(&typed) => last.words.push(word.clone()),
-            _ => options.push(Typed {
-                name: typed.split_once('=').map_or(&*typed, |(name, _)| name).to_owned(),
-                words: vec![word.clone()],
-            }),
+            _ => options.push(Written { name: long_name(&typed), words: vec![word.clone()], place: Place::CommandLine }),
         }
     }
     options
+}
+
+/// Of the one option that has a short name too, `-v` and `-vv` are the long one.
+fn long_name(typed: &str) -> String {
+    let is_short = typed.strip_prefix('-').is_some_and(|rest| rest.starts_with('v'));
+    if is_short { "--verbose".to_owned() } else { typed.split_once('=').map_or(typed, |(name, _)| name).to_owned() }
 }
 
 /// A hyphen alone and a negative number are values.
@@ -128,7 +116,9 @@ mod tests {
     }
 
     fn check(line: &str, expect: &[&str]) {
-        let cameras = split(&words(line)).unwrap_or_else(|error| panic!("{line}: {error}"));
+        let layer = layer(&words(line)).unwrap_or_else(|error| panic!("{line}: {error}"));
+        let common = |camera: Vec<Written>| layer.of_all.iter().cloned().chain(camera).flat_map(|option| option.words).collect();
+        let cameras: Vec<Vec<OsString>> = layer.cameras.clone().into_iter().map(common).collect();
         assert_eq!(cameras, expect.iter().map(|line| words(line)).collect::<Vec<_>>(), "{line}");
     }
 
@@ -139,12 +129,14 @@ mod tests {
             &["--size 320x240 --device 0 --name desk --once", "--size 320x240 --device=test --fps 15"],
         );
         check(
-            "--device a --port 80 --host-name x --mask -1,0,5,5 --device b --host-name=y --port=80 -v",
+            "--device a --port 80 --host-name x --mask -1,0,5,5 --config f --device b --host-name=y --port=80 -v",
             &[
-                "--port 80 --host-name x --host-name=y --port=80 --device a --mask -1,0,5,5",
-                "--port 80 --host-name x --host-name=y --port=80 --device b -v",
+                "--port 80 --host-name x --host-name=y --port=80 -v --device a --mask -1,0,5,5",
+                "--port 80 --host-name x --host-name=y --port=80 -v --device b",
             ],
         );
+        // Whatever the server is told holds for all.
+        check("--device a --device b --tls --no-mdns", &["--tls --no-mdns --device a", "--tls --no-mdns --device b"]);
         check("--mask --device --device a --device b", &["--mask --device --device a", "--mask --device --device b"]);
         assert_eq!(count(&words("--size 1x1 --device=a --name --device --device b -v")), 3);
     }
@@ -152,7 +144,7 @@ mod tests {
     #[test]
     fn what_is_for_no_camera_or_for_all_is_told_in_a_sentence() {
         let check = |line: &str, expect: &str| {
-            assert_eq!(split(&words(line)).map_err(|error| error.to_string()), Err(expect.to_owned()), "{line}");
+            assert_eq!(layer(&words(line)).map_err(|error| error.to_string()), Err(expect.to_owned()), "{line}");
         };
         check(
             "--name desk --device 0 --device 1",

@@ -6,11 +6,13 @@ use super::{
     redaction::{Cover, ReadyFrame, RedactionQueue},
 };
 use crate::{
+    changeable::Changeable,
     counter::{Counter, Samples},
     detect::Detection,
     pacer::{PacedFrame, Shown},
     picture::{
         KeepClear, Picture, PicturePool,
+        mask::{self, Mask},
         strip::{Strip, draw_strip},
     },
     time::{FrameRate, WallAnchor},
@@ -48,7 +50,9 @@ pub enum ClockStrip {
 /// What a compositor is made of.
 pub struct CompositorParts {
     /// What is burnt in.
-    pub overlay: Overlay,
+    pub overlay: Changeable<Overlay>,
+    /// What is never shown: it is drawn before, but for a picture that stands when it is changed.
+    pub masks: Changeable<Vec<Mask>>,
     /// Where the clock strip comes from.
     pub clock_strip: ClockStrip,
     /// The frame grid's rate.
@@ -80,13 +84,15 @@ pub struct Compositor {
     ready: Option<ReadyFrame>,
     /// Frames hidden as a whole in a row, slates aside.
     n_hidden: u64,
+    /// How often the masks had been changed when the last picture came.
+    masks_version: u64,
 }
 
 impl Compositor {
     /// A compositor that has seen no picture yet.
     pub fn new(parts: CompositorParts) -> Compositor {
         let waiting = parts.detections.hiding.as_ref().map(|hiding| RedactionQueue::new(parts.rate, hiding.runs_after));
-        Compositor { parts, pool: PicturePool::default(), last: None, waiting, ready: None, n_hidden: 0 }
+        Compositor { parts, pool: PicturePool::default(), last: None, waiting, ready: None, n_hidden: 0, masks_version: 0 }
     }
 
     /// Whether it hides what is found.
@@ -99,6 +105,7 @@ impl Compositor {
         if let Some(fresh) = fresh {
             self.last = Some(fresh.clone());
         }
+        self.look_at_masks();
         let Some(last) = self.last.clone() else { return };
         match (&self.parts.detections.hiding, self.waiting.as_mut()) {
             (Some(hiding), Some(waiting)) => {
@@ -109,6 +116,17 @@ impl Compositor {
                 let detection = (self.parts.detections.newest)();
                 self.ready = Some(ReadyFrame { frame, picture: last, cover: Cover::Areas(Vec::new()), detection });
             }
+        }
+    }
+
+    /// What stands from before masks were changed has them, too.
+    fn look_at_masks(&mut self) {
+        let Some(masks) = self.parts.masks.newer_than(&mut self.masks_version) else { return };
+        if let Some((last, areas)) = self.last.take().and_then(|last| Some((last.clone(), mask::areas(&masks, last.size()).ok()?)))
+        {
+            let mut picture = self.pool.copy(&last);
+            mask::draw_masks(&mut picture, &areas);
+            self.last = Some(Arc::new(picture));
         }
     }
 
@@ -158,7 +176,7 @@ impl Compositor {
     /// The finished picture of a frame, with the dates of that anchor; the source's own buffer where nothing is burnt in.
     pub fn compose(&self, ready: ReadyFrame, anchor: WallAnchor) -> Arc<Picture> {
         let ReadyFrame { frame, picture, cover, detection } = ready;
-        let CompositorParts { overlay: Overlay { boxes, labels, clock, .. }, clock_strip, .. } = self.parts;
+        let (Overlay { boxes, labels, clock, .. }, clock_strip) = (self.parts.overlay.get(), self.parts.clock_strip);
         let clear = match clock_strip {
             ClockStrip::None => KeepClear::Nothing,
             ClockStrip::Source | ClockStrip::Burn => KeepClear::ClockStrip,
@@ -186,13 +204,13 @@ impl Compositor {
         if labels {
             draw_labels(&mut picture, &found, clear);
         }
-        self.stamp(&mut picture, frame, anchor, clear);
+        self.stamp(&mut picture, frame, (clock, anchor), clear);
         Arc::new(picture)
     }
 
     /// Writes the times that were asked for; what has no picture of its own, a slate, has the time at which it is shown.
-    fn stamp(&self, picture: &mut Picture, frame: PacedFrame, anchor: WallAnchor, clear: KeepClear) {
-        if self.parts.overlay.clock {
+    fn stamp(&self, picture: &mut Picture, frame: PacedFrame, (clock, anchor): (bool, WallAnchor), clear: KeepClear) {
+        if clock {
             let at = if matches!(frame.shown, Shown::Slate { .. }) { frame.at } else { picture.at };
             draw_clock(picture, &anchor.wall_at(at).to_local(), clear);
         }

@@ -3,15 +3,15 @@
 //! Pure: whether a file, a camera or a port exists is found out by the stage that opens it.
 
 use super::{
-    Command, DetectFilesConfig, DevicesConfig, EventsConfig, Invocation, Listing, bind, demand, doctor, framing, kept, logging,
+    Command, DetectFilesConfig, DevicesConfig, EventsConfig, Invocation, Listing, bind, demand, doctor, effective, framing, kept,
     passing, record, rules,
     source::{controls, refuse_addresses, refuse_browser, source},
-    tls, users,
+    streams, tls, users,
 };
 use crate::{
     archive::auto_record::RecordRules,
     camera::CameraConfig,
-    camera_name::{self, CameraName},
+    camera_name::CameraName,
     capture::{OnLoss, demand::Unwatched},
     certificate::CertificateSource,
     cli::{
@@ -71,7 +71,7 @@ const OVERLAYS: &str = "boxes, labels, clock, blur";
 /// What a command line means.
 pub fn read(cli: &Cli) -> Result<Invocation, UsageError> {
     let command = match &cli.command {
-        None => streams(&cli.stream, &cli.others)?,
+        None => streams::streams(cli)?,
         Some(CommandArgs::Devices { controls, json }) => {
             Command::Devices(DevicesConfig { with_controls: *controls, listing: listing(*json) })
         }
@@ -84,23 +84,15 @@ pub fn read(cli: &Cli) -> Result<Invocation, UsageError> {
         Some(CommandArgs::Doctor(args)) => Command::Doctor(doctor::config(args, listing(args.json))?),
         Some(CommandArgs::User { action }) => users::command(action)?,
         Some(CommandArgs::Completions { shell }) => Command::Completions(*shell),
+        Some(CommandArgs::Config { action }) => streams::config_file(action, cli)?,
     };
-    Ok(Invocation { command, log: logging::log(cli)? })
-}
-
-fn streams(first: &StreamArgs, others: &[StreamArgs]) -> Result<Command, UsageError> {
-    let all = std::iter::once(first).chain(others);
-    let cameras = all.enumerate().map(|(index, args)| camera(args, index)).collect::<Result<Vec<_>, _>>()?;
-    if let Some(taken) = camera_name::repeated(cameras.iter().map(|camera| &camera.name)) {
-        return refuse("--name", taken.as_str(), "two cameras have it; give each one of its own");
-    }
-    // What they share was read with each, and is the same.
-    let events = events(&first.events, location(&first.window)?)?;
-    Ok(Command::Stream(cameras, server(&first.server, first.window.storage.as_deref())?, Box::new(events)))
+    let file = cli.file.as_ref().map(|path| path.display().to_string());
+    let options = cli.written.iter().map(|written| effective::options(written)).collect();
+    Ok(Invocation { command, log: streams::log(cli)?, file, options, warnings: cli.warnings.clone() })
 }
 
 /// The camera of that index.
-fn camera(args: &StreamArgs, index: usize) -> Result<CameraConfig, UsageError> {
+pub(super) fn camera(args: &StreamArgs, index: usize) -> Result<CameraConfig, UsageError> {
     let mut config = pipeline(source(&args.source)?, args.source.once, &args.pipeline)?;
     config.name = match &args.name {
         Some(typed) => CameraName::parse(typed).or_else(|bad| refuse("--name", typed, &bad.to_string()))?,
@@ -390,7 +382,7 @@ fn disk_room(args: &WindowArgs, span: Span, needed: u64) -> Result<DiskRoom, Usa
 }
 
 /// Where markers and the window are kept.
-fn location(args: &WindowArgs) -> Result<Location, UsageError> {
+pub(super) fn location(args: &WindowArgs) -> Result<Location, UsageError> {
     match &args.storage {
         None => Ok(Location::Memory),
         Some(folder) if folder.as_os_str().is_empty() => {
@@ -400,7 +392,7 @@ fn location(args: &WindowArgs) -> Result<Location, UsageError> {
     }
 }
 
-fn server(args: &ServerArgs, storage: Option<&Path>) -> Result<ServerConfig, UsageError> {
+pub(super) fn server(args: &ServerArgs, storage: Option<&Path>) -> Result<ServerConfig, UsageError> {
     let bind = asked("--bind", &args.bind, bind::read)?;
     let port = asked("--port", &args.port, |text| {
         let port = quantity::whole(text).and_then(|port| u16::try_from(port).ok());
@@ -447,7 +439,7 @@ fn proxies(typed: &[String]) -> Result<TrustedProxies, UsageError> {
     Ok(TrustedProxies::of(networks().map(|text| asked("--trust-proxy", text, network)).collect::<Result<_, _>>()?))
 }
 
-fn events(args: &EventsArgs, location: Location) -> Result<EventsConfig, UsageError> {
+pub(super) fn events(args: &EventsArgs, location: Location) -> Result<EventsConfig, UsageError> {
     let webhook = args.on_event.as_ref().map(|text| Endpoint::parse(text).or_else(|why| refuse("--on-event", &hidden(text), &why)));
     let broker = args.mqtt.as_ref().map(|text| BrokerAddress::parse(text).or_else(|why| refuse("--mqtt", &hidden(text), &why)));
     if args.on_event_exec.as_ref().is_some_and(|command| command.trim().is_empty()) {

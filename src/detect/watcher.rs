@@ -5,6 +5,7 @@ use super::{
     turns::{Turn, Turns},
 };
 use crate::{
+    changeable::Changeable,
     counter::{Counter, Gauge, Samples},
     detect::track::Tracker,
     failpoint,
@@ -46,8 +47,24 @@ pub struct WatcherCounts {
 /// Told of every successful run, on the detector's thread.
 pub type OnRun = Box<dyn FnMut(&Detection) + Send>;
 
+/// How a watcher searches; it may be changed while it does.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Pace {
+    /// Searches per second of media time, at most.
+    pub fps: f64,
+    /// Nothing is searched, and so nothing found.
+    pub is_paused: bool,
+}
+
+impl Pace {
+    /// Searches per second, at most.
+    pub fn rate(self) -> f64 {
+        if self.is_paused { 0.0 } else { self.fps }
+    }
+}
+
 struct Shared {
-    fps: f64,
+    pace: Changeable<Pace>,
     clock: Arc<dyn Clock>,
     slot: Mutex<Slot>,
     filled: Condvar,
@@ -64,16 +81,16 @@ struct Slot {
 }
 
 impl Watcher {
-    /// Starts the thread `detect`, which looks at most `fps` times per second of media time, and counts what it does in `counts`.
+    /// Starts the thread `detect`, which searches at that pace, and counts what it does in `counts`.
     pub fn start(
         detector: Box<dyn Detector>,
-        fps: f64,
+        pace: Changeable<Pace>,
         clock: Arc<dyn Clock>,
         counts: Arc<WatcherCounts>,
         on_run: OnRun,
     ) -> io::Result<Watcher> {
         let shared =
-            Arc::new(Shared { fps, clock, slot: Mutex::default(), filled: Condvar::new(), latest: Mutex::default(), counts });
+            Arc::new(Shared { pace, clock, slot: Mutex::default(), filled: Condvar::new(), latest: Mutex::default(), counts });
         let thread = threads::spawn("detect", {
             let shared = shared.clone();
             move || watch(&shared, detector, on_run)
@@ -84,7 +101,7 @@ impl Watcher {
     /// Offers a picture. Returns at once; a picture that is not due is left out.
     pub fn offer(&self, picture: &Arc<Picture>) {
         let mut slot = lock(&self.shared.slot);
-        let fps = self.shared.fps / self.shared.counts.divisor.get().max(1) as f64;
+        let fps = self.shared.pace.get().fps / self.shared.counts.divisor.get().max(1) as f64;
         if !is_due(picture.at, slot.last_run_at, fps) {
             return;
         }
@@ -125,7 +142,12 @@ fn watch(shared: &Shared, mut detector: Box<dyn Detector>, mut on_run: OnRun) {
         let begun = shared.clock.now();
         let mut turn = || {
             failpoint::hit("detect");
-            let outcome = follow(detector.as_mut(), &mut tracker, &picture);
+            let outcome = if shared.pace.get().is_paused {
+                tracker = Tracker::default();
+                Ok(())
+            } else {
+                follow(detector.as_mut(), &mut tracker, &picture)
+            };
             let n_faults = detector.take_faults();
             if n_faults > 0 {
                 shared.counts.errors.bump();
@@ -225,7 +247,14 @@ mod tests {
         let on_run: OnRun = Box::new(move |detection| done_tx.send(detection.clone()).expect("the test listens"));
         let puppet = Puppet { began: began_tx, answers, n_runs: 0 };
         Bench {
-            watcher: Watcher::start(Box::new(puppet), fps, clock, Arc::default(), on_run).expect("a thread"),
+            watcher: Watcher::start(
+                Box::new(puppet),
+                Changeable::new(Pace { fps, is_paused: false }),
+                clock,
+                Arc::default(),
+                on_run,
+            )
+            .expect("a thread"),
             began,
             answer,
             done,
@@ -301,6 +330,27 @@ mod tests {
         assert_eq!(looked_at(2000, 4000), 5);
         bench.watcher.counts().divisor.set(1);
         assert_eq!(looked_at(4000, 6000), 20);
+    }
+
+    #[test]
+    fn one_that_is_paused_finds_nothing_and_goes_on() {
+        let bench = bench(1000.0);
+        let (pace, mut at_ms) = (bench.watcher.shared.pace.clone(), 0);
+        let mut found = |is_paused: bool| {
+            pace.set(Pace { is_paused, ..pace.get() });
+            // A track is sure with its second hit.
+            let mut run = || {
+                at_ms += 10;
+                bench.watcher.offer(&picture(at_ms));
+                if !is_paused {
+                    bench.answer.send(one_hit).expect("it listens");
+                }
+                let detection = bench.done.recv().expect("a result");
+                detection.boxes_at(detection.at).len()
+            };
+            [run(), run()][1]
+        };
+        assert_eq!([false, true, false].map(&mut found), [1, 0, 1]);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use super::{PipelineParts, PipelineStatus};
 use crate::{
     bus::{Bus, Publishers},
+    changeable::Changeable,
     compose::{
         Overlay,
         compositor::{ClockStrip, CompositorParts, Detections},
@@ -44,11 +45,18 @@ pub(crate) fn assemble(
     status: &Arc<PipelineStatus>,
 ) -> (PipelineParts, Bus) {
     let (bus, Publishers { pictures, frames, events }) = Bus::open();
-    let compositor =
-        CompositorParts { overlay, clock_strip: ClockStrip::None, rate: grid.rate, detections, status: status.compositor.clone() };
+    let compositor = CompositorParts {
+        overlay: Changeable::new(overlay),
+        masks: Changeable::default(),
+        clock_strip: ClockStrip::None,
+        rate: grid.rate,
+        detections,
+        status: status.compositor.clone(),
+    };
     let rendition = RenditionParts {
         size: None,
         encode,
+        bitrate: Changeable::default(),
         grid,
         first: FirstSegment::NEW,
         opener,

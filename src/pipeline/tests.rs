@@ -1,6 +1,7 @@
 use super::*;
 use crate::{
     bus::{Bus, Importance, Publishers},
+    changeable::Changeable,
     compose::{
         Overlay,
         compositor::{Detections, Hiding},
@@ -246,6 +247,7 @@ fn two_renditions_are_made_of_one_finished_picture_and_begin_their_segments_toge
     parts.renditions.push(RenditionParts {
         size: Size::new(64, 48),
         encode,
+        bitrate: Changeable::default(),
         grid,
         first: FirstSegment::NEW,
         opener,

@@ -1,5 +1,6 @@
 //! The answers in JSON and as events: one file for each resource.
 
+pub(super) mod config;
 pub(super) mod controls;
 pub(super) mod events;
 pub(super) mod history;

@@ -1,7 +1,7 @@
 //! What all answers are made from.
 
 use super::{
-    api::{controls, send::Tickets},
+    api::{config::Reload, controls, send::Tickets},
     auth::{door::Door, gate::Gate},
     counts::ServerCounts,
     http::{reply::plain, token_bucket::TokenBucket},
@@ -111,6 +111,8 @@ pub(super) struct Shared {
     pub(super) files: Files,
     /// Where the certificate is of hlscam's own making.
     pub(super) trust: OnceLock<Trust>,
+    /// Reads the options again.
+    pub(super) reload: OnceLock<Reload>,
     pub(super) changes: Mutex<TokenBucket>,
     /// Failed logins that are told.
     pub(super) failures: Mutex<TokenBucket>,

@@ -2,7 +2,7 @@
 //! in page and playlists, so a reverse proxy may put the whole under a path of its own.
 
 use super::{
-    api::{controls, events, history, links, login, markers, metrics, program, recordings, send},
+    api::{config, controls, events, history, links, login, markers, metrics, program, recordings, send},
     http::answer::{Answer, Call},
     origin::handler as stream,
     page::{self, trust},
@@ -53,6 +53,8 @@ pub(super) enum Route<'a> {
     Session,
     /// Links for others.
     Links,
+    /// The options are read again.
+    Reload,
     Sessions,
     /// A session, by its public id.
     SessionOf(&'a str),
@@ -87,7 +89,7 @@ const PAGES: [&str; 2] = ["index.html", "grid.html"];
 const TRUST_FILES: [&str; 4] = ["style.css", "trust.css", "icon.svg", "favicon.ico"];
 
 /// The addresses in which nothing varies.
-const FIXED: [(&str, Route<'_>); 20] = [
+const FIXED: [(&str, Route<'_>); 21] = [
     ("/", Route::Page),
     ("/api/cameras", Route::Cameras),
     ("/send", Route::SendPage),
@@ -107,6 +109,7 @@ const FIXED: [(&str, Route<'_>); 20] = [
     ("/logout", Route::Logout),
     ("/api/session", Route::Session),
     ("/api/links", Route::Links),
+    ("/api/config/reload", Route::Reload),
     ("/api/sessions", Route::Sessions),
 ];
 
@@ -141,6 +144,7 @@ impl<'a> Route<'a> {
     /// Whom it answers to a method, and its handler.
     pub(super) fn action(self, method: &Method) -> Option<(Audience, Handler)> {
         const VIEWER: Audience = Audience::From(Role::Viewer);
+        const ADMIN: Audience = Audience::From(Role::Admin);
         const OPERATOR: Audience = Audience::From(Role::Operator);
         let method = if method == Method::HEAD { &Method::GET } else { method };
         Some(match (self, method) {
@@ -178,6 +182,7 @@ impl<'a> Route<'a> {
             (Route::Logout, &Method::POST) => (VIEWER, login::log_out),
             (Route::Session, &Method::GET) => (VIEWER, login::session),
             (Route::Links, &Method::POST) => (OPERATOR, links::add),
+            (Route::Reload, &Method::POST) => (ADMIN, config::reload),
             (Route::Sessions, &Method::GET) => (VIEWER, login::sessions),
             (Route::SessionOf(_), &Method::DELETE) => (VIEWER, login::revoke),
             _ => return None,
@@ -252,6 +257,7 @@ mod tests {
                 | Route::Login
                 | Route::Logout
                 | Route::Links
+                | Route::Reload
                 | Route::Session
                 | Route::Sessions
                 | Route::SessionOf(_) => {}

@@ -33,6 +33,18 @@ fn the_window_is_at_least_its_span_and_at_most_one_segment_longer() {
 }
 
 #[test]
+fn another_length_counts_from_the_next_part_on() {
+    let mut feed = Feed::new(config());
+    feed.push(&seconds(12));
+    feed.window.set_limits(Span::from_ms(8000), 1 << 30);
+    feed.push(&seconds(1));
+    assert_eq!(listed(&feed), (6..=13).collect::<Vec<_>>());
+    feed.window.set_limits(Span::from_ms(10_000), 1 << 30);
+    feed.push(&seconds(4));
+    assert_eq!(listed(&feed), (8..=17).collect::<Vec<_>>());
+}
+
+#[test]
 fn a_removed_segment_stays_for_its_availability_duration() {
     let mut feed = Feed::new(config());
     feed.push(&seconds(13));

@@ -21,6 +21,8 @@ fn hlscam(line: &str) -> Run {
 fn run<A: AsRef<OsStr>>(args: impl IntoIterator<Item = A>) -> Run {
     let mut command = Command::new(env!("CARGO_BIN_EXE_hlscam"));
     command.args(args).stdin(Stdio::null()).env_remove("COLUMNS").env_remove("RUST_BACKTRACE");
+    // Nor does what this computer's own stream is told.
+    command.env("HLSCAM_CONFIG", "none");
     let output = command.output().expect("the binary is built with the tests");
     Run { line: format!("{command:?}"), output }
 }
@@ -89,6 +91,9 @@ fn help_is_complete() {
     hlscam("user --help").exits(0).says_nothing().writes_golden("help-user.txt");
     hlscam("user add --help").exits(0).says_nothing().writes_golden("help-user-add.txt");
     hlscam("user list --help").exits(0).says_nothing().writes_golden("help-user-list.txt");
+    hlscam("config --help").exits(0).says_nothing().writes_golden("help-config.txt");
+    hlscam("config show --help").exits(0).says_nothing().writes_golden("help-config-show.txt");
+    hlscam("config example").exits(0).says_nothing().writes_golden("config-example.toml");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 #[cfg(feature = "camera")]
 mod camera;
 mod cli;
+mod config_file;
 mod conformance;
 #[cfg(all(target_os = "linux", feature = "ffmpeg", feature = "opencv"))]
 mod dates;
@@ -38,6 +39,8 @@ mod ports;
 mod privacy;
 #[cfg(all(target_os = "linux", feature = "ffmpeg", feature = "opencv"))]
 mod recording;
+#[cfg(all(target_os = "linux", feature = "ffmpeg", feature = "opencv"))]
+mod reload;
 #[cfg(all(unix, feature = "ffmpeg", feature = "opencv"))]
 mod sending;
 #[cfg(all(target_os = "linux", feature = "ffmpeg", feature = "opencv"))]

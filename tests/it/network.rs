@@ -10,6 +10,7 @@ use crate::{
 };
 use hlscam::{
     capture::{self, Capture, CaptureParts, CaptureStatus, OnLoss, SourceState, demand::Demand},
+    changeable::Changeable,
     picture::{Picture, PicturePool},
     source::{OpenError, Source, SourceError, Stop, address::NetworkAddress, network_opener},
     time::{Clock, FrameRate, Span, SystemClock, Ticks},
@@ -237,7 +238,7 @@ fn captured(url: &str) -> (Result<Capture, OpenError>, Arc<CaptureStatus>, Arc<S
     let parts = CaptureParts {
         opener: Box::new(opener),
         tap: Box::new(|_| ()),
-        masks: Vec::new(),
+        masks: Changeable::default(),
         on_loss: OnLoss::Wait,
         is_rate_watched: true,
         demand: Arc::new(Demand::unlimited(clock.clone())),

@@ -31,6 +31,7 @@ impl Running {
     pub(crate) fn start_with(args: &[&str], variables: &[(&str, &Path)]) -> Running {
         let mut command = Command::new(env!("CARGO_BIN_EXE_hlscam"));
         command
+            .env("HLSCAM_CONFIG", "none")
             .envs(variables.iter().copied())
             .args(args)
             .args(["--port", "0"])
@@ -53,6 +54,12 @@ impl Running {
         child.kill().ok();
         child.wait().ok();
         panic!("{command:?} told no address:\n{}", seen.join("\n"));
+    }
+
+    /// Its process.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// GETs a path. Any answer will do.

@@ -6,6 +6,7 @@ use crate::{
     camera::{Camera, CameraConfig, LiveCamera, PendingCamera, keep::KEPT_DEFAULT},
     camera_name::CameraName,
     capture::{CaptureParts, SourceState, demand::Unwatched},
+    changeable::Changeable,
     hooks::{Hooks, HooksConfig, Keep},
     threads,
     time::Span,
@@ -108,13 +109,14 @@ impl StreamThread {
     /// Starts it. `started` is the camera, and what opens its source.
     pub(super) fn start(
         config: &CameraConfig,
-        hooks: HooksConfig,
+        hooks: Changeable<HooksConfig>,
         started: (PendingCamera, CaptureParts),
         supervised: Supervised,
     ) -> Result<StreamThread, Failure> {
         let camera = started.0.camera.clone();
-        let hooks =
-            if supervised.has_others { hooks.of_one_of_several(&config.name) } else { hooks.of_camera(&config.source.name()) };
+        let (name, source, is_one_of_several) = (config.name.clone(), config.source.name(), supervised.has_others);
+        let own =
+            move |hooks: HooksConfig| if is_one_of_several { hooks.of_one_of_several(&name) } else { hooks.of_camera(&source) };
         let span = log_span(&camera.name, supervised.has_others);
         let is_waited_for = config.is_waited_for;
         let thread = span.in_scope(|| {
@@ -122,7 +124,7 @@ impl StreamThread {
                 let camera = camera.clone();
                 move || {
                     let has_others = supervised.has_others;
-                    let streamed = catch_unwind(AssertUnwindSafe(|| stream(started, is_waited_for, hooks, supervised)));
+                    let streamed = catch_unwind(AssertUnwindSafe(|| stream(started, is_waited_for, (hooks, &own), supervised)));
                     let result = streamed.unwrap_or_else(|_| {
                         abandon(&camera);
                         Err(Failure("the stream ended by a bug".to_owned()))
@@ -153,7 +155,7 @@ impl StreamThread {
 fn stream(
     (pending, mut source): (PendingCamera, CaptureParts),
     is_waited_for: bool,
-    hooks: HooksConfig,
+    (asked, own): (Changeable<HooksConfig>, &dyn Fn(HooksConfig) -> HooksConfig),
     supervised: Supervised,
 ) -> Result<(), Failure> {
     // A camera that is opened for a viewer is not the end of the program where it cannot be.
@@ -176,12 +178,18 @@ fn stream(
     };
     let live = pending.run(capture).map_err(failed)?;
     supervised.flags.has_begun.store(true, Ordering::Relaxed);
-    let hooks = {
+    let mut version = 0;
+    let first = asked.newer_than(&mut version).unwrap_or_else(|| asked.get());
+    let mut hooks = {
         let Camera { markers, hooks: counts, status, .. } = &*live.camera;
         let _inside = supervised.runtime.enter();
-        Hooks::start(hooks, markers, counts, (status.asked.kinds.clone(), keep_of(&live.camera)))
+        Hooks::start(own(first), markers, counts, (status.asked.kinds.clone(), keep_of(&live.camera)))
     };
-    while !live.has_ended() && !supervised.is_over_after(LOOK) {}
+    while !live.has_ended() && !supervised.is_over_after(LOOK) {
+        if let Some(changed) = asked.newer_than(&mut version) {
+            supervised.runtime.block_on(hooks.change(own(changed)));
+        }
+    }
     end(live, hooks, supervised)
 }
 

@@ -11,7 +11,7 @@ use crate::{
     panics::Panics,
     server::{
         AccessConfig,
-        api::{events, login, markers, send},
+        api::{config::Reload, events, login, markers, send},
         auth::{
             door::{Door, Look},
             gate::{Carrier, ConnectionInfo, Gate, Grant},
@@ -96,12 +96,20 @@ impl Site {
             in_flight: Arc::default(),
             files: context::files(assets::load(&cameras.iter().map(|camera| &camera.name).collect::<Vec<_>>())),
             trust: OnceLock::default(),
+            reload: OnceLock::default(),
             changes: Mutex::default(),
             failures: Mutex::default(),
             crowd: Mutex::default(),
             gate: Gate::new(access),
         });
         Site { shared }
+    }
+
+    /// Options can be read again, by that.
+    pub fn reloads_by(self, reload: Reload) -> Site {
+        // It is told once.
+        self.shared.reload.set(reload).ok();
+        self
     }
 
     /// Says from now on how devices are made to trust the server.
