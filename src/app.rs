@@ -54,9 +54,7 @@ pub fn run(invocation: Invocation, console: &Console) -> Result<(), Failure> {
         _ => {}
     }
     match command {
-        Command::Stream(configs, server, events) => {
-            live::run(&configs, (&server, &events), (options, file.is_some()), clock, console)
-        }
+        Command::Stream(configs, server, events) => live::run(&configs, (&server, &events), (options, file), clock, console),
         Command::Devices(config) => devices(config),
         Command::Bench(config, form) => bench::run(&config, clock, form),
         Command::Record(config, record) => record::run(&config, &record, &clock, console),

@@ -10,7 +10,6 @@ mod absence;
 mod coded;
 mod delivery;
 pub mod demand;
-mod masks;
 mod opening;
 mod source_thread;
 mod state_changes;
@@ -22,10 +21,9 @@ pub use coded::Passed;
 pub use status::{CaptureStatus, SourceState};
 
 use crate::{
-    changeable::Changeable,
     failpoint,
     picture::{
-        Picture, PicturePool, Size, fit,
+        Area, Picture, PicturePool, Size, fit,
         mask::{self, Mask},
     },
     source::{Losses, NEXT_WAIT_MAX, OpenError, Source, SourceFormat, Stop},
@@ -35,7 +33,6 @@ use crate::{
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
 use delivery::Delivery;
 use demand::Demand;
-use masks::Masks;
 use source_thread::{SourceMessage, SourceThread};
 use std::{sync::Arc, thread};
 
@@ -91,7 +88,7 @@ pub struct CaptureParts {
     /// Sees every picture.
     pub tap: Tap,
     /// Drawn on every picture before anybody sees it.
-    pub masks: Changeable<Vec<Mask>>,
+    pub masks: Vec<Mask>,
     /// What happens when the source is lost.
     pub on_loss: OnLoss,
     /// Whether it is told when fewer pictures come than the source has said: of a camera, whose pictures are to come evenly.
@@ -229,7 +226,7 @@ fn run(
     let outcome = opening::first(&source, (&demand, &status, &*clock), &stop);
     let outcome = outcome.map(|outcome| {
         let (format, opening) = outcome?;
-        let masks = Masks::of(masks, format.size).map_err(|error| OpenError(error.to_string()))?;
+        let masks = mask::areas(&masks, format.size).map_err(|error| OpenError(error.to_string()))?;
         Ok((format, opening, masks))
     });
     let mut name = String::new();
@@ -310,7 +307,7 @@ struct CaptureLoop {
     /// The stream's size.
     size: Size,
     /// What is hidden, in pixels of that size.
-    masks: Masks,
+    masks: Vec<Area>,
     /// What the source said last that it lost.
     losses: Losses,
     /// How many pictures come, where that is watched.
@@ -332,7 +329,6 @@ impl CaptureLoop {
     fn run(mut self, source: &SourceThread) {
         while !self.stop.is_raised() && !self.is_given_up() {
             failpoint::hit("capture");
-            self.masks.look(self.size);
             if self.demand.is_to_rest() {
                 if !self.rest(source) {
                     return;
@@ -393,7 +389,7 @@ impl CaptureLoop {
     /// A picture as it is handed on, which the tap has seen.
     fn prepared(&mut self, picture: Picture) -> Arc<Picture> {
         let mut picture = self.fitted(picture);
-        mask::draw_masks(&mut picture, self.masks.areas());
+        mask::draw_masks(&mut picture, &self.masks);
         let picture = Arc::new(picture);
         (self.tap)(&picture);
         picture

@@ -3,6 +3,7 @@
 
 mod acme;
 mod acme_http;
+mod acme_plan;
 mod authority;
 mod der;
 mod files;
@@ -81,7 +82,7 @@ pub struct Certificates {
 enum Keeper {
     Files(Mutex<Files>),
     Own(Mutex<Own>),
-    Acme(Acme),
+    Acme(Arc<Acme>),
 }
 
 impl Certificates {
@@ -100,7 +101,7 @@ impl Certificates {
             }
             CertificateSource::Acme(config) => {
                 let (acme, key) = Acme::open(config, &folder_of(config.folder.as_deref())?)?;
-                (Keeper::Acme(acme), key, None)
+                (Keeper::Acme(Arc::new(acme)), key, None)
             }
         };
         let current = Mutex::new(Arc::new(key));

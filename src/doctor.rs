@@ -8,6 +8,7 @@ mod host;
 mod network;
 mod programs;
 mod software;
+mod text;
 mod usb;
 
 use serde::Serialize;
@@ -59,9 +60,9 @@ impl fmt::Display for Finding {
             Verdict::Warning => "warning",
             Verdict::Failed => "failed",
         };
-        write!(f, "{verdict:<8}{:<11}{}", self.about, self.what)?;
+        write!(f, "{verdict:<8}{:<11}{}", self.about, text::shown(&self.what))?;
         match &self.mend {
-            Some(mend) => write!(f, "\n{:<19}-> {mend}", ""),
+            Some(mend) => write!(f, "\n{:<19}-> {}", "", text::shown(mend)),
             None => Ok(()),
         }
     }
@@ -86,9 +87,12 @@ pub fn examine(plan: &Plan, memory_max: Option<u64>) -> Vec<Finding> {
     findings.extend(usb::judge(&cameras.iter().filter_map(|camera| camera.usb.clone()).collect::<Vec<_>>()));
     findings.extend(software::judge(&software::read()));
     findings.push(network::judge_port(plan, &network::read_port(plan)));
-    findings.push(network::judge_firewall(plan, &network::read_firewalls()));
+    findings.extend(network::judge_firewall(plan, network::read_firewalls().as_deref()));
     findings.extend(host::judge_clock(host::read_clock()));
-    findings.extend(plan.storage.as_deref().map(|folder| host::judge_disk(folder, &host::read_disk(folder))));
+    findings.extend(plan.storage.as_deref().map(|folder| {
+        let nearest = host::nearest(folder);
+        host::judge_disk(folder, nearest, &host::read_disk(nearest))
+    }));
     findings.extend(host::judge_memory(host::read_memory(), memory_max));
     findings
 }
@@ -141,13 +145,22 @@ mod tests {
     }
 
     #[test]
+    fn names_of_others_do_nothing_to_the_terminal() {
+        let finding = Finding::warning("camera", "it is open in a\x1b[2J\nb", "kill\r17");
+        assert_eq!(finding.to_string(), "warning camera     it is open in a\\u{1b}[2J\\nb\n                   -> kill\\r17");
+    }
+
+    #[test]
     fn this_host_is_looked_at_without_harm() {
         let folder = tempfile::tempdir().expect("a folder");
-        let plan = Plan { bind: [127, 0, 0, 1].into(), port: 0, storage: Some(folder.path().to_owned()) };
+        // It is not there yet, and is not made here.
+        let plan = Plan { bind: [127, 0, 0, 1].into(), port: 0, storage: Some(folder.path().join("kept")) };
         let findings = examine(&plan, None);
-        for about in ["camera", "detection", "encoder", "port", "firewall", "disk"] {
+        for about in ["detection", "encoder", "port", "firewall", "disk"] {
             assert!(findings.iter().any(|finding| finding.about == about), "{about}: {findings:?}");
         }
+        let is_camera = findings.iter().any(|finding| finding.about == "camera");
+        assert_eq!(is_camera, cfg!(target_os = "linux"), "what is not known is left out: {findings:?}");
         assert_eq!(folder.path().read_dir().map(Iterator::count).ok(), Some(0), "nothing is left behind");
     }
 }

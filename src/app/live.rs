@@ -45,11 +45,11 @@ const SERVER_THREADS: usize = 2;
 pub(super) fn run(
     configs: &[CameraConfig],
     (server, events): (&ServerConfig, &EventsConfig),
-    (options, has_file): (Vec<Options>, bool),
+    (options, file): (Vec<Options>, Option<String>),
     clock: Arc<dyn Clock>,
     console: &Console,
 ) -> Result<(), Failure> {
-    let interrupt = if has_file { Interrupt::install_with_reload()? } else { Interrupt::install()? };
+    let interrupt = if file.is_some() { Interrupt::install_with_reload()? } else { Interrupt::install()? };
     let listener = over_tls(server::bind(server).map_err(failed)?, server, &clock)?;
     let fingerprint = listener.authority().map(|authority| authority.fingerprint.clone());
     let place = listener.place().clone();
@@ -62,7 +62,7 @@ pub(super) fn run(
     let (pending, sources): (Vec<_>, Vec<_>) = start_all(configs, &store, &place.key(), &clock)?.into_iter().unzip();
     let cameras: Vec<Arc<Camera>> = pending.iter().map(|pending| pending.camera.clone()).collect();
     let hooks = Changeable::new(events.hooks.clone());
-    let reloader = Arc::new(Reloader::new(options, cameras.clone(), hooks.clone()));
+    let reloader = Arc::new(Reloader::new((options, file), cameras.clone(), hooks.clone()));
     let site = Site::new(&all_of(&cameras)?, server.access.clone(), door).reloads_by({
         let reloader = reloader.clone();
         Arc::new(move || reloader.reload())

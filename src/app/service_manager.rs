@@ -18,15 +18,11 @@ impl ServiceManager {
         ServiceManager::default()
     }
 
-    /// Feeds the watchdog, if each camera has a newer picture than the last time. A camera that is being opened or sleeps needs none; one that
-    /// is gone has the pictures that say so.
+    /// Feeds the watchdog, if each camera that owes pictures has a newer one than the last time.
     pub(super) fn look(&mut self, cameras: &[Arc<Camera>]) {
         let newest: Vec<_> = cameras
             .iter()
-            .map(|camera| {
-                let sleeps = camera.status.stream.capture.state() == SourceState::Asleep;
-                if sleeps { None } else { camera.window.newest_wall() }
-            })
+            .map(|camera| camera.window.newest_wall().filter(|_| owes_pictures(camera.status.stream.capture.state())))
             .collect();
         if go_on(&self.fed, &newest) {
             tell(Word::Alive);
@@ -40,7 +36,16 @@ impl ServiceManager {
     }
 }
 
-/// Whether each has something newer, or needs nothing.
+/// Whether a camera in this state has new pictures in its window. One that is gone has those that say so; one that is being opened has those of
+/// earlier runs at most.
+fn owes_pictures(state: SourceState) -> bool {
+    match state {
+        SourceState::Live | SourceState::Silent | SourceState::Lost => true,
+        SourceState::Opening | SourceState::Asleep | SourceState::Ended => false,
+    }
+}
+
+/// Whether each has something newer, or owes nothing.
 fn go_on(fed: &[Option<WallTime>], newest: &[Option<WallTime>]) -> bool {
     newest.iter().enumerate().all(|(n, newest)| newest.is_none() || Some(newest) != fed.get(n))
 }
@@ -74,12 +79,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_camera_that_is_opened_sleeps_or_has_ended_owes_no_pictures() {
+        use SourceState::{Asleep, Ended, Live, Lost, Opening, Silent};
+        assert_eq!([Opening, Live, Silent, Lost, Asleep, Ended].map(owes_pictures), [false, true, true, true, false, false]);
+    }
+
+    #[test]
     fn all_cameras_must_go_on() {
         let at = |ms| Some(WallTime::from_unix_ms(ms));
         assert!(go_on(&[], &[at(1), None]), "the first look");
         assert!(go_on(&[at(1), at(1)], &[at(2), at(2)]));
         assert!(!go_on(&[at(1), at(1)], &[at(2), at(1)]), "one stands still");
-        assert!(go_on(&[at(1), at(1)], &[at(2), None]), "one sleeps");
-        assert!(go_on(&[None, None], &[None, None]), "they are being opened");
+        assert!(go_on(&[at(1), at(1)], &[at(2), None]), "one owes nothing");
+        assert!(go_on(&[None, None], &[None, None]), "none does");
     }
 }

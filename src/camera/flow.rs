@@ -138,7 +138,7 @@ impl Flow {
                 Box::new(move || nothing.clone())
             }
         };
-        let (masks, on_loss, status_of_capture) = (tuning.masks.clone(), config.on_loss, status.stream.capture.clone());
+        let (masks, on_loss, status_of_capture) = (config.masks.clone(), config.on_loss, status.stream.capture.clone());
         // Pictures of a file come as they were made, and those of a browser as its camera and its network let them.
         let is_rate_watched = !matches!(config.source, SourceSpec::File(_) | SourceSpec::Browser);
         let parts =
@@ -164,7 +164,7 @@ impl Flow {
         let Flow { config, clock, status, tuning, publishers, detections, watcher, .. } = self;
         let FlowLimits { first, frames_max } = extent;
         let mut pipeline = pipeline_parts(&config, (rate, first), (detections, publishers), &clock, &status);
-        (pipeline.compositor.overlay, pipeline.compositor.masks) = (tuning.overlay, tuning.masks);
+        pipeline.compositor.overlay = tuning.overlay;
         let parts = StreamParts { pipeline, frames_max, clock, detect_fps, pass, status: status.stream.clone() };
         let stream = stream::start(capture, parts).map_err(CameraError::new)?;
         Ok(RunningFlow { stream, watcher, capture: status.stream.capture.clone() })
@@ -218,7 +218,6 @@ pub(crate) fn pipeline_parts(
     };
     let compositor = CompositorParts {
         overlay: Changeable::new(config.overlay),
-        masks: Changeable::default(),
         clock_strip: clock_strip(config),
         rate,
         detections,

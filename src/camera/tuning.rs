@@ -5,10 +5,6 @@ use crate::{
     changeable::Changeable,
     compose::Overlay,
     detect::watcher::Pace,
-    picture::{
-        Size,
-        mask::{self, Mask, OutsideError},
-    },
     source::{SourceSpec, coded::PassThrough},
     window::Window,
 };
@@ -16,12 +12,10 @@ use crate::{
 /// The places at which a running camera is changed.
 #[derive(Clone, Debug, Default)]
 pub struct Tuning {
-    /// What it was started with; what is changed is changed here, too.
+    /// What it was started with.
     config: Changeable<Option<CameraConfig>>,
     /// What is drawn.
     pub(super) overlay: Changeable<Overlay>,
-    /// What is never shown.
-    pub(super) masks: Changeable<Vec<Mask>>,
     /// The encoder's, bit/s.
     pub(super) bitrate: Changeable<u32>,
     /// How it is searched.
@@ -37,8 +31,6 @@ pub enum Part {
     Detect,
     /// How often.
     DetectFps,
-    /// What is never shown.
-    Masks,
     /// The encoder's bit rate.
     Bitrate,
     /// How far back viewers can go.
@@ -55,7 +47,6 @@ impl Tuning {
         Tuning {
             config: Changeable::new(Some(config.clone())),
             overlay: Changeable::new(config.overlay),
-            masks: Changeable::new(config.masks.clone()),
             bitrate: Changeable::new(config.encode.bitrate),
             pace: Changeable::new(Pace { fps: config.detect.fps, is_paused: false }),
         }
@@ -67,7 +58,6 @@ impl Tuning {
         match part {
             Part::Overlay => self.draw(&begun, to.overlay),
             Part::Detect => self.search(&begun, to),
-            Part::Masks => self.hide(&begun, to),
             Part::Bitrate => {
                 // What is handed on has no encoder.
                 let is_encoded = !may_pass(&begun) || begun.what_prevents_passing().is_some();
@@ -77,8 +67,12 @@ impl Tuning {
                 is_encoded
             }
             Part::DetectFps => {
-                self.pace.set(Pace { fps: to.detect.fps, ..self.pace.get() });
-                !begun.detect.cascades.is_empty()
+                // How often is enough depends on what is hidden.
+                let is_searched = !begun.detect.cascades.is_empty() && begun.overlay.blur == to.overlay.blur;
+                if is_searched {
+                    self.pace.set(Pace { fps: to.detect.fps, ..self.pace.get() });
+                }
+                is_searched
             }
             Part::Window => {
                 // What is on a disk has threads and an index that know its room.
@@ -102,27 +96,12 @@ impl Tuning {
         true
     }
 
-    /// Why a mask would hide nothing, in a picture of that size.
-    pub fn check_masks(&self, to: &CameraConfig, size: Option<Size>) -> Result<(), OutsideError> {
-        size.map_or(Ok(()), |size| mask::areas(&to.masks, size).map(drop))
-    }
-
-    fn hide(&self, begun: &CameraConfig, to: &CameraConfig) -> bool {
-        // The first picture of a browser, on which its masks are drawn too, is another one.
-        let is_elsewhere = begun.source == SourceSpec::Browser;
-        if is_elsewhere || (may_pass(begun) && begun.masks.is_empty() != to.masks.is_empty()) {
-            return false;
-        }
-        self.masks.set(to.masks.clone());
-        true
-    }
-
     /// A search is paused and goes on; another one needs another detector.
     fn search(&self, begun: &CameraConfig, to: &CameraConfig) -> bool {
         let is_paused = to.detect.cascades.is_empty();
         // What hides what is found is not to find nothing.
         let is_same = to.detect.cascades == begun.detect.cascades && to.detect.by == begun.detect.by;
-        if begun.overlay.blur || begun.detect.cascades.is_empty() || !(is_paused || is_same) {
+        if begun.overlay.blur || to.overlay.blur || begun.detect.cascades.is_empty() || !(is_paused || is_same) {
             return false;
         }
         self.pace.set(Pace { is_paused, ..self.pace.get() });

@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::{
-    changeable::Changeable,
     picture::{LUMA_BLACK, Size, mask::Measure},
     source::SourceError,
     time::{FrameRate, ManualClock, SystemClock, WallTime},
@@ -82,7 +81,6 @@ fn parts(scripts: Vec<(Size, Opening)>, masks: Vec<Mask>, on_loss: OnLoss) -> (C
     };
     let demand = Arc::new(Demand::unlimited(clock.clone()));
     let (tap, is_rate_watched): (Tap, _) = (Box::new(|_| ()), true);
-    let masks = Changeable::new(masks);
     (CaptureParts { opener, tap, masks, on_loss, is_rate_watched, demand, clock, status: status.clone() }, status)
 }
 
@@ -209,7 +207,7 @@ fn blocking_on(clock: Arc<dyn Clock>, pictures: u64, in_open: bool) -> (CaptureP
         CaptureParts {
             opener,
             tap: Box::new(|_| ()),
-            masks: Changeable::default(),
+            masks: Vec::new(),
             on_loss: OnLoss::Wait,
             is_rate_watched: true,
             demand,

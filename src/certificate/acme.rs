@@ -4,7 +4,7 @@
 use super::{
     CertificateError,
     acme_http::{Http, chain},
-    der::Facts,
+    acme_plan::Plan,
     files,
 };
 use crate::{
@@ -26,13 +26,14 @@ use rustls::{
     server::ParsedCertificate,
     sign::CertifiedKey,
 };
+use serde::{Deserialize, Serialize};
 use std::{
     collections::HashMap,
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
     time::Duration,
 };
-use tokio::time::timeout;
+use tokio::{task::spawn_blocking, time::timeout};
 
 /// What the authority speaks when it looks for the proof (RFC 8737 §6.2).
 pub(super) const PROTOCOL: &[u8] = b"acme-tls/1";
@@ -48,10 +49,6 @@ const ACCOUNT_LEN_MAX: u64 = 64 << 10;
 const ORDER_TIMEOUT: Duration = Duration::from_secs(180);
 /// How long an authority is asked again for what it has under way.
 const POLLING: RetryPolicy = RetryPolicy::new().timeout(Duration::from_secs(90));
-/// After a failure the next try is so long after, then twice as long each time, up to the longest. Let's Encrypt allows five failures an hour
-/// for a name.
-const PAUSE_MIN: Span = Span::from_ms(5 * 60_000);
-const PAUSE_MAX: Span = Span::from_ms(6 * 3_600_000);
 /// What the authority says when it has forgotten the account.
 const NO_ACCOUNT: &str = "urn:ietf:params:acme:error:accountDoesNotExist";
 
@@ -70,6 +67,13 @@ pub struct AcmeConfig {
     pub folder: Option<PathBuf>,
 }
 
+/// The account as it is kept.
+#[derive(Serialize, Deserialize)]
+struct KeptAccount {
+    email: Option<String>,
+    credentials: AccountCredentials,
+}
+
 /// The certificate, and the order of the next one.
 pub(super) struct Acme {
     config: AcmeConfig,
@@ -80,45 +84,18 @@ pub(super) struct Acme {
     proofs: Mutex<HashMap<String, Arc<CertifiedKey>>>,
 }
 
-/// When the next order is due: at once without a certificate.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Plan {
-    renewal: Option<WallTime>,
-    /// No sooner than then, for the last one failed.
-    paused_until: Option<WallTime>,
-    failures: u32,
-}
-
-impl Plan {
-    /// A certificate is renewed when a third of its time is left; authorities count on it, for that leaves time for what goes wrong.
-    fn learn(&mut self, facts: Option<&Facts>) {
-        let renewal = facts.map(|facts| facts.not_before + Span(facts.not_after.since(facts.not_before).0 / 3 * 2));
-        *self = Plan { renewal, ..Plan::default() };
-    }
-
-    fn is_due(&self, now: WallTime) -> bool {
-        // A clock that was set back must not keep it for longer than a pause is.
-        let is_paused = self.paused_until.is_some_and(|until| now < until && until.since(now) <= PAUSE_MAX);
-        !is_paused && self.renewal.is_none_or(|renewal| now >= renewal)
-    }
-
-    /// Notes a failure; gives how long the pause is.
-    fn fail(&mut self, now: WallTime) -> Span {
-        let pause = Span(PAUSE_MIN.0.saturating_mul(1 << self.failures.min(30)).min(PAUSE_MAX.0));
-        (self.failures, self.paused_until) = (self.failures + 1, Some(now + pause));
-        pause
-    }
-}
-
 impl Acme {
     /// Reads the certificate that is kept, if it is for these names; otherwise gives one that browsers do not trust, until the first comes.
     pub(super) fn open(config: &AcmeConfig, kept: &Path) -> Result<(Acme, CertifiedKey), CertificateError> {
-        let port = config.server.port.map_or_else(String::new, |port| format!("_{port}"));
-        let folder = kept.join(FOLDER).join(format!("{}{port}", config.server.host));
+        let authority = format!("{}-{:08x}", config.server.host, crc32fast::hash(config.directory.as_bytes()));
+        let folder = kept.join(FOLDER).join(authority);
         let told = |why: String| CertificateError(format!("cannot order a certificate: {why}"));
-        plain_file::make_secret_folder(&folder).map_err(|error| told(format!("{}: {error}", folder.display())))?;
+        for folder in [kept, &folder] {
+            plain_file::make_secret_folder(folder).map_err(|error| told(format!("{}: {error}", folder.display())))?;
+        }
         let http = Http::new(&config.server).map_err(|error| told(error.to_string()))?;
-        let acme = Acme { config: config.clone(), folder, http, plan: Mutex::default(), proofs: Mutex::default() };
+        let plan = Mutex::new(Plan::open(&folder, &config.names));
+        let acme = Acme { config: config.clone(), folder, http, plan, proofs: Mutex::default() };
         let path = acme.folder.join(CERTIFICATE);
         let kept = match files::read(&path, &path) {
             Ok((key, facts)) if acme.is_for_all(&key) => {
@@ -137,25 +114,41 @@ impl Acme {
     }
 
     /// The next certificate, if one is due and the authority gives it.
-    pub(super) async fn look(&self, now: WallTime) -> Option<CertifiedKey> {
+    pub(super) async fn look(self: &Arc<Acme>, now: WallTime) -> Option<CertifiedKey> {
         if !lock(&self.plan).is_due(now) {
             return None;
         }
+        lock(&self.plan).begin(now);
+        self.on_disk(Acme::keep_plan).await.ok()?;
         let ordered = timeout(ORDER_TIMEOUT, self.order()).await;
         lock(&self.proofs).clear();
         let ordered = ordered.unwrap_or_else(|_| Err(format!("it has taken more than {} s", ORDER_TIMEOUT.as_secs())));
-        match ordered.and_then(|pem| self.take(&pem)) {
-            Ok(key) => Some(key),
-            Err(why) => {
-                let pause = lock(&self.plan).fail(now);
+        let taken = match ordered {
+            Ok(pem) => self.on_disk(move |acme| acme.take(&pem)).await.and_then(|taken| taken),
+            Err(why) => Err(why),
+        };
+        taken
+            .inspect_err(|why| {
                 tracing::warn!(
                     "{} gives no certificate for {}: {why}; the next try is in {} min",
                     self.config.server.host,
                     self.config.names.join(", "),
-                    pause.0 / Span::from_ms(60_000).0
+                    lock(&self.plan).pause().0 / Span::from_ms(60_000).0
                 );
-                None
-            }
+            })
+            .ok()
+    }
+
+    /// Does what waits for a disk on a thread that may.
+    async fn on_disk<T: Send + 'static>(self: &Arc<Acme>, work: impl FnOnce(&Acme) -> T + Send + 'static) -> Result<T, String> {
+        let acme = self.clone();
+        spawn_blocking(move || work(&acme)).await.map_err(|_| "a bug, which is in the log".to_owned())
+    }
+
+    fn keep_plan(&self) {
+        let kept = lock(&self.plan).keep(&self.folder);
+        if let Err(error) = kept {
+            tracing::warn!("cannot keep in {} when a certificate was ordered: {error}", self.folder.display());
         }
     }
 
@@ -172,7 +165,12 @@ impl Acme {
         if !self.is_for_all(&key) {
             return Err("what it gave is not for all of these names".to_owned());
         }
-        lock(&self.plan).learn(facts.as_ref());
+        {
+            let mut plan = lock(&self.plan);
+            plan.succeed();
+            plan.learn(facts.as_ref());
+        }
+        self.keep_plan();
         if let Err(error) = plain_file::replace_secret(&path, pem.as_bytes()) {
             tracing::warn!("cannot keep the certificate in {}: {error}; the next start orders another one", path.display());
         }
@@ -182,14 +180,14 @@ impl Acme {
     }
 
     /// Orders one; gives it with its chain and key, in PEM.
-    async fn order(&self) -> Result<String, String> {
+    async fn order(self: &Arc<Acme>) -> Result<String, String> {
         let account = self.account().await?;
         let identifiers: Vec<Identifier> = self.config.names.iter().cloned().map(Identifier::Dns).collect();
         let mut order = match account.new_order(&NewOrder::new(&identifiers)).await {
             Ok(order) => order,
             Err(Error::Api(problem)) if problem.r#type.as_deref() == Some(NO_ACCOUNT) => {
                 // The next try makes another one.
-                _ = std::fs::remove_file(self.folder.join(ACCOUNT));
+                _ = self.on_disk(|acme| std::fs::remove_file(acme.folder.join(ACCOUNT))).await;
                 return Err("it does not know the account any more".to_owned());
             }
             Err(error) => return Err(told(error)),
@@ -212,22 +210,42 @@ impl Acme {
     }
 
     /// The account, which the first order makes. Who asks for a certificate agrees to the authority's terms, as `--help` says.
-    async fn account(&self) -> Result<Account, String> {
-        let path = self.folder.join(ACCOUNT);
+    async fn account(self: &Arc<Acme>) -> Result<Account, String> {
         let builder = Account::builder_with_http(Box::new(self.http.clone()));
-        if path.exists() {
-            let text = read_secret(&path, ACCOUNT_LEN_MAX).map_err(|error| error.to_string())?;
-            let broken = |why: String| format!("{} is no account: {why}; remove it, and another one is made", path.display());
-            let credentials: AccountCredentials = serde_json::from_str(&text).map_err(|error| broken(error.to_string()))?;
-            return builder.from_credentials(credentials).await.map_err(told);
-        }
         let contact: Vec<String> = self.config.email.iter().map(|email| format!("mailto:{email}")).collect();
         let contact: Vec<&str> = contact.iter().map(String::as_str).collect();
-        let new = NewAccount { contact: &contact, terms_of_service_agreed: true, only_return_existing: false };
-        let (account, credentials) = builder.create(&new, self.config.directory.clone(), None).await.map_err(told)?;
-        let text = serde_json::to_string(&credentials).map_err(|error| error.to_string())?;
-        plain_file::replace_secret(&path, text.as_bytes()).map_err(|error| format!("{}: {error}", path.display()))?;
+        let (account, kept) = match self.on_disk(Acme::kept_account).await?? {
+            Some(kept) if kept.email == self.config.email => return builder.from_credentials(kept.credentials).await.map_err(told),
+            Some(KeptAccount { credentials, .. }) => {
+                let text = serde_json::to_string(&credentials).map_err(|error| error.to_string())?;
+                let account = builder.from_credentials(credentials).await.map_err(told)?;
+                account.update_contacts(&contact).await.map_err(told)?;
+                (account, serde_json::from_str(&text).map_err(|error| error.to_string())?)
+            }
+            None => {
+                let new = NewAccount { contact: &contact, terms_of_service_agreed: true, only_return_existing: false };
+                builder.create(&new, self.config.directory.clone(), None).await.map_err(told)?
+            }
+        };
+        let kept = KeptAccount { email: self.config.email.clone(), credentials: kept };
+        let text = serde_json::to_string(&kept).map_err(|error| error.to_string())?;
+        let path = self.folder.join(ACCOUNT);
+        let put = move |_: &Acme| {
+            plain_file::replace_secret(&path, text.as_bytes()).map_err(|error| format!("{}: {error}", path.display()))
+        };
+        self.on_disk(put).await??;
         Ok(account)
+    }
+
+    /// The account that is kept, if one is.
+    fn kept_account(&self) -> Result<Option<KeptAccount>, String> {
+        let path = self.folder.join(ACCOUNT);
+        if !path.exists() {
+            return Ok(None);
+        }
+        let text = read_secret(&path, ACCOUNT_LEN_MAX).map_err(|error| error.to_string())?;
+        let broken = |error| format!("{} is no account: {error}; remove it, and another one is made", path.display());
+        serde_json::from_str(&text).map(Some).map_err(broken)
     }
 
     /// Makes the proofs that the authority wants, and asks it to look.
@@ -296,36 +314,5 @@ fn told(error: Error) -> String {
     match &error {
         Error::Other(inner) => chain(&**inner),
         error => error.to_string(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_certificate_is_renewed_when_a_third_of_its_time_is_left() {
-        let at = |text: &str| WallTime::parse(text).expect(text);
-        let facts = Facts { not_before: at("2026-01-01T00:00:00Z"), not_after: at("2026-03-02T00:00:00Z"), name: None };
-        let mut plan = Plan::default();
-        assert!(plan.is_due(at("1970-01-01T00:00:00Z")), "there is none yet");
-        plan.learn(Some(&facts));
-        assert!(!plan.is_due(at("2026-02-09T23:59:59Z")));
-        assert!(plan.is_due(at("2026-02-10T00:00:00Z")));
-    }
-
-    #[test]
-    fn failures_are_further_apart_each_time_and_a_success_ends_that() {
-        let at = |minutes: i64| WallTime::from_unix_ms(1_800_000_000_000 + minutes * 60_000);
-        let mut plan = Plan::default();
-        let mut pauses = Vec::new();
-        for _ in 0..9 {
-            pauses.push(plan.fail(at(0)).0 / Span::from_ms(60_000).0);
-        }
-        assert_eq!(pauses, [5, 10, 20, 40, 80, 160, 320, 360, 360]);
-        assert!(!plan.is_due(at(359)) && plan.is_due(at(360)));
-        assert!(plan.is_due(at(-1)), "the clock was set back");
-        plan.learn(None);
-        assert_eq!(plan, Plan::default());
     }
 }

@@ -132,6 +132,10 @@ impl File<'_> {
             DeValue::Array(values) if option.kind == Kind::List => values.iter().collect(),
             _ => vec![value],
         };
+        if values.is_empty() && !option.defaults.is_empty() {
+            let why = format!("{}: an empty list would be the default; write what is meant, or none", option.name);
+            return self.refuse(value.span().start, &why);
+        }
         if values.is_empty() {
             let place = self.place(value.span().start);
             return Ok((option, vec![Written { name: option.typed(), words: Vec::new(), place }]));

@@ -111,7 +111,15 @@ pub(super) fn merged(file: Layer, variables: Vec<Written>, line: Layer, device: 
 /// Without what was written of the same option in a place that counts less. The order stays: of two values in one place the later counts.
 fn of_highest(options: Vec<Written>) -> Vec<Written> {
     let highest = |name: &str| options.iter().filter(|option| option.name == name).map(|option| option.place.rank()).max();
-    options.iter().filter(|option| Some(option.place.rank()) == highest(&option.name)).cloned().collect()
+    let mut counted: Vec<Written> = Vec::new();
+    for option in options.iter().filter(|option| Some(option.place.rank()) == highest(&option.name)) {
+        // A flag that is off, and a list without values, undo what stands above.
+        if option.words.is_empty() {
+            counted.retain(|before| before.name != option.name);
+        }
+        counted.push(option.clone());
+    }
+    counted
 }
 
 #[cfg(test)]
@@ -138,6 +146,15 @@ mod tests {
             camera.iter().map(|option| format!("{}={}", option.name, option.value().display())).collect::<Vec<_>>().join(" ")
         };
         assert_eq!(cameras.iter().map(shown).collect::<Vec<_>>(), expect);
+    }
+
+    #[test]
+    fn what_is_off_below_undoes_what_is_on_above() {
+        let place = Place::File { path: "f.toml".into(), line: 1, column: 1 };
+        let flag = |is_on| Written::flag("--once", is_on, place.clone());
+        let words = |options| of_highest(options).into_iter().flat_map(|option| option.words).count();
+        assert_eq!(words(vec![flag(true), flag(false)]), 0);
+        assert_eq!(words(vec![flag(false), flag(true)]), 1);
     }
 
     #[test]

@@ -12,7 +12,6 @@ use crate::{
     pacer::{PacedFrame, Shown},
     picture::{
         KeepClear, Picture, PicturePool,
-        mask::{self, Mask},
         strip::{Strip, draw_strip},
     },
     time::{FrameRate, WallAnchor},
@@ -51,8 +50,6 @@ pub enum ClockStrip {
 pub struct CompositorParts {
     /// What is burnt in.
     pub overlay: Changeable<Overlay>,
-    /// What is never shown: it is drawn before, but for a picture that stands when it is changed.
-    pub masks: Changeable<Vec<Mask>>,
     /// Where the clock strip comes from.
     pub clock_strip: ClockStrip,
     /// The frame grid's rate.
@@ -84,15 +81,13 @@ pub struct Compositor {
     ready: Option<ReadyFrame>,
     /// Frames hidden as a whole in a row, slates aside.
     n_hidden: u64,
-    /// How often the masks had been changed when the last picture came.
-    masks_version: u64,
 }
 
 impl Compositor {
     /// A compositor that has seen no picture yet.
     pub fn new(parts: CompositorParts) -> Compositor {
         let waiting = parts.detections.hiding.as_ref().map(|hiding| RedactionQueue::new(parts.rate, hiding.runs_after));
-        Compositor { parts, pool: PicturePool::default(), last: None, waiting, ready: None, n_hidden: 0, masks_version: 0 }
+        Compositor { parts, pool: PicturePool::default(), last: None, waiting, ready: None, n_hidden: 0 }
     }
 
     /// Whether it hides what is found.
@@ -105,7 +100,6 @@ impl Compositor {
         if let Some(fresh) = fresh {
             self.last = Some(fresh.clone());
         }
-        self.look_at_masks();
         let Some(last) = self.last.clone() else { return };
         match (&self.parts.detections.hiding, self.waiting.as_mut()) {
             (Some(hiding), Some(waiting)) => {
@@ -116,17 +110,6 @@ impl Compositor {
                 let detection = (self.parts.detections.newest)();
                 self.ready = Some(ReadyFrame { frame, picture: last, cover: Cover::Areas(Vec::new()), detection });
             }
-        }
-    }
-
-    /// What stands from before masks were changed has them, too.
-    fn look_at_masks(&mut self) {
-        let Some(masks) = self.parts.masks.newer_than(&mut self.masks_version) else { return };
-        if let Some((last, areas)) = self.last.take().and_then(|last| Some((last.clone(), mask::areas(&masks, last.size()).ok()?)))
-        {
-            let mut picture = self.pool.copy(&last);
-            mask::draw_masks(&mut picture, &areas);
-            self.last = Some(Arc::new(picture));
         }
     }
 

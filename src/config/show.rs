@@ -10,7 +10,7 @@ use std::fmt::Write;
 /// Columns of the texts.
 const COLUMNS: usize = 100;
 /// Options whose value may hold a password or another secret.
-const SECRET: [&str; 4] = ["device", "on-event", "on-event-exec", "mqtt"];
+const SECRET: [&str; 3] = ["device", "on-event", "mqtt"];
 
 /// That all is well.
 pub(super) fn check(cli: &Cli) -> String {
@@ -70,8 +70,9 @@ fn count(written: &Written) -> usize {
 fn masked(option: &OptionInfo, written: &Written) -> String {
     let value = written.value().to_string_lossy();
     match value.split_once("://") {
+        // A secret may stand anywhere in a command.
+        _ if option.name == "on-event-exec" => "...".to_owned(),
         Some((scheme, _)) if SECRET.contains(&option.name.as_str()) => format!("{scheme}://..."),
-        None if option.name == "on-event-exec" => "...".to_owned(),
         _ => value.into_owned(),
     }
 }
@@ -157,7 +158,7 @@ mod tests {
     fn each_option_is_shown_as_it_counts_with_its_place_and_without_secrets() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("f.toml");
-        let text = "port = 9000\nmqtt = \"mqtt://me:secret@host\"\non-event-exec = \"curl -H secret\"\nfps = 9\nonce = true\n\
+        let text = "port = 9000\nmqtt = \"mqtt://me:secret@host\"\non-event-exec = \"curl -H secret https://host\"\nfps = 9\nonce = true\n\
                     mask = [\"0,0,2,2\", \"4,4,2,2\"]\ndevice = \"rtsp://me:secret@cam\"\n";
         std::fs::write(&path, text).expect("it is written");
         let told = shown(&path, &[("HLSCAM_FPS", "5"), ("HLSCAM_VERBOSE", "2"), ("HLSCAM_ONCE", "false")]);

@@ -61,7 +61,7 @@ fn targets(config: &LogConfig) -> Targets {
     let mut targets = Targets::new().with_target(OURS, ours).with_default(theirs);
     if config.verbosity != Verbosity::Everything {
         // What they warn of is what peers do wrong: the server counts it and tells whose fault it is.
-        targets = targets.with_targets(["h2", "hyper", "rustls"].map(|library| (library, LevelFilter::ERROR)));
+        targets = targets.with_targets(["h2", "hyper"].map(|library| (library, LevelFilter::ERROR)));
     }
     if config.format == LogFormat::Text {
         targets = targets.with_target(REQUEST_TARGET, LevelFilter::OFF);

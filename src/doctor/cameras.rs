@@ -3,6 +3,7 @@
 use super::{
     Finding,
     programs::{self, Holder},
+    text::quoted,
     usb::{self, UsbCamera},
 };
 use std::{fs, path::Path};
@@ -31,15 +32,11 @@ pub(super) struct CameraFacts {
 
 /// Judges all of them.
 pub(super) fn judge(cameras: &[CameraFacts]) -> Vec<Finding> {
-    if cameras.is_empty() {
-        let what = if cfg!(target_os = "linux") {
-            "this host has no camera (/dev/video*); one on the network or a browser needs none"
-        } else {
-            "cameras are looked for on Linux alone; `hlscam devices` lists those of this host"
-        };
+    // Elsewhere nothing was looked for.
+    if cameras.is_empty() && cfg!(target_os = "linux") {
         return vec![Finding::warning(
             "camera",
-            what,
+            "this host has no camera (/dev/video*); one on the network or a browser needs none",
             "plug one in and see `sudo dmesg | tail`, or pass --device rtsp://… or --device test",
         )];
     }
@@ -57,7 +54,7 @@ fn judge_one(camera: &CameraFacts) -> Finding {
         let what = format!("{path} ({name}) may not be opened: it is for the group {group}");
         let mend = match group {
             // To be in that group is to be nearly root.
-            "root" => format!("sudo chgrp video {path} && sudo chmod g+rw {path}"),
+            "root" => format!("sudo chgrp video {0} && sudo chmod g+rw {0}", quoted(Path::new(path))),
             group => format!("sudo usermod -aG {group} \"$USER\", and log in again"),
         };
         return Finding::failed("camera", what, mend);
@@ -69,34 +66,44 @@ fn judge_one(camera: &CameraFacts) -> Finding {
     Finding::warning("camera", what, programs::end(&camera.holders))
 }
 
-/// Reads what the kernel and `/dev` tell.
+/// Reads what drivers, the kernel and `/dev` tell; elsewhere than on Linux nothing.
 pub(super) fn read() -> Vec<CameraFacts> {
-    let mut nodes: Vec<String> = fs::read_dir("/dev")
-        .into_iter()
-        .flatten()
-        .flatten()
-        .filter_map(|entry| entry.file_name().into_string().ok())
-        .filter(|name| name.strip_prefix("video").is_some_and(|n| n.parse::<u32>().is_ok()))
-        // A second node of a camera has what belongs to its pictures, and no pictures.
-        .filter(|name| told(name, "index").is_none_or(|index| index == "0"))
-        .collect();
-    nodes.sort_by_key(|name| name.trim_start_matches("video").parse::<u32>().unwrap_or_default());
-    let paths: Vec<String> = nodes.iter().map(|node| format!("/dev/{node}")).collect();
+    let nodes = if cfg!(target_os = "linux") { nodes() } else { Vec::new() };
+    let paths: Vec<String> = nodes.iter().map(|(path, _)| path.clone()).collect();
     let mut holders = programs::holders(&paths);
-    let facts = nodes.iter().zip(paths).map(|(node, path)| {
-        let name = told(node, "name").unwrap_or_else(|| "no name".to_owned());
+    let facts = nodes.into_iter().map(|(path, name)| {
         let (is_allowed, group, needs_login) = access(Path::new(&path));
-        let usb = fs::canonicalize(Path::new(CLASS).join(node).join("device")).ok();
-        let usb = usb.and_then(|device| usb::read(&device, &format!("{path} ({name})")));
+        let folder = path.strip_prefix("/dev/").map(|node| Path::new(CLASS).join(node));
+        let device = folder.and_then(|folder| fs::canonicalize(folder.join("device")).ok());
+        let usb = device.and_then(|device| usb::read(&device, &format!("{path} ({name})")));
         CameraFacts { holders: holders.remove(&path).unwrap_or_default(), path, name, is_allowed, group, needs_login, usb }
     });
     facts.collect()
 }
 
-/// What the kernel tells of a node.
-fn told(node: &str, what: &str) -> Option<String> {
-    let text = fs::read_to_string(Path::new(CLASS).join(node).join(what)).ok()?;
-    Some(text.trim().to_owned())
+/// The nodes of cameras, with what they call themselves: those that their drivers call cameras, and of those that this user may not ask the
+/// first of each.
+#[cfg(all(feature = "camera", target_os = "linux"))]
+fn nodes() -> Vec<(String, String)> {
+    let devices = crate::source::camera::devices().into_iter();
+    devices.map(|device| (device.path.display().to_string(), device.name)).collect()
+}
+
+/// The same in a build that can ask no driver: the first node of each.
+#[cfg(not(all(feature = "camera", target_os = "linux")))]
+fn nodes() -> Vec<(String, String)> {
+    let entries = fs::read_dir("/dev").into_iter().flatten().flatten();
+    let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+    let mut numbers: Vec<u32> = names.filter_map(|name| name.strip_prefix("video")?.parse().ok()).collect();
+    numbers.sort_unstable();
+    let nodes = numbers.into_iter().filter_map(|number| {
+        let told = |what: &str| fs::read_to_string(Path::new(CLASS).join(format!("video{number}")).join(what)).ok();
+        // A second node of a camera has what belongs to its pictures, and no pictures.
+        let is_first = told("index").is_none_or(|index| index.trim() == "0");
+        let name = told("name").map_or_else(|| "no name".to_owned(), |name| name.trim().to_owned());
+        is_first.then(|| (format!("/dev/video{number}"), name))
+    });
+    nodes.collect()
 }
 
 /// Whether this user may open it, the group that may, and whether another login would be in that group.
@@ -107,8 +114,8 @@ fn access(path: &Path) -> (bool, Option<String>, bool) {
     let is_allowed = access(path, Access::READ_OK | Access::WRITE_OK).is_ok();
     let groups = fs::read_to_string("/etc/group").unwrap_or_default();
     let group = fs::metadata(path).ok().and_then(|about| group_of(&groups, about.gid()));
-    let user = env::var("USER").or_else(|_| env::var("LOGNAME")).unwrap_or_default();
-    let needs_login = group.as_ref().is_some_and(|(_, members)| members.contains(&user));
+    let user = user_of(["USER", "LOGNAME"].map(|name| env::var(name).ok()));
+    let needs_login = user.zip(group.as_ref()).is_some_and(|(user, (_, members))| members.contains(&user));
     (is_allowed, group.map(|(name, _)| name), !is_allowed && needs_login)
 }
 
@@ -117,13 +124,20 @@ fn access(_: &Path) -> (bool, Option<String>, bool) {
     (true, None, false)
 }
 
+/// The user, by variables of which some may be missing or empty.
+#[cfg(any(unix, test))]
+fn user_of(variables: [Option<String>; 2]) -> Option<String> {
+    variables.into_iter().flatten().find(|name| !name.is_empty())
+}
+
 /// The name of a group and its members (group(5)).
 #[cfg(any(unix, test))]
 fn group_of(groups: &str, number: u32) -> Option<(String, Vec<String>)> {
     groups.lines().find_map(|line| {
         let fields: Vec<&str> = line.split(':').collect();
         let [name, _, id, members] = fields[..] else { return None };
-        (id.parse() == Ok(number)).then(|| (name.to_owned(), members.split(',').map(str::to_owned).collect()))
+        let members = members.split(',').filter(|member| !member.is_empty());
+        (id.parse() == Ok(number)).then(|| (name.to_owned(), members.map(str::to_owned).collect()))
     })
 }
 
@@ -149,6 +163,7 @@ mod tests {
         assert_eq!((finding.verdict, finding.what.as_str(), finding.mend.as_deref()), (verdict, what, mend));
     }
 
+    #[cfg(target_os = "linux")]
     #[test]
     fn a_host_without_cameras_is_told_so() {
         let [finding] = &judge(&[])[..] else { panic!("one finding") };
@@ -195,5 +210,18 @@ mod tests {
         let groups = "root:x:0:\nvideo:x:44:anna,otto\nnonsense\n";
         assert_eq!(group_of(groups, 44), Some(("video".to_owned(), vec!["anna".to_owned(), "otto".to_owned()])));
         assert_eq!(group_of(groups, 45), None);
+        assert_eq!(group_of(groups, 0), Some(("root".to_owned(), vec![])), "nobody is no member");
+    }
+
+    #[test]
+    fn a_user_without_a_name_is_nobody() {
+        let check = |variables: [Option<&str>; 2], expect: Option<&str>| {
+            assert_eq!(user_of(variables.map(|name| name.map(str::to_owned))).as_deref(), expect, "{variables:?}");
+        };
+        check([Some("anna"), Some("otto")], Some("anna"));
+        check([None, Some("otto")], Some("otto"));
+        check([Some(""), Some("otto")], Some("otto"));
+        check([Some(""), None], None);
+        check([None, None], None);
     }
 }

@@ -1,6 +1,6 @@
 //! The clock, the disk and the memory of this host.
 
-use super::Finding;
+use super::{Finding, text::quoted};
 use crate::{
     time::{Clock, SystemClock},
     window::MIN_FREE_DEFAULT,
@@ -56,6 +56,13 @@ pub(super) fn judge_clock(is_synchronised: Option<bool>) -> Option<Finding> {
     })
 }
 
+/// The folder itself where it is there, else the nearest above it that is.
+pub(super) fn nearest(folder: &Path) -> &Path {
+    let mut all = folder.ancestors().map(|above| if above.as_os_str().is_empty() { Path::new(".") } else { above });
+    // What cannot be looked at may be there; writing there tells.
+    all.find(|above| !matches!(above.try_exists(), Ok(false))).unwrap_or(folder)
+}
+
 /// Writes a file, syncs it and removes it.
 pub(super) fn read_disk(folder: &Path) -> io::Result<Disk> {
     let path = folder.join(format!(".hlscam-doctor-{}", std::process::id()));
@@ -97,28 +104,23 @@ fn free(_: &Path) -> Option<u64> {
     None
 }
 
-/// Judges a disk.
-pub(super) fn judge_disk(folder: &Path, disk: &io::Result<Disk>) -> Finding {
-    let shown = folder.display();
+/// Judges the disk of a folder by what was measured in `nearest`: that folder, or one above it where hlscam will make it.
+pub(super) fn judge_disk(folder: &Path, nearest: &Path, disk: &io::Result<Disk>) -> Finding {
     let disk = match disk {
         Ok(disk) => disk,
-        Err(error) => {
-            let mend = match error.kind() {
-                io::ErrorKind::NotFound => format!("mkdir -p {shown}"),
-                io::ErrorKind::PermissionDenied => format!("sudo chown \"$USER\" {shown}"),
-                _ => format!("`df -h {shown}` and `findmnt -T {shown}` say what it is on"),
-            };
-            return Finding::failed("disk", format!("{shown} cannot be written: {error}"), mend);
-        }
+        Err(error) => return judge_unwritable(folder, nearest, error),
     };
+    let is_made_later = if nearest == folder { "" } else { ", which hlscam will make," };
+    let shown = format!("{}{is_made_later}", folder.display());
     let speed = format!("{:.1} MB/s", disk.speed / 1e6);
     if let Some(free) = disk.free.filter(|free| *free < MIN_FREE_DEFAULT) {
         let what = format!("{shown} has {} MiB left, less than --min-free keeps free: nothing is kept there", free >> 20);
-        return Finding::failed(
-            "disk",
-            what,
-            format!("`du -xh {shown} | sort -h | tail` shows what is large; or pass a smaller --min-free"),
-        );
+        let mend = if cfg!(unix) {
+            format!("`du -xh {} | sort -h | tail` shows what is large; or pass a smaller --min-free", quoted(nearest))
+        } else {
+            "make room, or pass a smaller --min-free".to_owned()
+        };
+        return Finding::failed("disk", what, mend);
     }
     let free = disk.free.map(|free| format!(" and has {} GiB left", free >> 30)).unwrap_or_default();
     if disk.speed < TOO_SLOW {
@@ -133,6 +135,25 @@ pub(super) fn judge_disk(folder: &Path, disk: &io::Result<Disk>) -> Finding {
         return Finding::warning("disk", what, "pass --storage a folder of another disk, or a lower --bitrate");
     }
     Finding::ok("disk", format!("{shown} writes {speed}{free}"))
+}
+
+fn judge_unwritable(folder: &Path, nearest: &Path, error: &io::Error) -> Finding {
+    let (shown, is_there) = (folder.display(), nearest == folder);
+    let what = if is_there {
+        format!("{shown} cannot be written: {error}")
+    } else {
+        format!("{shown} cannot be made, for {} cannot be written: {error}", nearest.display())
+    };
+    let (folder, nearest) = (quoted(folder), quoted(nearest));
+    let mend = match error.kind() {
+        _ if cfg!(not(unix)) => "pass --storage a folder that this user may write".to_owned(),
+        io::ErrorKind::NotFound => format!("mkdir -p {folder}"),
+        io::ErrorKind::PermissionDenied if is_there => format!("sudo chown \"$USER\" {folder}"),
+        io::ErrorKind::PermissionDenied => format!("sudo mkdir -p {folder} && sudo chown \"$USER\" {folder}"),
+        _ if cfg!(target_os = "linux") => format!("`df -h {nearest}` and `findmnt -T {nearest}` say what it is on"),
+        _ => format!("`df -h {nearest}` says what it is on"),
+    };
+    Finding::failed("disk", what, mend)
 }
 
 /// Bytes of memory that programs can have now (proc_meminfo(5)).
@@ -179,7 +200,7 @@ mod tests {
     fn a_disk_is_judged_by_its_speed_and_by_what_is_free() {
         let folder = Path::new("/srv/cam");
         let check = |speed: f64, free: Option<u64>, verdict, what: &str| {
-            let finding = judge_disk(folder, &Ok(Disk { speed, free }));
+            let finding = judge_disk(folder, folder, &Ok(Disk { speed, free }));
             assert_eq!((finding.verdict, finding.what.as_str()), (verdict, what));
         };
         check(50e6, Some(100 << 30), Verdict::Ok, "/srv/cam writes 50.0 MB/s and has 100 GiB left");
@@ -200,12 +221,27 @@ mod tests {
     }
 
     #[test]
+    fn a_folder_that_is_not_there_yet_is_measured_above_it() {
+        let finding = judge_disk(Path::new("/srv/cam"), Path::new("/srv"), &Ok(Disk { speed: 50e6, free: None }));
+        assert_eq!(finding, Finding::ok("disk", "/srv/cam, which hlscam will make, writes 50.0 MB/s"));
+        let folder = tempfile::tempdir().expect("a folder");
+        assert_eq!(nearest(folder.path()), folder.path());
+        assert_eq!(nearest(&folder.path().join("a/b")), folder.path());
+        assert_eq!(nearest(Path::new("no-such-folder/b")), Path::new("."));
+    }
+
+    #[cfg(unix)]
+    #[test]
     fn a_folder_that_is_not_there_or_not_ones_own_says_what_to_do() {
-        let mend = |kind: io::ErrorKind| judge_disk(Path::new("/srv/cam"), &Err(kind.into())).mend;
-        assert_eq!(mend(io::ErrorKind::NotFound).as_deref(), Some("mkdir -p /srv/cam"));
-        assert_eq!(mend(io::ErrorKind::PermissionDenied).as_deref(), Some("sudo chown \"$USER\" /srv/cam"));
+        let folder = Path::new("/srv/my cam");
+        let mend = |kind: io::ErrorKind| judge_disk(folder, folder, &Err(kind.into())).mend;
+        assert_eq!(mend(io::ErrorKind::NotFound).as_deref(), Some("mkdir -p '/srv/my cam'"));
+        assert_eq!(mend(io::ErrorKind::PermissionDenied).as_deref(), Some("sudo chown \"$USER\" '/srv/my cam'"));
         assert!(mend(io::ErrorKind::StorageFull).is_some_and(|mend| mend.contains("df -h")));
         assert!(read_disk(Path::new("/nowhere/at/all")).is_err());
+        let above = judge_disk(Path::new("/srv/cam"), Path::new("/srv"), &Err(io::ErrorKind::PermissionDenied.into()));
+        assert!(above.what.starts_with("/srv/cam cannot be made, for /srv cannot be written: "), "{above:?}");
+        assert_eq!(above.mend.as_deref(), Some("sudo mkdir -p /srv/cam && sudo chown \"$USER\" /srv/cam"));
     }
 
     #[test]

@@ -61,17 +61,23 @@ pub(super) fn judge(software: &Software) -> Vec<Finding> {
         Some(missing) => Finding::warning(
             "detection",
             format!("--detect {} cannot be had: these cascades of OpenCV are not on this system", missing.join(", ")),
-            "sudo apt install opencv-data",
+            install("opencv-data"),
         ),
     };
     let encoder = match &software.encoder {
         Ok(None) => Finding::ok("encoder", format!("{} encodes", encode::ENCODER_DEFAULT)),
-        Ok(Some(why)) => Finding::warning("encoder", one_sentence(why), "sudo apt install libavcodec-extra"),
+        Ok(Some(why)) => Finding::warning("encoder", one_sentence(why), install("libavcodec-extra")),
         Err(why) => {
-            Finding::failed("encoder", one_sentence(why), "sudo apt install libavcodec-extra, and make with the feature ffmpeg")
+            let mend = format!("{}, and make with the feature ffmpeg", install("libavcodec-extra"));
+            Finding::failed("encoder", one_sentence(why), mend)
         }
     };
     vec![faces, cascades, encoder]
+}
+
+/// What installs a package, by Debian's name of it.
+fn install(package: &str) -> String {
+    if cfg!(target_os = "linux") { format!("sudo apt install {package}") } else { format!("install what Debian calls {package}") }
 }
 
 /// Messages of libraries may have several lines.

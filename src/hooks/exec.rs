@@ -1,6 +1,6 @@
 //! `--on-event-exec`: a command of the shell for each event, with the event as JSON on its standard input.
 //!
-//! It is set on the command line alone. Its output goes nowhere; it can log for itself.
+//! It is set by who starts the program alone. Its output goes nowhere; it can log for itself.
 
 use super::{HookCounts, event_of, payload};
 use crate::{

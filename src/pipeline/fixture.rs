@@ -47,7 +47,6 @@ pub(crate) fn assemble(
     let (bus, Publishers { pictures, frames, events }) = Bus::open();
     let compositor = CompositorParts {
         overlay: Changeable::new(overlay),
-        masks: Changeable::default(),
         clock_strip: ClockStrip::None,
         rate: grid.rate,
         detections,

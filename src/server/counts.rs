@@ -33,7 +33,7 @@ pub(super) struct ServerCounts {
     pub(super) handshakes_failed: Counter,
     /// Passwords that let somebody in.
     pub(super) logins: Counter,
-    /// And those that did not.
+    /// And those that were checked and did not.
     pub(super) logins_failed: Counter,
 }
 

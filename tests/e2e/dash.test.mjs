@@ -2,13 +2,11 @@
 
 import assert from 'node:assert/strict';
 import { fileURLToPath } from 'node:url';
-import { FOREIGN_PLAYER, FULL, pageTests, readStrip, until, untilNewer } from './support.mjs';
+import { FOREIGN_PLAYER, FULL, LIVE_MS, pageTests, readStrip, until, untilNewer } from './support.mjs';
 
 const { pageTest } = pageTests();
 const DASH_JS = fileURLToPath(new URL('node_modules/dashjs/dist/modern/umd/dash.mediaplayer.min.js', import.meta.url));
 
-/** From the script's start to a picture, on a busy machine. */
-const LIVE_MS = 20_000;
 /** How long it is watched. */
 const WATCHED_MS = 8000;
 /** The manifest asks for 1 s; a busy machine needs more. */

@@ -2,10 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { onPage, readStrip, screenshot, until, untilState, withOneServer } from './support.mjs';
+import { LIVE_MS, NOTICE_MS, onPage, readStrip, screenshot, until, untilState, withOneServer } from './support.mjs';
 
-const LIVE_MS = 20_000;
-const NOTICE_MS = 20_000;
 /** A jump goes to this long before the beginning of a marker. */
 const BEFORE_MS = 2000;
 /** A frame of 10 per second, and half of one for the grid. */

@@ -3,10 +3,8 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
-import { LIGHT, endServer, onPage, pageSays, readStrip, screenshot, startBrowser, startServer, until, untilPast, untilReady, untilState } from './support.mjs';
+import { LIGHT, LIVE_MS, NOTICE_MS, endServer, onPage, pageSays, readStrip, screenshot, startBrowser, startServer, until, untilPast, untilReady, untilState } from './support.mjs';
 
-const LIVE_MS = 20_000;
-const NOTICE_MS = 20_000;
 /** A frame of 10 per second, and half of one for the grid: it shows the picture captured nearest to each of its points. */
 const FRAME_ERROR_MS = 100 + 50;
 const FRAME_S = 0.1;

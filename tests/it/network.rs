@@ -10,7 +10,6 @@ use crate::{
 };
 use hlscam::{
     capture::{self, Capture, CaptureParts, CaptureStatus, OnLoss, SourceState, demand::Demand},
-    changeable::Changeable,
     picture::{Picture, PicturePool},
     source::{OpenError, Source, SourceError, Stop, address::NetworkAddress, network_opener},
     time::{Clock, FrameRate, Span, SystemClock, Ticks},
@@ -238,7 +237,7 @@ fn captured(url: &str) -> (Result<Capture, OpenError>, Arc<CaptureStatus>, Arc<S
     let parts = CaptureParts {
         opener: Box::new(opener),
         tap: Box::new(|_| ()),
-        masks: Changeable::default(),
+        masks: Vec::new(),
         on_loss: OnLoss::Wait,
         is_rate_watched: true,
         demand: Arc::new(Demand::unlimited(clock.clone())),

@@ -1,7 +1,7 @@
 //! What helps whoever runs the program: `hlscam doctor`, and a log for programs.
 
 use crate::{
-    ending::{LOOK, hlscam},
+    ending::{LOOK, Streaming, hlscam},
     support::{Deadline, request},
 };
 use serde_json::Value;
@@ -47,19 +47,25 @@ fn a_log_for_programs_is_an_object_a_line_and_tells_no_secret() {
     // A camera that cannot be reached, of which it is told again and again.
     command.args(["--device", "rtsp://me:secret@127.0.0.1:1/x", "--wait"]);
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the binary is built with the tests");
+    let mut stderr = child.stderr.take().expect("it is piped");
+    let mut streaming = Streaming { child, address: address.clone() };
+    // It is read while it is written, so that no full pipe is in the way.
+    let log = thread::spawn(move || {
+        let mut log = String::new();
+        stderr.read_to_string(&mut log).map(|_| log)
+    });
     let deadline = Deadline::start();
     while !request(&address, "/healthz?token=hush").is_ok_and(|answer| answer.status == 200) {
-        assert!(!deadline.is_over() && child.try_wait().is_ok_and(|ended| ended.is_none()), "it does not answer");
+        assert!(!deadline.is_over() && streaming.child.try_wait().is_ok_and(|ended| ended.is_none()), "it does not answer");
         thread::park_timeout(LOOK);
     }
     while !request(&address, "/api/cameras").is_ok_and(|answer| answer.text().contains("tried again")) {
         assert!(!deadline.is_over(), "the second camera is not told of");
         thread::park_timeout(LOOK);
     }
-    Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill is there");
-    let mut log = String::new();
-    child.stderr.take().expect("it is piped").read_to_string(&mut log).expect("text");
-    child.wait().expect("it is our child");
+    streaming.signal("-INT");
+    streaming.ends();
+    let log = log.join().expect("it does not panic").expect("text");
     let lines: Vec<Value> =
         log.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}"))).collect();
     let asked = lines.iter().find(|line| line["message"] == "GET /healthz").unwrap_or_else(|| panic!("{log}"));

@@ -13,6 +13,19 @@ use std::{
 /// A running server must say where it is, and answer, within this time; a busy machine needs seconds.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 
+/// The binary. What begins the tests may ignore signals itself, as `nohup` and background jobs do: here they have their usual meaning.
+#[cfg(target_os = "linux")]
+fn program() -> Command {
+    let mut command = Command::new("env");
+    command.args(["--default-signal=INT,HUP", env!("CARGO_BIN_EXE_hlscam")]);
+    command
+}
+
+#[cfg(not(target_os = "linux"))]
+fn program() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_hlscam"))
+}
+
 /// The binary, streaming; killed when dropped.
 pub(crate) struct Running {
     child: Child,
@@ -29,7 +42,7 @@ impl Running {
 
     /// The same with variables in its environment.
     pub(crate) fn start_with(args: &[&str], variables: &[(&str, &Path)]) -> Running {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_hlscam"));
+        let mut command = program();
         command
             .env("HLSCAM_CONFIG", "none")
             .envs(variables.iter().copied())

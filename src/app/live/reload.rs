@@ -18,11 +18,16 @@ use std::{
 
 /// Changes running streams.
 pub(super) struct Reloader {
+    /// The config file that was read at the start.
+    file: Option<String>,
     /// What each option is now, of each camera.
     options: Mutex<Vec<Options>>,
     cameras: Vec<Arc<Camera>>,
     hooks: Changeable<HooksConfig>,
 }
+
+/// What says which camera it is: where it changes, all else is of another camera.
+const WHO: [&str; 2] = ["device", "name"];
 
 /// Options of the hooks, which all cameras share.
 const HOOKS: [&str; 3] = ["on-event", "on-event-exec", "mqtt"];
@@ -33,7 +38,6 @@ fn part(option: &str) -> Option<Part> {
         "overlay" => Some(Part::Overlay),
         "detect" => Some(Part::Detect),
         "detect-fps" => Some(Part::DetectFps),
-        "mask" => Some(Part::Masks),
         "bitrate" => Some(Part::Bitrate),
         "window" | "window-bytes" => Some(Part::Window),
         _ => None,
@@ -41,17 +45,23 @@ fn part(option: &str) -> Option<Part> {
 }
 
 impl Reloader {
-    /// Of streams that were started with these options.
-    pub(super) fn new(options: Vec<Options>, cameras: Vec<Arc<Camera>>, hooks: Changeable<HooksConfig>) -> Reloader {
-        Reloader { options: Mutex::new(options), cameras, hooks }
+    /// Of streams that were started with these options, and those of that file.
+    pub(super) fn new(
+        (options, file): (Vec<Options>, Option<String>),
+        cameras: Vec<Arc<Camera>>,
+        hooks: Changeable<HooksConfig>,
+    ) -> Reloader {
+        Reloader { file, options: Mutex::new(options), cameras, hooks }
     }
 
     /// Reads the command line, the environment and the config file as at the start, and changes what can be changed. The reason where that
     /// means nothing.
     pub(super) fn reload(&self) -> Result<Reloaded, String> {
+        // One after the other: what was read first must not be applied last.
+        let mut now = lock(&self.options);
         let read = cli::parse_in(env::args_os(), &Surroundings::of_process()).and_then(|cli| Ok(config::read(&cli)?));
         let outcome = match read {
-            Ok(invocation) => self.apply(invocation),
+            Ok(invocation) => self.apply(&mut now, invocation),
             Err(Stop::Usage(error)) => Err(error.to_string()),
             Err(Stop::Answer(text)) => Err(text),
         };
@@ -69,24 +79,31 @@ impl Reloader {
         outcome
     }
 
-    fn apply(&self, invocation: Invocation) -> Result<Reloaded, String> {
+    fn apply(&self, now: &mut [Options], invocation: Invocation) -> Result<Reloaded, String> {
+        if invocation.file != self.file {
+            // A file that is gone for a moment, as while an editor saves it, is no file without options.
+            let shown = |file: &Option<String>| file.clone().unwrap_or_else(|| "none".to_owned());
+            let (read, begun) = (shown(&invocation.file), shown(&self.file));
+            return Err(format!("the config file is {read}, and was {begun} at the start; put it back, or start hlscam again"));
+        }
+        invocation.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
         let Command::Stream(configs, _, events) = invocation.command else {
             return Err("the command line is of no stream any more".to_owned());
         };
-        let mut now = lock(&self.options);
         let mut reloaded = Reloaded::default();
         if configs.len() != self.cameras.len() {
             reloaded.needs_restart.push("camera".to_owned());
             return Ok(reloaded);
         }
-        self.check_masks(&configs)?;
         for (index, (config, options)) in configs.iter().zip(&invocation.options).enumerate() {
-            for name in config::changed(&now[index], options) {
+            let changed = config::changed(&now[index], options);
+            let is_another = WHO.iter().any(|name| changed.contains(name));
+            for name in changed {
                 let is_shared = config::is_shared(name);
                 if is_shared && index > 0 {
                     continue;
                 }
-                let is_applied = if HOOKS.contains(&name) { true } else { self.change(index, name, config) };
+                let is_applied = HOOKS.contains(&name) || !is_another && self.change(index, name, config);
                 if is_applied {
                     now.iter_mut().enumerate().filter(|(at, _)| is_shared || *at == index).for_each(|(_, now)| {
                         now.insert(name, options[name].clone());
@@ -101,15 +118,6 @@ impl Reloader {
             self.hooks.set(events.hooks);
         }
         Ok(reloaded)
-    }
-
-    /// A mask outside of the picture hides nothing, and is refused as at the start.
-    fn check_masks(&self, configs: &[CameraConfig]) -> Result<(), String> {
-        let check = |(camera, config): (&Arc<Camera>, &CameraConfig)| {
-            let outside = camera.tuning.check_masks(config, camera.status.stream.capture.format().map(|format| format.size));
-            outside.map_err(|why| format!("{}: {why}", camera.name))
-        };
-        self.cameras.iter().zip(configs).try_for_each(check)
     }
 
     /// Changes what an option of a camera is about; whether that can be done.

@@ -250,11 +250,14 @@ pub(in crate::server) fn forbidden(role: Role, needed: Role) -> Reply {
     plain(403, format!("this needs the role {needed}, and yours is {role}; an admin gives another by `hlscam user role`\n"))
 }
 
-/// A line in the log and an event. A name is told only where there is such a user: else it may be a password.
+/// A count, a line in the log and an event. A name is told only where there is such a user: else it may be a password.
 fn note_failed(shared: &Shared, address: IpAddr, failed: &Failed) {
+    // Else nothing was checked; a wait was told of by the wrong password that it began with.
+    if failed.refused != Refused::Wrong {
+        return;
+    }
     shared.counts.logins_failed.bump();
-    // A wait was told of by the wrong password that it began with.
-    if failed.refused != Refused::Wrong || !shared.takes_note_of_failure() {
+    if !shared.takes_note_of_failure() {
         return;
     }
     let who = failed.name.as_deref().unwrap_or("a name that nobody has");

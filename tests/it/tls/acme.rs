@@ -13,7 +13,9 @@ use std::{
     fs, io,
     net::{Shutdown, TcpListener, TcpStream},
     os::unix::fs::PermissionsExt,
+    path::Path,
     process::{Child, Command, Stdio},
+    sync::mpsc::{Receiver, channel},
     thread,
     time::Duration,
 };
@@ -103,9 +105,10 @@ fn until_told(running: &Running, wanted: &str) -> String {
     }
 }
 
-/// What comes to one port goes on to an address, as a router does it.
-fn forward(front: TcpListener, to: String) {
+/// What comes to one port goes on to an address, as a router does it, once that is known.
+fn forward(front: TcpListener, to: Receiver<String>) {
     thread::spawn(move || {
+        let Ok(to) = to.recv() else { return };
         for incoming in front.incoming().map_while(Result::ok) {
             let Ok(onward) = TcpStream::connect(&to) else { continue };
             let copy = |mut from: TcpStream, mut to: TcpStream| {
@@ -127,10 +130,11 @@ fn a_public_authority_is_shown_the_proof_and_its_certificate_is_kept() {
     let Some(pebble) = Pebble::start(front.local_addr().expect("it is bound").port()) else { return };
     let storage = tempfile::tempdir().expect("a folder");
     let kept = storage.path().display().to_string();
+    let (tell, told) = channel();
+    forward(front, told);
     let running = pebble.customer(&kept);
+    tell.send(running.address.clone()).expect("it is waited for");
     let client = pebble.client();
-    client(&running).connect(NAME).expect_err("none has vouched for it yet");
-    forward(front, running.address.clone());
     until_told(&running, "the certificate for cam.example.org came from localhost");
     let deadline = Deadline::start();
     while let Err(error) = client(&running).connect(NAME) {
@@ -148,9 +152,14 @@ fn a_public_authority_is_shown_the_proof_and_its_certificate_is_kept() {
     assert_ne!(of_name(NAME).as_deref(), Some("421"), "the name is one of this host");
     assert_eq!(of_name("evil.example").as_deref(), Some("421"));
     assert!(running.interrupt().0.success());
-    let folder = storage.path().join(format!("tls/acme/localhost_{}", pebble.port));
-    for name in ["account.json", "certificate.pem"] {
-        assert_eq!(fs::metadata(folder.join(name)).expect(name).permissions().mode() & 0o777, 0o600, "{name}");
+    let mode = |path: &Path| fs::metadata(path).expect("it is kept").permissions().mode() & 0o777;
+    let tls = storage.path().join("tls");
+    let folders: Vec<_> =
+        fs::read_dir(tls.join("acme")).expect("it is kept").map(|entry| entry.expect("an entry").path()).collect();
+    let [folder] = &folders[..] else { panic!("one of each authority: {folders:?}") };
+    assert_eq!((mode(&tls), mode(folder)), (0o700, 0o700));
+    for name in ["account.json", "certificate.pem", "tries.json"] {
+        assert_eq!(mode(&folder.join(name)), 0o600, "{name}");
     }
     // The next run shows it at once, and asks nobody.
     let again = pebble.customer(&kept);
