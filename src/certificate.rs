@@ -80,8 +80,8 @@ pub struct Certificates {
 
 /// Who knows of the next one.
 enum Keeper {
-    Files(Mutex<Files>),
-    Own(Mutex<Own>),
+    Files(Box<Mutex<Files>>),
+    Own(Box<Mutex<Own>>),
     Acme(Arc<Acme>),
 }
 
@@ -92,12 +92,12 @@ impl Certificates {
         let (keeper, key, authority) = match source {
             CertificateSource::Files { certificate, key } => {
                 let (files, key) = Files::open(certificate, key, now)?;
-                (Keeper::Files(Mutex::new(files)), key, None)
+                (Keeper::Files(Box::new(Mutex::new(files))), key, None)
             }
             CertificateSource::Own { folder, names } => {
                 let (own, key) = Own::open(folder.as_deref(), names, now)?;
                 let authority = own.authority().clone();
-                (Keeper::Own(Mutex::new(own)), key, Some(authority))
+                (Keeper::Own(Box::new(Mutex::new(own))), key, Some(authority))
             }
             CertificateSource::Acme(config) => {
                 let (acme, key) = Acme::open(config, &folder_of(config.folder.as_deref())?)?;
