@@ -222,9 +222,20 @@ export function untilAge(page, mostMs) {
   }, SETTLE_MS);
 }
 
+/** The place of an element that has stopped moving: a page that has just loaded something, or was scrolled, still does for a while. */
+async function untilStill(element) {
+  await element.scrollIntoViewIfNeeded();
+  let last = null;
+  return until('it stands still', async () => {
+    const [before, seen] = [last, await element.boundingBox()];
+    last = seen;
+    return { done: seen !== null && JSON.stringify(seen) === JSON.stringify(before), seen };
+  }, NOTICE_MS);
+}
+
 /** Drags out a stretch on the bar, from one share of its width by way of others to the last, and waits until it is there. */
 export async function dragStretch(page, ...shares) {
-  const { x, y, width, height } = await page.locator('#seek').boundingBox();
+  const { x, y, width, height } = await untilStill(page.locator('#seek'));
   const [first, ...others] = shares.map((share) => [x + width * share, y + height * 0.8]);
   await page.keyboard.down('Shift');
   await page.mouse.move(...first);
