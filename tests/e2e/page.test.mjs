@@ -125,9 +125,9 @@ async function pauseForLong(page) {
   return held;
 }
 
-// They wait for most of their time, each with a page and a server of its own.
+// They wait for most of their time, each with a page and a server of its own; a slow machine has enough to do with two.
 const UNSEARCHED = { options: [...LIGHT, '--detect', 'none'] };
-describe('a_page_that_is_left_for_long', { concurrency: true }, () => {
+describe('a_page_that_is_left_for_long', { concurrency: 2 }, () => {
   pageTest('a_long_pause_is_not_taken_for_a_player_that_stands_still', { server: UNSEARCHED }, async ({ page }) => {
     const held = await pauseForLong(page);
     const loaded = [];
