@@ -125,10 +125,10 @@ async function pauseForLong(page) {
   return held;
 }
 
-// They wait for most of their time, each with a page and a server of its own; a slow machine has enough to do with two.
+// Each has a page and a server of its own, and one after the other: a slow machine has enough to do with one.
 // At 30 fps: what a tenth of a second does to a held picture is not what they are about.
 const UNSEARCHED = { options: ['--size', '640x480', '--detect', 'none'] };
-describe('a_page_that_is_left_for_long', { concurrency: 2 }, () => {
+describe('a_page_that_is_left_for_long', () => {
   pageTest('a_long_pause_is_not_taken_for_a_player_that_stands_still', { server: UNSEARCHED }, async ({ page }) => {
     const held = await pauseForLong(page);
     const loaded = [];
